@@ -1,0 +1,56 @@
+package dev.espalier.data;
+
+import java.util.random.RandomGenerator;
+
+/// Random numbers that are a pure function of where they are used: `Rng.at(seed, epoch, index)`
+/// always gives the same stream, on every JDK and platform.
+///
+/// SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators");
+/// written out here because `java.util.random` does not promise the same stream from one release to
+/// the next.
+public final class Rng implements RandomGenerator {
+    private static final long GOLDEN = 0x9E3779B97F4A7C15L;
+
+    private long state;
+
+    private Rng(long state) {
+        this.state = state;
+    }
+
+    /// The stream at these coordinates, for example (seed, epoch, index). Order and number of
+    /// coordinates matter.
+    public static Rng at(long seed, long... coordinates) {
+        var state = mix(seed + GOLDEN);
+        for (var coordinate : coordinates) {
+            state = mix(state ^ mix(coordinate + GOLDEN) + GOLDEN);
+        }
+        return new Rng(state);
+    }
+
+    /// A 64-bit seed derived from these coordinates.
+    public static long seed(long seed, long... coordinates) {
+        return at(seed, coordinates).nextLong();
+    }
+
+    @Override
+    public long nextLong() {
+        state += GOLDEN;
+        return mix(state);
+    }
+
+    /// The position in the stream, from which [#restore] goes on.
+    public long state() {
+        return state;
+    }
+
+    /// The stream that goes on where [#state] was read.
+    public static Rng restore(long state) {
+        return new Rng(state);
+    }
+
+    private static long mix(long z) {
+        z = (z ^ (z >>> 30)) * 0xBF58476D1CE4E5B9L;
+        z = (z ^ (z >>> 27)) * 0x94D049BB133111EBL;
+        return z ^ (z >>> 31);
+    }
+}
