@@ -31,7 +31,7 @@ public final class AtomicFiles {
     public static void write(Path file, Writer writer) {
         var aside = aside(file);
         try {
-            Files.createDirectories(aside.getParent());
+            Files.createDirectories(parent(aside));
             writer.write(aside);
             sync(aside);
             Files.move(
@@ -39,7 +39,7 @@ public final class AtomicFiles {
                     file,
                     StandardCopyOption.ATOMIC_MOVE,
                     StandardCopyOption.REPLACE_EXISTING);
-            syncFolder(aside.getParent());
+            syncFolder(parent(aside));
         } catch (IOException e) {
             throw failure(file, e);
         } finally {
@@ -71,7 +71,7 @@ public final class AtomicFiles {
             }
             deleteTree(folder);
             Files.move(aside, folder, StandardCopyOption.ATOMIC_MOVE);
-            syncFolder(aside.getParent());
+            syncFolder(parent(aside));
         } catch (IOException e) {
             throw failure(folder, e);
         } finally {
@@ -122,6 +122,10 @@ public final class AtomicFiles {
         var absolute = path.toAbsolutePath();
         return absolute.resolveSibling(
                 "." + absolute.getFileName() + ".partial-" + ProcessHandle.current().pid());
+    }
+
+    private static Path parent(Path aside) {
+        return java.util.Objects.requireNonNull(aside.getParent());
     }
 
     private static void sync(Path file) throws IOException {
