@@ -1,0 +1,40 @@
+package dev.espalier.recipe;
+
+import java.util.List;
+
+/// Which weights fine-tuning trains. The task's head is always trained.
+public sealed interface AdapterRecipe {
+    @Doc("All weights are trained.")
+    record None() implements AdapterRecipe {}
+
+    @Doc("Only the task's head is trained.")
+    record Frozen() implements AdapterRecipe {}
+
+    @Doc("Low-rank updates beside frozen weights are trained (LoRA, Hu et al. 2021).")
+    record Lora(
+            @Doc(value = "The rank of the updates.", byDefault = "8", in = "[1, 65536]") int rank,
+            @Doc(value = "The updates are scaled by alpha / rank.", byDefault = "16", in = "(0, ∞)")
+                    double alpha,
+            @Doc(
+                            value = "The share of an update's input dropped while training.",
+                            byDefault = "0",
+                            in = "[0, 1)")
+                    double dropout,
+            @Doc(
+                            value =
+                                    "Which matrices get an update: `attention`, `all` (attention and MLP), or a list of"
+                                            + " names such as `[c_attn, c_proj]`.",
+                            byDefault = "attention")
+                    List<String> targets,
+            @Doc(
+                            value =
+                                    "Whether the run leaves the updates added into the model's weights, rather than as"
+                                            + " an adapter beside them.",
+                            byDefault = "false")
+                    boolean merge)
+            implements AdapterRecipe {
+        public Lora {
+            targets = List.copyOf(targets);
+        }
+    }
+}

@@ -1,0 +1,52 @@
+package dev.espalier.recipe;
+
+import java.nio.file.Path;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/// Which model is trained: a new one of a family, or one that exists. A new model's vocabulary is
+/// its tokenizer's.
+public sealed interface ModelRecipe {
+    @Doc("A new GPT-2 (Radford et al. 2019): a decoder with learnt positions and tied embeddings.")
+    record Gpt2(
+            @Doc(value = "Blocks.", in = "[1, 1000]") int layers,
+            @Doc(value = "Attention heads; they share `width` evenly.", in = "[1, 1000]") int heads,
+            @Doc(value = "The width of the hidden states.", in = "[1, 65536]") int width,
+            @Doc(value = "The most tokens that the model can see at once.", in = "[1, 1048576]")
+                    int context,
+            @Doc(
+                            value =
+                                    "The share of embeddings, attention weights and residual branches dropped while"
+                                            + " training.",
+                            byDefault = "0",
+                            in = "[0, 1)")
+                    double dropout,
+            @Doc(
+                            value =
+                                    "Whether biases are trained; `false` leaves them at zero, which is the same function"
+                                            + " as having none.",
+                            byDefault = "true")
+                    boolean bias)
+            implements ModelRecipe {}
+
+    @Doc("A model that exists, in the Hugging Face layout.")
+    record Saved(
+            @Doc("A folder with `config.json` and `model.safetensors`.") Path path,
+            @Doc(
+                            value =
+                                    "Tokens to add to its vocabulary; their embeddings start at the mean of the others.",
+                            byDefault = "[]")
+                    List<String> addTokens,
+            @Doc(
+                            value =
+                                    "The share dropped while training, in all places; `auto` is as `config.json` says.",
+                            byDefault = "auto",
+                            nothing = "auto",
+                            in = "[0, 1)")
+                    @Nullable Double dropout)
+            implements ModelRecipe {
+        public Saved {
+            addTokens = List.copyOf(addTokens);
+        }
+    }
+}

@@ -1,0 +1,6 @@
+package dev.espalier.recipe;
+
+/// Reads recipes from YAML and writes them back completed.
+public final class Recipes {
+    private Recipes() {}
+}

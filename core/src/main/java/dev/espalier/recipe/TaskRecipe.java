@@ -1,0 +1,33 @@
+package dev.espalier.recipe;
+
+import org.jspecify.annotations.Nullable;
+
+/// What a model learns from labelled records.
+public sealed interface TaskRecipe {
+    @Doc("Tell which one of several labels a text has.")
+    record Classification(
+            @Doc(value = "The column or key that holds the text.", byDefault = "text") String text,
+            @Doc(value = "The column or key that holds the label.", byDefault = "label")
+                    String label,
+            @Doc(
+                            value =
+                                    "The most tokens of a text; longer ones are cut, and counted. `auto` is the model's"
+                                            + " context.",
+                            byDefault = "auto",
+                            nothing = "auto",
+                            in = "[1, 1048576]")
+                    @Nullable Integer maxLength,
+            @Doc(
+                            value =
+                                    "`balanced` weighs each label's loss by the inverse of its frequency; `none` weighs"
+                                            + " every record alike.",
+                            byDefault = "none")
+                    ClassWeights classWeights)
+            implements TaskRecipe {
+        /// How the labels' losses are weighed.
+        public enum ClassWeights {
+            NONE,
+            BALANCED
+        }
+    }
+}

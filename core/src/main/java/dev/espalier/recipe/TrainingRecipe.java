@@ -1,0 +1,67 @@
+package dev.espalier.recipe;
+
+import org.jspecify.annotations.Nullable;
+
+@Doc("How long and how a model is trained.")
+public record TrainingRecipe(
+        @Doc(value = "How long: `2000 steps`, `3 epochs` or `50M tokens`.", key = "for")
+                Duration duration,
+        @Doc(value = "Sequences or records a step.", byDefault = "32", in = "[1, 1000000]")
+                int batch,
+        @Doc(
+                        value =
+                                "Sequences or records that pass through the model at once, a divisor of `batch`; it"
+                                        + " changes memory and speed, not the result. `auto` lets the program choose.",
+                        byDefault = "auto",
+                        nothing = "auto",
+                        in = "[1, 1000000]")
+                @Nullable Integer microBatch,
+        @Doc(value = "How gradients become updates.", byDefault = "{type: adamw}")
+                OptimizerRecipe optimizer,
+        @Doc(value = "How the rate goes over the run.", byDefault = "{type: cosine}")
+                ScheduleRecipe schedule,
+        @Doc(
+                        value =
+                                "The gradient is scaled down to this global norm where it is longer; 0 leaves it.",
+                        byDefault = "1",
+                        in = "[0, ∞)")
+                double clip,
+        @Doc(
+                        value =
+                                "`bf16` computes in bfloat16 and keeps the weights in 32 bits; `auto` does so where the"
+                                        + " machine is faster that way.",
+                        byDefault = "auto")
+                Precision precision,
+        @Doc(
+                        value =
+                                "Whether to stop when the validation figure no longer improves, keeping the best weights.",
+                        byDefault = "none")
+                @Nullable EarlyStopping earlyStopping) {
+    /// What the forward and backward passes compute in.
+    public enum Precision {
+        AUTO,
+        FP32,
+        BF16
+    }
+
+    @Doc(
+            "Stops a run whose validation figure no longer improves; the best checkpoint becomes the model.")
+    public record EarlyStopping(
+            @Doc(
+                            value = "Measurements without a better figure before the run stops.",
+                            byDefault = "5",
+                            in = "[1, ∞)")
+                    int patience,
+            @Doc(
+                            value =
+                                    "The figure: `loss`, or for classification `accuracy` or `macro-f1`.",
+                            byDefault = "loss")
+                    Metric metric) {}
+
+    /// A figure on the validation data.
+    public enum Metric {
+        LOSS,
+        ACCURACY,
+        MACRO_F1
+    }
+}
