@@ -1,0 +1,55 @@
+package dev.espalier.model;
+
+import dev.espalier.nn.KeyValueCache;
+import dev.espalier.nn.Module;
+import dev.espalier.torch.DType;
+import dev.espalier.torch.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/// A causal transformer up to its last hidden states, with the vocabulary head that goes on top.
+/// Families differ in how they compute; objectives, tasks and generation need only this.
+public abstract class Decoder extends Module {
+    /// The last hidden states (B, T, D) of `ids` (B, T).
+    ///
+    /// `positions` is (B, T) or (1, T) and counts from 0. `mask` is the additive (B|1, 1, T, S)
+    /// mask, or null where every position sees all before it and nothing else. With a `cache` the
+    /// ids follow those already in it.
+    public abstract Tensor hidden(
+            Tensor ids, Tensor positions, @Nullable Tensor mask, @Nullable KeyValueCache cache);
+
+    /// As above for whole sequences without padding: positions are 0, 1, 2, …
+    public final Tensor hidden(Tensor ids) {
+        return hidden(ids, Tensor.arange(0, ids.size(1)).unsqueeze(0), null, null);
+    }
+
+    /// The matrix (V, D) that hidden states are multiplied by to score the vocabulary.
+    public abstract Tensor head();
+
+    /// The scores (…, V) of `hidden` (…, D).
+    public final Tensor logits(Tensor hidden) {
+        return hidden.linear(head(), null);
+    }
+
+    public abstract int vocabulary();
+
+    /// The most positions that the model can tell apart.
+    public abstract int context();
+
+    public abstract int width();
+
+    public abstract int layers();
+
+    /// A cache for `batch` sequences of up to `capacity` positions.
+    public abstract KeyValueCache cache(long batch, long capacity);
+
+    /// The weights that take part in a matrix product for every token: all but the tables that are
+    /// only looked up.
+    public abstract long matrixWeights();
+
+    /// Positions that count the kept tokens before each, as generation needs with padding on the
+    /// left; padding itself gets position 1, which nothing looks at.
+    public static Tensor positionsOf(Tensor keep) { // (B, S) of 0 and 1
+        var kept = keep.to(DType.LONG);
+        return kept.cumsum(1).add(-1).to(DType.LONG).maskedFill(kept.eq(0), 1); // (B, S)
+    }
+}

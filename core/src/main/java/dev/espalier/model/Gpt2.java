@@ -1,0 +1,234 @@
+package dev.espalier.model;
+
+import dev.espalier.data.Rng;
+import dev.espalier.nn.Attention;
+import dev.espalier.nn.Embedding;
+import dev.espalier.nn.KeyValueCache;
+import dev.espalier.nn.LayerNorm;
+import dev.espalier.nn.Linear;
+import dev.espalier.nn.Module;
+import dev.espalier.torch.Tensor;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/// GPT-2 (Radford et al. 2019, "Language models are unsupervised multitask learners"): a decoder
+/// with learnt positions, layer norms before attention and MLP, and a vocabulary head tied to the
+/// token embeddings: x ← x + Attention(LN(x)); x ← x + MLP(LN(x)); logits = LN(x) Wteᵀ
+///
+/// Its files store the weights of linear maps as (in, out), and query, key and value as one map.
+public final class Gpt2 extends Decoder {
+    private final Gpt2Config config;
+    private final Body transformer;
+
+    public Gpt2(Gpt2Config config) {
+        this.config = config;
+        transformer = child("transformer", new Body(config));
+    }
+
+    public Gpt2Config config() {
+        return config;
+    }
+
+    /// New weights: N(0, 0.02²), the projections into the residual stream divided by √(2 layers)
+    /// (section 2.3), biases 0 and gains 1. A pure function of `seed`, the same on every machine.
+    public Gpt2 initialize(long seed) {
+        var residual = config.initializerRange() / Math.sqrt(2.0 * config.layers());
+        var parameters = parameters().entrySet().stream().toList();
+        java.util.stream.IntStream.range(0, parameters.size())
+                .parallel()
+                .forEach(i -> {
+                    var name = parameters.get(i).getKey();
+                    var deviation =
+                            name.endsWith("c_proj.weight") ? residual : config.initializerRange();
+                    var floats = parameters.get(i).getValue().value();
+                    fill(name, floats, deviation, Rng.at(seed, i));
+                });
+        return this;
+    }
+
+    private static void fill(String name, Tensor weights, double deviation, Rng rng) {
+        var values = new float[Math.toIntExact(weights.count())];
+        if (name.matches(".*\\bln_\\w+\\.weight")) {
+            java.util.Arrays.fill(values, 1);
+        } else if (!name.endsWith(".bias")) {
+            for (var i = 0; i < values.length; i++) {
+                values[i] = (float) (deviation * rng.nextGaussian());
+            }
+        }
+        weights.segment().copyFrom(java.lang.foreign.MemorySegment.ofArray(values));
+    }
+
+    @Override
+    public Tensor hidden(
+            Tensor ids, Tensor positions, @Nullable Tensor mask, @Nullable KeyValueCache cache) {
+        return transformer.forward(ids, positions, mask, cache);
+    }
+
+    @Override
+    public Tensor head() {
+        return transformer.wte.weight().value();
+    }
+
+    @Override
+    public int vocabulary() {
+        return config.vocabulary();
+    }
+
+    @Override
+    public int context() {
+        return config.context();
+    }
+
+    @Override
+    public int width() {
+        return config.width();
+    }
+
+    @Override
+    public int layers() {
+        return config.layers();
+    }
+
+    @Override
+    public KeyValueCache cache(long batch, long capacity) {
+        return new KeyValueCache(
+                config.layers(), batch, config.heads(), capacity, config.width() / config.heads());
+    }
+
+    @Override
+    public long matrixWeights() {
+        // The token table is multiplied by as the head; the position table is only looked up.
+        return parameterCount() - transformer.wpe.weight().value().count();
+    }
+
+    private static final class Body extends Module {
+        private final Embedding wte;
+        private final Embedding wpe;
+        private final List<Block> blocks = new ArrayList<>();
+        private final LayerNorm norm;
+        private final double dropout;
+
+        Body(Gpt2Config c) {
+            wte = child("wte", new Embedding(c.vocabulary(), c.width()));
+            wpe = child("wpe", new Embedding(c.context(), c.width()));
+            for (var i = 0; i < c.layers(); i++) {
+                blocks.add(child("h." + i, new Block(c, i)));
+            }
+            norm = child("ln_f", new LayerNorm(c.width(), c.epsilon()));
+            dropout = c.embeddingDropout();
+        }
+
+        Tensor forward(
+                Tensor ids,
+                Tensor positions,
+                @Nullable Tensor mask,
+                @Nullable KeyValueCache cache) {
+            var x =
+                    wte.forward(ids)
+                            .add(wpe.forward(positions))
+                            .dropout(dropout, training()); // (B, T, D)
+            for (var block : blocks) {
+                x = block.forward(x, mask, cache); // (B, T, D)
+            }
+            if (cache != null) {
+                cache.advance(ids.size(1));
+            }
+            return norm.forward(x); // (B, T, D)
+        }
+    }
+
+    private static final class Block extends Module {
+        private final LayerNorm before;
+        private final SelfAttention attention;
+        private final LayerNorm between;
+        private final Mlp mlp;
+
+        Block(Gpt2Config c, int layer) {
+            before = child("ln_1", new LayerNorm(c.width(), c.epsilon()));
+            attention = child("attn", new SelfAttention(c, layer));
+            between = child("ln_2", new LayerNorm(c.width(), c.epsilon()));
+            mlp = child("mlp", new Mlp(c));
+        }
+
+        Tensor forward(
+                Tensor x, @Nullable Tensor mask, @Nullable KeyValueCache cache) { // (B, T, D)
+            x = x.add(attention.forward(before.forward(x), mask, cache));
+            return x.add(mlp.forward(between.forward(x)));
+        }
+    }
+
+    private static final class SelfAttention extends Module {
+        private final Linear queryKeyValue;
+        private final Linear projection;
+        private final int layer;
+        private final int heads;
+        private final double scale;
+        private final double attentionDropout;
+        private final double residualDropout;
+
+        SelfAttention(Gpt2Config c, int layer) {
+            this.layer = layer;
+            heads = c.heads();
+            queryKeyValue = child("c_attn", Linear.conv1d(c.width(), 3L * c.width()));
+            projection = child("c_proj", Linear.conv1d(c.width(), c.width()));
+            scale =
+                    (c.scale() ? 1 : Math.sqrt(c.width() / heads))
+                            / (c.scaleByLayer() ? layer + 1 : 1);
+            attentionDropout = c.attentionDropout();
+            residualDropout = c.residualDropout();
+        }
+
+        Tensor forward(
+                Tensor x, @Nullable Tensor mask, @Nullable KeyValueCache cache) { // (B, T, D)
+            long b = x.size(0), t = x.size(1), width = x.size(2);
+            var qkv =
+                    queryKeyValue
+                            .forward(x)
+                            .view(b, t, 3, heads, width / heads)
+                            .permute(2, 0, 3, 1, 4);
+            var q = qkv.select(0, 0); // (B, H, T, d)
+            var k = qkv.select(0, 1);
+            var v = qkv.select(0, 2);
+            if (cache != null) {
+                k = cache.keys(layer, k); // (B, H, S, d)
+                v = cache.values(layer, v);
+            }
+            var y =
+                    Attention.attend(
+                            q,
+                            k,
+                            v,
+                            mask,
+                            scale,
+                            training() ? attentionDropout : 0); // (B, H, T, d)
+            y = y.transpose(1, 2).reshape(b, t, width); // (B, T, D)
+            return projection.forward(y).dropout(residualDropout, training());
+        }
+    }
+
+    private static final class Mlp extends Module {
+        private final Linear up;
+        private final Linear down;
+        private final String activation;
+        private final double dropout;
+
+        Mlp(Gpt2Config c) {
+            up = child("c_fc", Linear.conv1d(c.width(), c.inner()));
+            down = child("c_proj", Linear.conv1d(c.inner(), c.width()));
+            activation = c.activation();
+            dropout = c.residualDropout();
+        }
+
+        Tensor forward(Tensor x) { // (B, T, D)
+            var h = up.forward(x); // (B, T, inner)
+            h =
+                    switch (activation) {
+                        case "gelu" -> h.gelu();
+                        case "relu" -> h.relu();
+                        default -> h.geluTanh();
+                    };
+            return down.forward(h).dropout(dropout, training());
+        }
+    }
+}

@@ -1,0 +1,185 @@
+package dev.espalier.model;
+
+import dev.espalier.EspalierException;
+import java.util.List;
+import java.util.Set;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.JsonNodeFactory;
+import tools.jackson.databind.node.ObjectNode;
+
+/// The shape of a GPT-2, as its `config.json` says it.
+///
+/// @param inner the width of the MLP's hidden layer
+/// @param activation `gelu_new`, `gelu` or `relu`
+/// @param attentionDropout the share of attention weights dropped while training
+/// @param scaleByLayer whether scores are divided by the block's number, counted from 1
+public record Gpt2Config(
+        int vocabulary,
+        int context,
+        int width,
+        int layers,
+        int heads,
+        int inner,
+        String activation,
+        double residualDropout,
+        double embeddingDropout,
+        double attentionDropout,
+        double epsilon,
+        double initializerRange,
+        boolean scale,
+        boolean scaleByLayer) {
+    private static final Set<String> ACTIVATIONS =
+            Set.of("gelu_new", "gelu_pytorch_tanh", "gelu", "relu");
+
+    public Gpt2Config {
+        positive("vocab_size", vocabulary);
+        positive("n_positions", context);
+        positive("n_embd", width);
+        positive("n_layer", layers);
+        positive("n_head", heads);
+        positive("n_inner", inner);
+        if (width % heads != 0) {
+            throw EspalierException.data(
+                    "n_embd " + width + " is not divisible by n_head " + heads);
+        }
+        if (!ACTIVATIONS.contains(activation)) {
+            throw EspalierException.data(
+                    "activation_function '"
+                            + activation
+                            + "' is not known; allowed: "
+                            + List.copyOf(ACTIVATIONS));
+        }
+        for (var share : new double[] {residualDropout, embeddingDropout, attentionDropout}) {
+            if (!(share >= 0 && share < 1)) {
+                throw EspalierException.data("a dropout of " + share + " is not in [0, 1)");
+            }
+        }
+    }
+
+    /// A new model of the published recipe at another size.
+    public static Gpt2Config of(
+            int vocabulary, int context, int width, int layers, int heads, double dropout) {
+        return new Gpt2Config(
+                vocabulary,
+                context,
+                width,
+                layers,
+                heads,
+                4 * width,
+                "gelu_new",
+                dropout,
+                dropout,
+                dropout,
+                1e-5,
+                0.02,
+                true,
+                false);
+    }
+
+    /// Reads `config.json`. What it leaves out has the family's published default; a key that would
+    /// change the mathematics in a way that is not implemented is refused by name.
+    public static Gpt2Config of(JsonNode json) {
+        if (json.path("add_cross_attention").asBoolean(false)) {
+            throw EspalierException.data("add_cross_attention is not supported for gpt2");
+        }
+        if (!json.path("tie_word_embeddings").asBoolean(true)) {
+            throw EspalierException.data("tie_word_embeddings: false is not supported for gpt2");
+        }
+        var width = integer(json, "n_embd", 768);
+        return new Gpt2Config(
+                integer(json, "vocab_size", 50257),
+                integer(json, "n_positions", 1024),
+                width,
+                integer(json, "n_layer", 12),
+                integer(json, "n_head", 12),
+                integer(json, "n_inner", 4L * width),
+                json.path("activation_function").asString("gelu_new"),
+                json.path("resid_pdrop").asDouble(0.1),
+                json.path("embd_pdrop").asDouble(0.1),
+                json.path("attn_pdrop").asDouble(0.1),
+                json.path("layer_norm_epsilon").asDouble(1e-5),
+                json.path("initializer_range").asDouble(0.02),
+                json.path("scale_attn_weights").asBoolean(true),
+                json.path("scale_attn_by_inverse_layer_idx").asBoolean(false));
+    }
+
+    /// This shape with every dropout set to `share`.
+    public Gpt2Config withDropout(double share) {
+        return new Gpt2Config(
+                vocabulary,
+                context,
+                width,
+                layers,
+                heads,
+                inner,
+                activation,
+                share,
+                share,
+                share,
+                epsilon,
+                initializerRange,
+                scale,
+                scaleByLayer);
+    }
+
+    public Gpt2Config withVocabulary(int size) {
+        return new Gpt2Config(
+                size,
+                context,
+                width,
+                layers,
+                heads,
+                inner,
+                activation,
+                residualDropout,
+                embeddingDropout,
+                attentionDropout,
+                epsilon,
+                initializerRange,
+                scale,
+                scaleByLayer);
+    }
+
+    /// The keys of `config.json` that this record decides.
+    public ObjectNode json() {
+        var json = JsonNodeFactory.instance.objectNode();
+        json.put("activation_function", activation);
+        json.put("attn_pdrop", attentionDropout);
+        json.put("embd_pdrop", embeddingDropout);
+        json.put("initializer_range", initializerRange);
+        json.put("layer_norm_epsilon", epsilon);
+        json.put("model_type", "gpt2");
+        json.put("n_embd", width);
+        json.put("n_head", heads);
+        if (inner == 4 * width) {
+            json.putNull("n_inner");
+        } else {
+            json.put("n_inner", inner);
+        }
+        json.put("n_layer", layers);
+        json.put("n_positions", context);
+        json.put("resid_pdrop", residualDropout);
+        json.put("scale_attn_by_inverse_layer_idx", scaleByLayer);
+        json.put("scale_attn_weights", scale);
+        json.put("vocab_size", vocabulary);
+        return json;
+    }
+
+    private static int integer(JsonNode json, String key, long otherwise) {
+        var node = json.path(key);
+        var value = node.isMissingNode() || node.isNull() ? otherwise : node.asLong(-1);
+        // The largest tables of published models have some 10^6 rows; more is a broken or a hostile
+        // file.
+        if (value < 1 || value > 100_000_000) {
+            throw EspalierException.data(
+                    key + " is " + node + "; a whole number from 1 to 100000000 is needed");
+        }
+        return (int) value;
+    }
+
+    private static void positive(String key, int value) {
+        if (value < 1) {
+            throw EspalierException.data(key + " is " + value + ", but must be at least 1");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+package dev.espalier.nn;
+
+import dev.espalier.torch.DType;
+import dev.espalier.torch.Tensor;
+import dev.espalier.torch.Torch;
+import org.jspecify.annotations.Nullable;
+
+/// Scaled dot-product attention (Vaswani et al. 2017, arXiv:1706.03762), eq. 1: Attention(Q, K, V)
+/// = softmax(Q Kᵀ / √d + M) V M is 0 where a position may be attended to and very negative
+/// elsewhere.
+public final class Attention {
+    private Attention() {}
+
+    /// `mask` is (T, S) or (B, 1, T, S), additive; null stands for the plain causal mask of a whole
+    /// sequence, which the fused kernel applies without one. `scale` replaces 1/√d by a factor of
+    /// it.
+    ///
+    /// In fp32 libtorch's fused kernel is the fastest; in bf16 it falls back to a slow product on
+    /// processors, so there two products and a softmax are used.
+    public static Tensor attend(
+            Tensor q,
+            Tensor k,
+            Tensor v,
+            @Nullable Tensor mask,
+            double scale,
+            double dropout) { // (B, H, T|S, d)
+        if (!Torch.inBf16()) {
+            return scaled(q, scale).attention(k, v, mask, dropout, mask == null);
+        }
+        var d = q.size(-1);
+        var scores = q.mul(scale / Math.sqrt(d)).matmul(k.transpose(-2, -1)); // (B, H, T, S)
+        var masked =
+                scores.add(
+                        (mask == null ? causal(q.size(-2), k.size(-2)) : mask).to(scores.dtype()));
+        return masked.softmax(-1).dropout(dropout, dropout > 0).matmul(v); // (B, H, T, d)
+    }
+
+    private static Tensor scaled(Tensor q, double scale) {
+        return scale == 1 ? q : q.mul(scale);
+    }
+
+    /// The additive mask (T, S) of the last T of S positions, each of which sees itself and what is
+    /// before it.
+    public static Tensor causal(long t, long s) {
+        return Tensor.full(LEAST, t, s).triu(s - t + 1);
+    }
+
+    /// As [#causal], and blind to keys where `keep` (B, S) is 0: (B, 1, T, S).
+    public static Tensor causal(long t, Tensor keep) {
+        var s = keep.size(1);
+        var padded = keep.to(DType.FLOAT).add(-1).mul(-LEAST).view(-1, 1, 1, s); // 0 or LEAST
+        return causal(t, s).add(padded).clampMin(LEAST);
+    }
+
+    /// Finite, since a row in which everything is masked must stay a number.
+    private static final double LEAST = -Float.MAX_VALUE;
+}

@@ -1,0 +1,77 @@
+package dev.espalier.nn;
+
+import dev.espalier.torch.Tensor;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.SequencedMap;
+
+/// A part of a model: named parameters and named parts of its own. The path of a parameter, names
+/// joined by dots, is the name of its tensor in a Hugging Face file.
+public abstract class Module {
+    private final SequencedMap<String, Parameter> parameters = new LinkedHashMap<>();
+    private final SequencedMap<String, Module> children = new LinkedHashMap<>();
+    private boolean training;
+
+    /// Adds a parameter of this shape, zero until it is initialized or loaded.
+    protected final Parameter parameter(String name, long... shape) {
+        var parameter = new Parameter(Tensor.zeros(dev.espalier.torch.DType.FLOAT, shape));
+        parameters.put(name, parameter);
+        return parameter;
+    }
+
+    /// Adds a part; a path with dots stands for parts without code of their own.
+    protected final <M extends Module> M child(String name, M module) {
+        children.put(name, module);
+        return module;
+    }
+
+    /// Every parameter by its path, in the order in which they were added.
+    public final SequencedMap<String, Parameter> parameters() {
+        var all = new LinkedHashMap<String, Parameter>();
+        collect("", all);
+        return Collections.unmodifiableSequencedMap(all);
+    }
+
+    private void collect(String prefix, SequencedMap<String, Parameter> into) {
+        parameters.forEach((name, parameter) -> into.put(prefix + name, parameter));
+        children.forEach((name, child) -> child.collect(join(prefix, name), into));
+    }
+
+    /// An empty name adds no step to the path: its parameters are named as if they were this part's
+    /// own.
+    private static String join(String prefix, String name) {
+        return name.isEmpty() ? prefix : prefix + name + ".";
+    }
+
+    /// Every part by its path, this one (the empty path) first.
+    public final SequencedMap<String, Module> modules() {
+        var all = new LinkedHashMap<String, Module>();
+        collectModules("", all);
+        return Collections.unmodifiableSequencedMap(all);
+    }
+
+    private void collectModules(String path, SequencedMap<String, Module> into) {
+        into.put(path, this);
+        children.forEach((name, child) ->
+                child.collectModules(path.isEmpty() ? name : path + "." + name, into));
+    }
+
+    /// The number of weights, tied ones once.
+    public final long parameterCount() {
+        return parameters().values().stream().mapToLong(p -> p.value().count()).sum();
+    }
+
+    /// Whether dropout is on. Off until a training loop turns it on.
+    public final boolean training() {
+        return training;
+    }
+
+    public final void training(boolean training) {
+        modules().values().forEach(module -> module.training = training);
+    }
+
+    /// Frees every weight.
+    public final void free() {
+        parameters().values().forEach(p -> p.value().close());
+    }
+}

@@ -1,0 +1,136 @@
+package dev.espalier.optim;
+
+import dev.espalier.nn.Module;
+import dev.espalier.nn.Parameter;
+import dev.espalier.torch.DType;
+import dev.espalier.torch.Tensor;
+import dev.espalier.torch.Torch;
+import java.util.ArrayList;
+import java.util.List;
+
+/// The trained parameters of a module laid out in one buffer, and their gradients in another, so
+/// that clipping, the optimizer and zeroing are a few large operations however many parameters
+/// there are. Matrices and tables come first, since they alone are decayed; biases and norms
+/// follow.
+public final class FlatParameters implements AutoCloseable {
+    /// Elements that are worked on at once: 1 MiB in fp32, so that an update's operands stay in the
+    /// cache between its operations.
+    private static final long CHUNK = 1 << 18;
+
+    /// A parameter's place in the buffers.
+    public record Slot(String name, long offset, long[] shape) {}
+
+    private final List<Slot> slots = new ArrayList<>();
+    private final Tensor weights;
+    private final Tensor gradients;
+    private final long decayed;
+
+    /// Moves the trained parameters of `module` into the buffer. The module goes on with views of
+    /// it.
+    public FlatParameters(Module module) {
+        var trained =
+                module.parameters().entrySet().stream()
+                        .filter(e -> e.getValue().trained())
+                        .toList();
+        var ordered =
+                new ArrayList<>(trained.stream().filter(e -> e.getValue().isMatrix()).toList());
+        decayed = ordered.stream().mapToLong(e -> e.getValue().value().count()).sum();
+        trained.stream().filter(e -> !e.getValue().isMatrix()).forEach(ordered::add);
+        var count = ordered.stream().mapToLong(e -> e.getValue().value().count()).sum();
+        if (count == 0) {
+            throw new IllegalArgumentException("no parameter is trained");
+        }
+        weights = Tensor.zeros(DType.FLOAT, count);
+        gradients = Tensor.zeros(DType.FLOAT, count);
+        var offset = 0L;
+        for (var entry : ordered) {
+            offset += move(entry.getKey(), entry.getValue(), offset);
+        }
+    }
+
+    private long move(String name, Parameter parameter, long offset) {
+        var old = parameter.value();
+        var shape = old.shape();
+        var count = old.count();
+        Torch.noGrad(() -> {
+            var place = weights.narrow(0, offset, count).view(shape);
+            place.copyInPlace(old);
+            var leaf = place.detach().requiresGrad(true);
+            leaf.grad(gradients.narrow(0, offset, count).view(shape));
+            parameter.replace(leaf);
+            old.close();
+        });
+        slots.add(new Slot(name, offset, shape));
+        return count;
+    }
+
+    public List<Slot> slots() {
+        return List.copyOf(slots);
+    }
+
+    public Tensor weights() {
+        return weights;
+    }
+
+    public Tensor gradients() {
+        return gradients;
+    }
+
+    public long count() {
+        return weights.count();
+    }
+
+    /// How many elements, from the start of the buffer, belong to matrices.
+    public long decayed() {
+        return decayed;
+    }
+
+    public void zeroGradients() {
+        gradients.zeroInPlace();
+    }
+
+    /// The Euclidean norm of all gradients together, added up in double precision.
+    public double gradientNorm() {
+        var squares = new double[1];
+        forEachChunk(
+                0,
+                count(),
+                (start, length) -> {
+                    var norm = gradients.narrow(0, start, length).norm().item();
+                    squares[0] += norm * norm;
+                });
+        return Math.sqrt(squares[0]);
+    }
+
+    /// Scales the gradients so that their norm is at most `most` (Pascanu, Mikolov and Bengio 2013,
+    /// arXiv:1211.5063); 0 leaves them. Gives the norm before.
+    public double clip(double most) {
+        var norm = gradientNorm();
+        if (most > 0 && norm > most) {
+            gradients.mulInPlace(most / (norm + 1e-6));
+        }
+        return norm;
+    }
+
+    @FunctionalInterface
+    interface ChunkBody {
+        void run(long start, long length);
+    }
+
+    /// Calls `body` with the start and length of each chunk from `from` to `to`, each in a scope of
+    /// its own.
+    static void forEachChunk(long from, long to, ChunkBody body) {
+        for (var start = from; start < to; start += CHUNK) {
+            try (var scope = new dev.espalier.torch.Scope()) {
+                body.run(start, Math.min(CHUNK, to - start));
+            }
+        }
+    }
+
+    /// Frees both buffers; the module must not be used any more.
+    @Override
+    public void close() {
+        weights.close();
+        gradients.close();
+    }
+}

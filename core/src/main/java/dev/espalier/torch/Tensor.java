@@ -1,0 +1,495 @@
+package dev.espalier.torch;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import java.util.function.Supplier;
+import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.pytorch.BoolOptional;
+import org.bytedeco.pytorch.DoubleOptional;
+import org.bytedeco.pytorch.LongOptional;
+import org.bytedeco.pytorch.MemoryFormatOptional;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarTypeOptional;
+import org.bytedeco.pytorch.TensorArrayRefOptional;
+import org.bytedeco.pytorch.TensorOptional;
+import org.bytedeco.pytorch.TensorOptions;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
+
+/// An n-dimensional array in native memory, with libtorch's operators under libtorch's names.
+///
+/// A tensor belongs to the innermost [Scope] of the thread that made it, and must not be used after
+/// that has closed. Dimensions may be counted from the end by negative numbers. Operators do not
+/// change their operands, but for those whose names end in `InPlace`. Not safe for writing from
+/// several threads.
+public final class Tensor implements AutoCloseable {
+    /// A label that cross-entropy passes over.
+    public static final int IGNORE = -100;
+
+    final org.bytedeco.pytorch.Tensor raw;
+
+    Tensor(org.bytedeco.pytorch.Tensor raw) {
+        this.raw = raw;
+    }
+
+    private static Tensor op(Supplier<org.bytedeco.pytorch.Tensor> call) {
+        try {
+            return new Tensor(call.get());
+        } catch (RuntimeException e) {
+            throw TorchException.of(e);
+        }
+    }
+
+    private static TensorOptions options(DType type) {
+        return new TensorOptions().dtype(new ScalarTypeOptional(type.scalarType));
+    }
+
+    private static TensorOptional optional(@Nullable Tensor t) {
+        return t == null ? new TensorOptional() : new TensorOptional(t.raw);
+    }
+
+    // Making tensors
+
+    public static Tensor zeros(DType type, long... shape) {
+        Torch.load();
+        return op(() -> torch.zeros(shape, options(type)));
+    }
+
+    public static Tensor full(double value, long... shape) {
+        Torch.load();
+        return op(() -> torch.full(shape, new Scalar(value), options(DType.FLOAT)));
+    }
+
+    private static Tensor empty(DType type, long... shape) {
+        Torch.load();
+        return op(() -> torch.empty(shape, options(type), new MemoryFormatOptional()));
+    }
+
+    /// The whole numbers from `start` to `end`, without it, as LONG.
+    public static Tensor arange(long start, long end) {
+        Torch.load();
+        return op(() -> torch.arange(new Scalar(start), new Scalar(end), options(DType.LONG)));
+    }
+
+    public static Tensor of(float[] values, long... shape) {
+        return of(DType.FLOAT, MemorySegment.ofArray(values), shape);
+    }
+
+    public static Tensor of(long[] values, long... shape) {
+        return of(DType.LONG, MemorySegment.ofArray(values), shape);
+    }
+
+    /// A LONG tensor, as ids and labels are.
+    public static Tensor of(int[] values, long... shape) {
+        return of(Arrays.stream(values).asLongStream().toArray(), shape);
+    }
+
+    /// A tensor with a copy of `bytes`, in row-major order and the machine's byte order.
+    public static Tensor of(DType type, MemorySegment bytes, long... shape) {
+        var t = empty(type, shape);
+        if (t.bytes() != bytes.byteSize()) {
+            throw new IllegalArgumentException(
+                    bytes.byteSize() + " bytes for " + Arrays.toString(shape) + " of " + type);
+        }
+        t.segment().copyFrom(bytes);
+        return t;
+    }
+
+    // Reading tensors
+
+    public long[] shape() {
+        var sizes = raw.sizes();
+        var shape = new long[(int) sizes.size()];
+        for (var i = 0; i < shape.length; i++) {
+            shape[i] = sizes.get(i);
+        }
+        return shape;
+    }
+
+    public long size(int dimension) {
+        return raw.size(dimension);
+    }
+
+    public int dimensions() {
+        return (int) raw.dim();
+    }
+
+    /// The number of elements.
+    public long count() {
+        return raw.numel();
+    }
+
+    public long bytes() {
+        return count() * dtype().bytes();
+    }
+
+    public DType dtype() {
+        return DType.of(raw.scalar_type());
+    }
+
+    /// The elements' memory, in row-major order; valid as long as the tensor is. The tensor must be
+    /// contiguous.
+    public MemorySegment segment() {
+        if (!raw.is_contiguous()) {
+            throw new IllegalArgumentException("not contiguous: " + this);
+        }
+        Pointer data = raw.data_ptr();
+        return count() == 0
+                ? MemorySegment.ofArray(new byte[0])
+                : MemorySegment.ofAddress(data.address()).reinterpret(bytes());
+    }
+
+    /// The only element.
+    public double item() {
+        try {
+            return raw.item_double();
+        } catch (RuntimeException e) {
+            throw TorchException.of(e);
+        }
+    }
+
+    /// All elements in row-major order, as floats.
+    public float[] floats() {
+        return Torch.noGrad(() ->
+                detach().to(DType.FLOAT).contiguous().segment().toArray(ValueLayout.JAVA_FLOAT));
+    }
+
+    /// All elements in row-major order, as longs.
+    public long[] longs() {
+        return Torch.noGrad(
+                () -> to(DType.LONG).contiguous().segment().toArray(ValueLayout.JAVA_LONG));
+    }
+
+    // Gradients
+
+    public boolean requiresGrad() {
+        return raw.requires_grad();
+    }
+
+    public Tensor requiresGrad(boolean requires) {
+        raw.set_requires_grad(requires);
+        return this;
+    }
+
+    /// The gradient that backward has added up in this leaf, or null.
+    public @Nullable Tensor grad() {
+        var grad = raw.grad();
+        return grad.defined() ? new Tensor(grad) : null;
+    }
+
+    /// Makes `buffer`, of this tensor's shape, the place where backward adds up this leaf's
+    /// gradient.
+    public void grad(Tensor buffer) {
+        raw.mutable_grad().put(buffer.raw);
+    }
+
+    /// Backpropagates from this scalar.
+    public void backward() {
+        try {
+            raw.backward();
+        } catch (RuntimeException e) {
+            throw TorchException.of(e);
+        }
+    }
+
+    /// Backpropagates `gradient`, of this tensor's shape.
+    public void backward(Tensor gradient) {
+        try {
+            raw.backward(gradient.raw, new BoolOptional(), false, new TensorArrayRefOptional());
+        } catch (RuntimeException e) {
+            throw TorchException.of(e);
+        }
+    }
+
+    /// The same values, cut off from the graph.
+    public Tensor detach() {
+        return op(raw::detach);
+    }
+
+    // Shapes
+
+    public Tensor view(long... shape) {
+        return op(() -> raw.view(shape));
+    }
+
+    public Tensor reshape(long... shape) {
+        return op(() -> raw.reshape(shape));
+    }
+
+    public Tensor transpose(int a, int b) {
+        return op(() -> raw.transpose(a, b));
+    }
+
+    public Tensor permute(long... order) {
+        return op(() -> raw.permute(order));
+    }
+
+    public Tensor contiguous() {
+        return op(raw::contiguous);
+    }
+
+    public Tensor unsqueeze(int dimension) {
+        return op(() -> raw.unsqueeze(dimension));
+    }
+
+    public Tensor expand(long... shape) {
+        return op(() -> raw.expand(shape));
+    }
+
+    public Tensor select(int dimension, long index) {
+        return op(() -> raw.select(dimension, index));
+    }
+
+    public Tensor narrow(int dimension, long start, long length) {
+        return op(() -> raw.narrow(dimension, start, length));
+    }
+
+    public Tensor indexSelect(int dimension, Tensor indices) {
+        return op(() -> raw.index_select(dimension, indices.raw));
+    }
+
+    /// For each row the element that `indices`, of as many dimensions, names along `dimension`.
+    public Tensor gather(int dimension, Tensor indices) {
+        return op(() -> raw.gather(dimension, indices.raw));
+    }
+
+    public Tensor to(DType type) {
+        return type == dtype() ? this : op(() -> raw.to(type.scalarType));
+    }
+
+    /// A copy with memory of its own.
+    public Tensor copy() {
+        return op(raw::clone);
+    }
+
+    // Arithmetic
+
+    public Tensor add(Tensor other) {
+        return op(() -> raw.add(other.raw));
+    }
+
+    public Tensor add(double value) {
+        return op(() -> raw.add(new Scalar(value)));
+    }
+
+    public Tensor sub(Tensor other) {
+        return op(() -> raw.sub(other.raw));
+    }
+
+    public Tensor mul(Tensor other) {
+        return op(() -> raw.mul(other.raw));
+    }
+
+    public Tensor mul(double value) {
+        return op(() -> raw.mul(new Scalar(value)));
+    }
+
+    public Tensor div(Tensor other) {
+        return op(() -> raw.div(other.raw));
+    }
+
+    public Tensor matmul(Tensor other) {
+        return op(() -> raw.matmul(other.raw));
+    }
+
+    public Tensor sqrt() {
+        return op(raw::sqrt);
+    }
+
+    public Tensor sum() {
+        return op(raw::sum);
+    }
+
+    /// The Euclidean norm of all elements, as a scalar tensor.
+    public Tensor norm() {
+        return op(raw::norm);
+    }
+
+    public Tensor cumsum(int dimension) {
+        return op(() -> raw.cumsum(dimension));
+    }
+
+    public Tensor clampMin(double least) {
+        return op(() -> raw.clamp_min(new Scalar(least)));
+    }
+
+    public Tensor clampMax(double most) {
+        return op(() -> raw.clamp_max(new Scalar(most)));
+    }
+
+    /// Where each row's largest element is, as LONG.
+    public Tensor argmax(int dimension) {
+        return op(() -> raw.argmax(new LongOptional(dimension), false));
+    }
+
+    /// True where an element equals `value`.
+    public Tensor eq(double value) {
+        return op(() -> raw.eq(new Scalar(value)));
+    }
+
+    public boolean allFinite() {
+        return Torch.noGrad(() -> op(() -> raw.isfinite().all()).item() != 0);
+    }
+
+    /// `value` wherever `mask` is true.
+    public Tensor maskedFill(Tensor mask, double value) {
+        return op(() -> raw.masked_fill(mask.raw, new Scalar(value)));
+    }
+
+    /// The triangle above the `diagonal`-th diagonal, zeros elsewhere.
+    public Tensor triu(long diagonal) {
+        return op(() -> raw.triu(diagonal));
+    }
+
+    // In place
+
+    public Tensor zeroInPlace() {
+        return op(raw::zero_);
+    }
+
+    public Tensor copyInPlace(Tensor other) {
+        return op(() -> raw.copy_(other.raw));
+    }
+
+    public Tensor addInPlace(Tensor other) {
+        return op(() -> raw.add_(other.raw));
+    }
+
+    public Tensor addInPlace(double value) {
+        return op(() -> raw.add_(new Scalar(value)));
+    }
+
+    public Tensor mulInPlace(double value) {
+        return op(() -> raw.mul_(new Scalar(value)));
+    }
+
+    public Tensor mulInPlace(Tensor other) {
+        return op(() -> raw.mul_(other.raw));
+    }
+
+    /// this + weight (other - this)
+    public Tensor lerpInPlace(Tensor other, double weight) {
+        return op(() -> raw.lerp_(other.raw, new Scalar(weight)));
+    }
+
+    /// this + value a b
+    public Tensor addcmulInPlace(Tensor a, Tensor b, double value) {
+        return op(() -> raw.addcmul_(a.raw, b.raw, new Scalar(value)));
+    }
+
+    /// this + value a / b
+    public Tensor addcdivInPlace(Tensor a, Tensor b, double value) {
+        return op(() -> raw.addcdiv_(a.raw, b.raw, new Scalar(value)));
+    }
+
+    /// Fills with draws from N(0, deviation²), of libtorch's stream (see [Torch#seed]).
+    public Tensor normalInPlace(double deviation) {
+        return op(() -> raw.normal_(0, deviation, new org.bytedeco.pytorch.GeneratorOptional()));
+    }
+
+    /// Fills with draws from U(low, high), of libtorch's stream.
+    public Tensor uniformInPlace(double low, double high) {
+        return op(() -> raw.uniform_(low, high, new org.bytedeco.pytorch.GeneratorOptional()));
+    }
+
+    // Neural networks
+
+    /// x Wᵀ + b for `weight` (out, in) and `bias` (out).
+    public Tensor linear(Tensor weight, @Nullable Tensor bias) {
+        return op(() -> torch.linear(raw, weight.raw, optional(bias)));
+    }
+
+    /// bias + this matrix times `weight`.
+    public Tensor addmm(Tensor bias, Tensor weight) {
+        return op(() -> torch.addmm(bias.raw, raw, weight.raw));
+    }
+
+    /// The rows of this table (vocabulary, width) that `ids` names.
+    public Tensor embedding(Tensor ids) {
+        return op(() -> torch.embedding(raw, ids.raw));
+    }
+
+    /// Over the last dimension, of the size of `weight` and `bias`.
+    public Tensor layerNorm(Tensor weight, Tensor bias, double epsilon) {
+        var width = new long[] {weight.count()};
+        return op(() ->
+                torch.layer_norm(raw, width, optional(weight), optional(bias), epsilon, true));
+    }
+
+    public Tensor relu() {
+        return op(raw::relu);
+    }
+
+    public Tensor tanh() {
+        return op(raw::tanh);
+    }
+
+    /// x Φ(x), with the error function.
+    public Tensor gelu() {
+        return op(() -> torch.gelu(raw, "none"));
+    }
+
+    /// x Φ(x), with the approximation by tanh that GPT-2 and BERT's first code use.
+    public Tensor geluTanh() {
+        return op(() -> torch.gelu(raw, "tanh"));
+    }
+
+    /// In fp32, whatever the precision around it.
+    public Tensor softmax(int dimension) {
+        return Torch.fullPrecision(() -> op(() -> raw.softmax(dimension)));
+    }
+
+    /// In fp32, whatever the precision around it.
+    public Tensor logSoftmax(int dimension) {
+        return Torch.fullPrecision(() ->
+                op(() -> raw.log_softmax(dimension, new ScalarTypeOptional(ScalarType.Float))));
+    }
+
+    public Tensor dropout(double probability, boolean training) {
+        return probability == 0 || !training
+                ? this
+                : op(() -> torch.dropout(raw, probability, true));
+    }
+
+    /// softmax(Q Kᵀ / √d + mask) V for this Q, all (B, H, T, d), by libtorch's fused kernel.
+    public Tensor attention(
+            Tensor keys, Tensor values, @Nullable Tensor mask, double dropout, boolean causal) {
+        return op(() ->
+                torch.scaled_dot_product_attention(
+                        raw,
+                        keys.raw,
+                        values.raw,
+                        optional(mask),
+                        dropout,
+                        causal,
+                        new DoubleOptional(),
+                        false));
+    }
+
+    /// The sum of -w[label] log softmax(logits)[label] over the rows (N, classes) whose label is
+    /// not [#IGNORE].
+    public Tensor crossEntropySum(Tensor labels, @Nullable Tensor classWeights) {
+        return Torch.fullPrecision(() ->
+                op(() ->
+                        torch.cross_entropy_loss(
+                                to(DType.FLOAT).raw,
+                                labels.raw,
+                                optional(classWeights),
+                                2,
+                                IGNORE,
+                                0)));
+    }
+
+    /// Frees the memory now, rather than with its scope.
+    @Override
+    public void close() {
+        raw.close();
+    }
+
+    @Override
+    public String toString() {
+        return dtype() + Arrays.toString(shape());
+    }
+}

@@ -1,0 +1,378 @@
+package dev.espalier.torch;
+
+import dev.espalier.EspalierException;
+import dev.espalier.EspalierException.Kind;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.SymbolLookup;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Map;
+import java.util.function.Supplier;
+import java.util.regex.Pattern;
+import org.bytedeco.javacpp.Loader;
+import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.pytorch.GradMode;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.DeviceType;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// The libtorch of this process: loading it, its threads, its random stream, gradients on and off.
+public final class Torch {
+    private static final Logger LOG = LoggerFactory.getLogger(Torch.class);
+
+    /// Loading happens once a process, in a class initializer, which is thread-safe and cannot half
+    /// happen.
+    private static final class Loaded {
+        static final boolean ALLOCATOR_TUNED;
+
+        static {
+            checkNatives();
+            ALLOCATOR_TUNED = tune();
+            try {
+                // JavaCPP loads libtorch.so before it has extracted libtorch_cpu.so, which crashes
+                // the JVM on an empty
+                // cache; so everything is extracted before anything is loaded.
+                for (var name : new String[] {"openblas", "pytorch"}) {
+                    Loader.cacheResources(
+                            Torch.class,
+                            "/org/bytedeco/" + name + "/" + Loader.getPlatform() + "/");
+                }
+                Loader.load(torch.class);
+            } catch (IOException e) {
+                throw new EspalierException(
+                        Kind.RESOURCES,
+                        "the native libraries cannot be extracted to "
+                                + System.getProperty(
+                                        "org.bytedeco.javacpp.cachedir", "~/.javacpp/cache")
+                                + " ("
+                                + e.getMessage()
+                                + "); set -Dorg.bytedeco.javacpp.cachedir to a folder that can be written",
+                        e);
+            } catch (LinkageError e) {
+                throw new EspalierException(
+                        Kind.RESOURCES,
+                        "the native libraries cannot be loaded: " + e.getMessage(),
+                        e);
+            }
+        }
+    }
+
+    private Torch() {}
+
+    /// Loads libtorch, if that has not happened. Every entry into this package does so by itself;
+    /// calling it early only chooses the moment.
+    ///
+    /// @throws EspalierException if a native library is missing, mixed with another version, or
+    ///   cannot be extracted
+    public static void load() {
+        try {
+            if (!Loaded.ALLOCATOR_TUNED) {
+                LOG.trace("this platform's allocator is used as it is");
+            }
+        } catch (ExceptionInInitializerError e) {
+            if (e.getCause() instanceof EspalierException cause) {
+                throw cause;
+            }
+            throw e;
+        }
+    }
+
+    /// Whether the process allocator is glibc's and keeps freed memory, as [#load] asks it to.
+    public static boolean allocatorTuned() {
+        load();
+        return Loaded.ALLOCATOR_TUNED;
+    }
+
+    /// The name of the allocator that serves tensors, for reports.
+    public static String allocator() {
+        var preloaded = System.getenv().getOrDefault("LD_PRELOAD", "");
+        for (var name : new String[] {"jemalloc", "tcmalloc", "mimalloc"}) {
+            if (preloaded.contains(name)) {
+                return name;
+            }
+        }
+        return allocatorTuned() ? "glibc, tuned" : "the system's";
+    }
+
+    /// Names each native library that is not on the class path, or whose version is not that of its
+    /// Java classes.
+    static void checkNatives() {
+        var platform = Loader.getPlatform();
+        for (var library :
+                Map.of(
+                                "javacpp", "org/bytedeco/javacpp/" + platform + "/",
+                                "openblas", "org/bytedeco/openblas/" + platform + "/",
+                                "pytorch", "org/bytedeco/pytorch/" + platform + "/")
+                        .entrySet()) {
+            var name = library.getKey();
+            var marker =
+                    library.getValue()
+                            + System.mapLibraryName(
+                                    name.equals("pytorch") ? "jnitorch" : "jni" + name);
+            var nativeUrl = Torch.class.getClassLoader().getResource(marker);
+            if (nativeUrl == null) {
+                throw new EspalierException(
+                        Kind.RESOURCES,
+                        "the native library of "
+                                + name
+                                + " for "
+                                + platform
+                                + " is not on the class path: add the artifact org.bytedeco:"
+                                + name
+                                + " with the classifier "
+                                + platform);
+            }
+            var classes =
+                    Torch.class
+                            .getClassLoader()
+                            .getResource("org/bytedeco/" + name + "/" + markerClass(name));
+            checkSameVersion(name, String.valueOf(classes), nativeUrl.toString());
+        }
+    }
+
+    private static String markerClass(String name) {
+        return switch (name) {
+            case "javacpp" -> "Loader.class";
+            default -> "presets/" + (name.equals("pytorch") ? "torch" : "openblas") + ".class";
+        };
+    }
+
+    /// Jars carry their version in their name; where they do not (repackaged in one jar) nothing
+    /// can be compared.
+    static void checkSameVersion(String name, String classesUrl, String nativeUrl) {
+        var jar =
+                Pattern.compile(
+                        "/"
+                                + name
+                                + "-(\\d[\\d.]*(?:-\\d[\\d.]*\\d)?)(?:-[a-z]+-[a-z0-9_]+)?\\.jar!");
+        var classes = jar.matcher(classesUrl);
+        var natives = jar.matcher(nativeUrl);
+        if (classes.find() && natives.find() && !classes.group(1).equals(natives.group(1))) {
+            throw new EspalierException(
+                    Kind.RESOURCES,
+                    "mixed versions of org.bytedeco:"
+                            + name
+                            + ": classes of "
+                            + classes.group(1)
+                            + " with natives of "
+                            + natives.group(1)
+                            + "; give both the same version");
+        }
+    }
+
+    /// Settings that must be made before libtorch and its thread pools start.
+    private static boolean tune() {
+        // The count of physical bytes is the whole process's, heap and page cache included, and
+        // gives false alarms.
+        System.setProperty("org.bytedeco.javacpp.maxphysicalbytes", "0");
+        System.setProperty("org.bytedeco.javacpp.maxbytes", "0");
+        // The loader's own logger prints a warning for every optional library (CUDA, NCCL) that is
+        // absent.
+        if (!System.getProperty("os.name", "").toLowerCase(Locale.ROOT).contains("linux")) {
+            return false;
+        }
+        var linker = Linker.nativeLinker();
+        var lookup = linker.defaultLookup();
+        var setenv = lookup.find("setenv");
+        if (setenv.isPresent()) {
+            var call =
+                    linker.downcallHandle(
+                            setenv.get(),
+                            FunctionDescriptor.of(
+                                    ValueLayout.JAVA_INT,
+                                    ValueLayout.ADDRESS,
+                                    ValueLayout.ADDRESS,
+                                    ValueLayout.JAVA_INT));
+            // Waiting OpenMP threads that spin take the cores from OpenBLAS's own pool. What the
+            // user set stays.
+            var settings = Map.of("OMP_WAIT_POLICY", "passive", "THP_MEM_ALLOC_ENABLE", "1");
+            try (var arena = Arena.ofConfined()) {
+                for (var s : settings.entrySet()) {
+                    var unused =
+                            (int)
+                                    call.invokeExact(
+                                            arena.allocateFrom(s.getKey()),
+                                            arena.allocateFrom(s.getValue()),
+                                            0);
+                }
+            } catch (Throwable e) {
+                throw new AssertionError(e);
+            }
+        }
+        var mallopt = lookup.find("mallopt");
+        if (mallopt.isEmpty()) {
+            return false;
+        }
+        // Freed memory stays in the process: otherwise the kernel zeroes every page of every
+        // activation again each
+        // step (18 % of a step's time). The numbers are glibc's: M_TRIM_THRESHOLD, M_MMAP_MAX,
+        // M_ARENA_MAX.
+        var call =
+                linker.downcallHandle(
+                        mallopt.get(),
+                        FunctionDescriptor.of(
+                                ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT));
+        try {
+            return (int) call.invokeExact(-1, Integer.MAX_VALUE) == 1
+                    & (int) call.invokeExact(-4, 0) == 1
+                    & (int) call.invokeExact(-8, 2) == 1;
+        } catch (Throwable e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    /// Sets the threads of both pools: libtorch's own and OpenBLAS's, which multiplies in fp32.
+    public static void threads(int threads) {
+        load();
+        torch.set_num_threads(threads);
+        blasThreads(threads);
+    }
+
+    public static int threads() {
+        load();
+        return torch.get_num_threads();
+    }
+
+    /// Sets OpenBLAS's pool alone. Small products are faster on one thread, since its threads are
+    /// not libtorch's.
+    public static void blasThreads(int threads) {
+        load();
+        try (var arena = Arena.ofConfined()) {
+            var library =
+                    Path.of(Loader.load(org.bytedeco.openblas.global.openblas_nolapack.class))
+                            .getParent();
+            if (library == null) {
+                return;
+            }
+            try (var files = Files.list(library)) {
+                var path =
+                        files.filter(f -> f.getFileName().toString().startsWith("libopenblas"))
+                                .findFirst();
+                if (path.isEmpty()) {
+                    return;
+                }
+                var symbol =
+                        SymbolLookup.libraryLookup(path.get(), arena)
+                                .find("openblas_set_num_threads");
+                if (symbol.isPresent()) {
+                    Linker.nativeLinker()
+                            .downcallHandle(
+                                    symbol.get(), FunctionDescriptor.ofVoid(ValueLayout.JAVA_INT))
+                            .invokeExact(threads);
+                }
+            }
+        } catch (Throwable e) {
+            LOG.debug("OpenBLAS keeps its threads", e);
+        }
+    }
+
+    /// Seeds the stream that dropout draws from.
+    public static void seed(long seed) {
+        load();
+        torch.manual_seed(seed);
+    }
+
+    /// Runs `body` without recording gradients, on this thread.
+    public static <T> T noGrad(Supplier<T> body) {
+        load();
+        var before = GradMode.is_enabled();
+        GradMode.set_enabled(false);
+        try {
+            return body.get();
+        } finally {
+            GradMode.set_enabled(before);
+        }
+    }
+
+    /// As [#noGrad(Supplier)], for a body without a result.
+    public static void noGrad(Runnable body) {
+        noGrad(() -> {
+            body.run();
+            return true;
+        });
+    }
+
+    /// Runs `body` with gradients recorded, within [#noGrad] too.
+    public static <T> T withGrad(Supplier<T> body) {
+        load();
+        var before = GradMode.is_enabled();
+        GradMode.set_enabled(true);
+        try {
+            return body.get();
+        } finally {
+            GradMode.set_enabled(before);
+        }
+    }
+
+    /// Runs `body` with its matrix products in bf16 and everything else in fp32 (libtorch's
+    /// autocast).
+    public static <T> T bf16(boolean enabled, Supplier<T> body) {
+        load();
+        if (!enabled) {
+            return body.get();
+        }
+        torch.set_autocast_dtype(DeviceType.CPU, ScalarType.BFloat16);
+        torch.set_autocast_enabled(DeviceType.CPU, true);
+        try {
+            return body.get();
+        } finally {
+            torch.set_autocast_enabled(DeviceType.CPU, false);
+            torch.clear_cache();
+        }
+    }
+
+    /// Whether autocast is on, on this thread.
+    public static boolean inBf16() {
+        return torch.is_autocast_enabled(DeviceType.CPU);
+    }
+
+    /// Runs `body` outside of autocast, for what must be computed in fp32.
+    static <T> T fullPrecision(Supplier<T> body) {
+        if (!inBf16()) {
+            return body.get();
+        }
+        torch.set_autocast_enabled(DeviceType.CPU, false);
+        try {
+            return body.get();
+        } finally {
+            torch.set_autocast_enabled(DeviceType.CPU, true);
+        }
+    }
+
+    /// Native objects that are alive, counted by the binding. Flat from step to step, or something
+    /// leaks.
+    public static long liveObjects() {
+        load();
+        return Pointer.totalCount();
+    }
+
+    /// Bytes of this process that are in memory, natives included; 0 where the system does not say.
+    public static long residentBytes() {
+        return statusBytes("VmRSS:");
+    }
+
+    /// The most that [#residentBytes] has been; 0 where the system does not say.
+    public static long peakResidentBytes() {
+        return statusBytes("VmHWM:");
+    }
+
+    private static long statusBytes(String key) {
+        try {
+            for (var line : Files.readAllLines(Path.of("/proc/self/status"))) {
+                if (line.startsWith(key)) {
+                    return 1024 * Long.parseLong(line.replaceAll("\\D", ""));
+                }
+            }
+        } catch (IOException e) {
+            LOG.trace("no /proc", e);
+        }
+        return 0;
+    }
+}
