@@ -126,7 +126,7 @@ public final class Tensor implements AutoCloseable {
     }
 
     public DType dtype() {
-        return DType.of(raw.scalar_type());
+        return DType.of(raw.scalar_type().intern());
     }
 
     /// The elements' memory, in row-major order; valid as long as the tensor is. The tensor must be
