@@ -1,0 +1,312 @@
+package dev.espalier.tokenize;
+
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+
+/// Byte-level byte-pair encoding as in GPT-2 (Radford et al. 2019, "Language models are
+/// unsupervised multitask learners", section 2.2) and RoBERTa: text is split by [Gpt2Split], and
+/// the bytes of each piece are merged pair by pair, the pair learnt first before the others.
+public final class BytePairTokenizer implements Tokenizer {
+    /// How the pre-tokenizer and the post-processor treat white space.
+    ///
+    /// @param addPrefixSpace a text that does not begin with a space is read as if it did
+    /// @param trimOffsets offsets leave out the spaces of a token
+    /// @param trimsPrefix the space that a text's first token begins with is taken for one that
+    ///   `addPrefixSpace` put there
+    /// @param ignoreMerges a piece that is a token is that token, whatever the merges say
+    record Options(
+            boolean addPrefixSpace,
+            boolean trimOffsets,
+            boolean trimsPrefix,
+            boolean ignoreMerges) {}
+
+    /// A merge: two ids and the id that they become.
+    record Merge(int left, int right, int id) {}
+
+    private final Vocabulary vocabulary;
+    private final List<Merge> merges;
+    private final Options options;
+    private final Frame frame;
+    private final boolean plain;
+
+    private final Merges table;
+    private final int[] byteIds;
+    private final byte[][] bytes;
+    private final boolean[] special;
+    private final WordCache cache;
+
+    /// @param byteIds the id of each byte
+    BytePairTokenizer(
+            Vocabulary vocabulary,
+            List<Merge> merges,
+            int[] byteIds,
+            Options options,
+            Frame frame) {
+        this.vocabulary = vocabulary;
+        this.merges = merges;
+        this.options = options;
+        this.frame = frame;
+        this.byteIds = byteIds;
+        plain = false;
+        table = new Merges(merges.size());
+        for (int rank = 0; rank < merges.size(); rank++) {
+            var merge = merges.get(rank);
+            table.put(merge.left(), merge.right(), rank, merge.id());
+        }
+        bytes = new byte[vocabulary.size()][];
+        for (int id = 0; id < bytes.length; id++) {
+            bytes[id] = ByteAlphabet.readOrUtf8(vocabulary.token(id));
+        }
+        special = new boolean[vocabulary.size()];
+        for (var token : frame.added().all()) {
+            bytes[token.id()] = token.content().getBytes(StandardCharsets.UTF_8);
+            special[token.id()] = token.special();
+        }
+        cache = new WordCache();
+    }
+
+    private BytePairTokenizer(BytePairTokenizer other, boolean plain) {
+        vocabulary = other.vocabulary;
+        merges = other.merges;
+        options = other.options;
+        frame = other.frame;
+        table = other.table;
+        byteIds = other.byteIds;
+        bytes = other.bytes;
+        special = other.special;
+        cache = other.cache;
+        this.plain = plain;
+    }
+
+    @Override
+    public int vocabularySize() {
+        return vocabulary.size();
+    }
+
+    @Override
+    public int[] encode(CharSequence text) {
+        var string = text.toString();
+        var ids = new Ids(string.length() / 3 + 8);
+        frame.added()
+                .split(
+                        string,
+                        plain,
+                        new AddedTokens.Pieces() {
+                            @Override
+                            public void text(int from, int to) {
+                                encode(string, from, to, ids);
+                            }
+
+                            @Override
+                            public void token(int id, int from, int to) {
+                                ids.add(id);
+                            }
+                        });
+        return ids.toArray();
+    }
+
+    private void encode(String text, int from, int to, Ids ids) {
+        var chunks = new Utf8Chunks(text, from, to, prefixed(text, from));
+        while (chunks.next()) {
+            var chunk = chunks.bytes();
+            int limit = chunks.limit();
+            for (int at = 0; at < limit; ) {
+                int end = Gpt2Split.next(chunk, at, limit);
+                var word = cache.find(chunk, at, end);
+                if (word != null) {
+                    ids.addAll(word.ids, word.ids.length);
+                } else {
+                    var merged = merge(chunk, at, end);
+                    cache.put(chunk, at, end, merged);
+                    ids.addAll(merged, merged.length);
+                }
+                at = end;
+            }
+        }
+    }
+
+    private boolean prefixed(String text, int from) {
+        return options.addPrefixSpace() && text.charAt(from) != ' ';
+    }
+
+    private int[] merge(byte[] piece, int from, int to) {
+        if (options.ignoreMerges()) {
+            var whole = vocabulary.id(ByteAlphabet.write(piece, from, to));
+            if (whole.isPresent() && vocabulary.isModel(whole.getAsInt())) {
+                return new int[] {whole.getAsInt()};
+            }
+        }
+        var ids = new int[to - from];
+        for (int i = 0; i < ids.length; i++) {
+            ids[i] = byteIds[piece[from + i] & 0xff];
+        }
+        return java.util.Arrays.copyOf(ids, table.apply(ids, ids.length));
+    }
+
+    @Override
+    public Encoding encodeWithOffsets(String text) {
+        var ids = new Ids(text.length() / 3 + 8);
+        var starts = new Ids(text.length() / 3 + 8);
+        var ends = new Ids(text.length() / 3 + 8);
+        frame.added()
+                .split(
+                        text,
+                        plain,
+                        new AddedTokens.Pieces() {
+                            @Override
+                            public void text(int from, int to) {
+                                int before = ids.size();
+                                encode(text, from, to, ids);
+                                offsets(text, from, to, ids, before, starts, ends);
+                            }
+
+                            @Override
+                            public void token(int id, int from, int to) {
+                                ids.add(id);
+                                starts.add(from);
+                                ends.add(to);
+                            }
+                        });
+        var encoding = new Encoding(ids.toArray(), starts.toArray(), ends.toArray());
+        if (options.trimOffsets()) {
+            trim(encoding);
+        }
+        return encoding;
+    }
+
+    /// The places of the tokens from `first` on, which spell `text[from, to)`.
+    private void offsets(String text, int from, int to, Ids ids, int first, Ids starts, Ids ends) {
+        int start = from;
+        int end = prefixed(text, from) ? from : characterEnd(text, from, to);
+        // How many bytes of the character [start, end) are spelt, and how many it has.
+        int spelt = 0;
+        int width = start == end ? 1 : width(text, start, to);
+        for (int i = first; i < ids.size(); i++) {
+            int left = Math.max(bytes[ids.get(i)].length, 1);
+            if (spelt == width) {
+                start = end;
+                end = characterEnd(text, start, to);
+                width = width(text, start, to);
+                spelt = 0;
+            }
+            starts.add(start);
+            while (left > width - spelt) {
+                left -= width - spelt;
+                start = end;
+                end = characterEnd(text, start, to);
+                width = width(text, start, to);
+                spelt = 0;
+            }
+            spelt += left;
+            ends.add(end);
+        }
+    }
+
+    private static int characterEnd(String text, int at, int to) {
+        return at + Character.charCount(Utf8.codePoint(text, at, to));
+    }
+
+    private static int width(String text, int at, int to) {
+        int c = Utf8.codePoint(text, at, to);
+        return c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    }
+
+    /// Leaves out the spaces at both ends of each token.
+    private void trim(Encoding encoding) {
+        for (int i = 0; i < encoding.ids().length; i++) {
+            var token = bytes[encoding.ids()[i]];
+            int leading = 0;
+            while (leading < token.length && token[leading] == ' ') {
+                leading++;
+            }
+            int trailing = 0;
+            while (trailing < token.length && token[token.length - 1 - trailing] == ' ') {
+                trailing++;
+            }
+            int start = encoding.starts()[i];
+            int end = encoding.ends()[i];
+            if (leading > 0 && (i == 0 || start == 0) && options.trimsPrefix()) {
+                leading--;
+            }
+            encoding.starts()[i] = Math.min(start + leading, end);
+            encoding.ends()[i] = Math.max(end - trailing, encoding.starts()[i]);
+        }
+    }
+
+    @Override
+    public byte[] bytes(int id) {
+        return bytes[id].clone();
+    }
+
+    @Override
+    public String token(int id) {
+        return vocabulary.token(id);
+    }
+
+    @Override
+    public OptionalInt id(String token) {
+        return vocabulary.id(token);
+    }
+
+    @Override
+    public boolean isSpecial(int id) {
+        return special[id];
+    }
+
+    @Override
+    public SpecialTokens specials() {
+        return frame.specials();
+    }
+
+    @Override
+    public Template template() {
+        return frame.template();
+    }
+
+    @Override
+    public BytePairTokenizer plain() {
+        return plain ? this : new BytePairTokenizer(this, true);
+    }
+
+    @Override
+    public BytePairTokenizer withAddedTokens(List<String> tokens) {
+        return with(tokens, false);
+    }
+
+    @Override
+    public BytePairTokenizer withSpecialTokens(List<String> tokens) {
+        return with(tokens, true);
+    }
+
+    private BytePairTokenizer with(List<String> tokens, boolean isSpecial) {
+        var wider = vocabulary.with(tokens);
+        var result =
+                new BytePairTokenizer(
+                        wider, merges, byteIds, options, frame.with(tokens, wider, isSpecial));
+        return plain ? result.plain() : result;
+    }
+
+    /// The merges as pairs of tokens, in the order in which they apply.
+    public List<Map.Entry<String, String>> merges() {
+        var pairs = new ArrayList<Map.Entry<String, String>>(merges.size());
+        for (var merge : merges) {
+            pairs.add(Map.entry(vocabulary.token(merge.left()), vocabulary.token(merge.right())));
+        }
+        return pairs;
+    }
+
+    @Override
+    public void save(Path folder) {
+        TokenizerFiles.save(folder, frame, vocabulary, merges());
+    }
+
+    /// Writes `vocab.json` and `merges.txt` into `folder`, as GPT-2 had them. Added tokens that the
+    /// model's vocabulary lacks are left to [#save].
+    public void saveVocabulary(Path folder) {
+        TokenizerFiles.saveVocabulary(folder, vocabulary, merges());
+    }
+}

@@ -1,0 +1,472 @@
+package dev.espalier.tokenize;
+
+import dev.espalier.EspalierException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.BitSet;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/// Learns a byte-level byte-pair encoding (Sennrich, Haddow and Birch 2016, arXiv:1508.07909,
+/// algorithm 1): time and again the most frequent pair of neighbouring tokens becomes a token.
+///
+/// Pairs are counted within the pieces of [Gpt2Split]. Of pairs that are equally frequent the one
+/// whose bytes are greater wins, the left token's first: so the result depends on the text alone,
+/// not on how ids were given. Ids are the special tokens', in the order given, then the bytes' in
+/// GPT-2's order, then the merges'.
+public final class BytePairTrainer {
+    private BytePairTrainer() {}
+
+    /// A tokenizer of at most `vocabularySize` tokens: fewer if the pairs run out.
+    ///
+    /// @param texts documents; no pair crosses from one to the next, or a special token
+    /// @param vocabularySize at least 256 more than there are special tokens
+    /// @param minimumFrequency pairs that are rarer are not merged
+    /// @param specialTokens such as `<|endoftext|>`
+    /// @throws EspalierException if there is no text, or a setting is out of range
+    public static BytePairTokenizer train(
+            Iterable<String> texts,
+            int vocabularySize,
+            int minimumFrequency,
+            List<String> specialTokens) {
+        checkSpecialTokens(specialTokens);
+        if (vocabularySize < 256 + specialTokens.size()) {
+            throw EspalierException.usage(
+                    "a vocabulary of %d is too small: 256 bytes and %d special tokens make at least %d"
+                            .formatted(
+                                    vocabularySize,
+                                    specialTokens.size(),
+                                    256 + specialTokens.size()));
+        }
+        if (minimumFrequency < 1) {
+            throw EspalierException.usage(
+                    "the minimum frequency is %d, and must be at least 1"
+                            .formatted(minimumFrequency));
+        }
+        var words = count(texts, specialTokens);
+        if (words.size() == 0) {
+            throw EspalierException.data("there is no text to train a tokenizer on");
+        }
+        return new Training(words, vocabularySize, minimumFrequency, specialTokens).run();
+    }
+
+    static void checkSpecialTokens(List<String> specialTokens) {
+        var seen = new HashSet<String>();
+        for (var token : specialTokens) {
+            if (token.isBlank()) {
+                throw EspalierException.usage("a special token is blank");
+            }
+            if (!seen.add(token)) {
+                throw EspalierException.usage(
+                        "the special token \"%s\" is given twice".formatted(token));
+            }
+        }
+    }
+
+    private static WordCounts count(Iterable<String> texts, List<String> specialTokens) {
+        var specials = new ArrayList<AddedToken>();
+        for (var token : specialTokens) {
+            specials.add(AddedToken.special(specials.size(), token));
+        }
+        var boundaries = new AddedTokens(specials);
+        var words = new WordCounts();
+        for (var text : texts) {
+            boundaries.split(
+                    text,
+                    false,
+                    new AddedTokens.Pieces() {
+                        @Override
+                        public void text(int from, int to) {
+                            var chunks = new Utf8Chunks(text, from, to, false);
+                            while (chunks.next()) {
+                                var bytes = chunks.bytes();
+                                int limit = chunks.limit();
+                                for (int at = 0; at < limit; ) {
+                                    int end = Gpt2Split.next(bytes, at, limit);
+                                    words.add(bytes, at, end);
+                                    at = end;
+                                }
+                            }
+                        }
+
+                        @Override
+                        public void token(int id, int from, int to) {}
+                    });
+        }
+        return words;
+    }
+
+    /// The state of one training. Tokens are numbered as in the result.
+    private static final class Training {
+        private final int vocabularySize;
+        private final int minimumFrequency;
+        private final List<String> specialTokens;
+        private final Set<String> specialNames;
+
+        private final List<String> names = new ArrayList<>();
+        private final List<byte[]> bytes = new ArrayList<>();
+        private final Map<String, Integer> ids = new HashMap<>();
+        private final List<BytePairTokenizer.Merge> merges = new ArrayList<>();
+
+        /// Word w is `symbols[starts[w], starts[w] + lengths[w])`, and occurs `counts[w]` times.
+        private final int[] symbols;
+
+        private final int[] starts;
+        private final int[] lengths;
+        private final long[] counts;
+
+        private final PairCounts pairs = new PairCounts();
+        private final PairHeap heap = new PairHeap();
+
+        /// The last merge that saw a word or raised a pair.
+        private final int[] wordSeen;
+
+        private final Ids raised = new Ids(64);
+        private boolean[] changed = new boolean[64];
+
+        Training(
+                WordCounts words,
+                int vocabularySize,
+                int minimumFrequency,
+                List<String> specialTokens) {
+            this.vocabularySize = vocabularySize;
+            this.minimumFrequency = minimumFrequency;
+            this.specialTokens = specialTokens;
+            specialNames = Set.copyOf(specialTokens);
+            for (var token : specialTokens) {
+                token(token, token.getBytes(StandardCharsets.UTF_8));
+            }
+            var byteIds = new int[256];
+            for (int b : ByteAlphabet.order()) {
+                byteIds[b] = names.size();
+                token(String.valueOf(ByteAlphabet.character(b)), new byte[] {(byte) b});
+            }
+            int n = words.size();
+            starts = new int[n];
+            lengths = new int[n];
+            counts = new long[n];
+            wordSeen = new int[n];
+            symbols = new int[words.totalBytes()];
+            int at = 0;
+            for (int w = 0; w < n; w++) {
+                starts[w] = at;
+                lengths[w] = words.length(w);
+                counts[w] = words.count(w);
+                for (int i = 0; i < lengths[w]; i++) {
+                    symbols[at++] = byteIds[words.byteAt(w, i) & 0xff];
+                }
+            }
+        }
+
+        private void token(String name, byte[] value) {
+            ids.put(name, names.size());
+            names.add(name);
+            bytes.add(value);
+        }
+
+        BytePairTokenizer run() {
+            for (int w = 0; w < starts.length; w++) {
+                for (int i = starts[w]; i + 1 < starts[w] + lengths[w]; i++) {
+                    pairs.add(symbols[i], symbols[i + 1], counts[w], w);
+                }
+            }
+            for (int pair = 0; pair < pairs.size(); pair++) {
+                heap.offer(pair, pairs.count(pair));
+            }
+            while (names.size() < vocabularySize && heap.size() > 0) {
+                long count = heap.topCount();
+                int pair = heap.poll();
+                if (count != pairs.count(pair)) {
+                    heap.offer(pair, pairs.count(pair));
+                    continue;
+                }
+                if (count < minimumFrequency) {
+                    break;
+                }
+                merge(pair);
+            }
+            return tokenizer();
+        }
+
+        private void merge(int pair) {
+            int left = pairs.left(pair);
+            int right = pairs.right(pair);
+            var name = names.get(left) + names.get(right);
+            if (specialNames.contains(name)) {
+                return;
+            }
+            if (!ids.containsKey(name)) {
+                var value =
+                        Arrays.copyOf(
+                                bytes.get(left), bytes.get(left).length + bytes.get(right).length);
+                System.arraycopy(
+                        bytes.get(right),
+                        0,
+                        value,
+                        bytes.get(left).length,
+                        bytes.get(right).length);
+                token(name, value);
+            }
+            int id = ids.get(name);
+            merges.add(new BytePairTokenizer.Merge(left, right, id));
+            var words = pairs.takeWords(pair);
+            for (int i = 0; i < words.size(); i++) {
+                int w = words.get(i);
+                if (wordSeen[w] != merges.size()) {
+                    wordSeen[w] = merges.size();
+                    merge(w, left, right, id);
+                }
+            }
+            for (int i = 0; i < raised.size(); i++) {
+                heap.offer(raised.get(i), pairs.count(raised.get(i)));
+            }
+            raised.clear();
+        }
+
+        /// Merges a pair in one word, and corrects the counts of the pairs that go and come.
+        private void merge(int w, int left, int right, int id) {
+            int start = starts[w];
+            int n = lengths[w];
+            if (changed.length < n) {
+                changed = new boolean[2 * n];
+            }
+            Arrays.fill(changed, 0, n, false);
+            for (int i = 0; i + 1 < n; i++) {
+                if (symbols[start + i] == left && symbols[start + i + 1] == right) {
+                    changed[i] = true;
+                    changed[++i] = true;
+                }
+            }
+            for (int i = 0; i + 1 < n; i++) {
+                if (changed[i] || changed[i + 1]) {
+                    pairs.subtract(symbols[start + i], symbols[start + i + 1], counts[w]);
+                }
+            }
+            int to = 0;
+            for (int i = 0; i < n; i++) {
+                boolean merged = changed[i];
+                symbols[start + to] = merged ? id : symbols[start + i];
+                i += merged ? 1 : 0;
+                changed[to++] = merged;
+            }
+            lengths[w] = to;
+            for (int i = 0; i + 1 < to; i++) {
+                if (changed[i] || changed[i + 1]) {
+                    int pair = pairs.add(symbols[start + i], symbols[start + i + 1], counts[w], w);
+                    if (pairs.raise(pair, merges.size())) {
+                        raised.add(pair);
+                    }
+                }
+            }
+        }
+
+        private BytePairTokenizer tokenizer() {
+            var model = new BitSet();
+            model.set(0, names.size());
+            var vocabulary = new Vocabulary(names.toArray(String[]::new), model);
+            var byteIds = new int[256];
+            for (int b = 0; b < 256; b++) {
+                byteIds[b] = ids.get(String.valueOf(ByteAlphabet.character(b)));
+            }
+            return new BytePairTokenizer(
+                    vocabulary,
+                    merges,
+                    byteIds,
+                    new BytePairTokenizer.Options(false, false, true, false),
+                    TokenizerFiles.byteLevelFrame().with(specialTokens, vocabulary, true));
+        }
+
+        /// A heap of pairs, the most frequent on top. Counts are those at the time of the offer.
+        private final class PairHeap {
+            private int[] entries = new int[1024];
+            private long[] entryCounts = new long[1024];
+            private int size;
+
+            int size() {
+                return size;
+            }
+
+            long topCount() {
+                return entryCounts[0];
+            }
+
+            void offer(int pair, long count) {
+                if (count < minimumFrequency) {
+                    return;
+                }
+                if (size == entries.length) {
+                    entries = Arrays.copyOf(entries, 2 * size);
+                    entryCounts = Arrays.copyOf(entryCounts, 2 * size);
+                }
+                int at = size++;
+                while (at > 0) {
+                    int parent = (at - 1) >> 1;
+                    if (!above(pair, count, entries[parent], entryCounts[parent])) {
+                        break;
+                    }
+                    entries[at] = entries[parent];
+                    entryCounts[at] = entryCounts[parent];
+                    at = parent;
+                }
+                entries[at] = pair;
+                entryCounts[at] = count;
+            }
+
+            int poll() {
+                int top = entries[0];
+                size--;
+                int pair = entries[size];
+                long count = entryCounts[size];
+                int at = 0;
+                while (true) {
+                    int child = 2 * at + 1;
+                    if (child >= size) {
+                        break;
+                    }
+                    if (child + 1 < size
+                            && above(
+                                    entries[child + 1],
+                                    entryCounts[child + 1],
+                                    entries[child],
+                                    entryCounts[child])) {
+                        child++;
+                    }
+                    if (!above(entries[child], entryCounts[child], pair, count)) {
+                        break;
+                    }
+                    entries[at] = entries[child];
+                    entryCounts[at] = entryCounts[child];
+                    at = child;
+                }
+                entries[at] = pair;
+                entryCounts[at] = count;
+                return top;
+            }
+
+            private boolean above(int pair, long count, int other, long otherCount) {
+                if (count != otherCount) {
+                    return count > otherCount;
+                }
+                int order =
+                        Arrays.compareUnsigned(
+                                bytes.get(pairs.left(pair)), bytes.get(pairs.left(other)));
+                return order != 0
+                        ? order > 0
+                        : Arrays.compareUnsigned(
+                                        bytes.get(pairs.right(pair)), bytes.get(pairs.right(other)))
+                                > 0;
+            }
+        }
+    }
+
+    /// How often each pair of neighbours occurs, and in which words it may.
+    private static final class PairCounts {
+        private static final long FREE = -1;
+
+        private long[] keys = new long[1 << 12];
+        private int[] indices = new int[1 << 12];
+        private int size;
+        private long[] pairKeys = new long[1 << 11];
+        private long[] counts = new long[1 << 11];
+        private int[] raisedAt = new int[1 << 11];
+        private Ids[] words = new Ids[1 << 11];
+
+        PairCounts() {
+            Arrays.fill(keys, FREE);
+        }
+
+        int size() {
+            return size;
+        }
+
+        int left(int pair) {
+            return (int) (pairKeys[pair] >>> 32);
+        }
+
+        int right(int pair) {
+            return (int) pairKeys[pair];
+        }
+
+        long count(int pair) {
+            return counts[pair];
+        }
+
+        int add(int left, int right, long count, int word) {
+            int pair = index(left, right);
+            counts[pair] += count;
+            var list = words[pair];
+            if (list.size() == 0 || list.get(list.size() - 1) != word) {
+                list.add(word);
+            }
+            return pair;
+        }
+
+        void subtract(int left, int right, long count) {
+            counts[index(left, right)] -= count;
+        }
+
+        /// Whether this is the first time that `step` raises the pair.
+        boolean raise(int pair, int step) {
+            boolean first = raisedAt[pair] != step;
+            raisedAt[pair] = step;
+            return first;
+        }
+
+        /// The words of a pair, which are forgotten: once merged it occurs in them no more.
+        Ids takeWords(int pair) {
+            var taken = words[pair];
+            words[pair] = new Ids(0);
+            return taken;
+        }
+
+        private int index(int left, int right) {
+            long key = (long) left << 32 | right;
+            int mask = keys.length - 1;
+            int slot = WordCounts.spread(key) & mask;
+            while (keys[slot] != key) {
+                if (keys[slot] == FREE) {
+                    return insert(key, slot);
+                }
+                slot = slot + 1 & mask;
+            }
+            return indices[slot];
+        }
+
+        private int insert(long key, int slot) {
+            keys[slot] = key;
+            indices[slot] = size;
+            if (size == pairKeys.length) {
+                pairKeys = Arrays.copyOf(pairKeys, 2 * size);
+                counts = Arrays.copyOf(counts, 2 * size);
+                raisedAt = Arrays.copyOf(raisedAt, 2 * size);
+                words = Arrays.copyOf(words, 2 * size);
+            }
+            pairKeys[size] = key;
+            words[size] = new Ids(0);
+            int pair = size++;
+            if (2 * size > keys.length) {
+                rehash();
+            }
+            return pair;
+        }
+
+        private void rehash() {
+            keys = new long[2 * keys.length];
+            indices = new int[keys.length];
+            Arrays.fill(keys, FREE);
+            int mask = keys.length - 1;
+            for (int pair = 0; pair < size; pair++) {
+                int slot = WordCounts.spread(pairKeys[pair]) & mask;
+                while (keys[slot] != FREE) {
+                    slot = slot + 1 & mask;
+                }
+                keys[slot] = pairKeys[pair];
+                indices[slot] = pair;
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+package dev.espalier.tokenize;
+
+import java.util.Arrays;
+
+/// A list of ints that grows.
+final class Ids {
+    private int[] values;
+    private int size;
+
+    Ids(int capacity) {
+        values = new int[Math.max(capacity, 2)];
+    }
+
+    void add(int value) {
+        if (size == values.length) {
+            grow(1);
+        }
+        values[size++] = value;
+    }
+
+    void addAll(int[] more, int count) {
+        if (values.length - size < count) {
+            grow(count);
+        }
+        System.arraycopy(more, 0, values, size, count);
+        size += count;
+    }
+
+    private void grow(int count) {
+        long wanted = Math.max((long) size + count, size + (size >> 1));
+        if (wanted > Integer.MAX_VALUE - 8) {
+            throw new OutOfMemoryError("more than 2^31 tokens");
+        }
+        values = Arrays.copyOf(values, (int) wanted);
+    }
+
+    int size() {
+        return size;
+    }
+
+    void clear() {
+        size = 0;
+    }
+
+    int get(int index) {
+        return values[index];
+    }
+
+    int[] toArray() {
+        return size == values.length ? values : Arrays.copyOf(values, size);
+    }
+}

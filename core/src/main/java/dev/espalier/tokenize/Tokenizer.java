@@ -1,0 +1,64 @@
+package dev.espalier.tokenize;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.OptionalInt;
+
+/// Turns text into token ids and back. Immutable, and safe for use by many threads.
+///
+/// Ids run from 0 to [#vocabularySize] - 1 without a gap. A surrogate without its partner, which no
+/// UTF-8 text can hold, is read as U+FFFD.
+public interface Tokenizer {
+    /// The number of tokens, added ones included: a model needs as many embeddings.
+    int vocabularySize();
+
+    /// The tokens of `text`, with nothing put around them (see [#template]). Special tokens that
+    /// stand literally in the text are recognised, unless this is a [#plain] tokenizer.
+    int[] encode(CharSequence text);
+
+    /// As [#encode], with the places that the tokens come from. Slower.
+    Encoding encodeWithOffsets(String text);
+
+    /// The text of these tokens, special ones written out. Bytes that make no character become
+    /// U+FFFD. To decode while tokens arrive, see [StreamingDecoder].
+    default String decode(int[] ids) {
+        var decoder = new StreamingDecoder(this);
+        var text = new StringBuilder();
+        for (var id : ids) {
+            text.append(decoder.next(id));
+        }
+        return text.append(decoder.finish()).toString();
+    }
+
+    /// The UTF-8 bytes that `id` stands for: perhaps only a part of a character.
+    byte[] bytes(int id);
+
+    /// The name of `id` in the tokenizer's files, such as `Ġthe`.
+    String token(int id);
+
+    /// The id of the token of that name.
+    OptionalInt id(String token);
+
+    /// Whether `id` stands for no text.
+    boolean isSpecial(int id);
+
+    SpecialTokens specials();
+
+    /// What a model of this tokenizer expects around one text or two.
+    Template template();
+
+    /// The same tokenizer, which reads special tokens that stand in the text as plain text: for
+    /// text that others wrote, which must not end a document or speak for the system.
+    Tokenizer plain();
+
+    /// This tokenizer with more tokens, which are found in the text before it is split. Tokens that
+    /// it knows already keep their ids; new ones follow its last id in the order given.
+    Tokenizer withAddedTokens(List<String> tokens);
+
+    /// As [#withAddedTokens], for tokens that stand for no text, such as `<pad>`.
+    Tokenizer withSpecialTokens(List<String> tokens);
+
+    /// Writes `tokenizer.json`, `tokenizer_config.json` and `special_tokens_map.json` into
+    /// `folder`, as the Hugging Face libraries do.
+    void save(Path folder);
+}

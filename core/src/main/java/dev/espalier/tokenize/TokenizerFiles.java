@@ -1,0 +1,210 @@
+package dev.espalier.tokenize;
+
+import dev.espalier.io.AtomicFiles;
+import dev.espalier.io.Json;
+import dev.espalier.tokenize.SpecialTokens.Role;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.core.util.DefaultIndenter;
+import tools.jackson.core.util.DefaultPrettyPrinter;
+import tools.jackson.core.util.Separators;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/// Writes a tokenizer's files as the Hugging Face libraries do, and makes the parts of new ones.
+final class TokenizerFiles {
+    private TokenizerFiles() {}
+
+    /// The frame of a new byte-level tokenizer, without tokens.
+    static Frame byteLevelFrame() {
+        return newFrame(byteLevelJson(false));
+    }
+
+    /// The frame of a new tokenizer of characters, without tokens: byte-pair encoding that has no
+    /// merges and no pre-tokenizer, which other libraries read as just that.
+    static Frame characterFrame(@Nullable String unknown) {
+        var json = json(null, null, object("type", "Fuse"));
+        ((ObjectNode) json.get("model")).put("unk_token", unknown);
+        return newFrame(json);
+    }
+
+    private static Frame newFrame(ObjectNode json) {
+        return new Frame(
+                new AddedTokens(List.of()),
+                Template.NONE,
+                SpecialTokens.NONE,
+                json,
+                true,
+                Json.mapper().createObjectNode(),
+                Json.mapper().createObjectNode());
+    }
+
+    static ObjectNode byteLevelJson(boolean prefix) {
+        var post = byteLevel(true);
+        post.put("trim_offsets", false);
+        return json(byteLevel(prefix), post, byteLevel(true));
+    }
+
+    private static ObjectNode byteLevel(boolean prefix) {
+        return object("type", "ByteLevel")
+                .put("add_prefix_space", prefix)
+                .put("trim_offsets", true)
+                .put("use_regex", true);
+    }
+
+    private static ObjectNode json(
+            @Nullable ObjectNode pre, @Nullable ObjectNode post, ObjectNode decoder) {
+        var root = object("version", "1.0").putNull("truncation").putNull("padding");
+        root.putArray("added_tokens");
+        root.putNull("normalizer");
+        root.set("pre_tokenizer", pre);
+        root.set("post_processor", post);
+        root.set("decoder", decoder);
+        var model =
+                root.putObject("model")
+                        .put("type", "BPE")
+                        .putNull("dropout")
+                        .putNull("unk_token")
+                        .putNull("continuing_subword_prefix")
+                        .putNull("end_of_word_suffix")
+                        .put("fuse_unk", false)
+                        .put("byte_fallback", false)
+                        .put("ignore_merges", false);
+        model.putObject("vocab");
+        model.putArray("merges");
+        return root;
+    }
+
+    static ObjectNode roberta(
+            String separator,
+            int separatorId,
+            String classification,
+            int classificationId,
+            boolean prefix) {
+        var node = object("type", "RobertaProcessing");
+        node.putArray("sep").add(separator).add(separatorId);
+        node.putArray("cls").add(classification).add(classificationId);
+        return node.put("trim_offsets", true).put("add_prefix_space", prefix);
+    }
+
+    /// `token first` and `token first token second`.
+    static ObjectNode begin(String token, int id) {
+        var node = object("type", "TemplateProcessing");
+        var single = node.putArray("single");
+        var pair = node.putArray("pair");
+        for (int sequence = 0; sequence < 2; sequence++) {
+            for (var pieces : sequence == 0 ? List.of(single, pair) : List.of(pair)) {
+                pieces.addObject()
+                        .putObject("SpecialToken")
+                        .put("id", token)
+                        .put("type_id", sequence);
+                pieces.addObject()
+                        .putObject("Sequence")
+                        .put("id", sequence == 0 ? "A" : "B")
+                        .put("type_id", sequence);
+            }
+        }
+        var special = node.putObject("special_tokens").putObject(token).put("id", token);
+        special.putArray("ids").add(id);
+        special.putArray("tokens").add(token);
+        return node;
+    }
+
+    private static ObjectNode object(String key, String value) {
+        return Json.mapper().createObjectNode().put(key, value);
+    }
+
+    static void save(
+            Path folder,
+            Frame frame,
+            Vocabulary vocabulary,
+            List<Map.Entry<String, String>> merges) {
+        var json = frame.json().deepCopy();
+        var added = json.putArray("added_tokens");
+        for (var token : frame.added().all()) {
+            var node = added.addObject().put("id", token.id()).put("content", token.content());
+            settings(node, token);
+        }
+        var model = (ObjectNode) json.get("model");
+        model.set("vocab", vocabularyJson(vocabulary));
+        var list = model.putArray("merges");
+        for (var merge : merges) {
+            if (frame.mergesAsPairs()) {
+                list.addArray().add(merge.getKey()).add(merge.getValue());
+            } else {
+                list.add(merge.getKey() + " " + merge.getValue());
+            }
+        }
+        write(folder.resolve("tokenizer.json"), json);
+
+        var config = frame.config().deepCopy();
+        var decoder = config.putObject("added_tokens_decoder");
+        for (var token : frame.added().all()) {
+            settings(
+                    decoder.putObject(String.valueOf(token.id())).put("content", token.content()),
+                    token);
+        }
+        if (!config.has("tokenizer_class")) {
+            config.put("clean_up_tokenization_spaces", false);
+            config.put("tokenizer_class", "PreTrainedTokenizerFast");
+        }
+        write(folder.resolve("tokenizer_config.json"), withRoles(config, frame, vocabulary));
+        write(
+                folder.resolve("special_tokens_map.json"),
+                withRoles(frame.map().deepCopy(), frame, vocabulary));
+    }
+
+    private static void settings(ObjectNode node, AddedToken token) {
+        node.put("single_word", token.singleWord())
+                .put("lstrip", token.lstrip())
+                .put("rstrip", token.rstrip())
+                .put("normalized", token.normalized())
+                .put("special", token.special());
+    }
+
+    private static ObjectNode withRoles(ObjectNode node, Frame frame, Vocabulary vocabulary) {
+        for (var role : Role.values()) {
+            var id = frame.specials().id(role);
+            if (id.isPresent() && (!node.has(role.key) || node.get(role.key).isNull())) {
+                node.put(role.key, vocabulary.token(id.getAsInt()));
+            }
+        }
+        return node;
+    }
+
+    private static ObjectNode vocabularyJson(Vocabulary vocabulary) {
+        var node = Json.mapper().createObjectNode();
+        for (int id = 0; id < vocabulary.size(); id++) {
+            if (vocabulary.isModel(id)) {
+                node.put(vocabulary.token(id), id);
+            }
+        }
+        return node;
+    }
+
+    static void saveVocabulary(
+            Path folder, Vocabulary vocabulary, List<Map.Entry<String, String>> merges) {
+        AtomicFiles.write(folder.resolve("vocab.json"), Json.line(vocabularyJson(vocabulary)));
+        var lines = new StringBuilder("#version: 0.2\n");
+        for (var merge : merges) {
+            lines.append(merge.getKey()).append(' ').append(merge.getValue()).append('\n');
+        }
+        AtomicFiles.write(folder.resolve("merges.txt"), lines.toString());
+    }
+
+    private static void write(Path file, JsonNode json) {
+        var indenter = new DefaultIndenter("  ", "\n");
+        var printer =
+                new DefaultPrettyPrinter()
+                        .withArrayIndenter(indenter)
+                        .withObjectIndenter(indenter)
+                        .withSeparators(
+                                Separators.createDefaultInstance()
+                                        .withObjectNameValueSpacing(Separators.Spacing.AFTER)
+                                        .withObjectEmptySeparator("")
+                                        .withArrayEmptySeparator(""));
+        AtomicFiles.write(file, Json.mapper().writer().with(printer).writeValueAsString(json));
+    }
+}

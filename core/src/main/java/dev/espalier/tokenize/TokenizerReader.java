@@ -1,0 +1,710 @@
+package dev.espalier.tokenize;
+
+import dev.espalier.EspalierException;
+import dev.espalier.io.Json;
+import dev.espalier.tokenize.SpecialTokens.Role;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.BitSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/// Reads one tokenizer's files; see [Tokenizers#read]. Everything in them is checked before it is
+/// believed.
+final class TokenizerReader {
+    private static final String CONFIG = "tokenizer_config.json";
+    private static final String MAP = "special_tokens_map.json";
+    private static final String ADDED = "added_tokens.json";
+
+    private final Path path;
+    private final Path folder;
+    private final ObjectNode config;
+    private final ObjectNode map;
+
+    TokenizerReader(Path path) {
+        this.path = path;
+        var parent = path.toAbsolutePath().getParent();
+        folder = Files.isDirectory(path) || parent == null ? path : parent;
+        config = optional(CONFIG);
+        map = optional(MAP);
+    }
+
+    private ObjectNode optional(String name) {
+        var file = folder.resolve(name);
+        return Files.exists(file)
+                ? object(file, Json.read(file), "the whole file")
+                : Json.mapper().createObjectNode();
+    }
+
+    Tokenizer read() {
+        if (!Files.exists(path)) {
+            throw EspalierException.data(path + ": there is no such file or folder");
+        }
+        if (!Files.isDirectory(path)) {
+            return readJson(path);
+        }
+        var json = path.resolve("tokenizer.json");
+        if (Files.exists(json)) {
+            return readJson(json);
+        }
+        for (var names :
+                List.of(
+                        List.of("vocab.json", "merges.txt"),
+                        List.of("encoder.json", "vocab.bpe"))) {
+            var vocabulary = path.resolve(names.get(0));
+            var merges = path.resolve(names.get(1));
+            if (Files.exists(vocabulary) && Files.exists(merges)) {
+                return readVocabulary(vocabulary, merges);
+            }
+        }
+        throw EspalierException.data(
+                path + ": holds neither tokenizer.json nor vocab.json with merges.txt");
+    }
+
+    // tokenizer.json
+
+    private Tokenizer readJson(Path file) {
+        var root = object(file, Json.read(file), "the whole file");
+        var model = object(file, root.get("model"), "\"model\"");
+        var type = text(model.get("type"));
+        if (type == null ? !model.has("merges") : !type.equals("BPE")) {
+            throw unsupported(file, "model", model.get("type"), "BPE");
+        }
+        if (!isAbsent(root.get("normalizer"))) {
+            throw unsupported(file, "normalizer", typeOf(root.get("normalizer")), "none");
+        }
+        for (var key : List.of("continuing_subword_prefix", "end_of_word_suffix")) {
+            if (!isAbsent(model.get(key)) && !"".equals(text(model.get(key)))) {
+                throw unsupported(file, "model." + key, model.get(key), "none");
+            }
+        }
+        if (!isAbsent(model.get("dropout")) && model.get("dropout").asDouble(1) != 0) {
+            throw unsupported(file, "model.dropout", model.get("dropout"), "none");
+        }
+        var pre = only(root.get("pre_tokenizer"), "pretokenizers");
+        boolean byteLevel = "ByteLevel".equals(text(typeOf(pre)));
+        if (!byteLevel && !isAbsent(pre)) {
+            throw unsupported(
+                    file, "pre_tokenizer", typeOf(pre), "ByteLevel, or none for characters");
+        }
+        if (byteLevel && !flag(file, pre, "use_regex", true)) {
+            throw unsupported(file, "pre_tokenizer.use_regex", pre.get("use_regex"), "true");
+        }
+        var decoder = root.get("decoder");
+        if (!isAbsent(decoder)
+                && !(byteLevel ? "ByteLevel" : "Fuse").equals(text(typeOf(decoder)))) {
+            throw unsupported(file, "decoder", typeOf(decoder), byteLevel ? "ByteLevel" : "Fuse");
+        }
+
+        var names = new LinkedHashMap<String, Integer>();
+        for (var entry : object(file, model.get("vocab"), "\"model.vocab\"").properties()) {
+            names.put(entry.getKey(), id(file, entry.getKey(), entry.getValue()));
+        }
+        var added = addedTokens(file, root.get("added_tokens"), names);
+        var vocabulary = vocabulary(file, names, added);
+        var pairs = merges(file, model.get("merges"));
+        boolean asPairs = pairs.isEmpty() || model.get("merges").get(0).isArray();
+        var template = template(file, root.get("post_processor"), vocabulary);
+
+        model.putObject("vocab");
+        model.putArray("merges");
+        root.putArray("added_tokens");
+        var frame = frame(added, template, root, asPairs);
+        var unknown = unknown(file, text(model.get("unk_token")), vocabulary);
+        return byteLevel
+                ? byteLevel(file, vocabulary, pairs, unknown, frame)
+                : characters(file, vocabulary, pairs, unknown, frame);
+    }
+
+    private static OptionalInt unknown(Path file, @Nullable String token, Vocabulary vocabulary) {
+        if (token == null || token.isEmpty()) {
+            return OptionalInt.empty();
+        }
+        var id = vocabulary.id(token);
+        if (id.isEmpty() || !vocabulary.isModel(id.getAsInt())) {
+            throw EspalierException.data(
+                    "%s: \"model.unk_token\" is \"%s\", which the vocabulary lacks"
+                            .formatted(file, token));
+        }
+        return id;
+    }
+
+    private record Pair(String left, String right, String place) {}
+
+    private static List<Pair> merges(Path file, @Nullable JsonNode node) {
+        if (node == null || !node.isArray()) {
+            throw EspalierException.data(file + ": \"model.merges\" is not a list");
+        }
+        var pairs = new ArrayList<Pair>(node.size());
+        for (var merge : node) {
+            var place = "merge " + (pairs.size() + 1);
+            var text = text(merge);
+            if (merge.isArray() && merge.size() == 2) {
+                var left = text(merge.get(0));
+                var right = text(merge.get(1));
+                if (left != null && right != null) {
+                    pairs.add(new Pair(left, right, place));
+                    continue;
+                }
+            } else if (text != null) {
+                pairs.add(pair(file, text, place));
+                continue;
+            }
+            throw EspalierException.data(
+                    "%s: %s, %s, is neither \"a b\" nor [\"a\", \"b\"]"
+                            .formatted(file, place, shown(merge)));
+        }
+        return pairs;
+    }
+
+    private static Pair pair(Path file, String line, String place) {
+        int space = line.indexOf(' ');
+        if (space <= 0 || space == line.length() - 1 || line.indexOf(' ', space + 1) >= 0) {
+            throw EspalierException.data(
+                    "%s: %s, \"%s\", is not two tokens with a space between them"
+                            .formatted(file, place, shorten(line)));
+        }
+        return new Pair(line.substring(0, space), line.substring(space + 1), place);
+    }
+
+    private List<AddedToken> addedTokens(
+            Path file, @Nullable JsonNode node, Map<String, Integer> names) {
+        var found = new LinkedHashMap<Integer, AddedToken>();
+        if (!isAbsent(node)) {
+            if (!node.isArray()) {
+                throw EspalierException.data(file + ": \"added_tokens\" is not a list");
+            }
+            for (var entry : node) {
+                var token = object(file, entry, "an entry of \"added_tokens\"");
+                var name = text(token.get("content"));
+                add(file, found, added(file, token, id(file, name, token.get("id"))));
+            }
+        }
+        // What only the files beside it name, in the order of their ids.
+        var decoder = config.get("added_tokens_decoder");
+        if (decoder != null) {
+            var configFile = folder.resolve(CONFIG);
+            for (var entry : object(configFile, decoder, "\"added_tokens_decoder\"").properties()) {
+                var token = object(configFile, entry.getValue(), "token " + entry.getKey());
+                int id;
+                try {
+                    id = Integer.parseInt(entry.getKey());
+                } catch (NumberFormatException e) {
+                    throw EspalierException.data(
+                            "%s: \"%s\" in \"added_tokens_decoder\" is no token id"
+                                    .formatted(configFile, shorten(entry.getKey())));
+                }
+                var fresh = added(configFile, token, id);
+                if (found.values().stream().noneMatch(t -> t.content().equals(fresh.content()))) {
+                    add(configFile, found, fresh);
+                }
+            }
+        }
+        var older = folder.resolve(ADDED);
+        if (Files.exists(older)) {
+            for (var entry : object(older, Json.read(older), "the whole file").properties()) {
+                int id = id(older, entry.getKey(), entry.getValue());
+                if (found.values().stream().noneMatch(t -> t.content().equals(entry.getKey()))) {
+                    add(older, found, AddedToken.word(id, entry.getKey()));
+                }
+            }
+        }
+        for (var role : Role.values()) {
+            var value = role(role);
+            var name = roleName(value);
+            var id = name == null ? null : names.get(name);
+            if (id != null && found.values().stream().noneMatch(t -> t.content().equals(name))) {
+                add(
+                        file,
+                        found,
+                        value != null && value.isObject()
+                                ? added(file, (ObjectNode) value, id)
+                                : AddedToken.special(id, name));
+            }
+        }
+        return List.copyOf(found.values());
+    }
+
+    private static void add(Path file, Map<Integer, AddedToken> found, AddedToken token) {
+        var other = found.putIfAbsent(token.id(), token);
+        if (other != null) {
+            throw EspalierException.data(
+                    "%s: the added tokens \"%s\" and \"%s\" both have id %d"
+                            .formatted(
+                                    file,
+                                    shorten(other.content()),
+                                    shorten(token.content()),
+                                    token.id()));
+        }
+    }
+
+    private static AddedToken added(Path file, ObjectNode node, int id) {
+        var content = text(node.get("content"));
+        if (content == null || content.isEmpty()) {
+            throw EspalierException.data(
+                    "%s: the added token with id %d has no \"content\"".formatted(file, id));
+        }
+        return new AddedToken(
+                id,
+                content,
+                flag(file, node, "single_word", false),
+                flag(file, node, "lstrip", false),
+                flag(file, node, "rstrip", false),
+                flag(file, node, "normalized", true),
+                flag(file, node, "special", true));
+    }
+
+    private static Vocabulary vocabulary(
+            Path file, Map<String, Integer> names, List<AddedToken> added) {
+        var all = new LinkedHashMap<>(names);
+        for (var token : added) {
+            var other = all.putIfAbsent(token.content(), token.id());
+            if (other != null && other != token.id()) {
+                throw EspalierException.data(
+                        "%s: the added token \"%s\" has id %d, but the vocabulary gives it %d"
+                                .formatted(file, shorten(token.content()), token.id(), other));
+            }
+        }
+        if (all.isEmpty()) {
+            throw EspalierException.data(file + ": the vocabulary is empty");
+        }
+        var tokens = new @Nullable String[all.size()];
+        var model = new BitSet();
+        for (var entry : all.entrySet()) {
+            int id = entry.getValue();
+            if (id >= tokens.length) {
+                throw EspalierException.data(
+                        "%s: the id of \"%s\" is %d, but %d tokens have ids from 0 to %d, each once"
+                                .formatted(
+                                        file,
+                                        shorten(entry.getKey()),
+                                        id,
+                                        tokens.length,
+                                        tokens.length - 1));
+            }
+            var other = tokens[id];
+            if (other != null) {
+                throw EspalierException.data(
+                        "%s: \"%s\" and \"%s\" both have id %d"
+                                .formatted(file, shorten(other), shorten(entry.getKey()), id));
+            }
+            tokens[id] = entry.getKey();
+            if (names.containsKey(entry.getKey())) {
+                model.set(id);
+            }
+        }
+        // As many ids as tokens, all different and in range: none is missing.
+        return new Vocabulary(
+                Arrays.stream(tokens).map(java.util.Objects::requireNonNull).toArray(String[]::new),
+                model);
+    }
+
+    private Template template(Path file, @Nullable JsonNode node, Vocabulary vocabulary) {
+        if (isAbsent(node)) {
+            return Template.NONE;
+        }
+        var type = text(typeOf(node));
+        switch (type == null ? "" : type) {
+            case "ByteLevel" -> {
+                return Template.NONE;
+            }
+            case "RobertaProcessing", "BertProcessing" -> {
+                int separator = special(file, node.get("sep"), vocabulary);
+                int classification = special(file, node.get("cls"), vocabulary);
+                return around(classification, separator, type.startsWith("Roberta"));
+            }
+            case "TemplateProcessing" -> {
+                var tokens = node.get("special_tokens");
+                return new Template(
+                        pieces(file, node.get("single"), tokens, vocabulary),
+                        pieces(file, node.get("pair"), tokens, vocabulary));
+            }
+            case "Sequence" -> {
+                var template = Template.NONE;
+                var processors = node.get("processors");
+                for (var processor : processors == null ? List.<JsonNode>of() : processors) {
+                    var next = template(file, processor, vocabulary);
+                    if (next != Template.NONE && template != Template.NONE) {
+                        throw unsupported(
+                                file, "post_processor", node, "one that adds special tokens");
+                    }
+                    template = next == Template.NONE ? template : next;
+                }
+                return template;
+            }
+            default ->
+                    throw unsupported(
+                            file,
+                            "post_processor",
+                            typeOf(node),
+                            "ByteLevel, RobertaProcessing, BertProcessing, TemplateProcessing or a"
+                                    + " Sequence of them");
+        }
+    }
+
+    private static Template around(int classification, int separator, boolean twice) {
+        return new Template(
+                new int[] {classification, Template.FIRST, separator},
+                twice
+                        ? new int[] {
+                            classification,
+                            Template.FIRST,
+                            separator,
+                            separator,
+                            Template.SECOND,
+                            separator
+                        }
+                        : new int[] {
+                            classification, Template.FIRST, separator, Template.SECOND, separator
+                        });
+    }
+
+    private static int special(Path file, @Nullable JsonNode node, Vocabulary vocabulary) {
+        var name = node != null && node.isArray() ? text(node.get(0)) : null;
+        var id = node != null && node.isArray() ? node.get(1) : null;
+        if (name == null) {
+            throw EspalierException.data(
+                    file + ": \"post_processor\" lacks a [\"token\", id] for \"sep\" or \"cls\"");
+        }
+        return known(file, id(file, name, id), vocabulary);
+    }
+
+    private static int known(Path file, int id, Vocabulary vocabulary) {
+        if (id >= vocabulary.size()) {
+            throw EspalierException.data(
+                    "%s: \"post_processor\" uses id %d, but the vocabulary has %d tokens"
+                            .formatted(file, id, vocabulary.size()));
+        }
+        return id;
+    }
+
+    private static int[] pieces(
+            Path file, @Nullable JsonNode node, @Nullable JsonNode tokens, Vocabulary vocabulary) {
+        var ids = new Ids(8);
+        if (node != null && node.isArray()) {
+            for (var piece : node) {
+                var sequence = piece.path("Sequence").path("id");
+                var special = text(piece.path("SpecialToken").path("id"));
+                if ("A".equals(text(sequence))) {
+                    ids.add(Template.FIRST);
+                } else if ("B".equals(text(sequence))) {
+                    ids.add(Template.SECOND);
+                } else if (special != null
+                        && tokens != null
+                        && tokens.path(special).path("ids").isArray()) {
+                    for (var id : tokens.path(special).path("ids")) {
+                        ids.add(known(file, id(file, special, id), vocabulary));
+                    }
+                } else {
+                    throw EspalierException.data(
+                            "%s: \"post_processor\" has a piece, %s, that is neither a sequence, A or"
+                                            .formatted(file, shown(piece))
+                                    + " B, nor one of its special tokens");
+                }
+            }
+        }
+        return ids.toArray();
+    }
+
+    // vocab.json and merges.txt
+
+    private Tokenizer readVocabulary(Path vocabularyFile, Path mergesFile) {
+        var type = text(config.get("tokenizer_class"));
+        var kind = type == null ? "GPT2" : type.replaceFirst("Tokenizer(Fast)?$", "");
+        boolean roberta = List.of("Roberta", "Bart", "Longformer", "LED").contains(kind);
+        if (!roberta && !kind.equals("GPT2")) {
+            throw unsupported(
+                    folder.resolve(CONFIG),
+                    "tokenizer_class",
+                    config.get("tokenizer_class"),
+                    "without a tokenizer.json GPT2Tokenizer, RobertaTokenizer or BartTokenizer");
+        }
+        var names = new LinkedHashMap<String, Integer>();
+        var root = object(vocabularyFile, Json.read(vocabularyFile), "the whole file");
+        for (var entry : root.properties()) {
+            names.put(entry.getKey(), id(vocabularyFile, entry.getKey(), entry.getValue()));
+        }
+        if (config.isEmpty() && map.isEmpty() && names.containsKey("<|endoftext|>")) {
+            map.put("bos_token", "<|endoftext|>").put("eos_token", "<|endoftext|>");
+        }
+        var added = addedTokens(vocabularyFile, null, names);
+        var vocabulary = vocabulary(vocabularyFile, names, added);
+        var pairs = new ArrayList<Pair>();
+        int number = 0;
+        for (var line : lines(mergesFile)) {
+            number++;
+            if (!(number == 1 && line.startsWith("#version")) && !line.isEmpty()) {
+                pairs.add(pair(mergesFile, line, "line " + number));
+            }
+        }
+        boolean prefix = flag(folder.resolve(CONFIG), config, "add_prefix_space", false);
+        var json = TokenizerFiles.byteLevelJson(prefix);
+        var template = Template.NONE;
+        if (roberta) {
+            int classification = roleId(Role.CLASSIFICATION, vocabulary);
+            int separator = roleId(Role.SEPARATOR, vocabulary);
+            template = around(classification, separator, true);
+            json.set(
+                    "post_processor",
+                    TokenizerFiles.roberta(
+                            vocabulary.token(separator),
+                            separator,
+                            vocabulary.token(classification),
+                            classification,
+                            prefix));
+        } else if (flag(folder.resolve(CONFIG), config, "add_bos_token", false)) {
+            int begin = roleId(Role.BEGIN, vocabulary);
+            template =
+                    new Template(
+                            new int[] {begin, Template.FIRST},
+                            new int[] {begin, Template.FIRST, begin, Template.SECOND});
+            json.set("post_processor", TokenizerFiles.begin(vocabulary.token(begin), begin));
+        }
+        return byteLevel(
+                mergesFile,
+                vocabulary,
+                pairs,
+                OptionalInt.empty(),
+                frame(added, template, json, true));
+    }
+
+    private int roleId(Role role, Vocabulary vocabulary) {
+        var name = roleName(role(role));
+        var usual = role == Role.CLASSIFICATION ? "<s>" : role == Role.SEPARATOR ? "</s>" : "";
+        var id = vocabulary.id(name == null ? usual : name);
+        if (id.isEmpty()) {
+            throw EspalierException.data(
+                    "%s: \"%s\" is not given, or not in the vocabulary"
+                            .formatted(folder.resolve(CONFIG), role.key));
+        }
+        return id.getAsInt();
+    }
+
+    private static List<String> lines(Path file) {
+        try {
+            return Files.readAllLines(file, StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw EspalierException.data(
+                    file + ": cannot be read as UTF-8 text (" + e.getMessage() + ")", e);
+        }
+    }
+
+    // Both
+
+    private Tokenizer byteLevel(
+            Path file, Vocabulary vocabulary, List<Pair> pairs, OptionalInt unknown, Frame frame) {
+        var model = frame.json().path("model");
+        var byteIds = new int[256];
+        for (int b = 0; b < 256; b++) {
+            var name = String.valueOf(ByteAlphabet.character(b));
+            var id = modelId(vocabulary, name);
+            if (id.isEmpty() && (unknown.isEmpty() || flag(file, model, "fuse_unk", false))) {
+                throw EspalierException.data(
+                        "%s: the vocabulary lacks \"%s\", the token of byte %d, and so cannot spell"
+                                        .formatted(file, name, b)
+                                + " every text");
+            }
+            byteIds[b] = id.orElseGet(unknown::getAsInt);
+        }
+        var merges = new ArrayList<BytePairTokenizer.Merge>(pairs.size());
+        for (var pair : pairs) {
+            merges.add(
+                    new BytePairTokenizer.Merge(
+                            merged(file, vocabulary, pair, pair.left()),
+                            merged(file, vocabulary, pair, pair.right()),
+                            merged(file, vocabulary, pair, pair.left() + pair.right())));
+        }
+        var json = frame.json();
+        var pre = only(json.get("pre_tokenizer"), "pretokenizers");
+        boolean prefix =
+                flag(
+                        folder.resolve(CONFIG),
+                        config,
+                        "add_prefix_space",
+                        flag(file, pre, "add_prefix_space", true));
+        if (pre instanceof ObjectNode object) {
+            object.put("add_prefix_space", prefix);
+        }
+        var trimming = trimming(json.get("post_processor"));
+        var options =
+                new BytePairTokenizer.Options(
+                        prefix,
+                        trimming != null && flag(file, trimming, "trim_offsets", true),
+                        trimming != null && flag(file, trimming, "add_prefix_space", true),
+                        flag(file, model, "ignore_merges", false));
+        return new BytePairTokenizer(vocabulary, merges, byteIds, options, frame);
+    }
+
+    /// The post-processor that says how offsets are trimmed, or null.
+    private static @Nullable JsonNode trimming(@Nullable JsonNode node) {
+        var type = text(typeOf(node));
+        if (node == null || type == null) {
+            return null;
+        }
+        if (type.equals("Sequence")) {
+            for (var processor : node.path("processors")) {
+                var found = trimming(processor);
+                if (found != null) {
+                    return found;
+                }
+            }
+        }
+        return type.equals("ByteLevel") || type.equals("RobertaProcessing") ? node : null;
+    }
+
+    private static int merged(Path file, Vocabulary vocabulary, Pair pair, String token) {
+        var id = modelId(vocabulary, token);
+        if (id.isEmpty()) {
+            throw EspalierException.data(
+                    "%s: %s, \"%s %s\", needs the token \"%s\", which the vocabulary lacks"
+                            .formatted(
+                                    file,
+                                    pair.place(),
+                                    shorten(pair.left()),
+                                    shorten(pair.right()),
+                                    shorten(token)));
+        }
+        return id.getAsInt();
+    }
+
+    private static OptionalInt modelId(Vocabulary vocabulary, String token) {
+        var id = vocabulary.id(token);
+        return id.isPresent() && vocabulary.isModel(id.getAsInt()) ? id : OptionalInt.empty();
+    }
+
+    private static Tokenizer characters(
+            Path file, Vocabulary vocabulary, List<Pair> pairs, OptionalInt unknown, Frame frame) {
+        if (!pairs.isEmpty()) {
+            throw EspalierException.data(
+                    file
+                            + ": merges without a \"pre_tokenizer\" are not supported; ByteLevel is, or"
+                            + " characters, which have no merges");
+        }
+        var model = frame.json().path("model");
+        for (var key : List.of("fuse_unk", "byte_fallback", "ignore_merges")) {
+            if (flag(file, model, key, false)) {
+                throw unsupported(file, "model." + key, model.get(key), "false, for characters");
+            }
+        }
+        return new CharacterTokenizer(vocabulary, unknown, frame, false);
+    }
+
+    private Frame frame(
+            List<AddedToken> added, Template template, ObjectNode json, boolean mergesAsPairs) {
+        var tokens = new AddedTokens(added);
+        var roles =
+                SpecialTokens.of(role -> {
+                    var name = roleName(role(role));
+                    return added.stream()
+                            .filter(token -> token.content().equals(name))
+                            .mapToInt(AddedToken::id)
+                            .findFirst();
+                });
+        return new Frame(
+                tokens,
+                template,
+                config.isEmpty() && map.isEmpty()
+                        ? roles.completedBy(name -> Frame.specialId(tokens, name))
+                        : roles,
+                json,
+                mergesAsPairs,
+                config,
+                map);
+    }
+
+    /// What the files beside the tokenizer give for a role: a name, or a token with its settings.
+    private @Nullable JsonNode role(Role role) {
+        var inMap = map.get(role.key);
+        return isAbsent(inMap) ? config.get(role.key) : inMap;
+    }
+
+    private static @Nullable String roleName(@Nullable JsonNode role) {
+        return role != null && role.isObject() ? text(role.get("content")) : text(role);
+    }
+
+    // Checked access to JSON
+
+    /// The node itself, or the only one of a Sequence.
+    private static @Nullable JsonNode only(@Nullable JsonNode node, String list) {
+        if (node != null
+                && "Sequence".equals(text(typeOf(node)))
+                && node.path(list).isArray()
+                && node.path(list).size() == 1) {
+            return node.path(list).get(0);
+        }
+        return node;
+    }
+
+    private static @Nullable JsonNode typeOf(@Nullable JsonNode node) {
+        return node == null ? null : node.get("type");
+    }
+
+    private static boolean isAbsent(@Nullable JsonNode node) {
+        return node == null || node.isNull();
+    }
+
+    private static @Nullable String text(@Nullable JsonNode node) {
+        return node != null && node.isString() ? node.stringValue() : null;
+    }
+
+    private static ObjectNode object(Path file, @Nullable JsonNode node, String what) {
+        if (node instanceof ObjectNode object) {
+            return object;
+        }
+        throw EspalierException.data(
+                "%s: %s is not a JSON object%s"
+                        .formatted(file, what, node == null ? ", but missing" : ""));
+    }
+
+    private static boolean flag(Path file, @Nullable JsonNode node, String key, boolean absent) {
+        var value = node == null ? null : node.get(key);
+        if (isAbsent(value)) {
+            return absent;
+        }
+        if (!value.isBoolean()) {
+            throw EspalierException.data(
+                    "%s: \"%s\" is %s; true and false are allowed"
+                            .formatted(file, key, shown(value)));
+        }
+        return value.booleanValue();
+    }
+
+    private static int id(Path file, @Nullable String token, @Nullable JsonNode node) {
+        if (node == null
+                || !node.isIntegralNumber()
+                || !node.canConvertToInt()
+                || node.intValue() < 0) {
+            throw EspalierException.data(
+                    "%s: the id of \"%s\" is %s, and must be a whole number from 0"
+                            .formatted(
+                                    file,
+                                    shorten(String.valueOf(token)),
+                                    node == null ? "missing" : shown(node)));
+        }
+        return node.intValue();
+    }
+
+    private static EspalierException unsupported(
+            Path file, String key, @Nullable JsonNode value, String supported) {
+        return EspalierException.data(
+                "%s: \"%s\" is %s, which is not supported; supported is %s"
+                        .formatted(file, key, value == null ? "missing" : shown(value), supported));
+    }
+
+    private static String shown(JsonNode node) {
+        return shorten(node.toString());
+    }
+
+    private static String shorten(String text) {
+        return text.length() <= 60 ? text : text.substring(0, 60) + "…";
+    }
+}
