@@ -1,6 +1,6 @@
 package dev.espalier.model;
 
-import dev.espalier.data.Rng;
+import dev.espalier.Rng;
 import dev.espalier.nn.Attention;
 import dev.espalier.nn.Embedding;
 import dev.espalier.nn.KeyValueCache;

@@ -73,6 +73,12 @@ public final class Linear extends Module {
         adapter = module;
     }
 
+    /// Empties the slot.
+    public void detach() {
+        remove("");
+        adapter = null;
+    }
+
     public @Nullable Adapter adapter() {
         return adapter;
     }

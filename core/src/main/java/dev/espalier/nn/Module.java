@@ -25,6 +25,14 @@ public abstract class Module {
         return module;
     }
 
+    /// Takes a part off, and frees its weights.
+    protected final void remove(String name) {
+        var module = children.remove(name);
+        if (module != null) {
+            module.free();
+        }
+    }
+
     /// Every parameter by its path, in the order in which they were added.
     public final SequencedMap<String, Parameter> parameters() {
         var all = new LinkedHashMap<String, Parameter>();

@@ -79,7 +79,8 @@ public final class VocabularyLoss implements Loss {
         });
     }
 
-    private static long chunkRows(long vocabulary) {
+    /// Positions whose scores are computed at once.
+    public static long chunkRows(long vocabulary) {
         return Math.max(32, CHUNK_SCORES / vocabulary);
     }
 }

@@ -1,4 +1,4 @@
-package dev.espalier.data;
+package dev.espalier;
 
 import java.util.random.RandomGenerator;
 

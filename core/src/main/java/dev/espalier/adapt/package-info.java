@@ -1,0 +1,3 @@
+/// Training few weights instead of all: LoRA, the frozen body, merging back.
+@org.jspecify.annotations.NullMarked
+package dev.espalier.adapt;

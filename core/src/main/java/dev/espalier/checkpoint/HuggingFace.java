@@ -1,0 +1,412 @@
+package dev.espalier.checkpoint;
+
+import dev.espalier.EspalierException;
+import dev.espalier.adapt.Lora;
+import dev.espalier.io.AtomicFiles;
+import dev.espalier.io.Json;
+import dev.espalier.model.Decoder;
+import dev.espalier.model.DecoderClassifier;
+import dev.espalier.model.Gpt2;
+import dev.espalier.model.Gpt2Config;
+import dev.espalier.nn.Module;
+import dev.espalier.nn.Parameter;
+import dev.espalier.torch.DType;
+import dev.espalier.torch.Scope;
+import dev.espalier.torch.Tensor;
+import dev.espalier.torch.Torch;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Objects;
+import java.util.SequencedMap;
+import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.JsonNodeFactory;
+import tools.jackson.databind.node.ObjectNode;
+
+/// Models as Hugging Face's `save_pretrained` lays them out in a folder (`config.json`, `model.safetensors`) and
+/// adapters as PEFT does (`adapter_config.json`, `adapter_model.safetensors`).
+public final class HuggingFace {
+    private static final Logger LOG = LoggerFactory.getLogger(HuggingFace.class);
+    private static final String CONFIG = "config.json";
+    private static final String WEIGHTS = "model.safetensors";
+    private static final String ADAPTER_CONFIG = "adapter_config.json";
+    private static final String ADAPTER_WEIGHTS = "adapter_model.safetensors";
+    private static final String PEFT_PREFIX = "base_model.model.";
+
+    private HuggingFace() {}
+
+    /// A model, and what its folder said of it.
+    ///
+    /// @param config all of `config.json`, the keys that we do not know too, so that they survive
+    /// @param missing parameters that the file lacks and that start anew: heads alone
+    /// @param extra tensors of the file that the model has no place for: other heads
+    public record Loaded<M extends Module>(M model, ObjectNode config, List<String> missing, List<String> extra) {
+        public Loaded {
+            missing = List.copyOf(missing);
+            extra = List.copyOf(extra);
+        }
+    }
+
+    /// The language model in `folder`.
+    ///
+    /// @throws EspalierException if a file is broken, a weight is missing, of another shape or not a number
+    public static Loaded<Decoder> readDecoder(Path folder) {
+        var config = config(folder);
+        return load(folder, decoder(folder, config, null), config);
+    }
+
+    /// The language model in `folder` with every dropout set to `dropout`, if one is given.
+    public static Loaded<Decoder> readDecoder(Path folder, @Nullable Double dropout) {
+        var config = config(folder);
+        return load(folder, decoder(folder, config, dropout), config);
+    }
+
+    /// The classifier in `folder`: its labels are those of `id2label`.
+    public static Loaded<DecoderClassifier> readClassifier(Path folder) {
+        var config = config(folder);
+        return load(folder, new DecoderClassifier(decoder(folder, config, null), labels(folder, config)), config);
+    }
+
+    /// Whether the model in `folder` is a sequence classifier.
+    public static boolean isClassifier(Path folder) {
+        return config(folder).path("architectures").path(0).asString("").endsWith("ForSequenceClassification");
+    }
+
+    private static List<String> labels(Path folder, JsonNode config) {
+        var names = config.path("id2label");
+        if (names.isMissingNode()) {
+            var count = config.path("num_labels").asInt(2);
+            return java.util.stream.IntStream.range(0, count).mapToObj(i -> "LABEL_" + i).toList();
+        }
+        var labels = new ArrayList<String>();
+        for (var i = 0; i < names.size(); i++) {
+            var name = names.path(String.valueOf(i));
+            if (!name.isString()) {
+                throw EspalierException.data(folder.resolve(CONFIG) + ": id2label has no name for class " + i);
+            }
+            labels.add(name.asString());
+        }
+        return labels;
+    }
+
+    private static Decoder decoder(Path folder, JsonNode config, @Nullable Double dropout) {
+        var type = config.path("model_type").asString("");
+        try {
+            return switch (type) {
+                case "gpt2" -> {
+                    var shape = Gpt2Config.of(config);
+                    yield new Gpt2(dropout == null ? shape : shape.withDropout(dropout));
+                }
+                default -> throw EspalierException.data("model_type '" + type + "' is not supported; allowed: gpt2");
+            };
+        } catch (EspalierException e) {
+            throw EspalierException.data(folder.resolve(CONFIG) + ": " + e.getMessage(), e);
+        }
+    }
+
+    /// The `config.json` of `folder`.
+    public static ObjectNode config(Path folder) {
+        var file = folder.resolve(CONFIG);
+        if (!Files.isRegularFile(file)) {
+            var adapter = Files.isRegularFile(folder.resolve(ADAPTER_CONFIG));
+            throw EspalierException.data(
+                    folder
+                            + (adapter
+                                    ? ": an adapter without its model; name the model's folder, or merge the adapter"
+                                    : ": not a model's folder, it has no " + CONFIG));
+        }
+        if (!(Json.read(file) instanceof ObjectNode config)) {
+            throw EspalierException.data(file + ": not a JSON object");
+        }
+        return config;
+    }
+
+    private static <M extends Module> Loaded<M> load(Path folder, M model, ObjectNode config) {
+        var file = folder.resolve(WEIGHTS);
+        if (!Files.isRegularFile(file)) {
+            var others = List.of("pytorch_model.bin", "model.safetensors.index.json");
+            var found = others.stream().filter(o -> Files.exists(folder.resolve(o))).findFirst();
+            throw EspalierException.data(
+                    folder
+                            + ": no "
+                            + WEIGHTS
+                            + found.map(f -> " (" + f + " is not read; save the model as one safetensors file)")
+                                    .orElse(""));
+        }
+        try (var tensors = SafeTensors.open(file)) {
+            var names = new HashSet<String>();
+            tensors.entries().forEach(e -> names.add(e.name()));
+            // Files of the bare body name its tensors without the prefix.
+            var bare = names.stream().noneMatch(n -> n.startsWith("transformer."));
+            UnaryOperator<String> inFile = name -> bare ? name.replaceFirst("^transformer\\.", "") : name;
+            var missing = new ArrayList<String>();
+            for (var parameter : model.parameters().entrySet()) {
+                var name = inFile.apply(parameter.getKey());
+                var entry = tensors.find(name);
+                if (entry.isPresent()) {
+                    copy(file, entry.get(), parameter.getValue());
+                    names.remove(name);
+                } else if (parameter.getKey().equals("score.weight")) {
+                    missing.add(name);
+                } else {
+                    throw EspalierException.data(
+                            file + ": the tensor '" + name + "' is missing; the file is not of this model's family or shape");
+                }
+            }
+            names.removeIf(name -> isKnownBuffer(name, tensors, model));
+            if (!names.isEmpty()) {
+                LOG.warn("{}: passed over {} that this model has no place for", file, names.stream().sorted().toList());
+            }
+            return new Loaded<>(model, config, missing, names.stream().sorted().toList());
+        }
+    }
+
+    /// The causal masks that old files store, and a head that is a copy of the table it is tied to.
+    private static boolean isKnownBuffer(String name, SafeTensors tensors, Module model) {
+        if (name.matches("(transformer\\.)?h\\.\\d+\\.attn\\.(masked_)?bias")) {
+            return true;
+        }
+        if (!name.equals("lm_head.weight")) {
+            return false;
+        }
+        var table = tensors.find("transformer.wte.weight");
+        var head = tensors.find(name);
+        if (table.isPresent() && head.isPresent() && head.get().data().mismatch(table.get().data()) < 0) {
+            return true;
+        }
+        throw EspalierException.data("lm_head.weight differs from the token table, but " + model.getClass().getSimpleName() + " ties them");
+    }
+
+    private static void copy(Path file, SafeTensors.Entry entry, Parameter into) {
+        if (!Arrays.equals(entry.shape(), into.value().shape())) {
+            throw EspalierException.data(
+                    file
+                            + ": the tensor '"
+                            + entry.name()
+                            + "' has the shape "
+                            + Arrays.toString(entry.shape())
+                            + ", but config.json asks for "
+                            + Arrays.toString(into.value().shape()));
+        }
+        var type =
+                switch (entry.dtype()) {
+                    case F32 -> DType.FLOAT;
+                    case F64 -> DType.DOUBLE;
+                    case F16 -> DType.HALF;
+                    case BF16 -> DType.BFLOAT16;
+                    default ->
+                            throw EspalierException.data(
+                                    file + ": the tensor '" + entry.name() + "' is of " + entry.dtype() + ", no weight");
+                };
+        try (var scope = new Scope()) {
+            var values = Tensor.of(type, entry.data(), entry.shape()).to(DType.FLOAT);
+            if (!values.allFinite()) {
+                throw EspalierException.data(
+                        file + ": the tensor '" + entry.name() + "' holds values that are not numbers (NaN or infinite)");
+            }
+            Torch.noGrad(() -> into.value().copyInPlace(values));
+        }
+    }
+
+    /// Writes `model` into `folder`, which exists: `model.safetensors` and `config.json`, which is `config` brought up
+    /// to date where `model` decides. Adapters must be merged or written apart.
+    public static void write(Path folder, Module model, ObjectNode config) throws IOException {
+        var json = config.deepCopy();
+        var decoder = model instanceof DecoderClassifier c ? c.body() : (Decoder) model;
+        json.setAll(
+                switch (decoder) {
+                    case Gpt2 gpt2 -> changed(json, gpt2.config().json());
+                    default -> throw new IllegalArgumentException("no layout for " + decoder.getClass());
+                });
+        json.set(
+                "architectures",
+                JsonNodeFactory.instance
+                        .arrayNode()
+                        .add(model instanceof DecoderClassifier ? "GPT2ForSequenceClassification" : "GPT2LMHeadModel"));
+        json.put("torch_dtype", "float32");
+        if (model instanceof DecoderClassifier classifier) {
+            var ids = json.putObject("id2label");
+            var labels = json.putObject("label2id");
+            for (var i = 0; i < classifier.labels().size(); i++) {
+                ids.put(String.valueOf(i), classifier.labels().get(i));
+                labels.put(classifier.labels().get(i), i);
+            }
+        }
+        Files.writeString(folder.resolve(CONFIG), PythonJson.write(json, true));
+        SafeTensors.write(folder.resolve(WEIGHTS), entries("", model.parameters()));
+    }
+
+    /// The entries of `ours` that say something else than `theirs` or than a default that they leave out.
+    private static ObjectNode changed(ObjectNode theirs, ObjectNode ours) {
+        var defaults = Gpt2Config.of(JsonNodeFactory.instance.objectNode()).json();
+        var changed = JsonNodeFactory.instance.objectNode();
+        ours.forEachEntry(
+                (key, value) -> {
+                    var old = theirs.has(key) ? theirs.get(key) : theirs.isEmpty() ? null : defaults.get(key);
+                    if (!value.equals(old) && !sameNumber(value, old)) {
+                        changed.set(key, value);
+                    }
+                });
+        return changed;
+    }
+
+    private static boolean sameNumber(JsonNode a, @Nullable JsonNode b) {
+        return b != null && a.isNumber() && b.isNumber() && a.asDouble() == b.asDouble();
+    }
+
+    private static List<SafeTensors.Entry> entries(String prefix, SequencedMap<String, Parameter> parameters) {
+        var entries = new ArrayList<SafeTensors.Entry>();
+        parameters.forEach(
+                (name, p) -> {
+                    var value = p.value();
+                    entries.add(
+                            new SafeTensors.Entry(
+                                    prefix + name, SafeTensors.DType.F32, value.shape(), bytes(value)));
+                });
+        return entries;
+    }
+
+    private static MemorySegment bytes(Tensor value) {
+        return value.segment();
+    }
+
+    /// Whether `folder` holds an adapter as PEFT writes it.
+    public static boolean isAdapter(Path folder) {
+        return Files.isRegularFile(folder.resolve(ADAPTER_CONFIG));
+    }
+
+    /// The settings of the adapter in `folder`. A setting that changes the mathematics and is not supported is refused
+    /// by name.
+    public static Lora.Settings adapterSettings(Path folder) {
+        var file = folder.resolve(ADAPTER_CONFIG);
+        var json = Json.read(file);
+        if (!json.path("peft_type").asString("").equals("LORA")) {
+            throw EspalierException.data(file + ": peft_type " + json.path("peft_type") + " is not supported; allowed: LORA");
+        }
+        for (var key : List.of("use_dora", "use_rslora")) {
+            if (json.path(key).asBoolean(false)) {
+                throw EspalierException.data(file + ": " + key + " is not supported");
+            }
+        }
+        for (var key : List.of("alpha_pattern", "rank_pattern", "loftq_config")) {
+            if (!json.path(key).isEmpty()) {
+                throw EspalierException.data(file + ": " + key + " is not supported");
+            }
+        }
+        if (!json.path("bias").asString("none").equals("none")) {
+            throw EspalierException.data(file + ": bias " + json.path("bias") + " is not supported; allowed: none");
+        }
+        if (!json.path("layers_to_transform").isNull() && !json.path("layers_to_transform").isMissingNode()) {
+            throw EspalierException.data(file + ": layers_to_transform is not supported");
+        }
+        if (!json.path("target_modules").isArray()) {
+            throw EspalierException.data(file + ": target_modules must be a list of names");
+        }
+        var rank = json.path("r").asInt(0);
+        if (rank < 1 || rank > 65536) {
+            throw EspalierException.data(file + ": r is " + json.path("r") + "; a whole number from 1 to 65536 is needed");
+        }
+        var targets = new ArrayList<String>();
+        json.path("target_modules").forEach(t -> targets.add(t.asString("")));
+        return new Lora.Settings(rank, json.path("lora_alpha").asDouble(8), json.path("lora_dropout").asDouble(0), targets);
+    }
+
+    /// Attaches the adapter in `folder` to `model`, and loads a head that was trained with it.
+    public static void readAdapter(Path folder, Module model) {
+        Lora.attach(model, adapterSettings(folder), 0);
+        var file = folder.resolve(ADAPTER_WEIGHTS);
+        try (var tensors = SafeTensors.open(file)) {
+            var known = new HashSet<String>();
+            model.parameters()
+                    .forEach(
+                            (name, parameter) -> {
+                                var entry = tensors.find(PEFT_PREFIX + name);
+                                entry.ifPresent(e -> copy(file, e, parameter));
+                                entry.ifPresent(e -> known.add(e.name()));
+                                if (entry.isEmpty() && name.contains(".lora_")) {
+                                    throw EspalierException.data(file + ": the tensor '" + PEFT_PREFIX + name + "' is missing");
+                                }
+                            });
+            for (var entry : tensors.entries()) {
+                if (!known.contains(entry.name())) {
+                    throw EspalierException.data(file + ": the tensor '" + entry.name() + "' has no place in the model");
+                }
+            }
+        }
+    }
+
+    /// Writes the adapters of `model`, and the head where it is a classifier's, into `folder`, which exists.
+    public static void writeAdapter(Path folder, Module model, Lora.Settings settings, String base) throws IOException {
+        var isClassifier = model instanceof DecoderClassifier;
+        var json = JsonNodeFactory.instance.objectNode();
+        for (var key : List.of("alpha_pattern", "loftq_config", "rank_pattern")) {
+            json.putObject(key);
+        }
+        for (var key : List.of("auto_mapping", "layer_replication", "layers_pattern", "layers_to_transform",
+                "megatron_config", "revision")) {
+            json.putNull(key);
+        }
+        json.put("base_model_name_or_path", base);
+        json.put("bias", "none");
+        json.put("fan_in_fan_out", (isClassifier ? ((DecoderClassifier) model).body() : model) instanceof Gpt2);
+        json.put("inference_mode", true);
+        json.put("init_lora_weights", true);
+        if (settings.alpha() == Math.rint(settings.alpha())) {
+            json.put("lora_alpha", (long) settings.alpha());
+        } else {
+            json.put("lora_alpha", settings.alpha());
+        }
+        json.put("lora_dropout", settings.dropout());
+        json.put("megatron_core", "megatron.core");
+        if (isClassifier) {
+            json.putArray("modules_to_save").add("classifier").add("score");
+        } else {
+            json.putNull("modules_to_save");
+        }
+        json.put("peft_type", "LORA");
+        json.put("r", settings.rank());
+        var targets = json.putArray("target_modules");
+        settings.targets().stream().sorted().forEach(targets::add);
+        json.put("task_type", isClassifier ? "SEQ_CLS" : "CAUSAL_LM");
+        json.put("use_dora", false);
+        json.put("use_rslora", false);
+        Files.writeString(folder.resolve(ADAPTER_CONFIG), PythonJson.write(json, false));
+        var kept = new java.util.LinkedHashMap<String, Parameter>();
+        model.parameters()
+                .forEach(
+                        (name, p) -> {
+                            if (name.contains(".lora_") || name.equals("score.weight")) {
+                                kept.put(name, p);
+                            }
+                        });
+        SafeTensors.write(folder.resolve(ADAPTER_WEIGHTS), entries(PEFT_PREFIX, kept));
+    }
+
+    /// Writes a model's folder whole or not at all.
+    public static void save(Path folder, Module model, ObjectNode config) {
+        AtomicFiles.writeFolder(folder, aside -> write(aside, model, config));
+    }
+
+    /// The `config.json` of a model that starts here, with the ids of its special tokens where it has them.
+    public static ObjectNode newConfig(@Nullable Integer endOfText, @Nullable Integer padding) {
+        var json = JsonNodeFactory.instance.objectNode();
+        if (endOfText != null) {
+            json.put("bos_token_id", endOfText);
+            json.put("eos_token_id", endOfText);
+        }
+        if (padding != null) {
+            json.put("pad_token_id", Objects.requireNonNull(padding));
+        }
+        json.put("use_cache", true);
+        return json;
+    }
+}

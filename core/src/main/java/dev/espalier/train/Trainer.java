@@ -1,0 +1,255 @@
+package dev.espalier.train;
+
+import dev.espalier.EspalierException;
+import dev.espalier.Rng;
+import dev.espalier.checkpoint.SafeTensors;
+import dev.espalier.io.Json;
+import dev.espalier.objective.MicroBatch;
+import dev.espalier.optim.AdamW;
+import dev.espalier.optim.FlatParameters;
+import dev.espalier.optim.Optimizer;
+import dev.espalier.optim.Schedule;
+import dev.espalier.recipe.Duration;
+import dev.espalier.recipe.OptimizerRecipe;
+import dev.espalier.recipe.ScheduleRecipe;
+import dev.espalier.recipe.Share;
+import dev.espalier.recipe.Span;
+import dev.espalier.recipe.TrainingRecipe;
+import dev.espalier.torch.Scope;
+import dev.espalier.torch.Tensor;
+import dev.espalier.torch.Torch;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/// The training loop. One step takes the step's micro-batches, counts what each loss term is divided by over all of
+/// them, goes forward and backward through each, clips, updates, and says what happened. How a step is split into
+/// micro-batches changes nothing but rounding.
+///
+/// Owns the flat buffers that the model's trained weights move into; not safe for use from several threads.
+public final class Trainer implements AutoCloseable {
+    private static final String OPTIMIZER = "optimizer.safetensors";
+    private static final String STATE = "trainer.json";
+
+    private final Learner learner;
+    private final FlatParameters parameters;
+    private final Optimizer optimizer;
+    private final Schedule schedule;
+    private final double peakRate;
+    private final double clip;
+    private final boolean bf16;
+    private final long seed;
+    private final long totalSteps;
+    private final double matmulRate;
+    private final double flopsPerToken;
+    private Progress progress = Progress.START;
+    private double seconds;
+
+    /// What of the trainer's own state a checkpoint holds.
+    record State(Progress progress, double seconds, long optimizerSteps) {}
+
+    /// The speeds that a step's share of the machine is reckoned with; zeros where they are not wanted.
+    ///
+    /// @param matmulRate floating-point operations a second of this machine's matrix products
+    /// @param flopsPerToken operations of one token's forward and backward pass
+    public record Speeds(double matmulRate, double flopsPerToken) {
+        public static final Speeds UNKNOWN = new Speeds(0, 0);
+    }
+
+    public Trainer(Learner learner, TrainingRecipe recipe, boolean bf16, long seed, Speeds speeds) {
+        this.learner = learner;
+        this.bf16 = bf16;
+        this.seed = seed;
+        matmulRate = speeds.matmulRate();
+        flopsPerToken = speeds.flopsPerToken();
+        totalSteps = steps(recipe.duration(), learner);
+        schedule = schedule(recipe.schedule());
+        clip = recipe.clip();
+        peakRate = recipe.optimizer().rate();
+        parameters = new FlatParameters(learner.model());
+        optimizer =
+                switch (recipe.optimizer()) {
+                    case OptimizerRecipe.AdamW a ->
+                            new AdamW(
+                                    parameters,
+                                    a.betas().get(0),
+                                    a.betas().get(1),
+                                    a.epsilon(),
+                                    a.weightDecay());
+                };
+    }
+
+    private Schedule schedule(ScheduleRecipe recipe) {
+        var warmup =
+                switch (recipe.warmup()) {
+                    case Share share -> Math.round(share.fraction() * totalSteps);
+                    case Duration duration -> steps(duration, learner);
+                };
+        return switch (recipe) {
+            case ScheduleRecipe.Cosine cosine -> Schedule.cosine(warmup, totalSteps, cosine.floor());
+            case ScheduleRecipe.Constant _ -> Schedule.constant(warmup);
+        };
+    }
+
+    /// The steps that `span` of this learner's training takes.
+    static long steps(Span span, Learner learner) {
+        return switch (span) {
+            case Duration duration -> duration.toSteps(learner.stepsPerEpoch(), learner.tokensPerStep());
+            case Share share -> throw new IllegalArgumentException(share + " of what?");
+        };
+    }
+
+    public Progress progress() {
+        return progress;
+    }
+
+    public long totalSteps() {
+        return totalSteps;
+    }
+
+    public boolean done() {
+        return progress.step() >= totalSteps;
+    }
+
+    /// Whether matrix products are computed in bf16.
+    public boolean bf16() {
+        return bf16;
+    }
+
+    /// Makes one step.
+    ///
+    /// @throws EspalierException if the loss or the gradient is not a finite number; the weights are then as they were
+    public StepFigures step() {
+        var start = System.nanoTime();
+        var batches = learner.step(progress.step());
+        var counts = new TreeMap<String, Long>();
+        batches.forEach(b -> counts.merge(b.term(), b.count(), Long::sum));
+        var sums = new TreeMap<String, Double>();
+        learner.model().training(true);
+        parameters.zeroGradients();
+        for (var i = 0; i < batches.size(); i++) {
+            var batch = batches.get(i);
+            // Dropout draws from a stream that depends on where we are and on nothing before, so a resumed run draws
+            // the same.
+            Torch.seed(Rng.seed(seed, progress.step(), i));
+            try (var scope = new Scope()) {
+                var loss = Torch.bf16(bf16, batch::forward);
+                var sum = loss.backward(batch.weight() / counts.get(batch.term()));
+                sums.merge(batch.term(), sum.item(), Double::sum);
+            }
+        }
+        learner.model().training(false);
+        var norm = parameters.clip(clip);
+        var loss = 0.0;
+        for (var batch : firstOfEachTerm(batches)) {
+            sums.computeIfPresent(batch.term(), (term, sum) -> sum / counts.get(term));
+            loss += batch.weight() * sums.getOrDefault(batch.term(), 0.0);
+        }
+        if (!Double.isFinite(loss) || !Double.isFinite(norm)) {
+            throw EspalierException.data(
+                    "step "
+                            + (progress.step() + 1)
+                            + ": the loss is "
+                            + loss
+                            + " and the gradient's norm "
+                            + norm
+                            + "; a lower training.optimizer.rate, a longer warm-up or training.clip helps");
+        }
+        var rate = peakRate * schedule.factor(progress.step());
+        optimizer.step(rate);
+        var tokens = batches.stream().mapToLong(MicroBatch::tokens).sum();
+        progress =
+                new Progress(
+                        progress.step() + 1,
+                        progress.tokens() + tokens,
+                        (progress.step() + 1) / learner.stepsPerEpoch());
+        var took = (System.nanoTime() - start) / 1e9;
+        seconds += took;
+        return new StepFigures(
+                progress.step(),
+                progress.tokens(),
+                progress.epoch(),
+                loss,
+                sums.size() > 1 ? sums : Map.of(),
+                rate,
+                norm,
+                tokens / took,
+                matmulRate > 0 ? tokens * flopsPerToken / took / matmulRate : 0,
+                Torch.residentBytes(),
+                seconds);
+    }
+
+    private static List<MicroBatch> firstOfEachTerm(List<MicroBatch> batches) {
+        var first = new TreeMap<String, MicroBatch>();
+        batches.forEach(b -> first.putIfAbsent(b.term(), b));
+        return List.copyOf(first.values());
+    }
+
+    /// A copy of the trained weights, from which [#restoreWeights] goes back.
+    public float[] weights() {
+        return parameters.weights().floats();
+    }
+
+    public void restoreWeights(float[] weights) {
+        parameters.weights().segment().copyFrom(MemorySegment.ofArray(weights));
+    }
+
+    /// The bytes that [#save] writes, nearly.
+    public long stateBytes() {
+        return 4 * parameters.count() * (1 + optimizer.state().size());
+    }
+
+    /// Writes what is needed to go on, bit for bit, into `folder`, which exists: the trained weights, the optimizer's
+    /// state, the clock.
+    public void save(Path folder) throws IOException {
+        var tensors = new ArrayList<SafeTensors.Entry>();
+        tensors.add(entry("weights", parameters.weights()));
+        optimizer.state().forEach((name, tensor) -> tensors.add(entry("optimizer." + name, tensor)));
+        SafeTensors.write(folder.resolve(OPTIMIZER), tensors);
+        Files.writeString(
+                folder.resolve(STATE), Json.pretty(new State(progress, seconds, optimizer.steps())));
+    }
+
+    private static SafeTensors.Entry entry(String name, Tensor tensor) {
+        return new SafeTensors.Entry(name, SafeTensors.DType.F32, tensor.shape(), tensor.segment());
+    }
+
+    /// Goes on from what [#save] wrote.
+    public void restore(Path folder) {
+        var file = folder.resolve(OPTIMIZER);
+        try (var tensors = SafeTensors.open(file)) {
+            copy(file, tensors, "weights", parameters.weights());
+            optimizer.state().forEach((name, tensor) -> copy(file, tensors, "optimizer." + name, tensor));
+        }
+        var state = Json.read(folder.resolve(STATE), State.class);
+        progress = state.progress();
+        seconds = state.seconds();
+        optimizer.steps(state.optimizerSteps());
+    }
+
+    private static void copy(Path file, SafeTensors tensors, String name, Tensor into) {
+        var entry =
+                tensors.find(name)
+                        .orElseThrow(() -> EspalierException.data(file + ": the tensor '" + name + "' is missing"));
+        if (entry.data().byteSize() != into.bytes()) {
+            throw EspalierException.data(
+                    file
+                            + ": the tensor '"
+                            + name
+                            + "' is of another size than this recipe's model; resume with the recipe that wrote it");
+        }
+        into.segment().copyFrom(entry.data());
+    }
+
+    /// Frees the weights, gradients and optimizer state. The model must not be used any more.
+    @Override
+    public void close() {
+        optimizer.close();
+        parameters.close();
+    }
+}
