@@ -8,14 +8,17 @@ import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.ReadOnlyFileSystemException;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HexFormat;
+import java.util.regex.Pattern;
 
 /// Files and folders that are whole or absent: written aside in the same folder, synced, renamed.
 public final class AtomicFiles {
@@ -24,6 +27,11 @@ public final class AtomicFiles {
     public interface Writer {
         void write(Path aside) throws IOException;
     }
+
+    private static final String PARTIAL = "partial";
+    private static final String REPLACED = "replaced";
+    private static final Pattern LEFT =
+            Pattern.compile("\\.(.+)\\.(" + PARTIAL + "|" + REPLACED + ")-[0-9]+-[0-9]+");
 
     private AtomicFiles() {}
 
@@ -69,8 +77,7 @@ public final class AtomicFiles {
                     }
                 }
             }
-            deleteTree(folder);
-            Files.move(aside, folder, StandardCopyOption.ATOMIC_MOVE);
+            replace(aside, folder);
             syncFolder(parent(aside));
         } catch (IOException e) {
             throw failure(folder, e);
@@ -79,9 +86,71 @@ public final class AtomicFiles {
         }
     }
 
+    /// Renames `aside` to `folder`. A folder that exists steps aside first and is deleted last, so
+    /// that at every moment the old one or the new one is whole on disk: a process that dies between
+    /// the two renames leaves the old one for [#tidy] to put back.
+    private static void replace(Path aside, Path folder) throws IOException {
+        if (!Files.exists(folder, LinkOption.NOFOLLOW_LINKS)) {
+            Files.move(aside, folder, StandardCopyOption.ATOMIC_MOVE);
+            return;
+        }
+        var old = beside(folder, REPLACED);
+        Files.move(folder, old, StandardCopyOption.ATOMIC_MOVE);
+        try {
+            Files.move(aside, folder, StandardCopyOption.ATOMIC_MOVE);
+        } catch (IOException e) {
+            Files.move(old, folder, StandardCopyOption.ATOMIC_MOVE);
+            throw e;
+        }
+        deleteQuietly(old);
+    }
+
+    /// Clears away what writers that died have left in `parent`, which need not exist: unfinished
+    /// files and folders are deleted; a folder that had stepped aside for a new one which never came
+    /// is put back. Only for a parent in which nobody else is writing.
+    public static void tidy(Path parent) throws IOException {
+        if (!Files.isDirectory(parent)) {
+            return;
+        }
+        var left = new ArrayList<Path>();
+        try (var children = Files.newDirectoryStream(parent, ".*")) {
+            children.forEach(left::add);
+        }
+        for (var path : left) {
+            var name = LEFT.matcher(String.valueOf(path.getFileName()));
+            if (name.matches()) {
+                var original = path.resolveSibling(name.group(1));
+                if (name.group(2).equals(REPLACED) && !Files.exists(original)) {
+                    Files.move(path, original, StandardCopyOption.ATOMIC_MOVE);
+                } else {
+                    deleteTree(path);
+                }
+            }
+        }
+    }
+
+    /// Refuses, with kind RESOURCES, to go on if the disk under `path` (which need not exist yet) has
+    /// less than `bytes` free.
+    public static void requireSpace(Path path, long bytes) {
+        var existing = path.toAbsolutePath();
+        while (!Files.exists(existing) && existing.getParent() != null) {
+            existing = existing.getParent();
+        }
+        try {
+            var free = Files.getFileStore(existing).getUsableSpace();
+            if (free < bytes) {
+                throw EspalierException.resources(
+                        "%s: needs %,d MB of disk, and %,d MB are free"
+                                .formatted(path, bytes / 1_000_000 + 1, free / 1_000_000));
+            }
+        } catch (IOException e) {
+            throw failure(path, e);
+        }
+    }
+
     /// Deletes a file or a folder with all that it holds; an absent one is no error.
     public static void deleteTree(Path path) throws IOException {
-        if (!Files.exists(path, java.nio.file.LinkOption.NOFOLLOW_LINKS)) {
+        if (!Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
             return;
         }
         try (var walk = Files.walk(path)) {
@@ -119,9 +188,20 @@ public final class AtomicFiles {
     }
 
     private static Path aside(Path path) {
+        return beside(path, PARTIAL);
+    }
+
+    /// A name of this thread's own in the folder of `path`: two threads may write the same file, and
+    /// the last one wins.
+    private static Path beside(Path path, String what) {
         var absolute = path.toAbsolutePath();
         return absolute.resolveSibling(
-                "." + absolute.getFileName() + ".partial-" + ProcessHandle.current().pid());
+                ".%s.%s-%d-%d"
+                        .formatted(
+                                absolute.getFileName(),
+                                what,
+                                ProcessHandle.current().pid(),
+                                Thread.currentThread().threadId()));
     }
 
     private static Path parent(Path aside) {

@@ -1,0 +1,95 @@
+package dev.espalier.checkpoint;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.espalier.EspalierException;
+import dev.espalier.EspalierException.Kind;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class RunFolderTest {
+    @TempDir Path temp;
+
+    @Test
+    void aSecondRunIsRefusedUntilTheFirstIsClosed() {
+        var folder = temp.resolve("runs/a");
+        var first = RunFolder.open(folder);
+        assertThatThrownBy(() -> RunFolder.open(folder))
+                .isInstanceOfSatisfying(
+                        EspalierException.class, e -> assertThat(e.kind()).isEqualTo(Kind.USAGE))
+                .hasMessageContaining("another run");
+        first.close();
+        RunFolder.open(folder).close();
+    }
+
+    /// Holds the lock given as argument until it is killed.
+    static final class Holder {
+        public static void main(String[] args) throws IOException {
+            try (var channel = FileChannel.open(Path.of(args[0]), StandardOpenOption.WRITE)) {
+                channel.lock();
+                System.out.println("held");
+                System.in.read();
+            }
+        }
+    }
+
+    @Test
+    void aKilledRunLeavesNoHold() throws Exception {
+        RunFolder.open(temp).close();
+        var holder =
+                new ProcessBuilder(
+                                Path.of(System.getProperty("java.home"), "bin/java").toString(),
+                                "-cp",
+                                System.getProperty("java.class.path"),
+                                Holder.class.getName(),
+                                temp.resolve("run.lock").toString())
+                        .redirectError(ProcessBuilder.Redirect.INHERIT)
+                        .start();
+        try (BufferedReader out = holder.inputReader()) {
+            assertThat(out.readLine()).isEqualTo("held");
+            assertThatThrownBy(() -> RunFolder.open(temp)).hasMessageContaining("another run");
+        } finally {
+            holder.destroyForcibly().waitFor();
+        }
+        RunFolder.open(temp).close();
+    }
+
+    @Test
+    void whatADeadWriterLeftIsClearedAway() throws IOException {
+        var partial = temp.resolve("checkpoints/.step-000002.partial-12-3/model");
+        Files.createDirectories(partial);
+        Files.writeString(partial.resolve("weights"), "half");
+        Files.writeString(temp.resolve(".metrics.jsonl.partial-12-3"), "half");
+        var steppedAside = Files.createDirectories(temp.resolve(".model.replaced-12-3"));
+        Files.writeString(steppedAside.resolve("weights"), "old");
+        Files.createDirectories(temp.resolve("checkpoints/step-000001"));
+        Files.createDirectories(temp.resolve("checkpoints/.step-000001.replaced-9-1"));
+        Files.writeString(temp.resolve(".mine"), "not ours to delete");
+
+        try (var run = RunFolder.open(temp)) {
+            assertThat(temp.resolve("checkpoints"))
+                    .isDirectoryContaining("glob:**/step-000001")
+                    .isDirectoryNotContaining("glob:**{partial,replaced}**");
+            assertThat(temp).isDirectoryNotContaining("glob:**{partial,replaced}**");
+            assertThat(run.model().resolve("weights")).hasContent("old");
+            assertThat(temp.resolve(".mine")).exists();
+        }
+    }
+
+    @Test
+    void aPlaceThatCannotBeWrittenIsAMatterOfResources() throws IOException {
+        var file = Files.writeString(temp.resolve("file"), "");
+        assertThatThrownBy(() -> RunFolder.open(file.resolve("run")))
+                .isInstanceOfSatisfying(
+                        EspalierException.class,
+                        e -> assertThat(e.kind()).isEqualTo(Kind.RESOURCES))
+                .hasMessageContaining("cannot be written");
+    }
+}
