@@ -11,10 +11,10 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 
-/// Low-rank adaptation (Hu et al. 2021, arXiv:2106.09685), eq. 3:
-///   h = W x + (α / r) B A dropout(x)
-/// with A of shape (r, in) and B of shape (out, r), B zero at first, so that training starts from the model as it is.
-/// The names of the two are those of PEFT's files, which store them in this layout for every kind of linear map.
+/// Low-rank adaptation (Hu et al. 2021, arXiv:2106.09685), eq. 3: h = W x + (α / r) B A dropout(x)
+/// with A of shape (r, in) and B of shape (out, r), B zero at first, so that training starts from
+/// the model as it is. The names of the two are those of PEFT's files, which store them in this
+/// layout for every kind of linear map.
 public final class Lora extends Module implements Adapter {
     private final Factor a;
     private final Factor b;
@@ -52,17 +52,19 @@ public final class Lora extends Module implements Adapter {
         return transposed ? product.transpose(0, 1) : product;
     }
 
-    /// What to adapt, how strongly: the settings of PEFT's `adapter_config.json` that are supported.
+    /// What to adapt, how strongly: the settings of PEFT's `adapter_config.json` that are
+    /// supported.
     ///
-    /// @param targets suffixes of paths; a linear map is adapted where its path is one or ends in `.` and one
+    /// @param targets suffixes of paths; a linear map is adapted where its path is one or ends in
+    ///   `.` and one
     public record Settings(int rank, double alpha, double dropout, List<String> targets) {
         public Settings {
             targets = List.copyOf(targets);
         }
     }
 
-    /// Gives every targeted linear map of `model` an adapter and stops the training of all other weights. A is drawn
-    /// from U(-1/√in, 1/√in), as PEFT does, by a pure function of `seed`.
+    /// Gives every targeted linear map of `model` an adapter and stops the training of all other
+    /// weights. A is drawn from U(-1/√in, 1/√in), as PEFT does, by a pure function of `seed`.
     ///
     /// @return the paths of the adapted maps
     /// @throws EspalierException if a target names no linear map
@@ -75,7 +77,10 @@ public final class Lora extends Module implements Adapter {
                 continue;
             }
             var path = part.getKey();
-            var matching = settings.targets().stream().filter(t -> path.equals(t) || path.endsWith("." + t)).toList();
+            var matching =
+                    settings.targets().stream()
+                            .filter(t -> path.equals(t) || path.endsWith("." + t))
+                            .toList();
             if (!matching.isEmpty()) {
                 unmatched.removeAll(matching);
                 var lora = new Lora(linear, settings.rank(), settings.alpha(), settings.dropout());
@@ -85,12 +90,15 @@ public final class Lora extends Module implements Adapter {
             }
         }
         if (!unmatched.isEmpty()) {
-            var linears = model.modules().entrySet().stream().filter(e -> e.getValue() instanceof Linear);
+            var linears =
+                    model.modules().entrySet().stream().filter(e -> e.getValue() instanceof Linear);
             throw EspalierException.usage(
                     "adapter target "
                             + unmatched
                             + " names no linear map of the model; its last names are "
-                            + linears.map(e -> e.getKey().replaceAll(".*\\.", "")).distinct().toList());
+                            + linears.map(e -> e.getKey().replaceAll(".*\\.", ""))
+                                    .distinct()
+                                    .toList());
         }
         return adapted;
     }
@@ -104,7 +112,8 @@ public final class Lora extends Module implements Adapter {
         a.weight.value().segment().copyFrom(MemorySegment.ofArray(values));
     }
 
-    /// Adds every adapter of `model` to its weight and takes it off. The outputs stay the same, up to rounding.
+    /// Adds every adapter of `model` to its weight and takes it off. The outputs stay the same, up
+    /// to rounding.
     public static void merge(Module model) {
         for (var module : model.modules().values()) {
             if (module instanceof Linear linear && linear.adapter() instanceof Lora lora) {

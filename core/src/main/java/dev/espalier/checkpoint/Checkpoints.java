@@ -63,7 +63,7 @@ public final class Checkpoints {
     /// Writes the checkpoint of `step`, replacing one of the same step.
     ///
     /// @param bytes about what it will take on disk; less free space than that is refused before
-    ///     anything is written
+    ///   anything is written
     public Checkpoint write(long step, long bytes, Writer writer) {
         var checkpoint = new Checkpoint(step, folder.resolve("step-%06d".formatted(step)));
         AtomicFiles.requireSpace(folder, bytes);
@@ -127,7 +127,7 @@ public final class Checkpoints {
     /// Checks a checkpoint's folder against its manifest.
     ///
     /// @throws EspalierException of kind DATA that names the first file that is missing, added,
-    ///     shorter, longer or changed
+    ///   shorter, longer or changed
     public static void check(Path checkpoint) {
         var file = checkpoint.resolve(MANIFEST);
         if (!Files.isRegularFile(file)) {
@@ -144,10 +144,7 @@ public final class Checkpoints {
             var path = line.path("path").asString("");
             due.put(
                     path,
-                    new Line(
-                            path,
-                            line.path("size").asLong(-1),
-                            line.path("sha256").asString("")));
+                    new Line(path, line.path("size").asLong(-1), line.path("sha256").asString("")));
         }
         for (var path : files(checkpoint)) {
             var line = due.remove(relative(checkpoint, path));
@@ -192,12 +189,8 @@ public final class Checkpoints {
 
     private static List<Line> lines(Path checkpoint) {
         return files(checkpoint).stream()
-                .map(
-                        file ->
-                                new Line(
-                                        relative(checkpoint, file),
-                                        size(file),
-                                        AtomicFiles.sha256(file)))
+                .map(file ->
+                        new Line(relative(checkpoint, file), size(file), AtomicFiles.sha256(file)))
                 .toList();
     }
 

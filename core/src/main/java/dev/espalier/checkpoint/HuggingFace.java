@@ -32,8 +32,9 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
 
-/// Models as Hugging Face's `save_pretrained` lays them out in a folder (`config.json`, `model.safetensors`) and
-/// adapters as PEFT does (`adapter_config.json`, `adapter_model.safetensors`).
+/// Models as Hugging Face's `save_pretrained` lays them out in a folder (`config.json`,
+/// `model.safetensors`) and adapters as PEFT does (`adapter_config.json`,
+/// `adapter_model.safetensors`).
 public final class HuggingFace {
     private static final Logger LOG = LoggerFactory.getLogger(HuggingFace.class);
     private static final String CONFIG = "config.json";
@@ -49,7 +50,8 @@ public final class HuggingFace {
     /// @param config all of `config.json`, the keys that we do not know too, so that they survive
     /// @param missing parameters that the file lacks and that start anew: heads alone
     /// @param extra tensors of the file that the model has no place for: other heads
-    public record Loaded<M extends Module>(M model, ObjectNode config, List<String> missing, List<String> extra) {
+    public record Loaded<M extends Module>(
+            M model, ObjectNode config, List<String> missing, List<String> extra) {
         public Loaded {
             missing = List.copyOf(missing);
             extra = List.copyOf(extra);
@@ -58,7 +60,8 @@ public final class HuggingFace {
 
     /// The language model in `folder`.
     ///
-    /// @throws EspalierException if a file is broken, a weight is missing, of another shape or not a number
+    /// @throws EspalierException if a file is broken, a weight is missing, of another shape or not
+    ///   a number
     public static Loaded<Decoder> readDecoder(Path folder) {
         var config = config(folder);
         return load(folder, decoder(folder, config, null), config);
@@ -73,12 +76,19 @@ public final class HuggingFace {
     /// The classifier in `folder`: its labels are those of `id2label`.
     public static Loaded<DecoderClassifier> readClassifier(Path folder) {
         var config = config(folder);
-        return load(folder, new DecoderClassifier(decoder(folder, config, null), labels(folder, config)), config);
+        return load(
+                folder,
+                new DecoderClassifier(decoder(folder, config, null), labels(folder, config)),
+                config);
     }
 
     /// Whether the model in `folder` is a sequence classifier.
     public static boolean isClassifier(Path folder) {
-        return config(folder).path("architectures").path(0).asString("").endsWith("ForSequenceClassification");
+        return config(folder)
+                .path("architectures")
+                .path(0)
+                .asString("")
+                .endsWith("ForSequenceClassification");
     }
 
     private static List<String> labels(Path folder, JsonNode config) {
@@ -91,7 +101,8 @@ public final class HuggingFace {
         for (var i = 0; i < names.size(); i++) {
             var name = names.path(String.valueOf(i));
             if (!name.isString()) {
-                throw EspalierException.data(folder.resolve(CONFIG) + ": id2label has no name for class " + i);
+                throw EspalierException.data(
+                        folder.resolve(CONFIG) + ": id2label has no name for class " + i);
             }
             labels.add(name.asString());
         }
@@ -106,7 +117,9 @@ public final class HuggingFace {
                     var shape = Gpt2Config.of(config);
                     yield new Gpt2(dropout == null ? shape : shape.withDropout(dropout));
                 }
-                default -> throw EspalierException.data("model_type '" + type + "' is not supported; allowed: gpt2");
+                default ->
+                        throw EspalierException.data(
+                                "model_type '" + type + "' is not supported; allowed: gpt2");
             };
         } catch (EspalierException e) {
             throw EspalierException.data(folder.resolve(CONFIG) + ": " + e.getMessage(), e);
@@ -139,7 +152,10 @@ public final class HuggingFace {
                     folder
                             + ": no "
                             + WEIGHTS
-                            + found.map(f -> " (" + f + " is not read; save the model as one safetensors file)")
+                            + found.map(f ->
+                                            " ("
+                                                    + f
+                                                    + " is not read; save the model as one safetensors file)")
                                     .orElse(""));
         }
         try (var tensors = SafeTensors.open(file)) {
@@ -147,7 +163,8 @@ public final class HuggingFace {
             tensors.entries().forEach(e -> names.add(e.name()));
             // Files of the bare body name its tensors without the prefix.
             var bare = names.stream().noneMatch(n -> n.startsWith("transformer."));
-            UnaryOperator<String> inFile = name -> bare ? name.replaceFirst("^transformer\\.", "") : name;
+            UnaryOperator<String> inFile =
+                    name -> bare ? name.replaceFirst("^transformer\\.", "") : name;
             var missing = new ArrayList<String>();
             for (var parameter : model.parameters().entrySet()) {
                 var name = inFile.apply(parameter.getKey());
@@ -159,12 +176,18 @@ public final class HuggingFace {
                     missing.add(name);
                 } else {
                     throw EspalierException.data(
-                            file + ": the tensor '" + name + "' is missing; the file is not of this model's family or shape");
+                            file
+                                    + ": the tensor '"
+                                    + name
+                                    + "' is missing; the file is not of this model's family or shape");
                 }
             }
             names.removeIf(name -> isKnownBuffer(name, tensors, model));
             if (!names.isEmpty()) {
-                LOG.warn("{}: passed over {} that this model has no place for", file, names.stream().sorted().toList());
+                LOG.warn(
+                        "{}: passed over {} that this model has no place for",
+                        file,
+                        names.stream().sorted().toList());
             }
             return new Loaded<>(model, config, missing, names.stream().sorted().toList());
         }
@@ -180,10 +203,15 @@ public final class HuggingFace {
         }
         var table = tensors.find("transformer.wte.weight");
         var head = tensors.find(name);
-        if (table.isPresent() && head.isPresent() && head.get().data().mismatch(table.get().data()) < 0) {
+        if (table.isPresent()
+                && head.isPresent()
+                && head.get().data().mismatch(table.get().data()) < 0) {
             return true;
         }
-        throw EspalierException.data("lm_head.weight differs from the token table, but " + model.getClass().getSimpleName() + " ties them");
+        throw EspalierException.data(
+                "lm_head.weight differs from the token table, but "
+                        + model.getClass().getSimpleName()
+                        + " ties them");
     }
 
     private static void copy(Path file, SafeTensors.Entry entry, Parameter into) {
@@ -205,33 +233,46 @@ public final class HuggingFace {
                     case BF16 -> DType.BFLOAT16;
                     default ->
                             throw EspalierException.data(
-                                    file + ": the tensor '" + entry.name() + "' is of " + entry.dtype() + ", no weight");
+                                    file
+                                            + ": the tensor '"
+                                            + entry.name()
+                                            + "' is of "
+                                            + entry.dtype()
+                                            + ", no weight");
                 };
         try (var scope = new Scope()) {
             var values = Tensor.of(type, entry.data(), entry.shape()).to(DType.FLOAT);
             if (!values.allFinite()) {
                 throw EspalierException.data(
-                        file + ": the tensor '" + entry.name() + "' holds values that are not numbers (NaN or infinite)");
+                        file
+                                + ": the tensor '"
+                                + entry.name()
+                                + "' holds values that are not numbers (NaN or infinite)");
             }
             Torch.noGrad(() -> into.value().copyInPlace(values));
         }
     }
 
-    /// Writes `model` into `folder`, which exists: `model.safetensors` and `config.json`, which is `config` brought up
-    /// to date where `model` decides. Adapters must be merged or written apart.
+    /// Writes `model` into `folder`, which exists: `model.safetensors` and `config.json`, which is
+    /// `config` brought up to date where `model` decides. Adapters must be merged or written apart.
     public static void write(Path folder, Module model, ObjectNode config) throws IOException {
         var json = config.deepCopy();
         var decoder = model instanceof DecoderClassifier c ? c.body() : (Decoder) model;
         json.setAll(
                 switch (decoder) {
                     case Gpt2 gpt2 -> changed(json, gpt2.config().json());
-                    default -> throw new IllegalArgumentException("no layout for " + decoder.getClass());
+                    default ->
+                            throw new IllegalArgumentException(
+                                    "no layout for " + decoder.getClass());
                 });
         json.set(
                 "architectures",
                 JsonNodeFactory.instance
                         .arrayNode()
-                        .add(model instanceof DecoderClassifier ? "GPT2ForSequenceClassification" : "GPT2LMHeadModel"));
+                        .add(
+                                model instanceof DecoderClassifier
+                                        ? "GPT2ForSequenceClassification"
+                                        : "GPT2LMHeadModel"));
         json.put("torch_dtype", "float32");
         if (model instanceof DecoderClassifier classifier) {
             var ids = json.putObject("id2label");
@@ -245,17 +286,18 @@ public final class HuggingFace {
         SafeTensors.write(folder.resolve(WEIGHTS), entries("", model.parameters()));
     }
 
-    /// The entries of `ours` that say something else than `theirs` or than a default that they leave out.
+    /// The entries of `ours` that say something else than `theirs` or than a default that they
+    /// leave out.
     private static ObjectNode changed(ObjectNode theirs, ObjectNode ours) {
         var defaults = Gpt2Config.of(JsonNodeFactory.instance.objectNode()).json();
         var changed = JsonNodeFactory.instance.objectNode();
-        ours.forEachEntry(
-                (key, value) -> {
-                    var old = theirs.has(key) ? theirs.get(key) : theirs.isEmpty() ? null : defaults.get(key);
-                    if (!value.equals(old) && !sameNumber(value, old)) {
-                        changed.set(key, value);
-                    }
-                });
+        ours.forEachEntry((key, value) -> {
+            var old =
+                    theirs.has(key) ? theirs.get(key) : theirs.isEmpty() ? null : defaults.get(key);
+            if (!value.equals(old) && !sameNumber(value, old)) {
+                changed.set(key, value);
+            }
+        });
         return changed;
     }
 
@@ -263,15 +305,15 @@ public final class HuggingFace {
         return b != null && a.isNumber() && b.isNumber() && a.asDouble() == b.asDouble();
     }
 
-    private static List<SafeTensors.Entry> entries(String prefix, SequencedMap<String, Parameter> parameters) {
+    private static List<SafeTensors.Entry> entries(
+            String prefix, SequencedMap<String, Parameter> parameters) {
         var entries = new ArrayList<SafeTensors.Entry>();
-        parameters.forEach(
-                (name, p) -> {
-                    var value = p.value();
-                    entries.add(
-                            new SafeTensors.Entry(
-                                    prefix + name, SafeTensors.DType.F32, value.shape(), bytes(value)));
-                });
+        parameters.forEach((name, p) -> {
+            var value = p.value();
+            entries.add(
+                    new SafeTensors.Entry(
+                            prefix + name, SafeTensors.DType.F32, value.shape(), bytes(value)));
+        });
         return entries;
     }
 
@@ -284,13 +326,17 @@ public final class HuggingFace {
         return Files.isRegularFile(folder.resolve(ADAPTER_CONFIG));
     }
 
-    /// The settings of the adapter in `folder`. A setting that changes the mathematics and is not supported is refused
-    /// by name.
+    /// The settings of the adapter in `folder`. A setting that changes the mathematics and is not
+    /// supported is refused by name.
     public static Lora.Settings adapterSettings(Path folder) {
         var file = folder.resolve(ADAPTER_CONFIG);
         var json = Json.read(file);
         if (!json.path("peft_type").asString("").equals("LORA")) {
-            throw EspalierException.data(file + ": peft_type " + json.path("peft_type") + " is not supported; allowed: LORA");
+            throw EspalierException.data(
+                    file
+                            + ": peft_type "
+                            + json.path("peft_type")
+                            + " is not supported; allowed: LORA");
         }
         for (var key : List.of("use_dora", "use_rslora")) {
             if (json.path(key).asBoolean(false)) {
@@ -303,9 +349,11 @@ public final class HuggingFace {
             }
         }
         if (!json.path("bias").asString("none").equals("none")) {
-            throw EspalierException.data(file + ": bias " + json.path("bias") + " is not supported; allowed: none");
+            throw EspalierException.data(
+                    file + ": bias " + json.path("bias") + " is not supported; allowed: none");
         }
-        if (!json.path("layers_to_transform").isNull() && !json.path("layers_to_transform").isMissingNode()) {
+        if (!json.path("layers_to_transform").isNull()
+                && !json.path("layers_to_transform").isMissingNode()) {
             throw EspalierException.data(file + ": layers_to_transform is not supported");
         }
         if (!json.path("target_modules").isArray()) {
@@ -313,11 +361,19 @@ public final class HuggingFace {
         }
         var rank = json.path("r").asInt(0);
         if (rank < 1 || rank > 65536) {
-            throw EspalierException.data(file + ": r is " + json.path("r") + "; a whole number from 1 to 65536 is needed");
+            throw EspalierException.data(
+                    file
+                            + ": r is "
+                            + json.path("r")
+                            + "; a whole number from 1 to 65536 is needed");
         }
         var targets = new ArrayList<String>();
         json.path("target_modules").forEach(t -> targets.add(t.asString("")));
-        return new Lora.Settings(rank, json.path("lora_alpha").asDouble(8), json.path("lora_dropout").asDouble(0), targets);
+        return new Lora.Settings(
+                rank,
+                json.path("lora_alpha").asDouble(8),
+                json.path("lora_dropout").asDouble(0),
+                targets);
     }
 
     /// Attaches the adapter in `folder` to `model`, and loads a head that was trained with it.
@@ -327,37 +383,48 @@ public final class HuggingFace {
         try (var tensors = SafeTensors.open(file)) {
             var known = new HashSet<String>();
             model.parameters()
-                    .forEach(
-                            (name, parameter) -> {
-                                var entry = tensors.find(PEFT_PREFIX + name);
-                                entry.ifPresent(e -> copy(file, e, parameter));
-                                entry.ifPresent(e -> known.add(e.name()));
-                                if (entry.isEmpty() && name.contains(".lora_")) {
-                                    throw EspalierException.data(file + ": the tensor '" + PEFT_PREFIX + name + "' is missing");
-                                }
-                            });
+                    .forEach((name, parameter) -> {
+                        var entry = tensors.find(PEFT_PREFIX + name);
+                        entry.ifPresent(e -> copy(file, e, parameter));
+                        entry.ifPresent(e -> known.add(e.name()));
+                        if (entry.isEmpty() && name.contains(".lora_")) {
+                            throw EspalierException.data(
+                                    file + ": the tensor '" + PEFT_PREFIX + name + "' is missing");
+                        }
+                    });
             for (var entry : tensors.entries()) {
                 if (!known.contains(entry.name())) {
-                    throw EspalierException.data(file + ": the tensor '" + entry.name() + "' has no place in the model");
+                    throw EspalierException.data(
+                            file + ": the tensor '" + entry.name() + "' has no place in the model");
                 }
             }
         }
     }
 
-    /// Writes the adapters of `model`, and the head where it is a classifier's, into `folder`, which exists.
-    public static void writeAdapter(Path folder, Module model, Lora.Settings settings, String base) throws IOException {
+    /// Writes the adapters of `model`, and the head where it is a classifier's, into `folder`,
+    /// which exists.
+    public static void writeAdapter(Path folder, Module model, Lora.Settings settings, String base)
+            throws IOException {
         var isClassifier = model instanceof DecoderClassifier;
         var json = JsonNodeFactory.instance.objectNode();
         for (var key : List.of("alpha_pattern", "loftq_config", "rank_pattern")) {
             json.putObject(key);
         }
-        for (var key : List.of("auto_mapping", "layer_replication", "layers_pattern", "layers_to_transform",
-                "megatron_config", "revision")) {
+        for (var key :
+                List.of(
+                        "auto_mapping",
+                        "layer_replication",
+                        "layers_pattern",
+                        "layers_to_transform",
+                        "megatron_config",
+                        "revision")) {
             json.putNull(key);
         }
         json.put("base_model_name_or_path", base);
         json.put("bias", "none");
-        json.put("fan_in_fan_out", (isClassifier ? ((DecoderClassifier) model).body() : model) instanceof Gpt2);
+        json.put(
+                "fan_in_fan_out",
+                (isClassifier ? ((DecoderClassifier) model).body() : model) instanceof Gpt2);
         json.put("inference_mode", true);
         json.put("init_lora_weights", true);
         if (settings.alpha() == Math.rint(settings.alpha())) {
@@ -382,12 +449,11 @@ public final class HuggingFace {
         Files.writeString(folder.resolve(ADAPTER_CONFIG), PythonJson.write(json, false));
         var kept = new java.util.LinkedHashMap<String, Parameter>();
         model.parameters()
-                .forEach(
-                        (name, p) -> {
-                            if (name.contains(".lora_") || name.equals("score.weight")) {
-                                kept.put(name, p);
-                            }
-                        });
+                .forEach((name, p) -> {
+                    if (name.contains(".lora_") || name.equals("score.weight")) {
+                        kept.put(name, p);
+                    }
+                });
         SafeTensors.write(folder.resolve(ADAPTER_WEIGHTS), entries(PEFT_PREFIX, kept));
     }
 
@@ -396,7 +462,8 @@ public final class HuggingFace {
         AtomicFiles.writeFolder(folder, aside -> write(aside, model, config));
     }
 
-    /// The `config.json` of a model that starts here, with the ids of its special tokens where it has them.
+    /// The `config.json` of a model that starts here, with the ids of its special tokens where it
+    /// has them.
     public static ObjectNode newConfig(@Nullable Integer endOfText, @Nullable Integer padding) {
         var json = JsonNodeFactory.instance.objectNode();
         if (endOfText != null) {

@@ -3,8 +3,8 @@ package dev.espalier.checkpoint;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.JsonNodeFactory;
 
-/// JSON as Python's `json.dumps(…, indent=2, sort_keys=True)` writes it, so that a `config.json` that nobody changed is
-/// written back byte for byte.
+/// JSON as Python's `json.dumps(…, indent=2, sort_keys=True)` writes it, so that a `config.json`
+/// that nobody changed is written back byte for byte.
 final class PythonJson {
     private PythonJson() {}
 
@@ -64,7 +64,8 @@ final class PythonJson {
         }
     }
 
-    /// Python's `repr` of a float: the shortest digits, an exponent of two digits below 1e-4 and from 1e16.
+    /// Python's `repr` of a float: the shortest digits, an exponent of two digits below 1e-4 and
+    /// from 1e16.
     static String number(double value) {
         var magnitude = Math.abs(value);
         if (magnitude == 0 || magnitude >= 1e-4 && magnitude < 1e16) {
@@ -74,6 +75,7 @@ final class PythonJson {
         var text = Double.toString(value).replace(".0E", "E");
         var e = text.indexOf('E');
         var exponent = Integer.parseInt(text.substring(e + 1));
-        return text.substring(0, e) + String.format("e%s%02d", exponent < 0 ? "-" : "+", Math.abs(exponent));
+        return text.substring(0, e)
+                + String.format("e%s%02d", exponent < 0 ? "-" : "+", Math.abs(exponent));
     }
 }

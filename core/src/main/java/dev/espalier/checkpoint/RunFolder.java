@@ -35,7 +35,7 @@ public final class RunFolder implements AutoCloseable {
     /// Takes hold of `folder`, made if it is absent, and clears away what interrupted writes left.
     ///
     /// @throws EspalierException of kind USAGE if another run holds it, RESOURCES if it cannot be
-    ///     written
+    ///   written
     public static RunFolder open(Path folder) {
         FileChannel channel = null;
         try {
@@ -70,7 +70,8 @@ public final class RunFolder implements AutoCloseable {
         }
         if (lock == null) {
             throw EspalierException.usage(
-                    folder + ": another run is writing here; wait for it, stop it, or choose another"
+                    folder
+                            + ": another run is writing here; wait for it, stop it, or choose another"
                             + " output folder");
         }
         return lock;

@@ -43,7 +43,8 @@ import tools.jackson.core.JsonToken;
 /// between threads; the tensors' memory is valid until [#close].
 public final class SafeTensors implements AutoCloseable {
     /// The types of elements that are read and written, in the order in which files sort them, last
-    /// first. Others (unsigned 16 to 64 bits, 8-bit floats and smaller, complex) are refused by name.
+    /// first. Others (unsigned 16 to 64 bits, 8-bit floats and smaller, complex) are refused by
+    /// name.
     public enum DType {
         BOOL(1),
         U8(1),
@@ -153,9 +154,9 @@ public final class SafeTensors implements AutoCloseable {
     }
 
     /// Replaces `file`, atomically, by one that holds `tensors`, byte for byte as the Hugging Face
-    /// library writes it: larger types first ([DType], descending), then names in the order of their
-    /// UTF-8 bytes, the header padded with spaces to a multiple of 8 bytes. Empty metadata is left
-    /// out.
+    /// library writes it: larger types first ([DType], descending), then names in the order of
+    /// their UTF-8 bytes, the header padded with spaces to a multiple of 8 bytes. Empty metadata is
+    /// left out.
     public static void write(
             Path file, List<? extends Tensor> tensors, Map<String, String> metadata) {
         var sorted =
@@ -322,8 +323,7 @@ public final class SafeTensors implements AutoCloseable {
             var entries = new LinkedHashMap<String, Entry>();
             for (var tensor : described) {
                 var slice = data.asSlice(tensor.begin, tensor.end - tensor.begin).asReadOnly();
-                entries.put(
-                        tensor.name, new Entry(tensor.name, tensor.dtype, tensor.shape, slice));
+                entries.put(tensor.name, new Entry(tensor.name, tensor.dtype, tensor.shape, slice));
             }
             return new SafeTensors(arena, entries, metadata);
         }
@@ -338,8 +338,7 @@ public final class SafeTensors implements AutoCloseable {
             try (var channel = FileChannel.open(file)) {
                 return channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
             } catch (IOException e) {
-                throw EspalierException.data(
-                        file + ": cannot be read (" + e.getMessage() + ")", e);
+                throw EspalierException.data(file + ": cannot be read (" + e.getMessage() + ")", e);
             }
         }
 
@@ -435,13 +434,12 @@ public final class SafeTensors implements AutoCloseable {
         private DType parseType(String name, JsonParser json) {
             var text = json.currentToken() == JsonToken.VALUE_STRING ? json.getString() : "?";
             return DType.of(text)
-                    .orElseThrow(
-                            () ->
-                                    badTensor(
-                                            name,
-                                            "has the dtype '%s'; supported are %s",
-                                            text,
-                                            Arrays.toString(DType.values())));
+                    .orElseThrow(() ->
+                            badTensor(
+                                    name,
+                                    "has the dtype '%s'; supported are %s",
+                                    text,
+                                    Arrays.toString(DType.values())));
         }
 
         private long[] parseLongs(String name, String key, JsonParser json, int limit) {

@@ -13,8 +13,8 @@ public final class Perplexity {
     /// Windows in a batch hold about this many tokens.
     private static final int BATCH_TOKENS = 4096;
 
-    /// The sum of the losses of each window's tokens, in nats. A window of n + 1 tokens has n to be foreseen; the
-    /// windows may differ in length.
+    /// The sum of the losses of each window's tokens, in nats. A window of n + 1 tokens has n to be
+    /// foreseen; the windows may differ in length.
     public static double[] windowLosses(Decoder model, List<int[]> windows, boolean bf16) {
         var sums = new double[windows.size()];
         for (var start = 0; start < windows.size(); ) {
@@ -25,7 +25,12 @@ public final class Perplexity {
                     && (long) (end + 1 - start) * length <= BATCH_TOKENS) {
                 end++;
             }
-            var batch = new CausalBatch(model, "evaluation", 1, windows.subList(start, end).toArray(new int[0][]));
+            var batch =
+                    new CausalBatch(
+                            model,
+                            "evaluation",
+                            1,
+                            windows.subList(start, end).toArray(new int[0][]));
             float[] each;
             try (var scope = new Scope()) {
                 each = Torch.noGrad(() -> Torch.bf16(bf16, () -> batch.forward().each()));

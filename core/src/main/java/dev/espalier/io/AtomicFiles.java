@@ -87,8 +87,8 @@ public final class AtomicFiles {
     }
 
     /// Renames `aside` to `folder`. A folder that exists steps aside first and is deleted last, so
-    /// that at every moment the old one or the new one is whole on disk: a process that dies between
-    /// the two renames leaves the old one for [#tidy] to put back.
+    /// that at every moment the old one or the new one is whole on disk: a process that dies
+    /// between the two renames leaves the old one for [#tidy] to put back.
     private static void replace(Path aside, Path folder) throws IOException {
         if (!Files.exists(folder, LinkOption.NOFOLLOW_LINKS)) {
             Files.move(aside, folder, StandardCopyOption.ATOMIC_MOVE);
@@ -106,8 +106,8 @@ public final class AtomicFiles {
     }
 
     /// Clears away what writers that died have left in `parent`, which need not exist: unfinished
-    /// files and folders are deleted; a folder that had stepped aside for a new one which never came
-    /// is put back. Only for a parent in which nobody else is writing.
+    /// files and folders are deleted; a folder that had stepped aside for a new one which never
+    /// came is put back. Only for a parent in which nobody else is writing.
     public static void tidy(Path parent) throws IOException {
         if (!Files.isDirectory(parent)) {
             return;
@@ -129,8 +129,8 @@ public final class AtomicFiles {
         }
     }
 
-    /// Refuses, with kind RESOURCES, to go on if the disk under `path` (which need not exist yet) has
-    /// less than `bytes` free.
+    /// Refuses, with kind RESOURCES, to go on if the disk under `path` (which need not exist yet)
+    /// has less than `bytes` free.
     public static void requireSpace(Path path, long bytes) {
         var existing = path.toAbsolutePath();
         while (!Files.exists(existing) && existing.getParent() != null) {
@@ -191,8 +191,8 @@ public final class AtomicFiles {
         return beside(path, PARTIAL);
     }
 
-    /// A name of this thread's own in the folder of `path`: two threads may write the same file, and
-    /// the last one wins.
+    /// A name of this thread's own in the folder of `path`: two threads may write the same file,
+    /// and the last one wins.
     private static Path beside(Path path, String what) {
         var absolute = path.toAbsolutePath();
         return absolute.resolveSibling(

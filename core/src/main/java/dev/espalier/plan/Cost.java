@@ -9,9 +9,10 @@ import dev.espalier.objective.VocabularyLoss;
 public final class Cost {
     private Cost() {}
 
-    /// Floating-point operations for one token's forward and backward pass: 6 N + 12 L D T, which counts each
-    /// multiply-add as two, the backward pass as twice the forward, and attention as if it were not causal (Kaplan et
-    /// al. 2020, arXiv:2001.08361, section 2.1; Chowdhery et al. 2022, arXiv:2204.02311, appendix B).
+    /// Floating-point operations for one token's forward and backward pass: 6 N + 12 L D T, which
+    /// counts each multiply-add as two, the backward pass as twice the forward, and attention as if
+    /// it were not causal (Kaplan et al. 2020, arXiv:2001.08361, section 2.1; Chowdhery et al.
+    /// 2022, arXiv:2204.02311, appendix B).
     public static double flopsPerToken(Decoder model, int length) {
         return 6.0 * model.matrixWeights() + 12.0 * model.layers() * model.width() * length;
     }
@@ -22,27 +23,39 @@ public final class Cost {
     /// @param gradients fp32 gradients
     /// @param optimizer the two moments of Adam
     /// @param activations what the forward pass keeps for the backward pass
-    /// @param working the largest temporary arrays: a weight's fresh gradient before it is added, a chunk of scores
+    /// @param working the largest temporary arrays: a weight's fresh gradient before it is added, a
+    ///   chunk of scores
     /// @param process the JVM and the libraries
     public record Memory(
-            long weights, long gradients, long optimizer, long activations, long working, long process) {
+            long weights,
+            long gradients,
+            long optimizer,
+            long activations,
+            long working,
+            long process) {
         public long total() {
             return weights + gradients + optimizer + activations + working + process;
         }
     }
 
-    /// The memory of a step of `rows` sequences of `length` tokens that pass through a GPT-2 at once, all weights
-    /// trained with AdamW. A token keeps, in each layer, the inputs of both norms and of the four maps, query, key and
-    /// value, and the MLP's hidden layer before its activation: 16 D numbers, half as wide in bf16 but for the inputs
-    /// of norms.
-    public static Memory trainingMemory(Decoder model, int rows, int length, boolean bf16, long process) {
+    /// The memory of a step of `rows` sequences of `length` tokens that pass through a GPT-2 at
+    /// once, all weights trained with AdamW. A token keeps, in each layer, the inputs of both norms
+    /// and of the four maps, query, key and value, and the MLP's hidden layer before its
+    /// activation: 16 D numbers, half as wide in bf16 but for the inputs of norms.
+    public static Memory trainingMemory(
+            Decoder model, int rows, int length, boolean bf16, long process) {
         var parameters = model.parameterCount();
         long tokens = (long) rows * length, width = model.width();
-        var perTokenAndLayer = bf16 ? 2 * 4 * width + 2 * 4 * width + 12 * 2 * width : 16 * 4 * width;
+        var perTokenAndLayer =
+                bf16 ? 2 * 4 * width + 2 * 4 * width + 12 * 2 * width : 16 * 4 * width;
         var activations = tokens * (model.layers() * perTokenAndLayer + 3 * 4 * width);
         var table = 4L * model.vocabulary() * width;
         var scores = 4L * VocabularyLoss.chunkRows(model.vocabulary()) * model.vocabulary();
-        var working = table + 3 * Math.min(scores, 4 * tokens * model.vocabulary()) + (bf16 ? 2 * parameters : 0);
-        return new Memory(4 * parameters, 4 * parameters, 8 * parameters, activations, working, process);
+        var working =
+                table
+                        + 3 * Math.min(scores, 4 * tokens * model.vocabulary())
+                        + (bf16 ? 2 * parameters : 0);
+        return new Memory(
+                4 * parameters, 4 * parameters, 8 * parameters, activations, working, process);
     }
 }

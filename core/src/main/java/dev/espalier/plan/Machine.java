@@ -14,8 +14,8 @@ import java.util.Set;
 public final class Machine {
     private Machine() {}
 
-    /// The rate of products of 2048 x 2048 matrices, in floating-point operations a second: the median of several.
-    /// Takes about a second.
+    /// The rate of products of 2048 x 2048 matrices, in floating-point operations a second: the
+    /// median of several. Takes about a second.
     public static double matmulRate(boolean bf16) {
         var n = 2048;
         var rates = new double[7];
@@ -48,8 +48,9 @@ public final class Machine {
         return Set.of();
     }
 
-    /// Whether matrix products in bf16 have instructions of their own here. Told by what the processor offers and
-    /// never by a timing, so that the same recipe decides the same on the same kind of machine.
+    /// Whether matrix products in bf16 have instructions of their own here. Told by what the
+    /// processor offers and never by a timing, so that the same recipe decides the same on the same
+    /// kind of machine.
     public static boolean hasBf16() {
         var sets = instructionSets();
         return sets.contains("avx512_bf16") || sets.contains("amx_bf16");

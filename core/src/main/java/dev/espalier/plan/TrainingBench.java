@@ -11,8 +11,8 @@ import dev.espalier.torch.Torch;
 import java.util.Arrays;
 import java.util.function.Consumer;
 
-/// How fast this machine trains a GPT-2, beside how fast it multiplies: whole steps with forward, backward, clipping
-/// and AdamW, on random tokens.
+/// How fast this machine trains a GPT-2, beside how fast it multiplies: whole steps with forward,
+/// backward, clipping and AdamW, on random tokens.
 public final class TrainingBench {
     /// What was measured.
     ///
@@ -41,7 +41,12 @@ public final class TrainingBench {
 
     /// Makes `steps` steps of `batch` sequences of `length` tokens, all in one micro-batch.
     public static Result run(
-            Gpt2Config config, int batch, int length, int steps, boolean bf16, Consumer<String> progress) {
+            Gpt2Config config,
+            int batch,
+            int length,
+            int steps,
+            boolean bf16,
+            Consumer<String> progress) {
         var process = Torch.residentBytes();
         var before = Machine.matmulRate(bf16);
         var model = new Gpt2(config).initialize(1);
@@ -69,11 +74,14 @@ public final class TrainingBench {
                 optimizer.step(1e-4);
                 seconds[step] = (System.nanoTime() - start) / 1e9;
                 progress.accept(
-                        String.format("step %d: %.0f tokens/s", step + 1, batch * length / seconds[step]));
+                        String.format(
+                                "step %d: %.0f tokens/s",
+                                step + 1, batch * length / seconds[step]));
             }
         }
         var after = Machine.matmulRate(bf16);
-        // The first steps fault memory in and warm caches; the median of the rest is the rate that a run sees.
+        // The first steps fault memory in and warm caches; the median of the rest is the rate that
+        // a run sees.
         var rest = Arrays.copyOfRange(seconds, Math.min(2, steps - 1), steps);
         Arrays.sort(rest);
         var median = rest[rest.length / 2];

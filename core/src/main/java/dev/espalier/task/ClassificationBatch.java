@@ -12,9 +12,14 @@ import org.jspecify.annotations.Nullable;
 ///
 /// @param texts the tokens of each text, at least one
 /// @param labels the class of each text
-/// @param classWeights the weight of each class in the loss, 1 on average over the training records; null for all 1
+/// @param classWeights the weight of each class in the loss, 1 on average over the training
+///   records; null for all 1
 public record ClassificationBatch(
-        DecoderClassifier model, double weight, List<int[]> texts, int[] labels, float @Nullable [] classWeights)
+        DecoderClassifier model,
+        double weight,
+        List<int[]> texts,
+        int[] labels,
+        float @Nullable [] classWeights)
         implements MicroBatch {
     /// What the figures call this loss.
     public static final String TERM = "classification";

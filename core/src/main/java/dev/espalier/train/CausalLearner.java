@@ -15,17 +15,23 @@ import java.util.function.LongFunction;
 /// @param windowsPerEpoch windows in one pass over the text
 /// @param window the i-th window of the run, of `length + 1` tokens; goes on beyond the first epoch
 public record CausalLearner(
-        Decoder model, int length, int batch, int microBatch, long windowsPerEpoch, LongFunction<int[]> window)
+        Decoder model,
+        int length,
+        int batch,
+        int microBatch,
+        long windowsPerEpoch,
+        LongFunction<int[]> window)
         implements Learner {
     /// What the figures call this loss.
     public static final String TERM = "language-model";
 
-    /// The largest micro-batch, in tokens, that `auto` chooses: enough to keep the matrix products large, small
-    /// enough that the activations of a model that trains on two cores fit in its memory.
+    /// The largest micro-batch, in tokens, that `auto` chooses: enough to keep the matrix products
+    /// large, small enough that the activations of a model that trains on two cores fit in its
+    /// memory.
     private static final int AUTO_TOKENS = 4096;
 
-    /// The largest divisor of `batch` whose windows hold at most 4096 tokens together. A pure function of the recipe,
-    /// so that the same recipe gives the same figures everywhere.
+    /// The largest divisor of `batch` whose windows hold at most 4096 tokens together. A pure
+    /// function of the recipe, so that the same recipe gives the same figures everywhere.
     public static int autoMicroBatch(int batch, int length) {
         for (var size = batch; size > 1; size--) {
             if (batch % size == 0 && (long) size * length <= AUTO_TOKENS) {
@@ -52,7 +58,12 @@ public record CausalLearner(
 
     /// `count` windows in micro-batches of `microBatch`.
     static List<MicroBatch> batches(
-            Decoder model, String term, double weight, int count, int microBatch, LongFunction<int[]> window) {
+            Decoder model,
+            String term,
+            double weight,
+            int count,
+            int microBatch,
+            LongFunction<int[]> window) {
         var batches = new ArrayList<MicroBatch>();
         for (var start = 0; start < count; start += microBatch) {
             var windows = new int[Math.min(microBatch, count - start)][];

@@ -9,7 +9,8 @@ import java.util.List;
 import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
 
-/// Classification of texts, with general text replayed beside it where forgetting is to be held off.
+/// Classification of texts, with general text replayed beside it where forgetting is to be held
+/// off.
 ///
 /// @param texts the tokens of each training record
 /// @param labels the class of each
@@ -28,8 +29,8 @@ public record ClassificationLearner(
         float @Nullable [] classWeights,
         @Nullable Replay replay)
         implements Learner {
-    /// General text in between (experience replay, Robins 1995): each step sees `windows` windows of it, whose loss
-    /// counts as much in the step's loss as their share of its examples.
+    /// General text in between (experience replay, Robins 1995): each step sees `windows` windows
+    /// of it, whose loss counts as much in the step's loss as their share of its examples.
     ///
     /// @param windows windows of general text a step
     /// @param fraction the weight of their loss; the task's is 1 - fraction

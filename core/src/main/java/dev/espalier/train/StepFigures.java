@@ -12,7 +12,8 @@ import java.util.Map;
 /// @param rate the learning rate of the update
 /// @param gradientNorm the gradient's norm before clipping
 /// @param tokensPerSecond of this step
-/// @param matmulShare the share of this machine's matrix product rate that the step reached; 0 where unknown
+/// @param matmulShare the share of this machine's matrix product rate that the step reached; 0
+///   where unknown
 /// @param memory bytes of the process in memory
 /// @param seconds since the start of the run, those before a resumption included
 public record StepFigures(

@@ -27,11 +27,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
-/// The training loop. One step takes the step's micro-batches, counts what each loss term is divided by over all of
-/// them, goes forward and backward through each, clips, updates, and says what happened. How a step is split into
-/// micro-batches changes nothing but rounding.
+/// The training loop. One step takes the step's micro-batches, counts what each loss term is
+/// divided by over all of them, goes forward and backward through each, clips, updates, and says
+/// what happened. How a step is split into micro-batches changes nothing but rounding.
 ///
-/// Owns the flat buffers that the model's trained weights move into; not safe for use from several threads.
+/// Owns the flat buffers that the model's trained weights move into; not safe for use from several
+/// threads.
 public final class Trainer implements AutoCloseable {
     private static final String OPTIMIZER = "optimizer.safetensors";
     private static final String STATE = "trainer.json";
@@ -53,7 +54,8 @@ public final class Trainer implements AutoCloseable {
     /// What of the trainer's own state a checkpoint holds.
     record State(Progress progress, double seconds, long optimizerSteps) {}
 
-    /// The speeds that a step's share of the machine is reckoned with; zeros where they are not wanted.
+    /// The speeds that a step's share of the machine is reckoned with; zeros where they are not
+    /// wanted.
     ///
     /// @param matmulRate floating-point operations a second of this machine's matrix products
     /// @param flopsPerToken operations of one token's forward and backward pass
@@ -91,7 +93,8 @@ public final class Trainer implements AutoCloseable {
                     case Duration duration -> steps(duration, learner);
                 };
         return switch (recipe) {
-            case ScheduleRecipe.Cosine cosine -> Schedule.cosine(warmup, totalSteps, cosine.floor());
+            case ScheduleRecipe.Cosine cosine ->
+                    Schedule.cosine(warmup, totalSteps, cosine.floor());
             case ScheduleRecipe.Constant _ -> Schedule.constant(warmup);
         };
     }
@@ -99,7 +102,8 @@ public final class Trainer implements AutoCloseable {
     /// The steps that `span` of this learner's training takes.
     static long steps(Span span, Learner learner) {
         return switch (span) {
-            case Duration duration -> duration.toSteps(learner.stepsPerEpoch(), learner.tokensPerStep());
+            case Duration duration ->
+                    duration.toSteps(learner.stepsPerEpoch(), learner.tokensPerStep());
             case Share share -> throw new IllegalArgumentException(share + " of what?");
         };
     }
@@ -123,7 +127,8 @@ public final class Trainer implements AutoCloseable {
 
     /// Makes one step.
     ///
-    /// @throws EspalierException if the loss or the gradient is not a finite number; the weights are then as they were
+    /// @throws EspalierException if the loss or the gradient is not a finite number; the weights
+    ///   are then as they were
     public StepFigures step() {
         var start = System.nanoTime();
         var batches = learner.step(progress.step());
@@ -134,7 +139,8 @@ public final class Trainer implements AutoCloseable {
         parameters.zeroGradients();
         for (var i = 0; i < batches.size(); i++) {
             var batch = batches.get(i);
-            // Dropout draws from a stream that depends on where we are and on nothing before, so a resumed run draws
+            // Dropout draws from a stream that depends on where we are and on nothing before, so a
+            // resumed run draws
             // the same.
             Torch.seed(Rng.seed(seed, progress.step(), i));
             try (var scope = new Scope()) {
@@ -204,15 +210,18 @@ public final class Trainer implements AutoCloseable {
         return 4 * parameters.count() * (1 + optimizer.state().size());
     }
 
-    /// Writes what is needed to go on, bit for bit, into `folder`, which exists: the trained weights, the optimizer's
-    /// state, the clock.
+    /// Writes what is needed to go on, bit for bit, into `folder`, which exists: the trained
+    /// weights, the optimizer's state, the clock.
     public void save(Path folder) throws IOException {
         var tensors = new ArrayList<SafeTensors.Entry>();
         tensors.add(entry("weights", parameters.weights()));
-        optimizer.state().forEach((name, tensor) -> tensors.add(entry("optimizer." + name, tensor)));
+        optimizer
+                .state()
+                .forEach((name, tensor) -> tensors.add(entry("optimizer." + name, tensor)));
         SafeTensors.write(folder.resolve(OPTIMIZER), tensors);
         Files.writeString(
-                folder.resolve(STATE), Json.pretty(new State(progress, seconds, optimizer.steps())));
+                folder.resolve(STATE),
+                Json.pretty(new State(progress, seconds, optimizer.steps())));
     }
 
     private static SafeTensors.Entry entry(String name, Tensor tensor) {
@@ -224,7 +233,9 @@ public final class Trainer implements AutoCloseable {
         var file = folder.resolve(OPTIMIZER);
         try (var tensors = SafeTensors.open(file)) {
             copy(file, tensors, "weights", parameters.weights());
-            optimizer.state().forEach((name, tensor) -> copy(file, tensors, "optimizer." + name, tensor));
+            optimizer
+                    .state()
+                    .forEach((name, tensor) -> copy(file, tensors, "optimizer." + name, tensor));
         }
         var state = Json.read(folder.resolve(STATE), State.class);
         progress = state.progress();
@@ -235,7 +246,9 @@ public final class Trainer implements AutoCloseable {
     private static void copy(Path file, SafeTensors tensors, String name, Tensor into) {
         var entry =
                 tensors.find(name)
-                        .orElseThrow(() -> EspalierException.data(file + ": the tensor '" + name + "' is missing"));
+                        .orElseThrow(() ->
+                                EspalierException.data(
+                                        file + ": the tensor '" + name + "' is missing"));
         if (entry.data().byteSize() != into.bytes()) {
             throw EspalierException.data(
                     file

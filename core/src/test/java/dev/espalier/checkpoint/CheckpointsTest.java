@@ -35,7 +35,8 @@ class CheckpointsTest {
                 .extracting(Checkpoint::step)
                 .containsExactly(7L, 999_999L, 1_000_000L);
         assertThat(checkpoints.last()).map(Checkpoint::step).contains(1_000_000L);
-        assertThat(temp.resolve("checkpoints/step-000007/model/weights")).hasContent("weights of 7");
+        assertThat(temp.resolve("checkpoints/step-000007/model/weights"))
+                .hasContent("weights of 7");
     }
 
     @Test
@@ -101,15 +102,14 @@ class CheckpointsTest {
     @Test
     void aWriterThatFailsLeavesWhatWasThere() {
         write(3);
-        assertThatThrownBy(
-                        () ->
-                                checkpoints.write(
-                                        3,
-                                        0,
-                                        (model, resume) -> {
-                                            Files.writeString(model.resolve("weights"), "half");
-                                            throw new IOException("No space left on device");
-                                        }))
+        assertThatThrownBy(() ->
+                        checkpoints.write(
+                                3,
+                                0,
+                                (model, resume) -> {
+                                    Files.writeString(model.resolve("weights"), "half");
+                                    throw new IOException("No space left on device");
+                                }))
                 .isInstanceOfSatisfying(
                         EspalierException.class,
                         e -> assertThat(e.kind()).isEqualTo(Kind.RESOURCES))

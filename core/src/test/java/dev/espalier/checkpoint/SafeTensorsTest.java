@@ -5,9 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.espalier.EspalierException;
 import dev.espalier.EspalierException.Kind;
+import dev.espalier.Rng;
 import dev.espalier.checkpoint.SafeTensors.DType;
 import dev.espalier.checkpoint.SafeTensors.Entry;
-import dev.espalier.data.Rng;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -58,12 +58,11 @@ class SafeTensorsTest {
         var file = temp.resolve("all.safetensors");
         var written =
                 Arrays.stream(DType.values())
-                        .flatMap(
-                                type ->
-                                        Stream.of(
-                                                entry(type + ".scalar", type),
-                                                entry(type + ".empty", type, 3, 0, 2),
-                                                entry(type + ".odd", type, 1, 3)))
+                        .flatMap(type ->
+                                Stream.of(
+                                        entry(type + ".scalar", type),
+                                        entry(type + ".empty", type, 3, 0, 2),
+                                        entry(type + ".odd", type, 1, 3)))
                         .toList();
         SafeTensors.write(file, written);
         try (var tensors = SafeTensors.open(file)) {
@@ -94,7 +93,8 @@ class SafeTensorsTest {
         var bytes = Files.readAllBytes(file);
         var length = (int) ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getLong();
         assertThat(new String(bytes, 8, length, StandardCharsets.UTF_8))
-                .startsWith("{\"a\\\"\\\\/\\u001f\\n\":{\"dtype\":\"F32\",\"shape\":[2],\"data_off");
+                .startsWith(
+                        "{\"a\\\"\\\\/\\u001f\\n\":{\"dtype\":\"F32\",\"shape\":[2],\"data_off");
         try (var tensors = SafeTensors.open(file)) {
             assertThat(tensors.entries().stream().map(Entry::name))
                     .containsExactly("a\"\\/\u001f\n", "\uffee", supplementary);
@@ -200,11 +200,28 @@ class SafeTensorsTest {
     /// Whatever is done to a file's first bytes, it is read whole or refused with one message.
     @Test
     void tenThousandMutatedFilesAreReadOrRefused() throws IOException {
-        var original = Files.readAllBytes(GOLDENS.resolve("lora_gpt2/adapter/adapter_model.safetensors"));
+        var original =
+                Files.readAllBytes(GOLDENS.resolve("lora_gpt2/adapter/adapter_model.safetensors"));
         var header = (int) ByteBuffer.wrap(original).order(ByteOrder.LITTLE_ENDIAN).getLong();
         var tokens =
-                List.of("{", "}", "[", "]", "\"", ":", ",", "0", "-1", "9223372036854775807", "\"F64\"",
-                        "\"dtype\"", "__metadata__", "null", "1e9", "\\u0000", "\0");
+                List.of(
+                        "{",
+                        "}",
+                        "[",
+                        "]",
+                        "\"",
+                        ":",
+                        ",",
+                        "0",
+                        "-1",
+                        "9223372036854775807",
+                        "\"F64\"",
+                        "\"dtype\"",
+                        "__metadata__",
+                        "null",
+                        "1e9",
+                        "\\u0000",
+                        "\0");
         var file = temp.resolve("fuzz.safetensors");
         int refused = 0;
         for (int i = 0; i < 10_000; i++) {
