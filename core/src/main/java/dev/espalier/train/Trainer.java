@@ -145,7 +145,7 @@ public final class Trainer implements AutoCloseable {
             Torch.seed(Rng.seed(seed, progress.step(), i));
             try (var scope = new Scope()) {
                 var loss = Torch.bf16(bf16, batch::forward);
-                var sum = loss.backward(batch.weight() / counts.get(batch.term()));
+                var sum = loss.backward(batch.weight() / counts.getOrDefault(batch.term(), 1L));
                 sums.merge(batch.term(), sum.item(), Double::sum);
             }
         }
@@ -153,7 +153,7 @@ public final class Trainer implements AutoCloseable {
         var norm = parameters.clip(clip);
         var loss = 0.0;
         for (var batch : firstOfEachTerm(batches)) {
-            sums.computeIfPresent(batch.term(), (term, sum) -> sum / counts.get(term));
+            sums.computeIfPresent(batch.term(), (term, sum) -> sum / counts.getOrDefault(term, 1L));
             loss += batch.weight() * sums.getOrDefault(batch.term(), 0.0);
         }
         if (!Double.isFinite(loss) || !Double.isFinite(norm)) {
