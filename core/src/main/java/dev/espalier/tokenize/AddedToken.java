@@ -31,13 +31,4 @@ public record AddedToken(
     static AddedToken word(int id, String content) {
         return new AddedToken(id, content, false, false, false, true, false);
     }
-
-    /// Whether both are found in the same way, whatever their id.
-    boolean sameAs(AddedToken other) {
-        return equals(other.withId(id));
-    }
-
-    AddedToken withId(int newId) {
-        return new AddedToken(newId, content, singleWord, lstrip, rstrip, normalized, special);
-    }
 }

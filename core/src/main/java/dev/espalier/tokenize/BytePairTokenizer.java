@@ -1,8 +1,11 @@
 package dev.espalier.tokenize;
 
+import dev.espalier.EspalierException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
@@ -15,13 +18,13 @@ public final class BytePairTokenizer implements Tokenizer {
     ///
     /// @param addPrefixSpace a text that does not begin with a space is read as if it did
     /// @param trimOffsets offsets leave out the spaces of a token
-    /// @param trimsPrefix the space that a text's first token begins with is taken for one that
+    /// @param keepsPrefix the space that a text's first token begins with is taken for one that
     ///   `addPrefixSpace` put there
     /// @param ignoreMerges a piece that is a token is that token, whatever the merges say
     record Options(
             boolean addPrefixSpace,
             boolean trimOffsets,
-            boolean trimsPrefix,
+            boolean keepsPrefix,
             boolean ignoreMerges) {}
 
     /// A merge: two ids and the id that they become.
@@ -36,7 +39,8 @@ public final class BytePairTokenizer implements Tokenizer {
     private final Merges table;
     private final int[] byteIds;
     private final byte[][] bytes;
-    private final boolean[] special;
+    private final BitSet added = new BitSet();
+    private final BitSet special = new BitSet();
     private final WordCache cache;
 
     /// @param byteIds the id of each byte
@@ -61,10 +65,10 @@ public final class BytePairTokenizer implements Tokenizer {
         for (int id = 0; id < bytes.length; id++) {
             bytes[id] = ByteAlphabet.readOrUtf8(vocabulary.token(id));
         }
-        special = new boolean[vocabulary.size()];
         for (var token : frame.added().all()) {
             bytes[token.id()] = token.content().getBytes(StandardCharsets.UTF_8);
-            special[token.id()] = token.special();
+            added.set(token.id());
+            special.set(token.id(), token.special());
         }
         cache = new WordCache();
     }
@@ -77,7 +81,8 @@ public final class BytePairTokenizer implements Tokenizer {
         table = other.table;
         byteIds = other.byteIds;
         bytes = other.bytes;
-        special = other.special;
+        added.or(other.added);
+        special.or(other.special);
         cache = other.cache;
         this.plain = plain;
     }
@@ -144,7 +149,7 @@ public final class BytePairTokenizer implements Tokenizer {
         for (int i = 0; i < ids.length; i++) {
             ids[i] = byteIds[piece[from + i] & 0xff];
         }
-        return java.util.Arrays.copyOf(ids, table.apply(ids, ids.length));
+        return Arrays.copyOf(ids, table.apply(ids, ids.length));
     }
 
     @Override
@@ -173,7 +178,7 @@ public final class BytePairTokenizer implements Tokenizer {
                         });
         var encoding = new Encoding(ids.toArray(), starts.toArray(), ends.toArray());
         if (options.trimOffsets()) {
-            trim(encoding);
+            trim(text, encoding);
         }
         return encoding;
     }
@@ -181,10 +186,11 @@ public final class BytePairTokenizer implements Tokenizer {
     /// The places of the tokens from `first` on, which spell `text[from, to)`.
     private void offsets(String text, int from, int to, Ids ids, int first, Ids starts, Ids ends) {
         int start = from;
-        int end = prefixed(text, from) ? from : characterEnd(text, from, to);
-        // How many bytes of the character [start, end) are spelt, and how many it has.
+        int end = characterEnd(text, from, to);
+        // How many bytes of the character [start, end) are spelt, and how many it has. The space
+        // that was put before the text counts to its first character.
         int spelt = 0;
-        int width = start == end ? 1 : width(text, start, to);
+        int width = width(text, start, to) + (prefixed(text, from) ? 1 : 0);
         for (int i = first; i < ids.size(); i++) {
             int left = Math.max(bytes[ids.get(i)].length, 1);
             if (spelt == width) {
@@ -216,24 +222,44 @@ public final class BytePairTokenizer implements Tokenizer {
     }
 
     /// Leaves out the spaces at both ends of each token.
-    private void trim(Encoding encoding) {
+    private void trim(String text, Encoding encoding) {
         for (int i = 0; i < encoding.ids().length; i++) {
-            var token = bytes[encoding.ids()[i]];
-            int leading = 0;
-            while (leading < token.length && token[leading] == ' ') {
-                leading++;
-            }
-            int trailing = 0;
-            while (trailing < token.length && token[token.length - 1 - trailing] == ' ') {
-                trailing++;
-            }
             int start = encoding.starts()[i];
             int end = encoding.ends()[i];
-            if (leading > 0 && (i == 0 || start == 0) && options.trimsPrefix()) {
-                leading--;
+            int leading = 0;
+            int trailing = 0;
+            if (added.get(encoding.ids()[i])) {
+                // An added token may have taken any white space around it.
+                while (start + leading < end
+                        && Gpt2Split.isWhiteSpace(text.charAt(start + leading))) {
+                    leading++;
+                }
+                while (end - trailing > start
+                        && Gpt2Split.isWhiteSpace(text.charAt(end - trailing - 1))) {
+                    trailing++;
+                }
+            } else {
+                var token = bytes[encoding.ids()[i]];
+                while (leading < token.length && token[leading] == ' ') {
+                    leading++;
+                }
+                while (trailing < token.length && token[token.length - 1 - trailing] == ' ') {
+                    trailing++;
+                }
             }
-            encoding.starts()[i] = Math.min(start + leading, end);
-            encoding.ends()[i] = Math.max(end - trailing, encoding.starts()[i]);
+            if (leading == 1 && (i == 0 || start == 0) && options.keepsPrefix()) {
+                leading = 0;
+            }
+            // The space put before the text stands for its first character, which may have two
+            // surrogates.
+            for (; leading > 0 && start < end; leading--) {
+                start += Character.charCount(text.codePointAt(start));
+            }
+            for (; trailing > 0 && end > start; trailing--) {
+                end -= Character.charCount(text.codePointBefore(end));
+            }
+            encoding.starts()[i] = start;
+            encoding.ends()[i] = end;
         }
     }
 
@@ -254,7 +280,7 @@ public final class BytePairTokenizer implements Tokenizer {
 
     @Override
     public boolean isSpecial(int id) {
-        return special[id];
+        return special.get(id);
     }
 
     @Override
@@ -283,6 +309,17 @@ public final class BytePairTokenizer implements Tokenizer {
     }
 
     private BytePairTokenizer with(List<String> tokens, boolean isSpecial) {
+        for (var token : tokens) {
+            var id = vocabulary.id(token);
+            if (id.isPresent()
+                    && !Arrays.equals(
+                            bytes[id.getAsInt()], token.getBytes(StandardCharsets.UTF_8))) {
+                throw EspalierException.usage(
+                        "\"%s\" cannot be added: the vocabulary has a token of that name, which"
+                                        .formatted(token)
+                                + " stands for other text");
+            }
+        }
         var wider = vocabulary.with(tokens);
         var result =
                 new BytePairTokenizer(

@@ -119,6 +119,7 @@ public final class BytePairTrainer {
         private final int[] lengths;
         private final long[] counts;
 
+        private final int[] byteIds = new int[256];
         private final PairCounts pairs = new PairCounts();
         private final PairHeap heap = new PairHeap();
 
@@ -140,7 +141,6 @@ public final class BytePairTrainer {
             for (var token : specialTokens) {
                 token(token, token.getBytes(StandardCharsets.UTF_8));
             }
-            var byteIds = new int[256];
             for (int b : ByteAlphabet.order()) {
                 byteIds[b] = names.size();
                 token(String.valueOf(ByteAlphabet.character(b)), new byte[] {(byte) b});
@@ -199,19 +199,14 @@ public final class BytePairTrainer {
             if (specialNames.contains(name)) {
                 return;
             }
-            if (!ids.containsKey(name)) {
-                var value =
-                        Arrays.copyOf(
-                                bytes.get(left), bytes.get(left).length + bytes.get(right).length);
-                System.arraycopy(
-                        bytes.get(right),
-                        0,
-                        value,
-                        bytes.get(left).length,
-                        bytes.get(right).length);
+            int id = ids.getOrDefault(name, names.size());
+            if (id == names.size()) {
+                var head = bytes.get(left);
+                var tail = bytes.get(right);
+                var value = Arrays.copyOf(head, head.length + tail.length);
+                System.arraycopy(tail, 0, value, head.length, tail.length);
                 token(name, value);
             }
-            int id = ids.get(name);
             merges.add(new BytePairTokenizer.Merge(left, right, id));
             var words = pairs.takeWords(pair);
             for (int i = 0; i < words.size(); i++) {
@@ -268,10 +263,6 @@ public final class BytePairTrainer {
             var model = new BitSet();
             model.set(0, names.size());
             var vocabulary = new Vocabulary(names.toArray(String[]::new), model);
-            var byteIds = new int[256];
-            for (int b = 0; b < 256; b++) {
-                byteIds[b] = ids.get(String.valueOf(ByteAlphabet.character(b)));
-            }
             return new BytePairTokenizer(
                     vocabulary,
                     merges,

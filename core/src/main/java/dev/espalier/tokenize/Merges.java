@@ -60,7 +60,7 @@ final class Merges {
         return length <= SHORT ? applyShort(ids, length) : applyLong(ids, length);
     }
 
-    private int applyShort(int[] ids, int length) {
+    int applyShort(int[] ids, int length) {
         var ranks = new long[length];
         for (int i = 0; i + 1 < length; i++) {
             ranks[i] = get(ids[i], ids[i + 1]);
@@ -92,7 +92,7 @@ final class Merges {
     }
 
     /// As [#applyShort] in O(n log n): a heap of (rank, place) over a linked list.
-    private int applyLong(int[] ids, int length) {
+    int applyLong(int[] ids, int length) {
         var next = new int[length];
         var previous = new int[length];
         var heap = new Heap(length);

@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.MissingNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /// Reads one tokenizer's files; see [Tokenizers#read]. Everything in them is checked before it is
@@ -24,6 +25,23 @@ final class TokenizerReader {
     private static final String CONFIG = "tokenizer_config.json";
     private static final String MAP = "special_tokens_map.json";
     private static final String ADDED = "added_tokens.json";
+
+    /// The tokens that a class has by default.
+    private static final Map<Role, String> GPT2 =
+            Map.of(
+                    Role.BEGIN, "<|endoftext|>",
+                    Role.END, "<|endoftext|>",
+                    Role.UNKNOWN, "<|endoftext|>");
+
+    private static final Map<Role, String> ROBERTA =
+            Map.of(
+                    Role.BEGIN, "<s>",
+                    Role.END, "</s>",
+                    Role.UNKNOWN, "<unk>",
+                    Role.SEPARATOR, "</s>",
+                    Role.PADDING, "<pad>",
+                    Role.CLASSIFICATION, "<s>",
+                    Role.MASK, "<mask>");
 
     private final Path path;
     private final Path folder;
@@ -74,52 +92,52 @@ final class TokenizerReader {
 
     private Tokenizer readJson(Path file) {
         var root = object(file, Json.read(file), "the whole file");
-        var model = object(file, root.get("model"), "\"model\"");
-        var type = text(model.get("type"));
+        var model = object(file, root.path("model"), "\"model\"");
+        var type = text(model.path("type"));
         if (type == null ? !model.has("merges") : !type.equals("BPE")) {
-            throw unsupported(file, "model", model.get("type"), "BPE");
+            throw unsupported(file, "model", model.path("type"), "BPE");
         }
-        if (!isAbsent(root.get("normalizer"))) {
-            throw unsupported(file, "normalizer", typeOf(root.get("normalizer")), "none");
+        if (!isAbsent(root.path("normalizer"))) {
+            throw unsupported(file, "normalizer", typeOf(root.path("normalizer")), "none");
         }
         for (var key : List.of("continuing_subword_prefix", "end_of_word_suffix")) {
-            if (!isAbsent(model.get(key)) && !"".equals(text(model.get(key)))) {
-                throw unsupported(file, "model." + key, model.get(key), "none");
+            if (!isAbsent(model.path(key)) && !"".equals(text(model.path(key)))) {
+                throw unsupported(file, "model." + key, model.path(key), "none");
             }
         }
-        if (!isAbsent(model.get("dropout")) && model.get("dropout").asDouble(1) != 0) {
-            throw unsupported(file, "model.dropout", model.get("dropout"), "none");
+        if (!isAbsent(model.path("dropout")) && model.path("dropout").asDouble(1) != 0) {
+            throw unsupported(file, "model.dropout", model.path("dropout"), "none");
         }
-        var pre = only(root.get("pre_tokenizer"), "pretokenizers");
+        var pre = only(root.path("pre_tokenizer"), "pretokenizers");
         boolean byteLevel = "ByteLevel".equals(text(typeOf(pre)));
         if (!byteLevel && !isAbsent(pre)) {
             throw unsupported(
                     file, "pre_tokenizer", typeOf(pre), "ByteLevel, or none for characters");
         }
         if (byteLevel && !flag(file, pre, "use_regex", true)) {
-            throw unsupported(file, "pre_tokenizer.use_regex", pre.get("use_regex"), "true");
+            throw unsupported(file, "pre_tokenizer.use_regex", pre.path("use_regex"), "true");
         }
-        var decoder = root.get("decoder");
+        var decoder = root.path("decoder");
         if (!isAbsent(decoder)
                 && !(byteLevel ? "ByteLevel" : "Fuse").equals(text(typeOf(decoder)))) {
             throw unsupported(file, "decoder", typeOf(decoder), byteLevel ? "ByteLevel" : "Fuse");
         }
 
         var names = new LinkedHashMap<String, Integer>();
-        for (var entry : object(file, model.get("vocab"), "\"model.vocab\"").properties()) {
+        for (var entry : object(file, model.path("vocab"), "\"model.vocab\"").properties()) {
             names.put(entry.getKey(), id(file, entry.getKey(), entry.getValue()));
         }
-        var added = addedTokens(file, root.get("added_tokens"), names);
+        var added = addedTokens(file, root.path("added_tokens"), names);
         var vocabulary = vocabulary(file, names, added);
-        var pairs = merges(file, model.get("merges"));
-        boolean asPairs = pairs.isEmpty() || model.get("merges").get(0).isArray();
-        var template = template(file, root.get("post_processor"), vocabulary);
+        var pairs = merges(file, model.path("merges"));
+        boolean asPairs = pairs.isEmpty() || model.path("merges").path(0).isArray();
+        var template = template(file, root.path("post_processor"), vocabulary);
 
         model.putObject("vocab");
         model.putArray("merges");
         root.putArray("added_tokens");
         var frame = frame(added, template, root, asPairs);
-        var unknown = unknown(file, text(model.get("unk_token")), vocabulary);
+        var unknown = unknown(file, text(model.path("unk_token")), vocabulary);
         return byteLevel
                 ? byteLevel(file, vocabulary, pairs, unknown, frame)
                 : characters(file, vocabulary, pairs, unknown, frame);
@@ -140,8 +158,8 @@ final class TokenizerReader {
 
     private record Pair(String left, String right, String place) {}
 
-    private static List<Pair> merges(Path file, @Nullable JsonNode node) {
-        if (node == null || !node.isArray()) {
+    private static List<Pair> merges(Path file, JsonNode node) {
+        if (!node.isArray()) {
             throw EspalierException.data(file + ": \"model.merges\" is not a list");
         }
         var pairs = new ArrayList<Pair>(node.size());
@@ -149,8 +167,8 @@ final class TokenizerReader {
             var place = "merge " + (pairs.size() + 1);
             var text = text(merge);
             if (merge.isArray() && merge.size() == 2) {
-                var left = text(merge.get(0));
-                var right = text(merge.get(1));
+                var left = text(merge.path(0));
+                var right = text(merge.path(1));
                 if (left != null && right != null) {
                     pairs.add(new Pair(left, right, place));
                     continue;
@@ -176,8 +194,7 @@ final class TokenizerReader {
         return new Pair(line.substring(0, space), line.substring(space + 1), place);
     }
 
-    private List<AddedToken> addedTokens(
-            Path file, @Nullable JsonNode node, Map<String, Integer> names) {
+    private List<AddedToken> addedTokens(Path file, JsonNode node, Map<String, Integer> names) {
         var found = new LinkedHashMap<Integer, AddedToken>();
         if (!isAbsent(node)) {
             if (!node.isArray()) {
@@ -185,13 +202,13 @@ final class TokenizerReader {
             }
             for (var entry : node) {
                 var token = object(file, entry, "an entry of \"added_tokens\"");
-                var name = text(token.get("content"));
-                add(file, found, added(file, token, id(file, name, token.get("id"))));
+                var name = text(token.path("content"));
+                add(file, found, added(file, token, id(file, name, token.path("id"))));
             }
         }
         // What only the files beside it name, in the order of their ids.
-        var decoder = config.get("added_tokens_decoder");
-        if (decoder != null) {
+        var decoder = config.path("added_tokens_decoder");
+        if (!isAbsent(decoder)) {
             var configFile = folder.resolve(CONFIG);
             for (var entry : object(configFile, decoder, "\"added_tokens_decoder\"").properties()) {
                 var token = object(configFile, entry.getValue(), "token " + entry.getKey());
@@ -221,12 +238,15 @@ final class TokenizerReader {
         for (var role : Role.values()) {
             var value = role(role);
             var name = roleName(value);
-            var id = name == null ? null : names.get(name);
+            if (name == null) {
+                continue;
+            }
+            var id = names.get(name);
             if (id != null && found.values().stream().noneMatch(t -> t.content().equals(name))) {
                 add(
                         file,
                         found,
-                        value != null && value.isObject()
+                        value.isObject()
                                 ? added(file, (ObjectNode) value, id)
                                 : AddedToken.special(id, name));
             }
@@ -248,7 +268,7 @@ final class TokenizerReader {
     }
 
     private static AddedToken added(Path file, ObjectNode node, int id) {
-        var content = text(node.get("content"));
+        var content = text(node.path("content"));
         if (content == null || content.isEmpty()) {
             throw EspalierException.data(
                     "%s: the added token with id %d has no \"content\"".formatted(file, id));
@@ -308,7 +328,7 @@ final class TokenizerReader {
                 model);
     }
 
-    private Template template(Path file, @Nullable JsonNode node, Vocabulary vocabulary) {
+    private Template template(Path file, JsonNode node, Vocabulary vocabulary) {
         if (isAbsent(node)) {
             return Template.NONE;
         }
@@ -318,20 +338,20 @@ final class TokenizerReader {
                 return Template.NONE;
             }
             case "RobertaProcessing", "BertProcessing" -> {
-                int separator = special(file, node.get("sep"), vocabulary);
-                int classification = special(file, node.get("cls"), vocabulary);
-                return around(classification, separator, type.startsWith("Roberta"));
+                int separator = special(file, node.path("sep"), vocabulary);
+                int classification = special(file, node.path("cls"), vocabulary);
+                return around(classification, separator, "RobertaProcessing".equals(type));
             }
             case "TemplateProcessing" -> {
-                var tokens = node.get("special_tokens");
+                var tokens = node.path("special_tokens");
                 return new Template(
-                        pieces(file, node.get("single"), tokens, vocabulary),
-                        pieces(file, node.get("pair"), tokens, vocabulary));
+                        pieces(file, node.path("single"), tokens, vocabulary),
+                        pieces(file, node.path("pair"), tokens, vocabulary));
             }
             case "Sequence" -> {
                 var template = Template.NONE;
-                var processors = node.get("processors");
-                for (var processor : processors == null ? List.<JsonNode>of() : processors) {
+                var processors = node.path("processors");
+                for (var processor : processors) {
                     var next = template(file, processor, vocabulary);
                     if (next != Template.NONE && template != Template.NONE) {
                         throw unsupported(
@@ -368,9 +388,9 @@ final class TokenizerReader {
                         });
     }
 
-    private static int special(Path file, @Nullable JsonNode node, Vocabulary vocabulary) {
-        var name = node != null && node.isArray() ? text(node.get(0)) : null;
-        var id = node != null && node.isArray() ? node.get(1) : null;
+    private static int special(Path file, JsonNode node, Vocabulary vocabulary) {
+        var name = text(node.path(0));
+        var id = node.path(1);
         if (name == null) {
             throw EspalierException.data(
                     file + ": \"post_processor\" lacks a [\"token\", id] for \"sep\" or \"cls\"");
@@ -387,10 +407,9 @@ final class TokenizerReader {
         return id;
     }
 
-    private static int[] pieces(
-            Path file, @Nullable JsonNode node, @Nullable JsonNode tokens, Vocabulary vocabulary) {
+    private static int[] pieces(Path file, JsonNode node, JsonNode tokens, Vocabulary vocabulary) {
         var ids = new Ids(8);
-        if (node != null && node.isArray()) {
+        if (node.isArray()) {
             for (var piece : node) {
                 var sequence = piece.path("Sequence").path("id");
                 var special = text(piece.path("SpecialToken").path("id"));
@@ -398,9 +417,7 @@ final class TokenizerReader {
                     ids.add(Template.FIRST);
                 } else if ("B".equals(text(sequence))) {
                     ids.add(Template.SECOND);
-                } else if (special != null
-                        && tokens != null
-                        && tokens.path(special).path("ids").isArray()) {
+                } else if (special != null && tokens.path(special).path("ids").isArray()) {
                     for (var id : tokens.path(special).path("ids")) {
                         ids.add(known(file, id(file, special, id), vocabulary));
                     }
@@ -418,14 +435,14 @@ final class TokenizerReader {
     // vocab.json and merges.txt
 
     private Tokenizer readVocabulary(Path vocabularyFile, Path mergesFile) {
-        var type = text(config.get("tokenizer_class"));
+        var type = text(config.path("tokenizer_class"));
         var kind = type == null ? "GPT2" : type.replaceFirst("Tokenizer(Fast)?$", "");
         boolean roberta = List.of("Roberta", "Bart", "Longformer", "LED").contains(kind);
         if (!roberta && !kind.equals("GPT2")) {
             throw unsupported(
                     folder.resolve(CONFIG),
                     "tokenizer_class",
-                    config.get("tokenizer_class"),
+                    config.path("tokenizer_class"),
                     "without a tokenizer.json GPT2Tokenizer, RobertaTokenizer or BartTokenizer");
         }
         var names = new LinkedHashMap<String, Integer>();
@@ -433,10 +450,8 @@ final class TokenizerReader {
         for (var entry : root.properties()) {
             names.put(entry.getKey(), id(vocabularyFile, entry.getKey(), entry.getValue()));
         }
-        if (config.isEmpty() && map.isEmpty() && names.containsKey("<|endoftext|>")) {
-            map.put("bos_token", "<|endoftext|>").put("eos_token", "<|endoftext|>");
-        }
-        var added = addedTokens(vocabularyFile, null, names);
+        customary(roberta ? ROBERTA : GPT2, names);
+        var added = addedTokens(vocabularyFile, MissingNode.getInstance(), names);
         var vocabulary = vocabulary(vocabularyFile, names, added);
         var pairs = new ArrayList<Pair>();
         int number = 0;
@@ -477,10 +492,27 @@ final class TokenizerReader {
                 frame(added, template, json, true));
     }
 
+    /// Gives roles that the files leave out the tokens that the tokenizer's class implies.
+    private void customary(Map<Role, String> tokens, Map<String, Integer> names) {
+        tokens.forEach((role, name) -> {
+            if (!config.has(role.key) && !map.has(role.key) && names.containsKey(name)) {
+                if (role == Role.MASK) {
+                    map.putObject(role.key)
+                            .put("content", name)
+                            .put("single_word", false)
+                            .put("lstrip", true)
+                            .put("rstrip", false)
+                            .put("normalized", false);
+                } else {
+                    map.put(role.key, name);
+                }
+            }
+        });
+    }
+
     private int roleId(Role role, Vocabulary vocabulary) {
         var name = roleName(role(role));
-        var usual = role == Role.CLASSIFICATION ? "<s>" : role == Role.SEPARATOR ? "</s>" : "";
-        var id = vocabulary.id(name == null ? usual : name);
+        var id = name == null ? OptionalInt.empty() : vocabulary.id(name);
         if (id.isEmpty()) {
             throw EspalierException.data(
                     "%s: \"%s\" is not given, or not in the vocabulary"
@@ -524,7 +556,7 @@ final class TokenizerReader {
                             merged(file, vocabulary, pair, pair.left() + pair.right())));
         }
         var json = frame.json();
-        var pre = only(json.get("pre_tokenizer"), "pretokenizers");
+        var pre = only(json.path("pre_tokenizer"), "pretokenizers");
         boolean prefix =
                 flag(
                         folder.resolve(CONFIG),
@@ -534,31 +566,30 @@ final class TokenizerReader {
         if (pre instanceof ObjectNode object) {
             object.put("add_prefix_space", prefix);
         }
-        var trimming = trimming(json.get("post_processor"));
+        var trimming = trimming(json.path("post_processor"));
         var options =
                 new BytePairTokenizer.Options(
                         prefix,
-                        trimming != null && flag(file, trimming, "trim_offsets", true),
-                        trimming != null && flag(file, trimming, "add_prefix_space", true),
+                        !isAbsent(trimming) && flag(file, trimming, "trim_offsets", true),
+                        !isAbsent(trimming) && flag(file, trimming, "add_prefix_space", true),
                         flag(file, model, "ignore_merges", false));
         return new BytePairTokenizer(vocabulary, merges, byteIds, options, frame);
     }
 
-    /// The post-processor that says how offsets are trimmed, or null.
-    private static @Nullable JsonNode trimming(@Nullable JsonNode node) {
+    /// The post-processor that says how offsets are trimmed, or a missing node.
+    private static JsonNode trimming(JsonNode node) {
         var type = text(typeOf(node));
-        if (node == null || type == null) {
-            return null;
-        }
-        if (type.equals("Sequence")) {
+        if ("Sequence".equals(type)) {
             for (var processor : node.path("processors")) {
                 var found = trimming(processor);
-                if (found != null) {
+                if (!isAbsent(found)) {
                     return found;
                 }
             }
         }
-        return type.equals("ByteLevel") || type.equals("RobertaProcessing") ? node : null;
+        return "ByteLevel".equals(type) || "RobertaProcessing".equals(type)
+                ? node
+                : MissingNode.getInstance();
     }
 
     private static int merged(Path file, Vocabulary vocabulary, Pair pair, String token) {
@@ -592,7 +623,7 @@ final class TokenizerReader {
         var model = frame.json().path("model");
         for (var key : List.of("fuse_unk", "byte_fallback", "ignore_merges")) {
             if (flag(file, model, key, false)) {
-                throw unsupported(file, "model." + key, model.get(key), "false, for characters");
+                throw unsupported(file, "model." + key, model.path(key), "false, for characters");
             }
         }
         return new CharacterTokenizer(vocabulary, unknown, frame, false);
@@ -601,7 +632,7 @@ final class TokenizerReader {
     private Frame frame(
             List<AddedToken> added, Template template, ObjectNode json, boolean mergesAsPairs) {
         var tokens = new AddedTokens(added);
-        var roles =
+        var given =
                 SpecialTokens.of(role -> {
                     var name = roleName(role(role));
                     return added.stream()
@@ -609,64 +640,60 @@ final class TokenizerReader {
                             .mapToInt(AddedToken::id)
                             .findFirst();
                 });
-        return new Frame(
-                tokens,
-                template,
-                config.isEmpty() && map.isEmpty()
-                        ? roles.completedBy(name -> Frame.specialId(tokens, name))
-                        : roles,
-                json,
-                mergesAsPairs,
-                config,
-                map);
+        var completed = given.completedBy(name -> Frame.specialId(tokens, name));
+        var roles =
+                SpecialTokens.of(role ->
+                        config.has(role.key) || map.has(role.key)
+                                ? given.id(role)
+                                : completed.id(role));
+        return new Frame(tokens, template, roles, json, mergesAsPairs, config, map);
     }
 
     /// What the files beside the tokenizer give for a role: a name, or a token with its settings.
-    private @Nullable JsonNode role(Role role) {
-        var inMap = map.get(role.key);
-        return isAbsent(inMap) ? config.get(role.key) : inMap;
+    private JsonNode role(Role role) {
+        var inMap = map.path(role.key);
+        return isAbsent(inMap) ? config.path(role.key) : inMap;
     }
 
-    private static @Nullable String roleName(@Nullable JsonNode role) {
-        return role != null && role.isObject() ? text(role.get("content")) : text(role);
+    private static @Nullable String roleName(JsonNode role) {
+        return role.isObject() ? text(role.path("content")) : text(role);
     }
 
     // Checked access to JSON
 
     /// The node itself, or the only one of a Sequence.
-    private static @Nullable JsonNode only(@Nullable JsonNode node, String list) {
-        if (node != null
-                && "Sequence".equals(text(typeOf(node)))
+    private static JsonNode only(JsonNode node, String list) {
+        if ("Sequence".equals(text(typeOf(node)))
                 && node.path(list).isArray()
                 && node.path(list).size() == 1) {
-            return node.path(list).get(0);
+            return node.path(list).path(0);
         }
         return node;
     }
 
-    private static @Nullable JsonNode typeOf(@Nullable JsonNode node) {
-        return node == null ? null : node.get("type");
+    private static JsonNode typeOf(JsonNode node) {
+        return node.path("type");
     }
 
-    private static boolean isAbsent(@Nullable JsonNode node) {
-        return node == null || node.isNull();
+    private static boolean isAbsent(JsonNode node) {
+        return node.isMissingNode() || node.isNull();
     }
 
-    private static @Nullable String text(@Nullable JsonNode node) {
-        return node != null && node.isString() ? node.stringValue() : null;
+    private static @Nullable String text(JsonNode node) {
+        return node.isString() ? node.stringValue() : null;
     }
 
-    private static ObjectNode object(Path file, @Nullable JsonNode node, String what) {
+    private static ObjectNode object(Path file, JsonNode node, String what) {
         if (node instanceof ObjectNode object) {
             return object;
         }
         throw EspalierException.data(
                 "%s: %s is not a JSON object%s"
-                        .formatted(file, what, node == null ? ", but missing" : ""));
+                        .formatted(file, what, node.isMissingNode() ? ", but missing" : ""));
     }
 
-    private static boolean flag(Path file, @Nullable JsonNode node, String key, boolean absent) {
-        var value = node == null ? null : node.get(key);
+    private static boolean flag(Path file, JsonNode node, String key, boolean absent) {
+        var value = node.path(key);
         if (isAbsent(value)) {
             return absent;
         }
@@ -678,30 +705,24 @@ final class TokenizerReader {
         return value.booleanValue();
     }
 
-    private static int id(Path file, @Nullable String token, @Nullable JsonNode node) {
-        if (node == null
-                || !node.isIntegralNumber()
-                || !node.canConvertToInt()
-                || node.intValue() < 0) {
+    private static int id(Path file, @Nullable String token, JsonNode node) {
+        if (!node.isIntegralNumber() || !node.canConvertToInt() || node.intValue() < 0) {
             throw EspalierException.data(
                     "%s: the id of \"%s\" is %s, and must be a whole number from 0"
-                            .formatted(
-                                    file,
-                                    shorten(String.valueOf(token)),
-                                    node == null ? "missing" : shown(node)));
+                            .formatted(file, shorten(String.valueOf(token)), shown(node)));
         }
         return node.intValue();
     }
 
     private static EspalierException unsupported(
-            Path file, String key, @Nullable JsonNode value, String supported) {
+            Path file, String key, JsonNode value, String supported) {
         return EspalierException.data(
                 "%s: \"%s\" is %s, which is not supported; supported is %s"
-                        .formatted(file, key, value == null ? "missing" : shown(value), supported));
+                        .formatted(file, key, shown(value), supported));
     }
 
     private static String shown(JsonNode node) {
-        return shorten(node.toString());
+        return node.isMissingNode() ? "missing" : shorten(node.toString());
     }
 
     private static String shorten(String text) {

@@ -1,0 +1,196 @@
+package dev.espalier.tokenize;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.espalier.data.Rng;
+import dev.espalier.io.Json;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.concurrent.Callable;
+import java.util.concurrent.Executors;
+import java.util.regex.Pattern;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class BytePairTokenizerTest {
+    private static final Path GPT2 = Path.of("src/test/resources/tokenizers/gpt2/saved");
+
+    private final Tokenizer gpt2 = Tokenizers.read(GPT2);
+
+    /// GPT-2's expression as `java.util.regex` has it, with `\s` spelt out.
+    private static final Pattern REFERENCE =
+            Pattern.compile(
+                    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^S\\p{L}\\p{N}]+|[S]+(?![^S])|[S]+"
+                            .replace(
+                                    "S",
+                                    "\\x{9}-\\x{d} \\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}"));
+
+    @Test
+    void piecesAreThoseOfTheExpression() {
+        for (int i = 0; i < 20_000; i++) {
+            var text = HuggingFaceLibraryTest.string(8, i);
+            var bytes = text.getBytes(StandardCharsets.UTF_8);
+            var pieces = new ArrayList<String>();
+            for (int at = 0; at < bytes.length; ) {
+                int end = Gpt2Split.next(bytes, at, bytes.length);
+                pieces.add(new String(bytes, at, end - at, StandardCharsets.UTF_8));
+                at = end;
+            }
+            assertThat(pieces)
+                    .containsExactlyElementsOf(
+                            REFERENCE.matcher(text).results().map(m -> m.group()).toList());
+        }
+    }
+
+    /// Texts longer than the buffer are encoded as if it were endless.
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "Hello world, it's 2026.\n",
+                "the",
+                "a",
+                " ",
+                "木🌳",
+                "\u3000 ",
+                "x \n",
+                "é é"
+            })
+    void chunksDoNotShow(String unit) {
+        var text = unit.repeat(200_000 / unit.length());
+        var bytes = text.getBytes(StandardCharsets.UTF_8);
+        var expected = new Ids(16);
+        for (int at = 0; at < bytes.length; ) {
+            int end = Gpt2Split.next(bytes, at, bytes.length);
+            var piece = gpt2.encode(new String(bytes, at, end - at, StandardCharsets.UTF_8));
+            expected.addAll(piece, piece.length);
+            at = end;
+        }
+        assertThat(gpt2.encode(text)).isEqualTo(expected.toArray());
+        assertThat(gpt2.decode(gpt2.encode(text))).isEqualTo(text);
+    }
+
+    /// Long pieces take another way through the merges than short ones.
+    @Test
+    void bothWaysOfMergingAgree() {
+        var merges = ((BytePairTokenizer) gpt2).merges();
+        var table = new Merges(merges.size());
+        for (int rank = 0; rank < merges.size(); rank++) {
+            var merge = merges.get(rank);
+            table.put(
+                    gpt2.id(merge.getKey()).getAsInt(),
+                    gpt2.id(merge.getValue()).getAsInt(),
+                    rank,
+                    gpt2.id(merge.getKey() + merge.getValue()).getAsInt());
+        }
+        for (int i = 0; i < 5000; i++) {
+            var random = Rng.at(9, i);
+            int letters = i % 2 == 0 ? 26 : 4;
+            var ids =
+                    IntStream.range(0, 2 + random.nextInt(100))
+                            .map(j -> 64 + random.nextInt(letters))
+                            .toArray();
+            var other = ids.clone();
+            int n = table.applyShort(ids, ids.length);
+            assertThat(Arrays.copyOf(other, table.applyLong(other, other.length)))
+                    .isEqualTo(Arrays.copyOf(ids, n));
+        }
+    }
+
+    /// Quadratic work on a megabyte would not end within the test's patience.
+    @ParameterizedTest
+    @ValueSource(strings = {"a", " ", "the", "0", "!", "木", "<", "<|endoftext|", "' "})
+    void aMegabyteWithoutSpacesIsEncoded(String unit) {
+        var text = unit.repeat(1_000_000 / unit.length());
+        assertThat(gpt2.decode(gpt2.encode(text))).isEqualTo(text);
+    }
+
+    @Test
+    void surrogatesWithoutPartnersAreReplaced() {
+        assertThat(gpt2.decode(gpt2.encode("a\ud800b\udc00\ud83d")))
+                .isEqualTo("a\ufffdb\ufffd\ufffd");
+        var encoding = gpt2.encodeWithOffsets("\ud800b");
+        assertThat(encoding.ends()).endsWith(1, 2);
+    }
+
+    @Test
+    void offsetsCoverTheText() {
+        for (int i = 0; i < 2000; i++) {
+            var text = HuggingFaceLibraryTest.string(10, i);
+            var encoding = gpt2.encodeWithOffsets(text);
+            int reached = 0;
+            for (int t = 0; t < encoding.ids().length; t++) {
+                assertThat(encoding.starts()[t]).isLessThanOrEqualTo(reached);
+                assertThat(encoding.ends()[t]).isGreaterThanOrEqualTo(reached);
+                reached = encoding.ends()[t];
+            }
+            assertThat(reached).isEqualTo(text.length());
+        }
+    }
+
+    @Test
+    void streamsWholeCharactersOnly() {
+        var text = "naïve 木🌳👩‍🌾 end";
+        var decoder = new StreamingDecoder(gpt2);
+        var out = new StringBuilder();
+        for (int id : gpt2.encode(text)) {
+            var more = decoder.next(id);
+            assertThat(more).doesNotContain("\ufffd");
+            assertThat(more.isEmpty() || !Character.isHighSurrogate(more.charAt(more.length() - 1)))
+                    .isTrue();
+            out.append(more);
+        }
+        assertThat(decoder.finish()).isEmpty();
+        assertThat(out).hasToString(text);
+        int half = gpt2.encode("木")[0];
+        assertThat(decoder.next(half)).isEmpty();
+        assertThat(decoder.finish()).isEqualTo("\ufffd");
+        assertThat(decoder.next(gpt2.encode("a")[0])).isEqualTo("a");
+    }
+
+    @Test
+    void threadsShareATokenizer() throws Exception {
+        var texts =
+                IntStream.range(0, 3000)
+                        .mapToObj(i -> HuggingFaceLibraryTest.string(11, i))
+                        .toList();
+        var expected = texts.stream().map(Tokenizers.read(GPT2)::encode).toList();
+        try (var pool = Executors.newFixedThreadPool(8)) {
+            Callable<Void> work =
+                    () -> {
+                        for (int i = 0; i < texts.size(); i++) {
+                            assertThat(gpt2.encode(texts.get(i))).isEqualTo(expected.get(i));
+                        }
+                        return null;
+                    };
+            for (var done : pool.invokeAll(java.util.Collections.nCopies(8, work))) {
+                done.get();
+            }
+        }
+    }
+
+    /// The slow tokenizer puts a space before every text, the fast one where none is, and after
+    /// special tokens too: they agree on all others.
+    @Test
+    void prefixSpacesAreThoseOfTheReference(@TempDir Path folder) throws Exception {
+        for (var file : new String[] {"vocab.json", "merges.txt"}) {
+            Files.copy(GPT2.resolve(file), folder.resolve(file));
+        }
+        Files.writeString(folder.resolve("tokenizer_config.json"), "{\"add_prefix_space\": true}");
+        var prefixing = Tokenizers.read(folder);
+        var golden = Json.read(GPT2.resolveSibling("golden_add_prefix_space.json"));
+        for (var string : golden.get("strings")) {
+            var text = string.get("text").stringValue();
+            var ids = TokenizerGoldenTest.ints(string.get("ids"));
+            assertThat(gpt2.encode(" " + text)).isEqualTo(ids);
+            if (!text.isEmpty() && !text.startsWith(" ") && !text.contains("<|endoftext|>")) {
+                assertThat(prefixing.encode(text)).isEqualTo(ids);
+            }
+        }
+    }
+}

@@ -1,0 +1,285 @@
+package dev.espalier.tokenize;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.espalier.EspalierException;
+import dev.espalier.EspalierException.Kind;
+import dev.espalier.io.Json;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.function.Consumer;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.node.ObjectNode;
+
+/// Reading and writing files: what is kept, and what is refused in which words.
+class TokenizersTest {
+    private static final Path GPT2 = Path.of("src/test/resources/tokenizers/gpt2/saved");
+    private static final Path ROBERTA = Path.of("src/test/resources/tokenizers/roberta/saved");
+
+    @TempDir private Path folder;
+
+    @Test
+    void whatIsReadIsWrittenUnchanged() throws Exception {
+        var first = folder.resolve("first");
+        var second = folder.resolve("second");
+        Tokenizers.read(ROBERTA).save(first);
+        Tokenizers.read(first).save(second);
+        for (var file :
+                List.of("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")) {
+            assertThat(second.resolve(file)).hasSameTextualContentAs(first.resolve(file));
+        }
+        assertThat(Json.read(first.resolve("tokenizer_config.json")))
+                .isEqualTo(Json.read(ROBERTA.resolve("tokenizer_config.json")));
+        assertThat(Json.read(first.resolve("special_tokens_map.json")))
+                .isEqualTo(Json.read(ROBERTA.resolve("special_tokens_map.json")));
+    }
+
+    @Test
+    void vocabularyAndMergesAreWrittenUnchanged() {
+        ((BytePairTokenizer) Tokenizers.read(GPT2)).saveVocabulary(folder);
+        assertThat(Json.read(folder.resolve("vocab.json")))
+                .isEqualTo(Json.read(GPT2.resolve("vocab.json")));
+        assertThat(folder.resolve("merges.txt"))
+                .hasSameTextualContentAs(GPT2.resolve("merges.txt"));
+        assertThat(Tokenizers.read(folder).encode("Hello world"))
+                .isEqualTo(Tokenizers.read(GPT2).encode("Hello world"));
+        assertThat(Tokenizers.read(folder).specials().endOfText()).hasValue(696);
+    }
+
+    @Test
+    void unknownSettingsSurvive() throws Exception {
+        var changed =
+                changed(json -> {
+                    json.putObject("truncation").put("max_length", 7);
+                    json.put("later", "version");
+                    ((ObjectNode) json.get("model")).put("also", 1);
+                });
+        Tokenizers.read(changed).save(folder);
+        var written = Json.read(folder.resolve("tokenizer.json"));
+        assertThat(written).isEqualTo(Json.read(changed));
+    }
+
+    @Test
+    void mergesOfOlderFilesStayStrings() throws Exception {
+        var changed =
+                changed(json -> {
+                    var model = (ObjectNode) json.get("model");
+                    var merges = model.get("merges");
+                    var list = model.putArray("merges");
+                    for (var merge : merges) {
+                        list.add(merge.get(0).stringValue() + " " + merge.get(1).stringValue());
+                    }
+                });
+        Tokenizers.read(changed).save(folder);
+        assertThat(Json.read(folder.resolve("tokenizer.json"))).isEqualTo(Json.read(changed));
+    }
+
+    @Test
+    void rolesAreThoseOfTheFiles() {
+        var specials = Tokenizers.read(ROBERTA).specials();
+        assertThat(specials.mask()).hasValue(700);
+        assertThat(specials.padding()).hasValue(1);
+        assertThat(Tokenizers.read(GPT2).specials().padding()).isEmpty();
+    }
+
+    /// As the Hub's own `gpt2` has it: the class implies the token.
+    @Test
+    void rolesThatFilesLeaveOutAreCustomary() throws Exception {
+        Tokenizers.read(GPT2).save(folder);
+        Files.delete(folder.resolve("special_tokens_map.json"));
+        Files.writeString(
+                folder.resolve("tokenizer_config.json"),
+                "{\"model_max_length\": 1024, \"bos_token\": null}");
+        assertThat(Tokenizers.read(folder).specials().endOfText()).hasValue(696);
+        assertThat(Tokenizers.read(folder).specials().beginOfText()).isEmpty();
+        Files.delete(folder.resolve("tokenizer.json"));
+        for (var file : List.of("vocab.json", "merges.txt")) {
+            Files.copy(ROBERTA.resolve(file), folder.resolve(file));
+        }
+        Files.writeString(
+                folder.resolve("tokenizer_config.json"),
+                "{\"tokenizer_class\": \"RobertaTokenizerFast\"}");
+        var roberta = Tokenizers.read(folder);
+        assertThat(roberta.specials()).isEqualTo(Tokenizers.read(ROBERTA).specials());
+        assertThat(roberta.encode("a <mask>")).containsExactly(68, 700);
+    }
+
+    @Test
+    void tokensAreAdded() {
+        var gpt2 = Tokenizers.read(GPT2);
+        var wider =
+                gpt2.withSpecialTokens(List.of("<pad>", "<|endoftext|>"))
+                        .withAddedTokens(List.of("木"));
+        assertThat(wider.vocabularySize()).isEqualTo(699);
+        assertThat(wider.specials().padding()).hasValue(697);
+        assertThat(wider.encode("a<pad>木")).containsExactly(64, 697, 698);
+        assertThat(wider.decode(new int[] {64, 697, 698})).isEqualTo("a<pad>木");
+        assertThat(wider.isSpecial(697)).isTrue();
+        assertThat(wider.isSpecial(698)).isFalse();
+        assertThat(gpt2.vocabularySize()).isEqualTo(697);
+        wider.save(folder);
+        var again = Tokenizers.read(folder);
+        assertThat(again.encode("a<pad>木")).containsExactly(64, 697, 698);
+        assertThat(again.specials()).isEqualTo(wider.specials());
+        assertThatThrownBy(() -> gpt2.withAddedTokens(List.of("é")))
+                .hasMessageContaining("\"é\" cannot be added");
+    }
+
+    @Test
+    void plainTokenizersSpellSpecialTokens() {
+        var gpt2 = Tokenizers.read(GPT2).withAddedTokens(List.of("木"));
+        var text = "a<|endoftext|>木b";
+        assertThat(gpt2.encode(text)).contains(696, 697);
+        assertThat(gpt2.plain().encode(text)).doesNotContain(696).contains(697);
+        assertThat(gpt2.plain().decode(gpt2.plain().encode(text))).isEqualTo(text);
+    }
+
+    @Test
+    void malformedFilesAreRefused() throws Exception {
+        refused(folder.resolve("absent"), "no such file or folder");
+        refused(folder, "neither tokenizer.json nor vocab.json");
+        var file = folder.resolve("tokenizer.json");
+        Files.writeString(file, "{\"model\": {");
+        refused(file, "not the JSON expected");
+        Files.writeString(file, "[]");
+        refused(file, "the whole file is not a JSON object");
+        Files.writeString(file, "{}");
+        refused(file, "\"model\" is not a JSON object, but missing");
+        Files.write(file, new byte[] {(byte) 0xff, (byte) 0xfe, 0, 1});
+        refused(file, "cannot be read as UTF-8");
+        Files.writeString(file, "[".repeat(100_000));
+        refused(file, "not the JSON expected");
+    }
+
+    @Test
+    void whatIsNotSupportedIsNamed() throws Exception {
+        refused(model(m -> m.put("type", "WordPiece")), "\"model\" is \"WordPiece\"");
+        refused(model(m -> m.put("dropout", 0.1)), "\"model.dropout\" is 0.1");
+        refused(model(m -> m.put("end_of_word_suffix", "</w>")), "end_of_word_suffix");
+        refused(
+                changed(j -> j.putObject("normalizer").put("type", "NFC")),
+                "\"normalizer\" is \"NFC\"");
+        refused(
+                changed(j -> j.putObject("pre_tokenizer").put("type", "Metaspace")),
+                "\"pre_tokenizer\" is \"Metaspace\"");
+        refused(
+                changed(j -> ((ObjectNode) j.get("pre_tokenizer")).put("use_regex", false)),
+                "use_regex");
+        refused(
+                changed(j -> j.putObject("post_processor").put("type", "Odd")),
+                "\"post_processor\" is \"Odd\"");
+        refused(
+                changed(j -> j.putObject("decoder").put("type", "WordPiece")),
+                "\"decoder\" is \"WordPiece\"");
+        refused(changed(j -> j.putNull("pre_tokenizer").putNull("decoder")), "merges without");
+    }
+
+    @Test
+    void idsAreFromZeroWithoutGaps() throws Exception {
+        refused(vocabulary(v -> v.put("Ġt", 3)), "both have id 3");
+        refused(vocabulary(v -> v.put("new", 698)), "the id of \"new\" is 698, but 698 tokens");
+        refused(vocabulary(v -> v.put("new", Integer.MAX_VALUE)), "is 2147483647, but 698 tokens");
+        refused(vocabulary(v -> v.put("new", 1L << 40)), "must be a whole number from 0");
+        refused(vocabulary(v -> v.put("new", -1)), "must be a whole number from 0");
+        refused(vocabulary(v -> v.put("new", "5")), "must be a whole number from 0");
+        refused(vocabulary(v -> v.put("new", 1.5)), "must be a whole number from 0");
+        refused(vocabulary(v -> renamed(v, "Ġth")), "needs the token \"Ġth\"");
+        refused(vocabulary(v -> renamed(v, "!")), "lacks \"!\", the token of byte 33");
+        refused(vocabulary(ObjectNode::removeAll), "the id of");
+    }
+
+    @Test
+    void mergesAreOfKnownTokens() throws Exception {
+        refused(
+                model(m -> ((tools.jackson.databind.node.ArrayNode) m.get("merges")).add("x y z")),
+                "\"x y z\", is not two tokens");
+        refused(
+                model(m -> ((tools.jackson.databind.node.ArrayNode) m.get("merges")).add(7)),
+                "is neither");
+        refused(model(m -> m.put("merges", "a b")), "\"model.merges\" is not a list");
+        refused(
+                model(m ->
+                        ((tools.jackson.databind.node.ArrayNode) m.get("merges"))
+                                .addArray()
+                                .add("q")
+                                .add("Žž")),
+                "\"q Žž\", needs the token \"Žž\"");
+        var copy = Files.createDirectories(folder.resolve("copy"));
+        Files.copy(GPT2.resolve("vocab.json"), copy.resolve("vocab.json"));
+        Files.writeString(copy.resolve("merges.txt"), "#version: 0.2\nĠ t\nĠt\n");
+        refused(copy, "merges.txt: line 3, \"Ġt\", is not two tokens");
+        Files.writeString(copy.resolve("merges.txt"), "#version: 0.2\nĠ t\nq Žž\n");
+        refused(copy, "merges.txt: line 3, \"q Žž\", needs the token");
+        Files.writeString(
+                copy.resolve("tokenizer_config.json"), "{\"tokenizer_class\": \"T5Tokenizer\"}");
+        refused(copy, "\"tokenizer_class\" is \"T5Tokenizer\"");
+    }
+
+    @Test
+    void addedTokensAreChecked() throws Exception {
+        refused(
+                added("{\"id\": 5, \"content\": \"x\"}"),
+                "has id 5, but the vocabulary gives it 87");
+        refused(added("{\"id\": 0, \"content\": \"<s>\"}"), "both have id 0");
+        refused(added("{\"id\": 900, \"content\": \"x\"}"), "the id of \"x\" is 900");
+        refused(added("{\"id\": 697}"), "has no \"content\"");
+        refused(added("{\"id\": 697, \"content\": \"\"}"), "has no \"content\"");
+        refused(added("{\"content\": \"x\"}"), "the id of \"x\" is missing");
+        refused(added("{\"id\": 697, \"content\": \"x\", \"lstrip\": 1}"), "\"lstrip\" is 1");
+        refused(added("7"), "an entry of \"added_tokens\" is not a JSON object");
+        refused(changed(j -> j.put("added_tokens", 1)), "\"added_tokens\" is not a list");
+    }
+
+    @Test
+    void postProcessorsAreChecked() throws Exception {
+        var post = "{\"type\": \"RobertaProcessing\", \"sep\": [\"x\", 9999], \"cls\": [\"x\", 1]}";
+        refused(
+                changed(j -> j.set("post_processor", Json.mapper().readTree(post))),
+                "uses id 9999, but the vocabulary has 697");
+        var template =
+                "{\"type\": \"TemplateProcessing\", \"single\": [{\"SpecialToken\": {\"id\": \"x\"}}]}";
+        refused(
+                changed(j -> j.set("post_processor", Json.mapper().readTree(template))),
+                "neither a sequence, A or B, nor one of its special tokens");
+    }
+
+    private Path changed(Consumer<ObjectNode> change) throws Exception {
+        var source = Files.createTempDirectory(folder, "source");
+        Tokenizers.read(GPT2).save(source);
+        var json = (ObjectNode) Json.read(source.resolve("tokenizer.json"));
+        change.accept(json);
+        var alone = Files.createTempDirectory(folder, "alone").resolve("tokenizer.json");
+        Files.writeString(alone, json.toString());
+        return alone;
+    }
+
+    private Path model(Consumer<ObjectNode> change) throws Exception {
+        return changed(json -> change.accept((ObjectNode) json.get("model")));
+    }
+
+    private Path vocabulary(Consumer<ObjectNode> change) throws Exception {
+        return model(model -> change.accept((ObjectNode) model.get("vocab")));
+    }
+
+    private static void renamed(ObjectNode vocabulary, String token) {
+        vocabulary.put("another", vocabulary.remove(token).intValue());
+    }
+
+    private Path added(String token) throws Exception {
+        return changed(json ->
+                ((tools.jackson.databind.node.ArrayNode) json.get("added_tokens"))
+                        .add(Json.mapper().readTree(token)));
+    }
+
+    private static void refused(Path path, String... messages) {
+        assertThatThrownBy(() -> Tokenizers.read(path))
+                .isInstanceOfSatisfying(
+                        EspalierException.class, e -> assertThat(e.kind()).isEqualTo(Kind.DATA))
+                .message()
+                .contains(path.getFileName().toString())
+                .contains(messages);
+    }
+}
