@@ -224,7 +224,7 @@ class TokenizersTest {
                 added("{\"id\": 5, \"content\": \"x\"}"),
                 "has id 5, but the vocabulary gives it 87");
         refused(added("{\"id\": 0, \"content\": \"<s>\"}"), "both have id 0");
-        refused(added("{\"id\": 900, \"content\": \"x\"}"), "the id of \"x\" is 900");
+        refused(added("{\"id\": 900, \"content\": \"<x>\"}"), "the id of \"<x>\" is 900");
         refused(added("{\"id\": 697}"), "has no \"content\"");
         refused(added("{\"id\": 697, \"content\": \"\"}"), "has no \"content\"");
         refused(added("{\"content\": \"x\"}"), "the id of \"x\" is missing");
