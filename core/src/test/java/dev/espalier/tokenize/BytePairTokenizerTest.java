@@ -2,7 +2,7 @@ package dev.espalier.tokenize;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.espalier.data.Rng;
+import dev.espalier.Rng;
 import dev.espalier.io.Json;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

@@ -83,7 +83,7 @@ class BytePairTrainerTest {
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8})
     void agreesWithCountingAnew(long seed) {
-        var random = dev.espalier.data.Rng.at(seed);
+        var random = dev.espalier.Rng.at(seed);
         var words =
                 IntStream.range(0, 60)
                         .mapToObj(i ->
