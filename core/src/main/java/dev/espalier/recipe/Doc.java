@@ -13,8 +13,12 @@ public @interface Doc {
     /// The meaning, as a sentence for a person.
     String value();
 
-    /// The key in YAML where it is not the component's name in kebab-case.
+    /// The key in YAML where it is not the component's name in kebab-case; of a kind, its `type`
+    /// where that is not its simple name in kebab-case.
     String key() default "";
+
+    /// Whether this kind is the one that a mapping without a `type` means.
+    boolean untyped() default false;
 
     /// The value where the recipe says nothing, as YAML; empty where the key is required. What a
     /// recipe says of a mapping is laid over this one key by key, unless it chooses another `type`.

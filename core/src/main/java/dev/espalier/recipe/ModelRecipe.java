@@ -29,7 +29,7 @@ public sealed interface ModelRecipe {
                     boolean bias)
             implements ModelRecipe {}
 
-    @Doc("A model that exists, in the Hugging Face layout.")
+    @Doc(value = "A model that exists, in the Hugging Face layout.", untyped = true)
     record Saved(
             @Doc("A folder with `config.json` and `model.safetensors`.") Path path,
             @Doc(

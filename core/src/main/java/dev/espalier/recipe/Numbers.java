@@ -74,6 +74,15 @@ final class Numbers {
         }
     }
 
+    /// The share (`2%`) or duration that `text` writes; null if it is neither.
+    static @Nullable Span span(String text) {
+        if (!text.endsWith("%")) {
+            return duration(text);
+        }
+        var share = fraction(text);
+        return share != null && share >= 0 && share <= 1 ? new Share(share) : null;
+    }
+
     /// `number` as a person writes it, reading back as the same double: no exponent from 1e-3 to
     /// 1e15.
     static String plain(double number) {
@@ -83,7 +92,7 @@ final class Numbers {
         var size = Math.abs(number);
         return size >= 1e-3 && size < 1e15
                 ? new BigDecimal(Double.toString(number)).toPlainString()
-                : Double.toString(number).toLowerCase(Locale.ROOT);
+                : Double.toString(number).replace(".0E", "e").replace('E', 'e');
     }
 
     /// `fraction` in per cent, reading back as the same double.

@@ -8,7 +8,9 @@ public sealed interface OptimizerRecipe {
     double rate();
 
     @Doc(
-            "AdamW (Loshchilov and Hutter 2019): Adam with decoupled weight decay, none on biases and norms.")
+            value =
+                    "AdamW (Loshchilov and Hutter 2019): Adam with decoupled weight decay, none on biases and norms.",
+            key = "adamw")
     record AdamW(
             @Doc(value = "The peak learning rate.", byDefault = "1e-3", in = "(0, 10]") double rate,
             @Doc(

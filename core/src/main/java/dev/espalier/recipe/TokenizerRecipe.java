@@ -42,7 +42,7 @@ public sealed interface TokenizerRecipe {
         }
     }
 
-    @Doc("A tokenizer that exists.")
+    @Doc(value = "A tokenizer that exists.", untyped = true)
     record Saved(
             @Doc("A folder with `tokenizer.json`, or with `vocab.json` and `merges.txt`.")
                     Path path)

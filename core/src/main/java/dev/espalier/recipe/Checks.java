@@ -1,0 +1,217 @@
+package dev.espalier.recipe;
+
+import java.nio.charset.Charset;
+import java.nio.charset.IllegalCharsetNameException;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/// What must hold between the values of a recipe, beyond each value's own type and range.
+final class Checks {
+    private static final Pattern NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,99}");
+
+    private Checks() {}
+
+    static void check(Recipe recipe, Problems problems) {
+        if (!NAME.matcher(recipe.name()).matches()) {
+            problems.add(
+                    "name",
+                    "`"
+                            + recipe.name()
+                            + "` is not a name; allowed: up to 100 letters, digits, `.`, `_` and `-`,"
+                            + " starting with a letter or digit");
+        }
+        model(recipe, problems);
+        training(recipe.training(), problems);
+        switch (recipe) {
+            case PretrainRecipe pretrain -> {
+                sources(pretrain.data().sources(), problems);
+                if (pretrain.objective() instanceof ObjectiveRecipe.Causal causal) {
+                    withinContext(causal.length(), "objective.length", recipe.model(), problems);
+                }
+                var stopping = pretrain.training().earlyStopping();
+                if (stopping != null && stopping.metric() != TrainingRecipe.Metric.LOSS) {
+                    problems.add(
+                            "training.early-stopping.metric",
+                            "pre-training has no labels; allowed: loss");
+                }
+            }
+            case FinetuneRecipe finetune -> {
+                files(finetune.data(), problems);
+                switch (finetune.task()) {
+                    case TaskRecipe.Classification task -> {
+                        withinContext(
+                                task.maxLength(), "task.max-length", recipe.model(), problems);
+                        if (task.text().equals(task.label())) {
+                            problems.add(
+                                    "task.label",
+                                    "is the column of the text as well, `" + task.text() + "`");
+                        }
+                    }
+                }
+                if (finetune.adapter() instanceof AdapterRecipe.Lora lora) {
+                    targets(lora.targets(), problems);
+                }
+            }
+        }
+    }
+
+    private static void model(Recipe recipe, Problems problems) {
+        switch (recipe.model()) {
+            case ModelRecipe.Gpt2 gpt2 -> {
+                if (gpt2.width() % gpt2.heads() != 0) {
+                    problems.add(
+                            "model.width",
+                            gpt2.width()
+                                    + " cannot be shared evenly by "
+                                    + gpt2.heads()
+                                    + " heads; allowed: a multiple of "
+                                    + gpt2.heads());
+                }
+                if (recipe.tokenizer() == null) {
+                    problems.add(
+                            "tokenizer",
+                            "is missing; a new model has none beside it. Allowed: {type: bpe}, {type: characters} or"
+                                    + " {path: some/dir}");
+                }
+            }
+            case ModelRecipe.Saved saved -> {
+                distinct(saved.addTokens(), "model.add-tokens", problems);
+                if (recipe.tokenizer() != null && !saved.addTokens().isEmpty()) {
+                    problems.add(
+                            "model.add-tokens",
+                            "adds to the model's own tokenizer; allowed with `tokenizer: auto`");
+                }
+            }
+        }
+        switch (recipe.tokenizer()) {
+            case TokenizerRecipe.Bpe bpe -> {
+                distinct(bpe.specialTokens(), "tokenizer.special-tokens", problems);
+                var least = 256 + bpe.specialTokens().size();
+                if (bpe.vocabulary() < least) {
+                    problems.add(
+                            "tokenizer.vocabulary",
+                            bpe.vocabulary()
+                                    + " cannot hold the 256 bytes and the special tokens; allowed: "
+                                    + least
+                                    + " or more");
+                }
+            }
+            case TokenizerRecipe.Characters characters ->
+                    distinct(characters.specialTokens(), "tokenizer.special-tokens", problems);
+            case TokenizerRecipe.Saved saved -> {}
+            case null -> {}
+        }
+    }
+
+    private static void training(TrainingRecipe training, Problems problems) {
+        var micro = training.microBatch();
+        if (micro != null && training.batch() % micro != 0) {
+            problems.add(
+                    "training.micro-batch",
+                    micro
+                            + " does not divide the batch of "
+                            + training.batch()
+                            + "; allowed: a divisor of it, or `auto`");
+        }
+        if (training.optimizer() instanceof OptimizerRecipe.AdamW adamw
+                && adamw.betas().size() != 2) {
+            problems.add(
+                    "training.optimizer.betas",
+                    "has " + adamw.betas().size() + " numbers; allowed: 2, such as [0.9, 0.95]");
+        }
+        if (training.schedule().warmup() instanceof Duration warmup
+                && warmup.unit() == training.duration().unit()
+                && warmup.amount() > training.duration().amount()) {
+            problems.add(
+                    "training.schedule.warmup",
+                    warmup + " is longer than the run of " + training.duration());
+        }
+    }
+
+    private static void sources(List<SourceRecipe> sources, Problems problems) {
+        if (sources.isEmpty()) {
+            problems.add("data.sources", "is empty; a run needs at least one source");
+        }
+        for (var i = 0; i < sources.size(); i++) {
+            var charset =
+                    switch (sources.get(i)) {
+                        case SourceRecipe.Text s -> s.charset();
+                        case SourceRecipe.Markdown s -> s.charset();
+                        case SourceRecipe.Jsonl s -> s.charset();
+                        case SourceRecipe.Csv s -> s.charset();
+                        case SourceRecipe.Tsv s -> s.charset();
+                        case SourceRecipe.Jdk s -> null;
+                    };
+            if (charset != null && !supported(charset)) {
+                problems.add(
+                        "data.sources[" + i + "].charset",
+                        "`"
+                                + charset
+                                + "` is not a character set that Java knows; allowed: `auto`, or one such as"
+                                + " `UTF-8`, `UTF-16`, `ISO-8859-1`, `windows-1252`");
+            }
+        }
+    }
+
+    private static boolean supported(String charset) {
+        try {
+            return Charset.isSupported(charset);
+        } catch (IllegalCharsetNameException e) {
+            return false;
+        }
+    }
+
+    private static void files(FinetuneData data, Problems problems) {
+        if (data.train().equals(data.validation())) {
+            problems.add("data.validation", leak(data.train(), "train"));
+        }
+        if (data.train().equals(data.test())) {
+            problems.add("data.test", leak(data.train(), "train"));
+        }
+        if (data.test() != null && data.test().equals(data.validation())) {
+            problems.add("data.test", leak(data.test(), "validation"));
+        }
+    }
+
+    private static String leak(Path file, String other) {
+        return file
+                + " is `data."
+                + other
+                + "` as well; figures on records that were used before mean nothing";
+    }
+
+    private static void targets(List<String> targets, Problems problems) {
+        if (targets.isEmpty()) {
+            problems.add(
+                    "adapter.targets",
+                    "is empty; allowed: attention, all, or names such as [c_attn, c_proj]");
+        }
+        if (targets.size() > 1 && (targets.contains("attention") || targets.contains("all"))) {
+            problems.add(
+                    "adapter.targets",
+                    "mixes names with `attention` or `all`; allowed: one of these words, or names");
+        }
+        distinct(targets, "adapter.targets", problems);
+    }
+
+    private static void withinContext(
+            @Nullable Integer length, String path, ModelRecipe model, Problems problems) {
+        if (length != null && model instanceof ModelRecipe.Gpt2 gpt2 && length > gpt2.context()) {
+            problems.add(
+                    path,
+                    length + " is more than the model's context; allowed: up to " + gpt2.context());
+        }
+    }
+
+    private static void distinct(List<String> words, String path, Problems problems) {
+        var seen = new HashSet<String>();
+        for (var i = 0; i < words.size(); i++) {
+            if (!seen.add(words.get(i))) {
+                problems.add(path + "[" + i + "]", "`" + words.get(i) + "` stands twice");
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+package dev.espalier.recipe;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.espalier.data.Rng;
+import java.util.Objects;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class NumbersTest {
+    @ParameterizedTest
+    @CsvSource({
+        "10M, 1e7",
+        "10_000, 1e4",
+        "16k, 16000",
+        "1_000_000, 1e6",
+        "1e-3, 0.001",
+        "2.5k, 2500",
+        "-1, -1",
+        "+4, 4",
+        ".5, 0.5",
+        "1e6, 1e6",
+        "3G, 3e9",
+        "0, 0"
+    })
+    void readsNumbers(String text, double value) {
+        assertThat(Objects.requireNonNull(Numbers.number(text)).doubleValue()).isEqualTo(value);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "", "k", "1__0", "1_", "_1", "0x10", "1,000", "1e", "1e9999", "NaN", "∞", "1 0",
+                "1kk", "٣"
+            })
+    void refusesWhatIsNoNumber(String text) {
+        assertThat(Numbers.number(text)).isNull();
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "2000 steps, 2000 steps",
+        "1 step, 1 step",
+        "0.5 epochs, 0.5 epochs",
+        "50M tokens, 50000000 tokens"
+    })
+    void writesDurations(String text, String written) {
+        assertThat(Numbers.duration(text)).hasToString(written);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "0 steps",
+                "-1 steps",
+                "1.5 steps",
+                "steps",
+                "1",
+                "1 day",
+                "1e300 tokens",
+                "1 2 steps"
+            })
+    void refusesWhatIsNoDuration(String text) {
+        assertThat(Numbers.duration(text)).isNull();
+    }
+
+    @Test
+    void anyNumberReadsBackAsItWasWritten() {
+        for (var i = 0; i < 20_000; i++) {
+            var rng = Rng.at(3, i);
+            var number = Double.longBitsToDouble(rng.nextLong());
+            if (Double.isFinite(number)) {
+                assertThat(Numbers.fraction(Numbers.plain(number))).isEqualTo(number);
+            }
+            var share = new Share(rng.nextDouble());
+            assertThat(Numbers.span(share.toString())).isEqualTo(share);
+        }
+    }
+
+    @Test
+    void durationsBecomeStepsRoundedUp() {
+        assertThat(Duration.steps(7).toSteps(10, 100)).isEqualTo(7);
+        assertThat(Duration.epochs(1.5).toSteps(10, 100)).isEqualTo(15);
+        assertThat(Duration.tokens(101).toSteps(10, 100)).isEqualTo(2);
+        assertThat(Duration.tokens(1).toSteps(10, 100)).isEqualTo(1);
+    }
+}
