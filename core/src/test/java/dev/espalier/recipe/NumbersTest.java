@@ -2,7 +2,7 @@ package dev.espalier.recipe;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.espalier.data.Rng;
+import dev.espalier.Rng;
 import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;

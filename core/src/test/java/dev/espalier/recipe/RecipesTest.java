@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
 import dev.espalier.EspalierException;
-import dev.espalier.data.Rng;
+import dev.espalier.Rng;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
