@@ -8,6 +8,7 @@ import dev.espalier.model.Decoder;
 import dev.espalier.model.DecoderClassifier;
 import dev.espalier.model.Gpt2;
 import dev.espalier.model.Gpt2Config;
+import dev.espalier.nn.Linear;
 import dev.espalier.nn.Module;
 import dev.espalier.nn.Parameter;
 import dev.espalier.torch.DType;
@@ -73,9 +74,17 @@ public final class HuggingFace {
         return load(folder, decoder(folder, config, dropout), config);
     }
 
-    /// The classifier in `folder`: its labels are those of `id2label`.
+    /// The classifier in `folder`: its labels are those of `id2label`. Where the folder holds an adapter, its model is
+    /// read from the folder that `base_model_name_or_path` names.
     public static Loaded<DecoderClassifier> readClassifier(Path folder) {
         var config = config(folder);
+        if (isAdapter(folder)) {
+            var base = Path.of(Json.read(folder.resolve(ADAPTER_CONFIG)).path("base_model_name_or_path").asString(""));
+            var body = readDecoder(base);
+            var model = new DecoderClassifier(body.model(), labels(folder, config));
+            readAdapter(folder, model);
+            return new Loaded<>(model, config, List.of(), List.of());
+        }
         return load(
                 folder,
                 new DecoderClassifier(decoder(folder, config, null), labels(folder, config)),
@@ -283,7 +292,29 @@ public final class HuggingFace {
             }
         }
         Files.writeString(folder.resolve(CONFIG), PythonJson.write(json, true));
-        SafeTensors.write(folder.resolve(WEIGHTS), entries("", model.parameters()));
+    }
+
+    /// As [#write], with every adapter added to its weight in the file; the model stays as it is.
+    public static void writeMerged(Path folder, Module model, ObjectNode config) throws IOException {
+        writeConfig(folder, model, config);
+        try (var scope = new Scope()) {
+            var merged = new java.util.LinkedHashMap<String, Tensor>();
+            model.parameters().forEach((name, p) -> merged.put(name, p.value()));
+            merged.keySet().removeIf(name -> name.contains(".lora_"));
+            model.modules()
+                    .forEach(
+                            (path, part) -> {
+                                if (part instanceof Linear linear && linear.adapter() != null) {
+                                    var sum =
+                                            Torch.noGrad(
+                                                    () -> linear.weight().value().add(linear.adapter().weightDelta()).contiguous());
+                                    merged.put(path + ".weight", sum);
+                                }
+                            });
+            var entries = new ArrayList<SafeTensors.Entry>();
+            merged.forEach((name, value) -> entries.add(entry(name, value)));
+            SafeTensors.write(folder.resolve(WEIGHTS), entries);
+        }
     }
 
     /// The entries of `ours` that say something else than `theirs` or than a default that they
@@ -305,20 +336,14 @@ public final class HuggingFace {
         return b != null && a.isNumber() && b.isNumber() && a.asDouble() == b.asDouble();
     }
 
-    private static List<SafeTensors.Entry> entries(
-            String prefix, SequencedMap<String, Parameter> parameters) {
+    private static List<SafeTensors.Entry> entries(String prefix, SequencedMap<String, Parameter> parameters) {
         var entries = new ArrayList<SafeTensors.Entry>();
-        parameters.forEach((name, p) -> {
-            var value = p.value();
-            entries.add(
-                    new SafeTensors.Entry(
-                            prefix + name, SafeTensors.DType.F32, value.shape(), bytes(value)));
-        });
+        parameters.forEach((name, p) -> entries.add(entry(prefix + name, p.value())));
         return entries;
     }
 
-    private static MemorySegment bytes(Tensor value) {
-        return value.segment();
+    private static SafeTensors.Entry entry(String name, Tensor value) {
+        return new SafeTensors.Entry(name, SafeTensors.DType.F32, value.shape(), value.segment());
     }
 
     /// Whether `folder` holds an adapter as PEFT writes it.
@@ -455,6 +480,9 @@ public final class HuggingFace {
                     }
                 });
         SafeTensors.write(folder.resolve(ADAPTER_WEIGHTS), entries(PEFT_PREFIX, kept));
+        if (isClassifier) {
+            writeConfig(folder, model, config);
+        }
     }
 
     /// Writes a model's folder whole or not at all.

@@ -1,8 +1,10 @@
 package dev.espalier.model;
 
+import dev.espalier.Rng;
 import dev.espalier.nn.Linear;
 import dev.espalier.nn.Module;
 import dev.espalier.torch.Tensor;
+import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /// A decoder with a linear map from the hidden state of each text's last token to its classes, as
@@ -16,6 +18,17 @@ public final class DecoderClassifier extends Module {
         this.body = child("", body);
         this.score = child("score", Linear.of(body.width(), labels.size(), false));
         this.labels = List.copyOf(labels);
+    }
+
+    /// New weights for the head: N(0, 0.02²), as the families' other weights start. A pure function of `seed`.
+    public void initializeHead(long seed) {
+        var weight = score.weight().value();
+        var rng = Rng.at(seed, 2);
+        var values = new float[Math.toIntExact(weight.count())];
+        for (var i = 0; i < values.length; i++) {
+            values[i] = (float) (0.02 * rng.nextGaussian());
+        }
+        weight.segment().copyFrom(MemorySegment.ofArray(values));
     }
 
     /// The scores (B, classes) of texts whose last tokens stand at the places `last` (B).

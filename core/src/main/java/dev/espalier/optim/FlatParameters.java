@@ -127,6 +127,21 @@ public final class FlatParameters implements AutoCloseable {
         }
     }
 
+    /// Gives `module` copies of its weights that are its own, and frees both buffers.
+    public void release(Module module) {
+        module.parameters()
+                .values()
+                .forEach(
+                        parameter -> {
+                            if (parameter.trained()) {
+                                var view = parameter.value();
+                                parameter.replace(Torch.noGrad(() -> view.detach().copy()));
+                                view.close();
+                            }
+                        });
+        close();
+    }
+
     /// Frees both buffers; the module must not be used any more.
     @Override
     public void close() {

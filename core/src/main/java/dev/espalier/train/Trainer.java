@@ -259,6 +259,12 @@ public final class Trainer implements AutoCloseable {
         into.segment().copyFrom(entry.data());
     }
 
+    /// Ends the training and leaves the model usable: its weights move out of the buffer, and all else is freed.
+    public void release() {
+        parameters.release(learner.model());
+        optimizer.close();
+    }
+
     /// Frees the weights, gradients and optimizer state. The model must not be used any more.
     @Override
     public void close() {

@@ -1,0 +1,404 @@
+package dev.espalier.train;
+
+import dev.espalier.EspalierException;
+import dev.espalier.Rng;
+import dev.espalier.adapt.Lora;
+import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.data.LabelledText;
+import dev.espalier.data.Batches;
+import dev.espalier.evaluate.Classification;
+import dev.espalier.evaluate.Interval;
+import dev.espalier.evaluate.Score;
+import dev.espalier.evaluate.TextLoss;
+import dev.espalier.model.DecoderClassifier;
+import dev.espalier.plan.Cost;
+import dev.espalier.recipe.AdapterRecipe;
+import dev.espalier.recipe.FinetuneRecipe;
+import dev.espalier.recipe.ForgettingRecipe;
+import dev.espalier.recipe.ModelRecipe;
+import dev.espalier.recipe.TaskRecipe;
+import dev.espalier.recipe.TrainingRecipe;
+import dev.espalier.task.TextClassifier;
+import dev.espalier.tokenize.Tokenizer;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.JsonNodeFactory;
+import tools.jackson.databind.node.ObjectNode;
+
+/// Fine-tuning a decoder to classify texts, with what that makes it forget.
+final class Finetuning implements Job {
+    private final FinetuneRecipe recipe;
+    private final Tokenizer tokenizer;
+    private final DecoderClassifier model;
+    private final ObjectNode config;
+    private final Lora.@Nullable Settings lora;
+    private final Records training;
+    private final Records validation;
+    private final @Nullable Records test;
+    private final ClassificationLearner learner;
+    private final @Nullable GeneralText general;
+    private final @Nullable TextLoss generalBefore;
+    private @Nullable TextLoss generalNow;
+    private final ObjectNode passport;
+
+    /// Records as the model sees them.
+    ///
+    /// @param truncated how many texts were longer than the model sees and were cut
+    record Records(List<LabelledText> records, List<int[]> texts, int[] labels, long truncated) {}
+
+    private Finetuning(
+            FinetuneRecipe recipe,
+            Tokenizer tokenizer,
+            DecoderClassifier model,
+            ObjectNode config,
+            Lora.@Nullable Settings lora,
+            Records training,
+            Records validation,
+            @Nullable Records test,
+            ClassificationLearner learner,
+            @Nullable GeneralText general,
+            ObjectNode passport) {
+        this.recipe = recipe;
+        this.tokenizer = tokenizer;
+        this.model = model;
+        this.config = config;
+        this.lora = lora;
+        this.training = training;
+        this.validation = validation;
+        this.test = test;
+        this.learner = learner;
+        this.general = general;
+        this.passport = passport;
+        generalBefore = general == null ? null : general.loss(model.body(), bf16());
+    }
+
+    static Job prepare(FinetuneRecipe recipe, Path folder, Watcher watcher) {
+        var task =
+                switch (recipe.task()) {
+                    case TaskRecipe.Classification c -> c;
+                };
+        var files = TextData.labelled(recipe.data(), task, recipe.seed(), folder);
+        var labels = new ArrayList<>(new TreeSet<>(files.train().stream().map(LabelledText::label).toList()));
+        if (labels.size() < 2) {
+            throw EspalierException.data(
+                    recipe.data().train()
+                            + ": all records have the label "
+                            + labels
+                            + "; classification needs at least two labels");
+        }
+        var tokenizer = TextData.tokenizer(recipe, files.train(), folder, watcher);
+        var ready = Models.of(recipe.model(), tokenizer, recipe.seed());
+        var model = new DecoderClassifier(ready.decoder(), labels);
+        model.initializeHead(recipe.seed());
+        var maxLength = maxLength(task, model);
+        var train = records(files.train(), labels, tokenizer, maxLength, recipe.data().train());
+        var validation = records(files.validation(), labels, tokenizer, maxLength, recipe.data().train());
+        var test =
+                files.test() == null
+                        ? null
+                        : records(files.test(), labels, tokenizer, maxLength, recipe.data().train());
+        report(watcher, "training", train, maxLength);
+        report(watcher, "validation", validation, maxLength);
+        var lora = adapt(recipe, model);
+        var micro = recipe.training().microBatch();
+        var microBatch = micro == null ? CausalLearner.autoMicroBatch(recipe.training().batch(), maxLength) : micro;
+        var completed = completed(recipe, Math.min(microBatch, recipe.training().batch()));
+        var learner = learner(completed, task, model, train, tokenizer, microBatch);
+        var measured = recipe.forgetting() == null ? null : recipe.forgetting().measure().corpus();
+        var general = measured == null ? null : TextData.general(measured, tokenizer, model.body().context());
+        return new Finetuning(
+                completed,
+                tokenizer,
+                model,
+                ready.config(),
+                lora,
+                train,
+                validation,
+                test,
+                learner,
+                general,
+                files.passport());
+    }
+
+    private static int maxLength(TaskRecipe.Classification task, DecoderClassifier model) {
+        var context = model.body().context();
+        var asked = task.maxLength();
+        if (asked != null && asked > context) {
+            throw EspalierException.usage(
+                    "task.max-length: " + asked + " tokens are more than the model's context of " + context);
+        }
+        return asked == null ? context : asked;
+    }
+
+    private static void report(Watcher watcher, String name, Records records, int maxLength) {
+        if (records.truncated() > 0) {
+            watcher.said(
+                    String.format(
+                            "%s: %d of %d texts are longer than %d tokens and were cut",
+                            name, records.truncated(), records.texts().size(), maxLength));
+        }
+    }
+
+    private static FinetuneRecipe completed(FinetuneRecipe r, int microBatch) {
+        var t = r.training();
+        return new FinetuneRecipe(
+                r.name(),
+                r.seed(),
+                r.output(),
+                r.data(),
+                r.tokenizer(),
+                r.model(),
+                r.task(),
+                r.adapter(),
+                new TrainingRecipe(
+                        t.duration(),
+                        t.batch(),
+                        microBatch,
+                        t.optimizer(),
+                        t.schedule(),
+                        t.clip(),
+                        Run.precision(t.precision()),
+                        t.earlyStopping()),
+                r.evaluate(),
+                r.save(),
+                r.forgetting());
+    }
+
+    private static Records records(
+            List<LabelledText> texts, List<String> labels, Tokenizer tokenizer, int maxLength, Path trainFile) {
+        var tokens = new ArrayList<int[]>();
+        var classes = new int[texts.size()];
+        var truncated = 0L;
+        for (var i = 0; i < classes.length; i++) {
+            var record = texts.get(i);
+            classes[i] = labels.indexOf(record.label());
+            if (classes[i] < 0) {
+                throw EspalierException.data(
+                        record.where()
+                                + ": the label '"
+                                + record.label()
+                                + "' does not occur in "
+                                + trainFile
+                                + "; known labels: "
+                                + labels);
+            }
+            var seen = TextClassifier.tokens(tokenizer, record.text(), maxLength);
+            tokens.add(seen.ids());
+            truncated += seen.truncated() ? 1 : 0;
+        }
+        return new Records(texts, tokens, classes, truncated);
+    }
+
+    private static Lora.@Nullable Settings adapt(FinetuneRecipe recipe, DecoderClassifier model) {
+        return switch (recipe.adapter()) {
+            case AdapterRecipe.None _ -> null;
+            case AdapterRecipe.Frozen _ -> {
+                model.body().parameters().values().forEach(p -> p.trained(false));
+                yield null;
+            }
+            case AdapterRecipe.Lora l -> {
+                var settings = new Lora.Settings(l.rank(), l.alpha(), l.dropout(), targets(l.targets()));
+                Lora.attach(model, settings, Rng.seed(recipe.seed(), 3));
+                model.score().weight().trained(true);
+                yield settings;
+            }
+        };
+    }
+
+    /// The names that `attention` and `all` stand for in a GPT-2.
+    private static List<String> targets(List<String> targets) {
+        if (targets.equals(List.of("attention"))) {
+            return List.of("attn.c_attn", "attn.c_proj");
+        }
+        return targets.equals(List.of("all"))
+                ? List.of("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj")
+                : targets;
+    }
+
+    private static ClassificationLearner learner(
+            FinetuneRecipe recipe,
+            TaskRecipe.Classification task,
+            DecoderClassifier model,
+            Records train,
+            Tokenizer tokenizer,
+            int microBatch) {
+        var batch = recipe.training().batch();
+        var lengths = train.texts().stream().mapToInt(t -> t.length).toArray();
+        var perEpoch = Math.ceilDiv(lengths.length, batch);
+        return new ClassificationLearner(
+                model,
+                train.texts(),
+                train.labels(),
+                step ->
+                        Batches.byLength(lengths, batch, recipe.seed(), step / perEpoch)
+                                .get((int) (step % perEpoch)),
+                perEpoch,
+                microBatch,
+                task.classWeights() == TaskRecipe.Classification.ClassWeights.BALANCED
+                        ? balanced(train.labels(), model.labels().size())
+                        : null,
+                replay(recipe, model, tokenizer, batch));
+    }
+
+    /// The inverse of each class's frequency, 1 on average over the records.
+    static float[] balanced(int[] labels, int classes) {
+        var counts = new long[classes];
+        for (var label : labels) {
+            counts[label]++;
+        }
+        var weights = new float[classes];
+        for (var c = 0; c < classes; c++) {
+            weights[c] = counts[c] == 0 ? 0 : (float) (labels.length / (double) classes / counts[c]);
+        }
+        return weights;
+    }
+
+    private static ClassificationLearner.@Nullable Replay replay(
+            FinetuneRecipe recipe, DecoderClassifier model, Tokenizer tokenizer, int batch) {
+        if (recipe.forgetting() == null
+                || !(recipe.forgetting().defence() instanceof ForgettingRecipe.DefenceRecipe.Replay replay)) {
+            return null;
+        }
+        var text = TextData.general(replay.corpus(), tokenizer, model.body().context());
+        var windows = Math.max(1, (int) Math.round(replay.fraction() * batch / (1 - replay.fraction())));
+        return new ClassificationLearner.Replay(windows, replay.fraction(), TextData.shuffled(text, recipe.seed()));
+    }
+
+    private boolean bf16() {
+        return recipe.training().precision() == TrainingRecipe.Precision.BF16;
+    }
+
+    @Override
+    public FinetuneRecipe recipe() {
+        return recipe;
+    }
+
+    @Override
+    public Learner learner() {
+        return learner;
+    }
+
+    @Override
+    public double flopsPerToken() {
+        var length = (int) Math.round(training.texts().stream().mapToInt(t -> t.length).average().orElse(1));
+        var head = (double) model.body().vocabulary() * model.body().width();
+        return Cost.flopsPerToken(model.body(), length) - 6 * head;
+    }
+
+    /// Every metric of the test, with the majority class of the training records beside it.
+    private List<Score> scores(String data, Records records) {
+        var probabilities = TextClassifier.probabilities(model, records.texts());
+        var predicted = TextClassifier.likeliest(probabilities);
+        var result = new Classification(model.labels(), records.labels(), predicted);
+        var scores = new ArrayList<Score>();
+        var losses = new double[predicted.length];
+        for (var i = 0; i < losses.length; i++) {
+            losses[i] = -Math.log(Math.max(1e-12, probabilities[i][records.labels()[i]]));
+        }
+        scores.add(Score.of(data, "loss", Interval.mean(losses), losses.length));
+        scores.addAll(result.scores(data, recipe.seed()));
+        scores.addAll(result.labelScores(data, recipe.seed()));
+        var majority = Classification.majority(training.labels(), model.labels().size());
+        for (var score : result.always(majority).scores(data, recipe.seed())) {
+            scores.add(
+                    new Score(
+                            data, "majority-" + score.metric(), score.value(), score.low(), score.high(), score.n()));
+        }
+        return scores;
+    }
+
+    @Override
+    public List<Score> validate(long tokens) {
+        var all = new ArrayList<>(scores("validation", validation));
+        if (general != null) {
+            generalNow = general.loss(model.body(), bf16());
+            all.addAll(generalNow.scores("general"));
+        }
+        return all;
+    }
+
+    @Override
+    public @Nullable Double selection(List<Score> scores) {
+        var stopping = recipe.training().earlyStopping();
+        var metric = stopping == null ? TrainingRecipe.Metric.ACCURACY : stopping.metric();
+        return switch (metric) {
+            case LOSS -> -find(scores, "loss");
+            case ACCURACY -> find(scores, "accuracy");
+            case MACRO_F1 -> find(scores, "macro-f1");
+        };
+    }
+
+    private static double find(List<Score> scores, String metric) {
+        return scores.stream().filter(s -> s.metric().equals(metric)).findFirst().orElseThrow().value();
+    }
+
+    @Override
+    public @Nullable String verdict(List<Score> scores) {
+        if (generalNow == null
+                || generalBefore == null
+                || recipe.forgetting() == null
+                || recipe.forgetting().budget() == null) {
+            return null;
+        }
+        var rise = generalNow.riseSince(generalBefore).value();
+        return rise <= recipe.forgetting().budget()
+                ? null
+                : String.format(
+                        java.util.Locale.ROOT,
+                        "the general text's perplexity rose by %.1f %%, beyond forgetting.budget of %.1f %%",
+                        100 * rise,
+                        100 * recipe.forgetting().budget());
+    }
+
+    @Override
+    public List<Score> finish() {
+        var all = new ArrayList<>(scores("validation", validation));
+        if (test != null) {
+            all.addAll(scores("test", test));
+        }
+        if (general != null && generalBefore != null) {
+            var after = general.loss(model.body(), bf16());
+            all.addAll(generalBefore.scores("general-before"));
+            all.addAll(after.scores("general-after"));
+            all.add(Score.of("general", "perplexity-rise", after.riseSince(generalBefore), after.tokens()));
+        }
+        return all;
+    }
+
+    @Override
+    public void writeModel(Path folder) throws IOException {
+        if (lora == null) {
+            HuggingFace.write(folder, model, config);
+        } else if (recipe.adapter() instanceof AdapterRecipe.Lora l && !l.merge()) {
+            var base = recipe.model() instanceof ModelRecipe.Saved saved ? saved.path().toString() : "";
+            HuggingFace.writeAdapter(folder, model, config, lora, base);
+        } else {
+            HuggingFace.writeMerged(folder, model, config);
+        }
+        tokenizer.save(folder);
+    }
+
+    @Override
+    public JsonNode dataPassport() {
+        var json = passport.deepCopy();
+        json.put("training-records", training.texts().size());
+        json.put("training-truncated", training.truncated());
+        json.put("validation-records", validation.texts().size());
+        json.put("validation-truncated", validation.truncated());
+        json.set("test-records", test == null ? JsonNodeFactory.instance.nullNode() : json.numberNode(test.texts().size()));
+        return json;
+    }
+
+    @Override
+    public void report(Path file, List<StepFigures> steps, List<Evaluation> evaluations, List<Score> scores) {
+        RunReports.finetuning(file, recipe, model.labels(), steps, evaluations, scores, test == null ? validation : test, model);
+    }
+
+    @Override
+    public void close() {}
+}

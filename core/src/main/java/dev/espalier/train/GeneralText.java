@@ -1,0 +1,64 @@
+package dev.espalier.train;
+
+import dev.espalier.evaluate.Perplexity;
+import dev.espalier.evaluate.TextLoss;
+import dev.espalier.model.Decoder;
+import dev.espalier.tokenize.Tokenizer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/// Text in windows to measure a language model on; each token but the first is foreseen once.
+///
+/// @param windows of n + 1 tokens each, the last token of one being the first of the next
+/// @param bytes of UTF-8 that the n tokens of each window to be foreseen stand for
+@SuppressWarnings("ArrayRecordComponent") // filled once, here
+public record GeneralText(List<int[]> windows, long[] bytes) {
+    /// The windows of `length` tokens that `tokens` makes; the last may be shorter.
+    public static GeneralText of(int[] tokens, Tokenizer tokenizer, int length) {
+        var windows = new ArrayList<int[]>();
+        for (var start = 0; start + 1 < tokens.length; start += length) {
+            windows.add(Arrays.copyOfRange(tokens, start, Math.min(tokens.length, start + length + 1)));
+        }
+        return of(windows, tokenizer);
+    }
+
+    public static GeneralText of(List<int[]> windows, Tokenizer tokenizer) {
+        var bytes =
+                windows.stream()
+                        .mapToLong(
+                                window ->
+                                        Arrays.stream(window)
+                                                .skip(1)
+                                                .filter(id -> !tokenizer.isSpecial(id))
+                                                .mapToLong(id -> tokenizer.bytes(id).length)
+                                                .sum())
+                        .toArray();
+        return new GeneralText(List.copyOf(windows), bytes);
+    }
+
+    public long tokens() {
+        return windows.stream().mapToLong(w -> w.length - 1).sum();
+    }
+
+    /// The first windows, of at most `most` tokens in all but at least one window.
+    public GeneralText first(long most) {
+        var tokens = 0L;
+        var count = 0;
+        while (count < windows.size() && (count == 0 || tokens + windows.get(count).length - 1 <= most)) {
+            tokens += windows.get(count).length - 1;
+            count++;
+        }
+        return new GeneralText(windows.subList(0, count), Arrays.copyOf(bytes, count));
+    }
+
+    /// How well `model` foresees this text.
+    public TextLoss loss(Decoder model, boolean bf16) {
+        var sums = Perplexity.windowLosses(model, windows, bf16);
+        var loss = new TextLoss();
+        for (var i = 0; i < sums.length; i++) {
+            loss.add(sums[i], windows.get(i).length - 1L, bytes[i]);
+        }
+        return loss;
+    }
+}

@@ -1,0 +1,57 @@
+package dev.espalier.train;
+
+import dev.espalier.evaluate.Score;
+import dev.espalier.plan.Cost;
+import dev.espalier.recipe.Recipe;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.JsonNode;
+
+/// What [Run] needs to know of pre-training and of fine-tuning: the data and the model, ready to train.
+interface Job extends AutoCloseable {
+    /// The recipe with every choice that `auto` left open made.
+    Recipe recipe();
+
+    Learner learner();
+
+    /// Operations of one token's forward and backward pass; see [Cost#flopsPerToken].
+    double flopsPerToken();
+
+    /// Measures the model on the validation data, on at most `tokens` of it.
+    List<Score> validate(long tokens);
+
+    /// What of [#validate] early stopping and the choice of the best weights go by, higher being better; null where
+    /// the last weights are the result.
+    default @Nullable Double selection(List<Score> validation) {
+        return null;
+    }
+
+    /// Why to stop before the end, or null. Asked after each validation.
+    default @Nullable String verdict(List<Score> validation) {
+        return null;
+    }
+
+    /// Measures the finished model on everything that the recipe names.
+    List<Score> finish();
+
+    /// Writes the model, with its tokenizer, into `folder`, which exists.
+    void writeModel(Path folder) throws IOException;
+
+    /// What the passport says of the data.
+    JsonNode dataPassport();
+
+    /// The page for a person, of what the run left behind.
+    void report(Path file, List<StepFigures> steps, List<Evaluation> evaluations, List<Score> scores);
+
+    /// Validation scores and when they were measured.
+    record Evaluation(long step, List<Score> scores) {
+        public Evaluation {
+            scores = List.copyOf(scores);
+        }
+    }
+
+    @Override
+    void close();
+}

@@ -1,0 +1,101 @@
+package dev.espalier.train;
+
+import dev.espalier.EspalierException;
+import dev.espalier.Rng;
+import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.model.Decoder;
+import dev.espalier.model.Gpt2;
+import dev.espalier.model.Gpt2Config;
+import dev.espalier.recipe.ModelRecipe;
+import dev.espalier.tokenize.Tokenizer;
+import dev.espalier.torch.Tensor;
+import dev.espalier.torch.Torch;
+import tools.jackson.databind.node.ObjectNode;
+
+/// The model that a recipe names, made or read.
+final class Models {
+    private Models() {}
+
+    /// A model with the tokens that it is to be used with, and its `config.json`.
+    record Ready(Decoder decoder, ObjectNode config) {}
+
+    /// @throws EspalierException if the tokenizer does not belong to the model
+    static Ready of(ModelRecipe recipe, Tokenizer tokenizer, long seed) {
+        return switch (recipe) {
+            case ModelRecipe.Gpt2 g -> {
+                var config =
+                        Gpt2Config.of(
+                                tokenizer.vocabularySize(), g.context(), g.width(), g.layers(), g.heads(), g.dropout());
+                var model = new Gpt2(config).initialize(seed);
+                if (!g.bias()) {
+                    model.parameters()
+                            .forEach((name, parameter) -> parameter.trained(!name.endsWith(".bias")));
+                }
+                yield new Ready(model, newConfig(tokenizer));
+            }
+            case ModelRecipe.Saved saved -> {
+                var loaded = HuggingFace.readDecoder(saved.path(), saved.dropout());
+                var decoder = grown(saved, loaded.model(), tokenizer, seed);
+                yield new Ready(decoder, loaded.config());
+            }
+        };
+    }
+
+    private static ObjectNode newConfig(Tokenizer tokenizer) {
+        var end = tokenizer.specials().endOfText();
+        var padding = tokenizer.specials().padding();
+        return HuggingFace.newConfig(
+                end.isPresent() ? end.getAsInt() : null, padding.isPresent() ? padding.getAsInt() : null);
+    }
+
+    /// The model with rows for the tokens that were added to its vocabulary: the mean of the others, with a little
+    /// noise so that they can part (Hewitt 2021, "Initializing new word embeddings for pretrained language models").
+    private static Decoder grown(ModelRecipe.Saved recipe, Decoder decoder, Tokenizer tokenizer, long seed) {
+        var size = tokenizer.vocabularySize();
+        if (size <= decoder.vocabulary()) {
+            return decoder;
+        }
+        if (recipe.addTokens().isEmpty() || !(decoder instanceof Gpt2 gpt2)) {
+            throw EspalierException.data(
+                    recipe.path()
+                            + ": the tokenizer has "
+                            + size
+                            + " tokens, but the model's vocab_size is "
+                            + decoder.vocabulary()
+                            + "; they do not belong together");
+        }
+        var larger = new Gpt2(gpt2.config().withVocabulary(size));
+        var from = gpt2.parameters();
+        var rng = Rng.at(seed, 1);
+        Torch.noGrad(
+                () ->
+                        larger.parameters()
+                                .forEach(
+                                        (name, parameter) -> {
+                                            var old = java.util.Objects.requireNonNull(from.get(name)).value();
+                                            var target = parameter.value();
+                                            if (name.equals("transformer.wte.weight")) {
+                                                extend(target, old, rng);
+                                            } else {
+                                                target.copyInPlace(old);
+                                            }
+                                        }));
+        gpt2.free();
+        return larger;
+    }
+
+    private static void extend(Tensor table, Tensor old, Rng rng) {
+        long rows = old.size(0), width = old.size(1);
+        table.narrow(0, 0, rows).copyInPlace(old);
+        var values = old.floats();
+        var mean = new double[(int) width];
+        for (var i = 0; i < values.length; i++) {
+            mean[i % (int) width] += values[i] / (double) rows;
+        }
+        var fresh = new float[(int) ((table.size(0) - rows) * width)];
+        for (var i = 0; i < fresh.length; i++) {
+            fresh[i] = (float) (mean[i % (int) width] + 1e-3 * rng.nextGaussian());
+        }
+        table.narrow(0, rows, table.size(0) - rows).copyInPlace(Tensor.of(fresh, table.size(0) - rows, width));
+    }
+}

@@ -1,0 +1,277 @@
+package dev.espalier.train;
+
+import dev.espalier.EspalierException;
+import dev.espalier.EspalierException.Kind;
+import dev.espalier.checkpoint.Checkpoints;
+import dev.espalier.checkpoint.RunFolder;
+import dev.espalier.evaluate.Score;
+import dev.espalier.io.AtomicFiles;
+import dev.espalier.io.Json;
+import dev.espalier.plan.Machine;
+import dev.espalier.recipe.Duration;
+import dev.espalier.recipe.FinetuneRecipe;
+import dev.espalier.recipe.PretrainRecipe;
+import dev.espalier.recipe.Recipe;
+import dev.espalier.recipe.Recipes;
+import dev.espalier.recipe.TrainingRecipe;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.node.JsonNodeFactory;
+
+/// One run: a recipe carried out, and the folder that it leaves. See `docs/formats.md` for the folder.
+///
+/// Evaluation and saving happen between steps, at steps that the recipe fixes, so that a run that was interrupted at
+/// any moment and resumed makes the same weights and figures, bit for bit, as one that never stopped.
+public final class Run {
+    private static final String BEST = "best.bin";
+    private static final String STATE = "run.json";
+
+    private final Recipe recipe;
+
+    public Run(Recipe recipe) {
+        this.recipe = recipe;
+    }
+
+    /// What a finished run gives: its folder, its model's folder, its scores.
+    ///
+    /// @param stoppedBecause why it ended before the recipe's end, or null
+    public record Result(Path folder, Path model, Progress progress, List<Score> scores, @Nullable String stoppedBecause) {
+        public Result {
+            scores = List.copyOf(scores);
+        }
+    }
+
+    /// The run's own state in a checkpoint, beside the trainer's.
+    ///
+    /// @param best the best selection value so far, or null
+    /// @param bestStep when it was reached
+    /// @param stopped why training ended early, or null
+    private record State(
+            @Nullable Double best, long bestStep, List<Job.Evaluation> evaluations, @Nullable String stopped) {}
+
+    /// Does what the recipe says in an empty folder.
+    public Result train(Consumer<StepFigures> progress) {
+        return train(
+                new Watcher() {
+                    @Override
+                    public void stepped(StepFigures figures, long total) {
+                        progress.accept(figures);
+                    }
+                },
+                false);
+    }
+
+    /// Does what the recipe says, from the last whole checkpoint where `resume` says so and there is one.
+    ///
+    /// @throws EspalierException of kind INTERRUPTED after a checkpoint was saved because the watcher asked to stop
+    public Result train(Watcher watcher, boolean resume) {
+        try (var folder = RunFolder.open(recipe.output())) {
+            var checkpoint = resume ? folder.checkpoints().last() : java.util.Optional.<Checkpoints.Checkpoint>empty();
+            if (!resume && (Files.exists(folder.metrics()) || Files.exists(folder.model()))) {
+                throw EspalierException.usage(
+                        folder.path() + " holds a run already; go on with --resume, or choose another output");
+            }
+            try (var job = prepare(folder, watcher)) {
+                return train(folder, job, watcher, checkpoint.map(Checkpoints.Checkpoint::resume).orElse(null));
+            }
+        }
+    }
+
+    private Job prepare(RunFolder folder, Watcher watcher) {
+        return switch (recipe) {
+            case PretrainRecipe pretrain -> Pretraining.prepare(pretrain, folder.path(), watcher);
+            case FinetuneRecipe finetune -> Finetuning.prepare(finetune, folder.path(), watcher);
+        };
+    }
+
+    private Result train(RunFolder folder, Job job, Watcher watcher, @Nullable Path resumeFrom) {
+        var completed = job.recipe();
+        AtomicFiles.write(folder.recipe(), Recipes.write(completed));
+        var bf16 = completed.training().precision() == TrainingRecipe.Precision.BF16;
+        var speeds = new Trainer.Speeds(Machine.matmulRate(bf16), job.flopsPerToken());
+        try (var trainer = new Trainer(job.learner(), completed.training(), bf16, completed.seed(), speeds)) {
+            var loop = new Loop(folder, job, trainer, watcher);
+            if (resumeFrom != null) {
+                loop.restore(resumeFrom);
+                watcher.said("resumed after step " + trainer.progress().step());
+            }
+            return loop.run();
+        }
+    }
+
+    /// The precision that `auto` stands for on this machine.
+    static TrainingRecipe.Precision precision(TrainingRecipe.Precision precision) {
+        if (precision != TrainingRecipe.Precision.AUTO) {
+            return precision;
+        }
+        return Machine.hasBf16() ? TrainingRecipe.Precision.BF16 : TrainingRecipe.Precision.FP32;
+    }
+
+    /// One run while it goes.
+    private final class Loop {
+        private final RunFolder folder;
+        private final Job job;
+        private final Trainer trainer;
+        private final Watcher watcher;
+        private final List<Job.Evaluation> evaluations = new ArrayList<>();
+        private final long evaluateEvery;
+        private final long saveEvery;
+        private final long validationTokens;
+        private @Nullable Double best;
+        private long bestStep;
+        private float @Nullable [] bestWeights;
+        private @Nullable String stopped;
+
+        Loop(RunFolder folder, Job job, Trainer trainer, Watcher watcher) {
+            this.folder = folder;
+            this.job = job;
+            this.trainer = trainer;
+            this.watcher = watcher;
+            var completed = job.recipe();
+            evaluateEvery = Trainer.steps(completed.evaluate().every(), job.learner());
+            saveEvery = Trainer.steps(completed.save().every(), job.learner());
+            var limit = completed.evaluate().tokens();
+            validationTokens = limit == null ? Long.MAX_VALUE : limit;
+        }
+
+        Result run() {
+            try (var journal = Journal.open(folder.metrics(), trainer.progress().step())) {
+                while (!trainer.done() && stopped == null) {
+                    var figures = trainer.step();
+                    journal.add(figures);
+                    watcher.stepped(figures, trainer.totalSteps());
+                    if (figures.step() % evaluateEvery == 0 || trainer.done()) {
+                        evaluate();
+                    }
+                    var last = trainer.done() || stopped != null;
+                    if (figures.step() % saveEvery == 0 || last) {
+                        save();
+                    }
+                    if (!last && watcher.stop()) {
+                        save();
+                        throw new EspalierException(
+                                Kind.INTERRUPTED,
+                                "stopped after step "
+                                        + figures.step()
+                                        + "; a checkpoint is saved, and --resume goes on from it");
+                    }
+                }
+            }
+            return finish();
+        }
+
+        private void evaluate() {
+            var scores = job.validate(validationTokens);
+            var step = trainer.progress().step();
+            evaluations.add(new Job.Evaluation(step, scores));
+            watcher.evaluated(step, scores);
+            stopped = job.verdict(scores);
+            if (stopped != null) {
+                if (best == null) {
+                    throw EspalierException.check(
+                            stopped + ", before any evaluation within it; evaluate more often, or defend it");
+                }
+                return;
+            }
+            var value = job.selection(scores);
+            if (value == null) {
+                return;
+            }
+            if (best == null || value > best) {
+                best = value;
+                bestStep = step;
+                bestWeights = trainer.weights();
+            }
+            var stopping = job.recipe().training().earlyStopping();
+            var since = evaluations.stream().filter(e -> e.step() > bestStep).count();
+            if (stopping != null && since >= stopping.patience()) {
+                stopped = since + " evaluations without an improvement over step " + bestStep;
+            }
+        }
+
+        private void save() {
+            var step = trainer.progress().step();
+            var bytes = 2 * trainer.stateBytes() + (bestWeights == null ? 0 : 4L * bestWeights.length);
+            folder.checkpoints()
+                    .write(
+                            step,
+                            bytes,
+                            (model, resume) -> {
+                                job.writeModel(model);
+                                trainer.save(resume);
+                                Files.writeString(
+                                        resume.resolve(STATE),
+                                        Json.pretty(new State(best, bestStep, evaluations, stopped)));
+                                if (bestWeights != null) {
+                                    writeFloats(resume.resolve(BEST), bestWeights);
+                                }
+                            });
+            folder.checkpoints().prune(job.recipe().save().keep(), Set.of(step));
+        }
+
+        void restore(Path resume) {
+            trainer.restore(resume);
+            var state = Json.read(resume.resolve(STATE), State.class);
+            best = state.best();
+            bestStep = state.bestStep();
+            stopped = state.stopped();
+            evaluations.addAll(state.evaluations());
+            if (best != null) {
+                bestWeights = readFloats(resume.resolve(BEST));
+            }
+        }
+
+        private Result finish() {
+            if (bestWeights != null) {
+                trainer.restoreWeights(bestWeights);
+            }
+            var scores = job.finish();
+            AtomicFiles.writeFolder(folder.model(), job::writeModel);
+            AtomicFiles.write(folder.evaluation(), Json.pretty(scores));
+            AtomicFiles.write(folder.passport(), Json.pretty(passport()));
+            job.report(folder.report(), Journal.read(folder.metrics()), evaluations, scores);
+            return new Result(folder.path(), folder.model(), trainer.progress(), scores, stopped);
+        }
+
+        private Object passport() {
+            var passport = JsonNodeFactory.instance.objectNode();
+            passport.put("recipe", Recipes.write(job.recipe()));
+            var version = Run.class.getPackage().getImplementationVersion();
+            passport.put("version", version == null ? "unpackaged" : version);
+            var machine = passport.putObject("machine");
+            machine.put("processor", Machine.processor());
+            machine.put("threads", Machine.threads());
+            machine.put("system", System.getProperty("os.name") + " " + System.getProperty("os.arch"));
+            machine.put("java", Runtime.version().toString());
+            passport.set("data", job.dataPassport());
+            var cost = passport.putObject("cost");
+            var steps = Journal.read(folder.metrics());
+            cost.put("steps", trainer.progress().step());
+            cost.put("tokens", trainer.progress().tokens());
+            cost.put("flops", trainer.progress().tokens() * job.flopsPerToken());
+            cost.put("training-seconds", steps.isEmpty() ? 0 : steps.getLast().seconds());
+            return passport;
+        }
+    }
+
+    private static void writeFloats(Path file, float[] values) throws IOException {
+        Files.write(file, MemorySegment.ofArray(values).toArray(ValueLayout.JAVA_BYTE));
+    }
+
+    private static float[] readFloats(Path file) {
+        try {
+            return MemorySegment.ofArray(Files.readAllBytes(file)).toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
+        } catch (IOException e) {
+            throw EspalierException.data(file + ": cannot be read (" + e.getMessage() + ")", e);
+        }
+    }
+
+}

@@ -1,0 +1,328 @@
+package dev.espalier.train;
+
+import dev.espalier.EspalierException;
+import dev.espalier.corpus.Document;
+import dev.espalier.corpus.FileSource;
+import dev.espalier.corpus.JdkSource;
+import dev.espalier.corpus.Ledger;
+import dev.espalier.corpus.Source;
+import dev.espalier.data.LabelledReader;
+import dev.espalier.data.LabelledText;
+import dev.espalier.data.ShardBuilder;
+import dev.espalier.data.TokenShard;
+import dev.espalier.data.Windows;
+import dev.espalier.io.AtomicFiles;
+import dev.espalier.io.Json;
+import dev.espalier.recipe.FinetuneData;
+import dev.espalier.recipe.FinetuneRecipe;
+import dev.espalier.recipe.ModelRecipe;
+import dev.espalier.recipe.PretrainData;
+import dev.espalier.recipe.PretrainRecipe;
+import dev.espalier.recipe.SourceRecipe;
+import dev.espalier.recipe.TaskRecipe;
+import dev.espalier.recipe.TokenizerRecipe;
+import dev.espalier.tokenize.BytePairTrainer;
+import dev.espalier.tokenize.CharacterTokenizer;
+import dev.espalier.tokenize.Tokenizer;
+import dev.espalier.tokenize.Tokenizers;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.function.LongFunction;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.node.JsonNodeFactory;
+import tools.jackson.databind.node.ObjectNode;
+
+/// The text that a recipe names, as tokens: what lies between the recipe's data section and the loop.
+final class TextData implements AutoCloseable {
+    /// General text is measured and replayed from its first so many tokens, which keep the 95 % interval of a loss
+    /// within a few hundredths and the measurement within seconds.
+    private static final int GENERAL_TOKENS = 65_536;
+
+    private final PretrainData recipe;
+    private final Tokenizer tokenizer;
+    private final ShardBuilder.Shards shards;
+    private final List<TokenShard> open = new ArrayList<>();
+
+    private TextData(PretrainData recipe, Tokenizer tokenizer, ShardBuilder.Shards shards) {
+        this.recipe = recipe;
+        this.tokenizer = tokenizer;
+        this.shards = shards;
+    }
+
+    /// The token shards of a pre-training recipe, in the run's folder.
+    static TextData pretraining(PretrainRecipe recipe, Path folder, Watcher watcher) {
+        var sources = recipe.data().sources().stream().map(TextData::source).toList();
+        var tokenizer = tokenizer(recipe, sources, folder, watcher);
+        var tokens =
+                new ShardBuilder.Tokens(
+                        tokenizer.plain()::encode,
+                        tokenizer.vocabularySize(),
+                        hash(tokenizer, folder),
+                        tokenizer.specials().endOfText());
+        var shards =
+                ShardBuilder.build(
+                        folder.resolve("data"),
+                        sources,
+                        tokens,
+                        recipe.data().validation(),
+                        new Ledger.Limit.Count(recipe.data().maxRejects()),
+                        Runtime.getRuntime().availableProcessors());
+        for (var source : shards.data().sources()) {
+            var counts = source.counts();
+            watcher.said(
+                    String.format(
+                            java.util.Locale.ROOT,
+                            "%s: %,d documents, %,d tokens to train on, %,d to validate on%s",
+                            source.description(),
+                            counts.kept(),
+                            source.train().tokens(),
+                            source.validation().tokens(),
+                            counts.rejected().isEmpty() && counts.dropped().isEmpty() && counts.changed().isEmpty()
+                                    ? ""
+                                    : "; dropped " + counts.dropped() + ", changed " + counts.changed()
+                                            + ", set aside " + counts.rejected()));
+        }
+        return new TextData(recipe.data(), tokenizer, shards);
+    }
+
+    static Source source(SourceRecipe recipe) {
+        return switch (recipe) {
+            case SourceRecipe.Text s -> FileSource.text(s.path()).withCharset(s.charset());
+            case SourceRecipe.Markdown s -> FileSource.markdown(s.path()).withCharset(s.charset());
+            case SourceRecipe.Jsonl s -> FileSource.jsonl(s.path(), s.field()).withCharset(s.charset());
+            case SourceRecipe.Csv s -> FileSource.csv(s.path(), s.field()).withCharset(s.charset());
+            case SourceRecipe.Tsv s -> FileSource.tsv(s.path(), s.field()).withCharset(s.charset());
+            case SourceRecipe.Jdk s -> JdkSource.of(s.path());
+        };
+    }
+
+    /// The name of a tokenizer: the SHA-256 of its file.
+    private static String hash(Tokenizer tokenizer, Path folder) {
+        var saved = folder.resolve("tokenizer");
+        AtomicFiles.writeFolder(saved, tokenizer::save);
+        return AtomicFiles.sha256(saved.resolve("tokenizer.json"));
+    }
+
+    private static Tokenizer tokenizer(PretrainRecipe recipe, List<Source> sources, Path folder, Watcher watcher) {
+        var named = saved(recipe.tokenizer(), recipe.model());
+        if (named != null) {
+            return named;
+        }
+        return trained(
+                java.util.Objects.requireNonNull(recipe.tokenizer()),
+                () ->
+                        sources.stream()
+                                .flatMap(s -> s.documents(new Ledger(null, new Ledger.Limit.Share(1))))
+                                .map(Document::text)
+                                .iterator(),
+                key(sources),
+                folder,
+                watcher);
+    }
+
+    private static String key(List<Source> sources) {
+        var inputs = new StringBuilder();
+        for (var source : sources) {
+            inputs.append(source.description()).append('\n');
+            source.files().forEach(f -> inputs.append(f).append(AtomicFiles.sha256(f)).append('\n'));
+        }
+        return inputs.toString();
+    }
+
+    /// The tokenizer of a fine-tuning recipe; one that is not named by a path is trained on the training records.
+    static Tokenizer tokenizer(FinetuneRecipe recipe, List<LabelledText> records, Path folder, Watcher watcher) {
+        var named = saved(recipe.tokenizer(), recipe.model());
+        var tokenizer =
+                named != null
+                        ? named
+                        : trained(
+                                java.util.Objects.requireNonNull(recipe.tokenizer()),
+                                records.stream().map(LabelledText::text).toList(),
+                                AtomicFiles.sha256(recipe.data().train()),
+                                folder,
+                                watcher);
+        return tokenizer.plain();
+    }
+
+    private static @Nullable Tokenizer saved(@Nullable TokenizerRecipe recipe, ModelRecipe model) {
+        if (recipe == null) {
+            if (!(model instanceof ModelRecipe.Saved saved)) {
+                throw EspalierException.usage("tokenizer: a new model needs one, such as {type: bpe, vocabulary: 16k}");
+            }
+            return Tokenizers.read(saved.path()).withAddedTokens(saved.addTokens());
+        }
+        return recipe instanceof TokenizerRecipe.Saved saved ? Tokenizers.read(saved.path()) : null;
+    }
+
+    /// Trains a tokenizer, or takes the one that this folder holds from the same recipe and text.
+    private static Tokenizer trained(
+            TokenizerRecipe recipe, Iterable<String> texts, String inputs, Path folder, Watcher watcher) {
+        var cache = folder.resolve("tokenizer");
+        var note = folder.resolve("tokenizer.key");
+        var key = HexFormat.of().formatHex(AtomicFiles.sha256((recipe + inputs).getBytes(StandardCharsets.UTF_8)));
+        try {
+            if (Files.isRegularFile(note) && Files.readString(note).equals(key)) {
+                return Tokenizers.read(cache);
+            }
+        } catch (java.io.IOException e) {
+            throw EspalierException.data(note + ": cannot be read (" + e.getMessage() + ")", e);
+        }
+        watcher.said("training the tokenizer");
+        Tokenizer tokenizer =
+                switch (recipe) {
+                    case TokenizerRecipe.Bpe bpe ->
+                            BytePairTrainer.train(
+                                    texts, bpe.vocabulary(), bpe.minimumFrequency(), bpe.specialTokens());
+                    case TokenizerRecipe.Characters characters ->
+                            CharacterTokenizer.train(texts, characters.specialTokens());
+                    case TokenizerRecipe.Saved saved -> throw new IllegalArgumentException(saved + " is not trained");
+                };
+        AtomicFiles.writeFolder(cache, tokenizer::save);
+        AtomicFiles.write(note, key);
+        return tokenizer;
+    }
+
+    Tokenizer tokenizer() {
+        return tokenizer;
+    }
+
+    /// Windows of `length` + 1 tokens to train on, all sources mixed by their weights.
+    Windows training(int length) {
+        var parts = new ArrayList<Windows.Part>();
+        for (var i = 0; i < recipe.sources().size(); i++) {
+            var shard = open(shards.train(i));
+            if (shard.tokens() < length + 1L) {
+                throw EspalierException.data(
+                        shards.data().sources().get(i).description()
+                                + ": only "
+                                + shard.tokens()
+                                + " tokens to train on, fewer than one sequence of "
+                                + length
+                                + "; give more text or a shorter objective.length");
+            }
+            var windows =
+                    switch (recipe.sampling()) {
+                        case SHUFFLED -> Windows.shuffled(shard, length);
+                        case RANDOM_CROPS -> Windows.randomCrops(shard, length);
+                    };
+            parts.add(new Windows.Part(windows, recipe.sources().get(i).weight()));
+        }
+        return parts.size() == 1 ? parts.getFirst().windows() : Windows.mixture(parts);
+    }
+
+    /// All validation text, in windows of `length` tokens.
+    GeneralText validation(int length) {
+        var windows = new ArrayList<int[]>();
+        for (var i = 0; i < recipe.sources().size(); i++) {
+            var shard = open(shards.validation(i));
+            for (var at = 0L; at + 1 < shard.tokens(); at += length) {
+                windows.add(shard.read(at, (int) Math.min(length + 1L, shard.tokens() - at)));
+            }
+        }
+        if (windows.isEmpty()) {
+            throw EspalierException.data("data.validation: no text was kept back; give more text or a larger share");
+        }
+        return GeneralText.of(windows, tokenizer);
+    }
+
+    private TokenShard open(Path file) {
+        var shard = TokenShard.open(file);
+        open.add(shard);
+        return shard;
+    }
+
+    /// What went in, and what became of it.
+    ObjectNode passport() {
+        return Json.mapper().valueToTree(shards.data());
+    }
+
+    /// General text by a file's name or a glob, to measure or to replay.
+    static GeneralText general(String pattern, Tokenizer tokenizer, int length) {
+        var source = FileSource.text(pattern);
+        var all = new int[GENERAL_TOKENS];
+        var count = 0;
+        try (var documents = source.documents(Ledger.strict())) {
+            for (var document : (Iterable<Document>) documents::iterator) {
+                var ids = tokenizer.encode(document.text());
+                var take = Math.min(ids.length, all.length - count);
+                System.arraycopy(ids, 0, all, count, take);
+                count += take;
+                if (count == all.length) {
+                    break;
+                }
+            }
+        }
+        if (count < 2) {
+            throw EspalierException.data(pattern + ": holds no text to measure");
+        }
+        return GeneralText.of(java.util.Arrays.copyOf(all, count), tokenizer, length);
+    }
+
+    /// The i-th of the full windows of `text`, in an order that is new each epoch; all windows where none is full.
+    static LongFunction<int[]> shuffled(GeneralText text, long seed) {
+        var length = text.windows().getFirst().length;
+        var full = text.windows().stream().filter(w -> w.length == length).toList();
+        return i -> {
+            var order = new dev.espalier.data.Permutation(full.size(), dev.espalier.Rng.seed(seed, 4, i / full.size()));
+            return full.get((int) order.at(i % full.size()));
+        };
+    }
+
+    /// Labelled records.
+    record Labelled(
+            List<LabelledText> train, List<LabelledText> validation, @Nullable List<LabelledText> test, ObjectNode passport) {}
+
+    /// The records of a fine-tuning recipe. Without a validation file, a share of the training records is kept back: by
+    /// the hash of the text, so that copies of a text stay on one side.
+    static Labelled labelled(FinetuneData data, TaskRecipe.Classification task, long seed, Path folder) {
+        var passport = JsonNodeFactory.instance.objectNode();
+        var limit = new Ledger.Limit.Count(data.maxRejects());
+        try (var ledger = new Ledger(folder.resolve("rejects.jsonl"), limit)) {
+            var all = read(data.train(), task, ledger, passport, "train");
+            List<LabelledText> train = all;
+            List<LabelledText> validation;
+            if (data.validation() != null) {
+                validation = read(data.validation(), task, ledger, passport, "validation");
+            } else {
+                train = new ArrayList<>();
+                validation = new ArrayList<>();
+                for (var record : all) {
+                    var kept = ShardBuilder.isValidation(seed + record.text(), data.validationShare());
+                    (kept ? validation : train).add(record);
+                }
+                if (train.isEmpty() || validation.isEmpty()) {
+                    throw EspalierException.data(
+                            data.train()
+                                    + ": "
+                                    + all.size()
+                                    + " records are too few to keep "
+                                    + data.validationShare()
+                                    + " of them back; name a data.validation file");
+                }
+            }
+            var test = data.test() == null ? null : read(data.test(), task, ledger, passport, "test");
+            ledger.finish();
+            passport.set("counts", Json.mapper().valueToTree(ledger.counts()));
+            return new Labelled(train, validation, test, passport);
+        }
+    }
+
+    private static List<LabelledText> read(
+            Path file, TaskRecipe.Classification task, Ledger ledger, ObjectNode passport, String name) {
+        var records = LabelledReader.read(file, task.text(), task.label(), null, ledger);
+        var entry = passport.putObject(name);
+        entry.put("file", file.toString());
+        entry.put("sha256", AtomicFiles.sha256(file));
+        entry.put("records", records.size());
+        return records;
+    }
+
+    @Override
+    public void close() {
+        open.forEach(TokenShard::close);
+    }
+}

@@ -1,0 +1,21 @@
+package dev.espalier.train;
+
+import dev.espalier.evaluate.Score;
+import java.util.List;
+
+/// Who looks on while a run goes, and may stop it. Called on the run's own thread.
+public interface Watcher {
+    /// A step was made, of `total`.
+    default void stepped(StepFigures figures, long total) {}
+
+    /// The validation data was measured after `step` steps.
+    default void evaluated(long step, List<Score> scores) {}
+
+    /// Something that a person should know: what is prepared, passed over, chosen.
+    default void said(String line) {}
+
+    /// Whether to save a checkpoint and stop, asked after each step.
+    default boolean stop() {
+        return false;
+    }
+}

@@ -1,0 +1,81 @@
+package dev.espalier.nn;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.espalier.torch.DType;
+import dev.espalier.torch.Scope;
+import dev.espalier.torch.Tensor;
+import dev.espalier.torch.Torch;
+import org.junit.jupiter.api.Test;
+
+class AttentionTest {
+    private static Tensor random(long... shape) {
+        return Tensor.zeros(DType.FLOAT, shape).normalInPlace(1);
+    }
+
+    /// The formula of the class comment, one number at a time.
+    private static double[] byHand(float[] q, float[] k, float[] v, int t, int d, double scale) {
+        var out = new double[t * d];
+        for (var i = 0; i < t; i++) {
+            var weights = new double[i + 1];
+            var total = 0.0;
+            for (var j = 0; j <= i; j++) {
+                var dot = 0.0;
+                for (var c = 0; c < d; c++) {
+                    dot += q[i * d + c] * k[j * d + c];
+                }
+                weights[j] = Math.exp(scale * dot / Math.sqrt(d));
+                total += weights[j];
+            }
+            for (var j = 0; j <= i; j++) {
+                for (var c = 0; c < d; c++) {
+                    out[i * d + c] += weights[j] / total * v[j * d + c];
+                }
+            }
+        }
+        return out;
+    }
+
+    @Test
+    void everyPathIsTheFormula() {
+        try (var scope = new Scope()) {
+            Torch.seed(3);
+            int t = 7, d = 4;
+            var q = random(1, 1, t, d);
+            var k = random(1, 1, t, d);
+            var v = random(1, 1, t, d);
+            for (var scale : new double[] {1, 0.5}) {
+                var want = byHand(q.floats(), k.floats(), v.floats(), t, d, scale);
+                var fused = Attention.attend(q, k, v, null, scale, 0).floats();
+                var masked = Attention.attend(q, k, v, Attention.causal(t, t), scale, 0).floats();
+                var bf16 = Torch.bf16(true, () -> Attention.attend(q, k, v, null, scale, 0).floats());
+                for (var i = 0; i < want.length; i++) {
+                    assertThat((double) fused[i]).isCloseTo(want[i], within(1e-5));
+                    assertThat((double) masked[i]).isCloseTo(want[i], within(1e-5));
+                    assertThat((double) bf16[i]).isCloseTo(want[i], within(0.05));
+                }
+            }
+        }
+    }
+
+    @Test
+    void paddingIsNotLookedAtAndMakesNoNaN() {
+        try (var scope = new Scope()) {
+            var keep = Tensor.of(new long[] {0, 1, 1}, 1, 3);
+            var mask = Attention.causal(3, keep).floats();
+            var least = -Float.MAX_VALUE;
+            assertThat(mask).containsExactly(least, least, least, least, 0, least, least, 0, 0);
+            var x = random(1, 1, 3, 4);
+            assertThat(Attention.attend(x, x, x, Attention.causal(3, keep), 1, 0).allFinite()).isTrue();
+        }
+    }
+
+    @Test
+    void theLastOfMorePositionsSeesThemAll() {
+        try (var scope = new Scope()) {
+            assertThat(Attention.causal(2, 4).floats())
+                    .containsExactly(0, 0, 0, -Float.MAX_VALUE, 0, 0, 0, 0);
+        }
+    }
+}

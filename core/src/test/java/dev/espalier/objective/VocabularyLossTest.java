@@ -1,0 +1,67 @@
+package dev.espalier.objective;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.espalier.model.Gpt2;
+import dev.espalier.model.Gpt2Config;
+import dev.espalier.optim.FlatParameters;
+import dev.espalier.torch.Scope;
+import dev.espalier.torch.Tensor;
+import dev.espalier.torch.Torch;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+
+class VocabularyLossTest {
+    /// A vocabulary so large that a chunk holds 40 positions: 96 positions make three chunks.
+    private static final int VOCABULARY = 200_000;
+
+    @Test
+    void chunksGiveTheLossAndTheGradientOfTheWhole() {
+        assertThat(VocabularyLoss.chunkRows(VOCABULARY)).isLessThan(48);
+        var model = new Gpt2(Gpt2Config.of(VOCABULARY, 96, 8, 1, 2, 0)).initialize(1);
+        try (var flat = new FlatParameters(model);
+                var scope = new Scope()) {
+            var ids = IntStream.range(0, 96).map(i -> i * 977 % VOCABULARY).toArray();
+            var labels = IntStream.range(0, 96).map(i -> i % 5 == 0 ? Tensor.IGNORE : i * 31 % VOCABULARY).toArray();
+            var hidden = model.hidden(Tensor.of(ids, 1, 96));
+            var whole = model.logits(hidden).view(96, VOCABULARY).crossEntropySum(Tensor.of(labels, 96), null);
+            whole.mul(0.1).backward();
+            var want = flat.gradients().floats();
+            flat.zeroGradients();
+
+            var loss = new VocabularyLoss(model, model.hidden(Tensor.of(ids, 1, 96)), Tensor.of(labels, 1, 96));
+            var sum = loss.backward(0.1);
+
+            assertThat(sum.item()).isCloseTo(whole.item(), within(1e-3));
+            var got = flat.gradients().floats();
+            for (var i = 0; i < want.length; i++) {
+                assertThat(got[i]).isCloseTo(want[i], within(2e-6f));
+            }
+            var each = new VocabularyLoss(model, model.hidden(Tensor.of(ids, 1, 96)), Tensor.of(labels, 1, 96)).each();
+            var total = 0.0;
+            for (var i = 0; i < 96; i++) {
+                assertThat(each[i] == 0).isEqualTo(i % 5 == 0);
+                total += each[i];
+            }
+            assertThat(total).isCloseTo(whole.item(), within(1e-3));
+        }
+    }
+
+    @Test
+    void aNewModelIsAsGoodAsChance() {
+        var model = new Gpt2(Gpt2Config.of(300, 16, 32, 2, 2, 0)).initialize(5);
+        try (var scope = new Scope()) {
+            var windows = new int[4][17];
+            for (var w : windows) {
+                java.util.Arrays.setAll(w, i -> (i * 7919 + w.length) % 300);
+            }
+            var batch = new CausalBatch(model, "t", 1, windows);
+            var each = Torch.noGrad(() -> batch.forward().each());
+            var mean = IntStream.range(0, each.length).mapToDouble(i -> each[i]).average().orElseThrow();
+            assertThat(mean).isCloseTo(Math.log(300), within(0.1));
+            assertThat(batch.count()).isEqualTo(64);
+        }
+        model.free();
+    }
+}

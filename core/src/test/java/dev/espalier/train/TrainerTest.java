@@ -1,0 +1,219 @@
+package dev.espalier.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.espalier.EspalierException;
+import dev.espalier.Rng;
+import dev.espalier.model.DecoderClassifier;
+import dev.espalier.model.Gpt2;
+import dev.espalier.model.Gpt2Config;
+import dev.espalier.recipe.Duration;
+import dev.espalier.recipe.OptimizerRecipe;
+import dev.espalier.recipe.ScheduleRecipe;
+import dev.espalier.recipe.TrainingRecipe;
+import dev.espalier.torch.Torch;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class TrainerTest {
+    private static final int VOCABULARY = 40;
+
+    private static TrainingRecipe recipe(int steps, double rate) {
+        return new TrainingRecipe(
+                Duration.steps(steps),
+                8,
+                null,
+                new OptimizerRecipe.AdamW(rate, List.of(0.9, 0.95), 1e-8, 0.1),
+                new ScheduleRecipe.Cosine(Duration.steps(2), 0.1),
+                1,
+                TrainingRecipe.Precision.FP32,
+                null);
+    }
+
+    private static int[] window(long index) {
+        var rng = Rng.at(11, index);
+        var start = rng.nextInt(VOCABULARY);
+        return IntStream.range(0, 13).map(i -> (start + i * i) % VOCABULARY).toArray();
+    }
+
+    private static CausalLearner learner(int microBatch, double dropout) {
+        var model = new Gpt2(Gpt2Config.of(VOCABULARY, 12, 24, 2, 2, dropout)).initialize(3);
+        return new CausalLearner(model, 12, 8, microBatch, 100, TrainerTest::window);
+    }
+
+    private static Trainer trainer(Learner learner, int steps) {
+        return new Trainer(learner, recipe(steps, 1e-2), false, 5, Trainer.Speeds.UNKNOWN);
+    }
+
+    private static List<Double> losses(Trainer trainer, int steps) {
+        var losses = new ArrayList<Double>();
+        for (var i = 0; i < steps; i++) {
+            losses.add(trainer.step().loss());
+        }
+        return losses;
+    }
+
+    @Test
+    void theModelLearns() {
+        try (var trainer = trainer(learner(8, 0), 60)) {
+            var losses = losses(trainer, 60);
+            assertThat(losses.getFirst()).isCloseTo(Math.log(VOCABULARY), within(0.2));
+            assertThat(losses.getLast()).isLessThan(1.0);
+            assertThat(trainer.done()).isTrue();
+            assertThat(trainer.progress()).isEqualTo(new Progress(60, 60 * 8 * 12, 60 * 8 / 100.0));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 3, 4})
+    void microBatchesChangeNothing(int microBatch) {
+        try (var whole = trainer(learner(8, 0), 20);
+                var split = trainer(learner(microBatch, 0), 20)) {
+            for (var i = 0; i < 20; i++) {
+                var a = whole.step();
+                var b = split.step();
+                assertThat(b.loss()).isCloseTo(a.loss(), within(1e-6 * a.loss() * 4));
+                assertThat(b.gradientNorm()).isCloseTo(a.gradientNorm(), within(2e-5 * a.gradientNorm()));
+                assertThat(b.tokens()).isEqualTo(a.tokens());
+            }
+        }
+    }
+
+    @Test
+    void oneStepsGradientIsTheSameForEverySplit() {
+        var weights = new ArrayList<float[]>();
+        for (var microBatch : new int[] {8, 3, 1}) {
+            var learner = learner(microBatch, 0);
+            try (var flat = new dev.espalier.optim.FlatParameters(learner.model());
+                    var scope = new dev.espalier.torch.Scope()) {
+                for (var batch : learner.step(0)) {
+                    batch.forward().backward(1.0 / (8 * 12));
+                }
+                weights.add(flat.gradients().floats());
+            }
+        }
+        for (var other : weights.subList(1, 3)) {
+            for (var i = 0; i < other.length; i++) {
+                assertThat(other[i]).isCloseTo(weights.getFirst()[i], within(1e-6f));
+            }
+        }
+    }
+
+    @Test
+    void resumingIsNeverHavingStopped(@TempDir Path folder) throws IOException {
+        List<Double> want;
+        float[] wantWeights;
+        try (var whole = trainer(learner(4, 0.1), 30)) {
+            want = losses(whole, 30);
+            wantWeights = whole.weights();
+        }
+        try (var first = trainer(learner(4, 0.1), 30)) {
+            losses(first, 13);
+            first.save(folder);
+        }
+        try (var second = trainer(learner(4, 0.1), 30)) {
+            second.restore(folder);
+            assertThat(second.progress().step()).isEqualTo(13);
+            assertThat(losses(second, 17)).isEqualTo(want.subList(13, 30));
+            assertThat(second.weights()).isEqualTo(wantWeights);
+        }
+    }
+
+    @Test
+    void aCheckpointOfAnotherModelIsRefused(@TempDir Path folder) throws IOException {
+        try (var trainer = trainer(learner(4, 0), 30)) {
+            trainer.save(folder);
+        }
+        var model = new Gpt2(Gpt2Config.of(VOCABULARY, 12, 32, 2, 2, 0)).initialize(3);
+        try (var other = trainer(new CausalLearner(model, 12, 8, 8, 100, TrainerTest::window), 30)) {
+            assertThatThrownBy(() -> other.restore(folder))
+                    .isInstanceOf(EspalierException.class)
+                    .hasMessageContaining("another size");
+        }
+        Files.delete(folder.resolve("optimizer.safetensors"));
+        try (var same = trainer(learner(4, 0), 30)) {
+            assertThatThrownBy(() -> same.restore(folder)).isInstanceOf(EspalierException.class);
+        }
+    }
+
+    @Test
+    void aLossThatIsNotANumberStopsTheRunAndLeavesTheWeights() {
+        var learner = learner(8, 0);
+        try (var trainer = trainer(learner, 10)) {
+            var weights = trainer.weights();
+            weights[0] = Float.NaN;
+            trainer.restoreWeights(weights);
+            assertThatThrownBy(trainer::step)
+                    .isInstanceOf(EspalierException.class)
+                    .hasMessageContaining("step 1")
+                    .hasMessageContaining("NaN");
+            assertThat(trainer.weights()).isEqualTo(weights);
+            assertThat(trainer.progress()).isEqualTo(Progress.START);
+        }
+    }
+
+    @Test
+    void nativeMemoryIsFlatFromStepToStep() {
+        try (var trainer = trainer(learner(2, 0.1), 300)) {
+            losses(trainer, 20);
+            System.gc();
+            var before = Torch.liveObjects();
+            losses(trainer, 200);
+            assertThat(Torch.liveObjects()).isLessThanOrEqualTo(before + 2);
+        }
+    }
+
+    @Test
+    void termsAreDividedByTheirOwnCounts() {
+        var body = new Gpt2(Gpt2Config.of(VOCABULARY, 12, 24, 1, 2, 0)).initialize(3);
+        var model = new DecoderClassifier(body, List.of("a", "b"));
+        model.initializeHead(1);
+        var texts = IntStream.range(0, 12).mapToObj(i -> new int[] {i, i + 1, 2 * i}).toList();
+        var labels = IntStream.range(0, 12).map(i -> i % 2).toArray();
+        var learner =
+                new ClassificationLearner(
+                        model,
+                        texts,
+                        labels,
+                        step -> IntStream.range(0, 6).map(i -> (int) ((step * 6 + i) % 12)).toArray(),
+                        2,
+                        4,
+                        null,
+                        new ClassificationLearner.Replay(3, 0.25, TrainerTest::window));
+        try (var trainer = new Trainer(learner, recipe(40, 3e-3), false, 5, Trainer.Speeds.UNKNOWN)) {
+            var first = trainer.step();
+            assertThat(first.terms()).containsOnlyKeys("classification", "replay");
+            assertThat(first.terms().get("classification")).isCloseTo(Math.log(2), within(0.1));
+            assertThat(first.terms().get("replay")).isCloseTo(Math.log(VOCABULARY), within(0.2));
+            assertThat(first.loss())
+                    .isCloseTo(
+                            0.75 * first.terms().get("classification") + 0.25 * first.terms().get("replay"),
+                            within(1e-9));
+            assertThat(first.tokens()).isEqualTo(6 * 3 + 3 * 12);
+            assertThat(losses(trainer, 39).getLast()).isLessThan(first.loss());
+        }
+    }
+
+    @Test
+    void frozenParametersStayAndTrainedOnesMove() {
+        var learner = learner(8, 0);
+        learner.model().parameters().forEach((name, p) -> p.trained(name.contains("ln_f")));
+        var before = learner.model().head().floats();
+        try (var trainer = trainer(learner, 5)) {
+            var norms = trainer.weights();
+            losses(trainer, 3);
+            assertThat(learner.model().head().floats()).isEqualTo(before);
+            assertThat(trainer.weights()).isNotEqualTo(norms);
+        }
+    }
+}
