@@ -1,0 +1,136 @@
+package dev.espalier.evaluate;
+
+import dev.espalier.Rng;
+import java.util.Arrays;
+import java.util.function.DoubleUnaryOperator;
+import java.util.function.ToDoubleFunction;
+
+/// An estimate with its 95 % confidence interval. Where the data say nothing about the uncertainty
+/// (a mean of one seed, say) the ends are infinite.
+public record Interval(double value, double low, double high) {
+    private static final int RESAMPLES = 2000;
+    private static final double Z = 1.959963984540054;
+
+    /// The 97.5 % quantiles of Student's t for 1 to 10 degrees of freedom.
+    private static final double[] T = {
+        12.706204736, 4.302652730, 3.182446305, 2.776445105, 2.570581836,
+        2.446911851, 2.364624252, 2.306004135, 2.262157163, 2.228138852
+    };
+
+    /// A share of successes: the score interval of Wilson (1927), which holds its coverage near 0
+    /// and 1 and for small `n`, unlike the textbook's.
+    public static Interval share(long successes, long n) {
+        if (n < 1 || successes < 0 || successes > n) {
+            throw new IllegalArgumentException(successes + " of " + n + " is not a share");
+        }
+        double p = (double) successes / n, zz = Z * Z / n;
+        var middle = (p + zz / 2) / (1 + zz);
+        var half = Z * Math.sqrt(p * (1 - p) / n + zz / (4 * n)) / (1 + zz);
+        return new Interval(p, Math.max(0, middle - half), Math.min(1, middle + half));
+    }
+
+    /// The mean of independent repetitions (seeds), by Student's t with n - 1 degrees of freedom.
+    public static Interval mean(double... values) {
+        var ones = new double[values.length];
+        Arrays.fill(ones, 1);
+        return ratio(values, ones);
+    }
+
+    /// Σ sums / Σ sizes over independent units of different sizes: the loss a token over sequences,
+    /// for example. By the linearised variance of a ratio (Cochran 1977, section 6.4)
+    ///
+    /// v = n / (n - 1) · Σ (sᵢ - r cᵢ)² / (Σ cᵢ)²
+    ///
+    /// and Student's t with n - 1 degrees of freedom.
+    public static Interval ratio(double[] sums, double[] sizes) {
+        if (sums.length == 0 || sums.length != sizes.length) {
+            throw new IllegalArgumentException(
+                    sums.length + " sums over " + sizes.length + " sizes");
+        }
+        var n = sums.length;
+        double size = 0, sum = 0;
+        for (var i = 0; i < n; i++) {
+            sum += sums[i];
+            size += sizes[i];
+        }
+        if (!(size > 0)) {
+            throw new IllegalArgumentException("a ratio over a size of " + size);
+        }
+        var r = sum / size;
+        if (n == 1) {
+            return new Interval(r, Double.NEGATIVE_INFINITY, Double.POSITIVE_INFINITY);
+        }
+        var squares = 0.0;
+        for (var i = 0; i < n; i++) {
+            var residual = sums[i] - r * sizes[i];
+            squares += residual * residual;
+        }
+        var half = t(n - 1) * Math.sqrt(squares * n / (n - 1)) / size;
+        return new Interval(r, r - half, r + half);
+    }
+
+    /// Any statistic of `n` records, by the percentile bootstrap (Efron 1979): the 2.5 % and 97.5 %
+    /// quantiles over 2000 resamples, a pure function of `seed`.
+    ///
+    /// @param statistic of the records at these places, of which some may come more than once; it
+    ///   must not keep the array
+    public static Interval bootstrap(int n, long seed, ToDoubleFunction<int[]> statistic) {
+        if (n < 1) {
+            throw new IllegalArgumentException("a bootstrap over " + n + " records");
+        }
+        var places = new int[n];
+        Arrays.setAll(places, i -> i);
+        var value = statistic.applyAsDouble(places);
+        var values = new double[RESAMPLES];
+        for (var resample = 0; resample < RESAMPLES; resample++) {
+            var rng = Rng.at(seed, resample);
+            for (var i = 0; i < n; i++) {
+                places[i] = rng.nextInt(n);
+            }
+            values[resample] = statistic.applyAsDouble(places);
+        }
+        Arrays.sort(values);
+        return new Interval(value, quantile(values, 0.025), quantile(values, 0.975));
+    }
+
+    /// The interval of an increasing function of the value.
+    public Interval map(DoubleUnaryOperator increasing) {
+        return new Interval(
+                increasing.applyAsDouble(value),
+                increasing.applyAsDouble(low),
+                increasing.applyAsDouble(high));
+    }
+
+    /// Whether the value is distinguishable from `other`.
+    public boolean excludes(double other) {
+        return other < low || other > high;
+    }
+
+    /// The interval's half width; for an interval that is not symmetric, the larger side.
+    public double margin() {
+        return Math.max(high - value, value - low);
+    }
+
+    /// The 97.5 % quantile of Student's t; beyond the table by the expansion of Cornish and Fisher
+    /// (Abramowitz and Stegun 26.7.5), right to five digits there.
+    static double t(int degrees) {
+        if (degrees <= T.length) {
+            return T[degrees - 1];
+        }
+        double z = Z, v = degrees, z2 = z * z;
+        return z
+                + z * (z2 + 1) / (4 * v)
+                + z * ((5 * z2 + 16) * z2 + 3) / (96 * v * v)
+                + z * (((3 * z2 + 19) * z2 + 17) * z2 - 15) / (384 * v * v * v)
+                + z
+                        * ((((79 * z2 + 776) * z2 + 1482) * z2 - 1920) * z2 - 945)
+                        / (92160 * v * v * v * v);
+    }
+
+    private static double quantile(double[] sorted, double q) {
+        var at = q * (sorted.length - 1);
+        var below = (int) at;
+        var above = Math.min(below + 1, sorted.length - 1);
+        return sorted[below] + (at - below) * (sorted[above] - sorted[below]);
+    }
+}

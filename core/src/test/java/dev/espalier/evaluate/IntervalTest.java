@@ -1,0 +1,144 @@
+package dev.espalier.evaluate;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.espalier.Rng;
+import java.util.Arrays;
+import java.util.function.IntFunction;
+import org.junit.jupiter.api.Test;
+
+class IntervalTest {
+    /// Published in many tables: 81 of 263 gives 0.2553 to 0.3662 (Newcombe 1998, table I).
+    @Test
+    void wilsonAsPublished() {
+        var interval = Interval.share(81, 263);
+        assertThat(interval.low()).isCloseTo(0.2553, within(5e-5));
+        assertThat(interval.high()).isCloseTo(0.3662, within(5e-5));
+        assertThat(Interval.share(0, 20).low()).isZero();
+        assertThat(Interval.share(0, 20).high()).isCloseTo(0.1611, within(5e-5));
+        assertThat(Interval.share(20, 20).high()).isEqualTo(1);
+    }
+
+    @Test
+    void studentOverThreeSeeds() {
+        var interval = Interval.mean(0.60, 0.62, 0.64);
+        assertThat(interval.value()).isCloseTo(0.62, within(1e-12));
+        assertThat(interval.margin()).isCloseTo(4.302653 * 0.02 / Math.sqrt(3), within(1e-7));
+    }
+
+    @Test
+    void quantilesOfStudent() {
+        assertThat(Interval.t(1)).isCloseTo(12.7062, within(1e-4));
+        assertThat(Interval.t(11)).isCloseTo(2.20099, within(2e-5));
+        assertThat(Interval.t(30)).isCloseTo(2.04227, within(1e-5));
+        assertThat(Interval.t(1000)).isCloseTo(1.96234, within(1e-5));
+    }
+
+    @Test
+    void oneRepetitionSaysNothingOfTheSpread() {
+        assertThat(Interval.mean(0.5).low()).isEqualTo(Double.NEGATIVE_INFINITY);
+        assertThat(Interval.mean(0.5).excludes(-1e300)).isFalse();
+    }
+
+    @Test
+    void nonsenseIsRefused() {
+        assertThatIllegalArgumentException().isThrownBy(() -> Interval.share(3, 2));
+        assertThatIllegalArgumentException().isThrownBy(() -> Interval.share(0, 0));
+        assertThatIllegalArgumentException().isThrownBy(Interval::mean);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Interval.ratio(new double[1], new double[1]));
+        assertThatIllegalArgumentException().isThrownBy(() -> Interval.bootstrap(0, 1, p -> 0));
+    }
+
+    @Test
+    void theBootstrapRepeats() {
+        var once = Interval.bootstrap(50, 3, p -> Arrays.stream(p).average().orElseThrow());
+        assertThat(Interval.bootstrap(50, 3, p -> Arrays.stream(p).average().orElseThrow()))
+                .isEqualTo(once);
+        assertThat(once.value()).isEqualTo(24.5);
+    }
+
+    @Test
+    void sharesAreCovered() {
+        assertThat(coverage(2000, 0.9, seed -> Interval.share(heads(seed, 200, 0.9), 200)))
+                .isBetween(0.93, 0.97);
+    }
+
+    /// Sequences of different lengths whose loss a token depends on the sequence.
+    @Test
+    void ratiosAreCovered() {
+        assertThat(
+                        coverage(
+                                2000,
+                                3,
+                                seed -> {
+                                    var rng = Rng.at(seed);
+                                    double[] sums = new double[60], sizes = new double[60];
+                                    for (var i = 0; i < 60; i++) {
+                                        sizes[i] = 20 + rng.nextInt(100);
+                                        sums[i] = sizes[i] * (3 + 0.4 * rng.nextGaussian());
+                                    }
+                                    return Interval.ratio(sums, sizes);
+                                }))
+                .isBetween(0.93, 0.97);
+    }
+
+    @Test
+    void seedsAreCovered() {
+        assertThat(
+                        coverage(
+                                4000,
+                                0.7,
+                                seed -> {
+                                    var rng = Rng.at(seed);
+                                    return Interval.mean(
+                                            rng.nextGaussian(0.7, 0.05),
+                                            rng.nextGaussian(0.7, 0.05),
+                                            rng.nextGaussian(0.7, 0.05));
+                                }))
+                .isBetween(0.94, 0.96);
+    }
+
+    @Test
+    void bootstrappedMeansAreCovered() {
+        assertThat(
+                        coverage(
+                                300,
+                                1,
+                                seed -> {
+                                    var rng = Rng.at(seed);
+                                    var values = new double[100];
+                                    Arrays.setAll(values, i -> -Math.log(1 - rng.nextDouble()));
+                                    return Interval.bootstrap(
+                                            100,
+                                            seed,
+                                            places -> {
+                                                var sum = 0.0;
+                                                for (var place : places) {
+                                                    sum += values[place];
+                                                }
+                                                return sum / places.length;
+                                            });
+                                }))
+                .isBetween(0.90, 0.98);
+    }
+
+    private static double coverage(int trials, double truth, IntFunction<Interval> trial) {
+        var covered = 0;
+        for (var seed = 0; seed < trials; seed++) {
+            covered += trial.apply(seed).excludes(truth) ? 0 : 1;
+        }
+        return (double) covered / trials;
+    }
+
+    private static int heads(long seed, int n, double p) {
+        var rng = Rng.at(seed);
+        var heads = 0;
+        for (var i = 0; i < n; i++) {
+            heads += rng.nextDouble() < p ? 1 : 0;
+        }
+        return heads;
+    }
+}
