@@ -117,7 +117,7 @@ public final class SafeTensors implements AutoCloseable {
     }
 
     /// Maps `file` and checks its header.
-    @SuppressWarnings("MustBeClosedChecker") // the instance owns the arena and closes it
+    @SuppressWarnings("MustBeClosedChecker") // the instance owns the arena
     public static SafeTensors open(Path file) {
         var arena = Arena.ofShared();
         try {

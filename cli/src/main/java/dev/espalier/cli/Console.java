@@ -1,0 +1,81 @@
+package dev.espalier.cli;
+
+import dev.espalier.io.Json;
+import java.io.PrintStream;
+import java.util.LinkedHashMap;
+
+/// Where a verb prints: results to standard output, all else to standard error; with `--json` both
+/// as lines of JSON.
+final class Console {
+    private final PrintStream out;
+    private final PrintStream err;
+    private final boolean json;
+    private final boolean quiet;
+    private final boolean terminal;
+
+    Console(PrintStream out, PrintStream err, boolean json, boolean quiet, boolean terminal) {
+        this.out = out;
+        this.err = err;
+        this.json = json;
+        this.quiet = quiet;
+        this.terminal = terminal;
+    }
+
+    boolean json() {
+        return json;
+    }
+
+    /// A result: `text` for a person, or `value` as a line of JSON (a record, map, list or node).
+    void result(String text, Object value) {
+        out.println(json ? Json.line(value) : text);
+    }
+
+    /// A part of a result that is text as it stands, without a newline: what a model writes, say.
+    void print(String text) {
+        out.print(text);
+        out.flush();
+    }
+
+    /// A remark on what goes on, not a result.
+    void note(String message) {
+        if (quiet) {
+            return;
+        }
+        event("note", "message", message, message);
+    }
+
+    void error(String kind, String message, int exitCode) {
+        if (json) {
+            var event = new LinkedHashMap<String, Object>();
+            event.put("event", "error");
+            event.put("kind", kind);
+            event.put("message", message);
+            event.put("exit-code", exitCode);
+            err.println(Json.line(event));
+        } else {
+            err.println("espalier: " + message);
+        }
+    }
+
+    /// The progress of `what` towards `total` of `unit` (0: unknown).
+    Progress progress(String what, long total, String unit) {
+        var style =
+                quiet
+                        ? Progress.Style.NONE
+                        : json
+                                ? Progress.Style.JSON
+                                : terminal ? Progress.Style.BAR : Progress.Style.LINES;
+        return new Progress(err, style, what, total, unit, System::nanoTime);
+    }
+
+    private void event(String event, String key, String value, String text) {
+        if (json) {
+            var line = new LinkedHashMap<String, Object>();
+            line.put("event", event);
+            line.put(key, value);
+            err.println(Json.line(line));
+        } else {
+            err.println(text);
+        }
+    }
+}

@@ -1,0 +1,248 @@
+package dev.espalier.cli;
+
+import dev.espalier.EspalierException;
+import dev.espalier.checkpoint.Checkpoints;
+import dev.espalier.checkpoint.SafeTensors;
+import dev.espalier.checkpoint.SafeTensors.Entry;
+import dev.espalier.io.Json;
+import dev.espalier.tokenize.Tokenizers;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.SequencedMap;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+@Command(
+        name = "inspect",
+        description =
+                "Says what a model, adapter, checkpoint, run, tokenizer or safetensors file is.",
+        footerHeading = "%nExample:%n",
+        footer = {
+            "  espalier inspect runs/java-prose",
+            "  espalier inspect runs/java-prose/model/model.safetensors --tensors"
+        })
+final class Inspect implements Callable<Integer> {
+    private final Main.Context context;
+
+    @Parameters(paramLabel = "PATH", description = "A folder or file.")
+    private Path path = Path.of("");
+
+    @Option(names = "--tensors", description = "List every tensor with its type and shape.")
+    private boolean tensors;
+
+    Inspect(Main.Context context) {
+        this.context = context;
+    }
+
+    @Override
+    public Integer call() {
+        if (!Files.exists(path)) {
+            throw EspalierException.usage(path + ": does not exist");
+        }
+        var facts = Files.isDirectory(path) ? folder(path) : file(path);
+        context.console().result(text(facts), facts);
+        return 0;
+    }
+
+    /// A fact a line, `key: value`; lists of facts are indented.
+    static String text(Map<String, ?> facts) {
+        return facts.entrySet().stream()
+                .map(fact ->
+                        fact.getValue() instanceof Map<?, ?> more && more.size() > 0
+                                ? fact.getKey()
+                                        + ":\n"
+                                        + text(named(more)).indent(2).stripTrailing()
+                                : fact.getKey()
+                                        + ": "
+                                        + (fact.getValue() instanceof Long n
+                                                ? "%,d".formatted(n)
+                                                : fact.getValue()))
+                .collect(Collectors.joining("\n"));
+    }
+
+    private static Map<String, Object> named(Map<?, ?> map) {
+        var named = new LinkedHashMap<String, Object>();
+        map.forEach((key, value) -> named.put(String.valueOf(key), value));
+        return named;
+    }
+
+    private SequencedMap<String, Object> file(Path file) {
+        var name = String.valueOf(file.getFileName());
+        if (name.endsWith(".safetensors")) {
+            return safeTensors(file);
+        }
+        if (name.endsWith(".json") && Json.read(file).has("model")) {
+            return tokenizer(file);
+        }
+        throw EspalierException.data(
+                file + ": is neither a safetensors file nor a tokenizer.json; inspect knows these");
+    }
+
+    private SequencedMap<String, Object> folder(Path folder) {
+        if (has(folder, "run.lock") || Files.isDirectory(folder.resolve("checkpoints"))) {
+            return run(folder);
+        }
+        if (has(folder, "manifest.json")) {
+            Checkpoints.check(folder);
+            var facts = facts("checkpoint, whole");
+            facts.put("model", folder(folder.resolve("model")));
+            return facts;
+        }
+        if (has(folder, "adapter_config.json")) {
+            var config = Json.read(folder.resolve("adapter_config.json"));
+            var facts = facts("adapter");
+            for (var key :
+                    new String[] {
+                        "peft_type", "task_type", "r", "lora_alpha", "base_model_name_or_path"
+                    }) {
+                if (config.hasNonNull(key)) {
+                    facts.put(key, config.get(key).asString());
+                }
+            }
+            facts.putAll(safeTensors(folder.resolve("adapter_model.safetensors")));
+            facts.put("kind", "adapter");
+            return facts;
+        }
+        if (has(folder, "config.json")) {
+            return model(folder);
+        }
+        if (has(folder, "tokenizer.json") || has(folder, "vocab.json")) {
+            return tokenizer(folder);
+        }
+        throw EspalierException.data(
+                folder
+                        + ": holds no config.json, adapter_config.json, tokenizer.json, manifest.json"
+                        + " or checkpoints, so it is no model, adapter, tokenizer, checkpoint or run");
+    }
+
+    private SequencedMap<String, Object> model(Path folder) {
+        var config = Json.read(folder.resolve("config.json"));
+        var facts = facts("model");
+        facts.put("type", config.path("model_type").asString("unknown"));
+        if (config.path("architectures").path(0).isString()) {
+            facts.put("architecture", config.path("architectures").path(0).asString());
+        }
+        for (var key :
+                new String[] {
+                    "n_layer",
+                    "n_head",
+                    "n_embd",
+                    "n_positions",
+                    "num_hidden_layers",
+                    "hidden_size",
+                    "num_attention_heads",
+                    "max_position_embeddings",
+                    "vocab_size"
+                }) {
+            if (config.path(key).isIntegralNumber()) {
+                facts.put(key, config.path(key).asInt());
+            }
+        }
+        if (config.path("id2label").size() > 0) {
+            facts.put(
+                    "labels",
+                    config.path("id2label").valueStream().map(n -> n.asString()).toList());
+        }
+        if (has(folder, "model.safetensors")) {
+            var weights = safeTensors(folder.resolve("model.safetensors"));
+            weights.remove("kind");
+            facts.put("weights", weights);
+        } else {
+            facts.put("weights", "no model.safetensors");
+        }
+        if (has(folder, "tokenizer.json") || has(folder, "vocab.json")) {
+            facts.put("tokenizer", TokenizerVerb.facts(Tokenizers.read(folder)));
+        }
+        return facts;
+    }
+
+    private static SequencedMap<String, Object> tokenizer(Path path) {
+        var facts = facts("tokenizer");
+        facts.putAll(TokenizerVerb.facts(Tokenizers.read(path)));
+        return facts;
+    }
+
+    private SequencedMap<String, Object> safeTensors(Path file) {
+        try (var open = SafeTensors.open(file)) {
+            var facts = facts("safetensors");
+            var entries = open.entries();
+            facts.put("tensors", (long) entries.size());
+            facts.put("elements", entries.stream().mapToLong(Inspect::elements).sum());
+            facts.put("bytes", entries.stream().mapToLong(entry -> entry.data().byteSize()).sum());
+            facts.put(
+                    "types",
+                    entries.stream().map(entry -> entry.dtype().name()).distinct().toList());
+            if (!open.metadata().isEmpty()) {
+                facts.put("metadata", open.metadata());
+            }
+            if (tensors) {
+                var list = new LinkedHashMap<String, Object>();
+                entries.forEach(entry ->
+                        list.put(
+                                entry.name(),
+                                entry.dtype() + " " + Arrays.toString(entry.shape())));
+                facts.put("list", list);
+            }
+            return facts;
+        }
+    }
+
+    private static long elements(Entry entry) {
+        return entry.data().byteSize() / entry.dtype().size();
+    }
+
+    private SequencedMap<String, Object> run(Path folder) {
+        var facts = facts("run");
+        var checkpoints = new LinkedHashMap<String, Object>();
+        for (var checkpoint : new Checkpoints(folder.resolve("checkpoints")).list()) {
+            checkpoints.put(
+                    String.valueOf(checkpoint.folder().getFileName()), state(checkpoint.folder()));
+        }
+        facts.put("checkpoints", checkpoints.isEmpty() ? "none" : checkpoints);
+        if (has(folder, "metrics.jsonl")) {
+            facts.put("last-metrics", lastLine(folder.resolve("metrics.jsonl")));
+        }
+        if (has(folder, "evaluation.json")) {
+            facts.put("evaluation", Json.read(folder.resolve("evaluation.json")));
+        }
+        if (has(folder.resolve("model"), "config.json")) {
+            facts.put("model", model(folder.resolve("model")));
+        }
+        return facts;
+    }
+
+    private static String state(Path checkpoint) {
+        try {
+            Checkpoints.check(checkpoint);
+            return "whole";
+        } catch (EspalierException e) {
+            return "broken: " + e.getMessage();
+        }
+    }
+
+    private static String lastLine(Path file) {
+        try (BufferedReader reader = Files.newBufferedReader(file)) {
+            return reader.lines().reduce("", (before, line) -> line);
+        } catch (IOException e) {
+            throw EspalierException.data(file + ": cannot be read (" + e.getMessage() + ")", e);
+        }
+    }
+
+    private static boolean has(Path folder, String file) {
+        return Files.isRegularFile(folder.resolve(file));
+    }
+
+    private static SequencedMap<String, Object> facts(String kind) {
+        var facts = new LinkedHashMap<String, Object>();
+        facts.put("kind", kind);
+        return facts;
+    }
+}

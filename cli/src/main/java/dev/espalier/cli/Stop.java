@@ -1,0 +1,57 @@
+package dev.espalier.cli;
+
+import dev.espalier.EspalierException.Kind;
+import java.io.PrintStream;
+import java.util.concurrent.CountDownLatch;
+import java.util.function.BooleanSupplier;
+
+/// Whether the user or the system has asked the program to stop (Ctrl-C, SIGTERM). A job that looks
+/// at [#asBoolean] between steps and saves first calls [#waitForJob]; then the process stays until
+/// the job has come to its end, and exits with 130.
+final class Stop implements BooleanSupplier {
+    private final PrintStream err;
+    private final CountDownLatch finished = new CountDownLatch(1);
+    private final Thread hook = new Thread(this::stop, "stop");
+    private volatile boolean asked;
+    private volatile boolean waiting;
+
+    /// Hooks into the process's shutdown.
+    Stop(PrintStream err) {
+        this.err = err;
+        Runtime.getRuntime().addShutdownHook(hook);
+    }
+
+    @Override
+    public boolean getAsBoolean() {
+        return asked;
+    }
+
+    /// From here on a request to stop waits for the end of the command.
+    BooleanSupplier waitForJob() {
+        waiting = true;
+        return this;
+    }
+
+    /// The command has ended and printed all that it had to say.
+    void finished() {
+        finished.countDown();
+        try {
+            Runtime.getRuntime().removeShutdownHook(hook);
+        } catch (IllegalStateException e) {
+            // The process is stopping already: the hook ends it.
+        }
+    }
+
+    private void stop() {
+        asked = true;
+        if (waiting) {
+            err.println("\nespalier: stopping after this step, and saving");
+            try {
+                finished.await();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }
+        Runtime.getRuntime().halt(Kind.INTERRUPTED.exitCode());
+    }
+}

@@ -1,0 +1,301 @@
+package dev.espalier.cli;
+
+import dev.espalier.EspalierException;
+import dev.espalier.tokenize.BytePairTrainer;
+import dev.espalier.tokenize.CharacterTokenizer;
+import dev.espalier.tokenize.Tokenizer;
+import dev.espalier.tokenize.Tokenizers;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+@Command(
+        name = "tokenizer",
+        description = "Trains tokenizers, and shows what they do.",
+        synopsisSubcommandLabel = "train|encode|decode|inspect",
+        footerHeading = "%nExample:%n",
+        footer = {
+            "  espalier tokenizer train books/ --vocabulary 16k -o my-tokenizer",
+            "  espalier tokenizer encode my-tokenizer \"Hello there\""
+        })
+final class TokenizerVerb {
+    private enum Type {
+        BPE,
+        CHARACTERS
+    }
+
+    private final Main.Context context;
+
+    TokenizerVerb(Main.Context context) {
+        this.context = context;
+    }
+
+    @Command(
+            name = "train",
+            description = "Trains a tokenizer on text files in UTF-8; each file is a document.",
+            footerHeading = "%nExample:%n",
+            footer = "  espalier tokenizer train books/ notes.md --vocabulary 16k -o my-tokenizer")
+    int train(
+            @Parameters(
+                            paramLabel = "PATH",
+                            arity = "1..*",
+                            description = "Text files, and folders of *.txt and *.md files.")
+                    List<Path> paths,
+            @Option(
+                            names = {"-o", "--output"},
+                            required = true,
+                            paramLabel = "DIR",
+                            description = "Where the tokenizer's files go.")
+                    Path output,
+            @Option(
+                            names = "--type",
+                            defaultValue = "BPE",
+                            paramLabel = "TYPE",
+                            description =
+                                    "bpe (byte-level, as GPT-2's) or characters. Default: bpe.")
+                    Type type,
+            @Option(
+                            names = "--vocabulary",
+                            defaultValue = "16k",
+                            paramLabel = "N",
+                            description = "Tokens at most, such as 16k or 50257. Default: 16k.")
+                    String vocabulary,
+            @Option(
+                            names = "--minimum-frequency",
+                            defaultValue = "2",
+                            paramLabel = "N",
+                            description = "Rarer pairs are not merged. Default: 2.")
+                    int minimumFrequency,
+            @Option(
+                            names = "--special",
+                            defaultValue = "<|endoftext|>",
+                            paramLabel = "TOKEN",
+                            description =
+                                    "A special token; may be given again. Default: <|endoftext|>.")
+                    List<String> special) {
+        var console = context.console();
+        var files = files(paths);
+        Iterable<String> texts =
+                () -> {
+                    var progress = console.progress("reading", files.size(), "files");
+                    var read = new int[1];
+                    return files.stream()
+                            .map(file -> {
+                                progress.at(++read[0], "");
+                                if (read[0] == files.size()) {
+                                    progress.close();
+                                }
+                                return read(file);
+                            })
+                            .iterator();
+                };
+        var tokenizer =
+                switch (type) {
+                    case BPE ->
+                            BytePairTrainer.train(
+                                    texts, size(vocabulary), minimumFrequency, special);
+                    case CHARACTERS -> CharacterTokenizer.train(texts, special);
+                };
+        tokenizer.save(output);
+        var result = new LinkedHashMap<String, Object>();
+        result.put("output", output.toString());
+        result.put("vocabulary", tokenizer.vocabularySize());
+        console.result(
+                "%s: %d tokens from %d files"
+                        .formatted(output, tokenizer.vocabularySize(), files.size()),
+                result);
+        return 0;
+    }
+
+    @Command(
+            name = "encode",
+            description =
+                    "Prints the token ids of texts: of the arguments, or of each line of standard"
+                            + " input. With --json also the tokens and their places in the text.",
+            footerHeading = "%nExample:%n",
+            footer = "  espalier tokenizer encode my-tokenizer \"Hello there\" --json")
+    int encode(
+            @Parameters(paramLabel = "TOKENIZER", description = "Its folder or tokenizer.json.")
+                    Path path,
+            @Parameters(paramLabel = "TEXT", arity = "0..*") @Nullable List<String> texts,
+            @Option(
+                            names = "--plain",
+                            description = "Read special tokens in the text as plain text.")
+                    boolean plain) {
+        var console = context.console();
+        var read = Tokenizers.read(path);
+        var tokenizer = plain ? read.plain() : read;
+        lines(texts)
+                .forEach(text -> {
+                    var encoding = tokenizer.encodeWithOffsets(text);
+                    var result = new LinkedHashMap<String, Object>();
+                    result.put("ids", encoding.ids());
+                    result.put(
+                            "tokens",
+                            Arrays.stream(encoding.ids()).mapToObj(tokenizer::token).toList());
+                    result.put("starts", encoding.starts());
+                    result.put("ends", encoding.ends());
+                    console.result(
+                            Arrays.stream(encoding.ids())
+                                    .mapToObj(String::valueOf)
+                                    .collect(Collectors.joining(" ")),
+                            result);
+                });
+        return 0;
+    }
+
+    @Command(
+            name = "decode",
+            description =
+                    "Prints the text of token ids: of the arguments, or of each line of standard"
+                            + " input.",
+            footerHeading = "%nExample:%n",
+            footer = "  espalier tokenizer decode my-tokenizer 15496 612")
+    int decode(
+            @Parameters(paramLabel = "TOKENIZER", description = "Its folder or tokenizer.json.")
+                    Path path,
+            @Parameters(paramLabel = "ID", arity = "0..*") @Nullable List<String> ids) {
+        var console = context.console();
+        var tokenizer = Tokenizers.read(path);
+        lines(ids == null ? null : List.of(String.join(" ", ids)))
+                .forEach(line -> {
+                    var text = tokenizer.decode(ids(line, tokenizer));
+                    console.result(text, java.util.Map.of("text", text));
+                });
+        return 0;
+    }
+
+    @Command(
+            name = "inspect",
+            description = "Says what a tokenizer is.",
+            footerHeading = "%nExample:%n",
+            footer = "  espalier tokenizer inspect my-tokenizer")
+    int inspect(
+            @Parameters(paramLabel = "TOKENIZER", description = "Its folder or tokenizer.json.")
+                    Path path) {
+        var facts = facts(Tokenizers.read(path));
+        context.console().result(Inspect.text(facts), facts);
+        return 0;
+    }
+
+    static LinkedHashMap<String, Object> facts(Tokenizer tokenizer) {
+        var facts = new LinkedHashMap<String, Object>();
+        facts.put("vocabulary", tokenizer.vocabularySize());
+        var special =
+                IntStream.range(0, tokenizer.vocabularySize())
+                        .filter(tokenizer::isSpecial)
+                        .boxed()
+                        .collect(
+                                Collectors.toMap(
+                                        tokenizer::token,
+                                        id -> id,
+                                        (a, b) -> a,
+                                        LinkedHashMap::new));
+        facts.put("special-tokens", special);
+        var roles = tokenizer.specials();
+        put(facts, "begin-of-text", roles.beginOfText());
+        put(facts, "end-of-text", roles.endOfText());
+        put(facts, "padding", roles.padding());
+        put(facts, "unknown", roles.unknown());
+        facts.put("added-around-one-text", tokenizer.template().addedToOne());
+        return facts;
+    }
+
+    private static void put(LinkedHashMap<String, Object> facts, String role, OptionalInt id) {
+        id.ifPresent(value -> facts.put(role, value));
+    }
+
+    private static int[] ids(String line, Tokenizer tokenizer) {
+        var words = line.strip().split("[\\s,]+");
+        return Arrays.stream(words)
+                .filter(word -> !word.isEmpty())
+                .mapToInt(word -> {
+                    try {
+                        var id = Integer.parseInt(word);
+                        if (id >= 0 && id < tokenizer.vocabularySize()) {
+                            return id;
+                        }
+                    } catch (NumberFormatException e) {
+                        // Said below, as for a number out of range.
+                    }
+                    throw EspalierException.usage(
+                            "'%s' is no token id; allowed are 0 to %d"
+                                    .formatted(word, tokenizer.vocabularySize() - 1));
+                })
+                .toArray();
+    }
+
+    /// The arguments, or the lines of standard input while they arrive.
+    private static Stream<String> lines(@Nullable List<String> arguments) {
+        return arguments == null || arguments.isEmpty()
+                ? new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))
+                        .lines()
+                : arguments.stream();
+    }
+
+    private static int size(String text) {
+        var number = text.replace("_", "");
+        var factor = number.endsWith("k") ? 1000 : 1;
+        try {
+            return Math.multiplyExact(
+                    Integer.parseInt(
+                            factor == 1 ? number : number.substring(0, number.length() - 1)),
+                    factor);
+        } catch (NumberFormatException | ArithmeticException e) {
+            throw EspalierException.usage(
+                    "--vocabulary: '%s' is not a number such as 16k or 50257".formatted(text));
+        }
+    }
+
+    private static List<Path> files(List<Path> paths) {
+        var files = new ArrayList<Path>();
+        for (var path : paths) {
+            if (Files.isDirectory(path)) {
+                try (var walk = Files.walk(path)) {
+                    walk.filter(file -> file.toString().matches(".*\\.(txt|md)"))
+                            .filter(Files::isRegularFile)
+                            .sorted()
+                            .forEach(files::add);
+                } catch (IOException | UncheckedIOException e) {
+                    throw EspalierException.data(path + ": cannot be listed", e);
+                }
+            } else {
+                files.add(path);
+            }
+        }
+        if (files.isEmpty()) {
+            throw EspalierException.data(paths + ": no *.txt or *.md file in them");
+        }
+        return files;
+    }
+
+    private static String read(Path file) {
+        try {
+            return Files.readString(file);
+        } catch (CharacterCodingException e) {
+            throw EspalierException.data(file + ": is not text in UTF-8", e);
+        } catch (IOException e) {
+            throw EspalierException.data(file + ": cannot be read (" + e.getMessage() + ")", e);
+        } catch (OutOfMemoryError e) {
+            throw EspalierException.resources(
+                    file + ": is too long to be read as one document; split it");
+        }
+    }
+}
