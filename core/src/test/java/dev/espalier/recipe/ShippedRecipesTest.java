@@ -1,0 +1,128 @@
+package dev.espalier.recipe;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.networknt.schema.InputFormat;
+import com.networknt.schema.SchemaRegistry;
+import com.networknt.schema.SpecificationVersion;
+import dev.espalier.io.Json;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/// What stands in `recipes/` and `docs/recipes.md` is what this package says.
+class ShippedRecipesTest {
+    private static final Path ROOT = Path.of("..");
+
+    static Stream<Path> recipes() throws IOException {
+        try (var files = Files.walk(ROOT.resolve("recipes"))) {
+            return files.filter(f -> f.toString().endsWith(".yaml")).sorted().toList().stream();
+        }
+    }
+
+    @Test
+    void areAllThere() throws IOException {
+        assertThat(recipes().map(f -> ROOT.resolve("recipes").relativize(f).toString()))
+                .contains(
+                        "pretrain/gpt2-toy.yaml",
+                        "pretrain/gpt2-124m.yaml",
+                        "pretrain/shakespeare-characters.yaml",
+                        "finetune/classification-toy.yaml",
+                        "finetune/classification-lora-toy.yaml",
+                        "finetune/classification-gpt2.yaml");
+    }
+
+    @ParameterizedTest
+    @MethodSource("recipes")
+    void parseAndReadBackEqual(Path file) {
+        var recipe = Recipes.read(file);
+        assertThat(Recipes.parse(Recipes.write(recipe), "x")).isEqualTo(recipe);
+        assertThat(recipe.name()).isEqualTo(file.getFileName().toString().replace(".yaml", ""));
+    }
+
+    @ParameterizedTest
+    @MethodSource("recipes")
+    void keepToTheSchemaAsWrittenAndCompleted(Path file) throws IOException {
+        assertThat(mistakes(Files.readString(file))).isEmpty();
+        assertThat(mistakes(Recipes.write(Recipes.read(file)))).isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "seed: 1",
+                "seed: x",
+                "bacth: 1",
+                "model: {type: gpt3}",
+                "model: {layers: 1}",
+                "task: classification",
+                "data: {sources: []}",
+                "training: {for: 3 apples}",
+                "training: {for: 3 steps, clip: -1}",
+                "training: {for: 3 steps, optimizer: {type: adamw, rate: 0}}",
+                "objective: {type: causal, length: many}"
+            })
+    void theSchemaRefusesWhatTheReaderRefuses(String change) throws IOException {
+        var whole = Files.readString(ROOT.resolve("recipes/pretrain/gpt2-toy.yaml"));
+        var key = change.substring(0, change.indexOf(':'));
+        var without = whole.replaceAll("(?m)^" + key + ":.*\\n(?:[ ].*\\n)*", "");
+        assertThat(mistakes(without + change + "\n").isEmpty()).isEqualTo(change.equals("seed: 1"));
+    }
+
+    private static List<com.networknt.schema.Error> mistakes(String yaml) {
+        var registry = SchemaRegistry.withDefaultDialect(SpecificationVersion.DRAFT_2020_12);
+        return registry.getSchema(RecipeSchema.json()).validate(yaml, InputFormat.YAML);
+    }
+
+    @Test
+    void schemaForEditorsIsTheGeneratedOne() throws IOException {
+        same("recipes/recipe.schema.json", RecipeSchema.json());
+        assertThat(Json.mapper().readTree(RecipeSchema.json()).get("$schema").asString())
+                .isEqualTo("https://json-schema.org/draft/2020-12/schema");
+    }
+
+    @Test
+    void referenceIsTheGeneratedOne() throws IOException {
+        same("docs/recipes.md", RecipeReference.markdown());
+    }
+
+    @Test
+    void dataIsWhatTheGrammarMakes() throws IOException {
+        var train = ToyData.records(3, 60, "");
+        var validation = ToyData.records(4, 15, train);
+        var files =
+                Map.of(
+                        "recipes/data/village.txt", ToyData.prose(1, 60_000),
+                        "recipes/data/village-later.txt", ToyData.prose(2, 8_000),
+                        "recipes/data/topics-train.csv", train,
+                        "recipes/data/topics-validation.csv", validation,
+                        "recipes/data/topics-test.csv", ToyData.records(5, 25, train + validation));
+        for (var file : files.entrySet()) {
+            make(file.getKey(), file.getValue());
+        }
+        for (var file : files.entrySet()) {
+            same(file.getKey(), file.getValue());
+        }
+    }
+
+    /// `content` must be what is committed; it is left in `target` to copy where it is not.
+    private static void same(String path, String content) throws IOException {
+        make(path, content);
+        assertThat(ROOT.resolve(path))
+                .as("after a wanted change: cp core/target/generated/%s %s", path, path)
+                .hasContent(content);
+    }
+
+    private static void make(String path, String content) throws IOException {
+        var made = Path.of("target/generated").resolve(path);
+        Files.createDirectories(made.getParent());
+        Files.writeString(made, content);
+    }
+}

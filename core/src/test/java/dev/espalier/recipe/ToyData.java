@@ -1,0 +1,243 @@
+package dev.espalier.recipe;
+
+import dev.espalier.Rng;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+
+/// Writes the small texts under `recipes/data`: the chronicle of a village that never was, told by
+/// a grammar, and sentences from it labelled by what they are about. Made here rather than copied,
+/// so that nothing about them needs a licence.
+final class ToyData {
+    private static final List<String> PEOPLE =
+            List.of(
+                    "Old Maren",
+                    "Tobias",
+                    "the widow Hale",
+                    "Ingrid",
+                    "young Peter",
+                    "the miller",
+                    "Agnes",
+                    "Uncle Bram",
+                    "the schoolmaster",
+                    "Lise",
+                    "the ferryman",
+                    "Cousin Otto",
+                    "Hanna",
+                    "the blacksmith's son",
+                    "Greta",
+                    "the postman");
+
+    private static final List<String> TIMES =
+            List.of(
+                    "On Monday",
+                    "Before sunrise",
+                    "Late in the evening",
+                    "After church",
+                    "In the second week of March",
+                    "At noon",
+                    "When the bells had rung",
+                    "The next morning",
+                    "Towards the end of summer",
+                    "On the day of the market",
+                    "Shortly after supper",
+                    "All through October");
+
+    private static final List<String> ASIDES =
+            List.of(
+                    "Nobody in the village was surprised.", "It had always been done that way.",
+                    "The neighbours talked about it for days.",
+                            "There was no hurry, and nobody hurried.",
+                    "Somebody laughed, and then everybody did.", "The dog slept through all of it.",
+                    "In those years such things still mattered.", "That was how the day went by.",
+                    "Afterwards they sat together and said little.",
+                            "It was written down in the long book at the inn.");
+
+    /// What can be said of each topic: `P` is a person, `X` and `Y` are things of the topic.
+    private record Topic(List<String> things, List<String> sentences) {}
+
+    private static final Map<String, Topic> TOPICS = topics();
+
+    private ToyData() {}
+
+    private static Map<String, Topic> topics() {
+        var topics = new LinkedHashMap<String, Topic>();
+        topics.put(
+                "garden",
+                new Topic(
+                        List.of(
+                                "the roses",
+                                "the beans",
+                                "the young cabbages",
+                                "the apple trees",
+                                "the lettuce",
+                                "the hedge",
+                                "the sunflowers",
+                                "the carrots",
+                                "the plum tree",
+                                "the herbs by the wall",
+                                "the tulips",
+                                "the pumpkins"),
+                        List.of(
+                                "P watered X and pulled the weeds from between Y.",
+                                "P planted X in straight rows beside Y.",
+                                "The snails had eaten X again, but Y were spared.",
+                                "P cut back X so that Y would have more light.",
+                                "This year X grew taller than the fence, and P was proud.",
+                                "P carried two baskets of compost to X.",
+                                "There were bees in X from morning until dusk.",
+                                "P dug the soil, sowed seeds, and tied up X with string.",
+                                "Under X the earth was dark and full of worms.")));
+        topics.put(
+                "kitchen",
+                new Topic(
+                        List.of(
+                                "the soup",
+                                "the bread",
+                                "the plum cake",
+                                "the dumplings",
+                                "the roast",
+                                "the porridge",
+                                "the onions",
+                                "the butter",
+                                "the gravy",
+                                "the pancakes",
+                                "the stew",
+                                "the jam"),
+                        List.of(
+                                "P stirred X and put Y on the table.",
+                                "P baked all day, first X and then Y.",
+                                "There was too much salt in X, so P made Y instead.",
+                                "The smell of X came out of the oven and filled the house.",
+                                "P tasted X with a wooden spoon and asked for pepper.",
+                                "P burned X, and the pan had to be scrubbed with sand.",
+                                "For supper they had X, with Y for those who were still hungry.",
+                                "P kneaded the dough while X boiled over on the stove.",
+                                "Nobody cooked X as well as P did.")));
+        topics.put(
+                "weather",
+                new Topic(
+                        List.of(
+                                "the rain",
+                                "the fog",
+                                "the north wind",
+                                "the snow",
+                                "the thunder",
+                                "the frost",
+                                "the hail",
+                                "the storm",
+                                "the clouds",
+                                "the heat",
+                                "the drizzle",
+                                "the ice"),
+                        List.of(
+                                "P looked at the sky and saw X coming over the hills.",
+                                "X lasted three days, and after that came Y.",
+                                "In the night came X, and P ran to close the shutters.",
+                                "Nobody had seen X like this since the great flood, said P.",
+                                "By evening X had gone and the stars were out.",
+                                "The river rose because of X, and the bridge was closed.",
+                                "P said that X would turn into Y before nightfall.",
+                                "It was a month in which X never stayed away for long.",
+                                "First X darkened the valley, then Y swept across the fields.")));
+        topics.put(
+                "workshop",
+                new Topic(
+                        List.of(
+                                "the saw",
+                                "the old clock",
+                                "the wheel",
+                                "the hammer",
+                                "the broken chair",
+                                "the door hinge",
+                                "the plane",
+                                "the iron ring",
+                                "the cart",
+                                "the ladder",
+                                "the pump",
+                                "the barrel"),
+                        List.of(
+                                "P mended X with glue and four long nails.",
+                                "P sharpened X and oiled Y.",
+                                "The bench was covered with shavings, and X lay under them beside Y.",
+                                "P measured twice, cut once, and fitted X to the frame.",
+                                "There was rust on X, so P rubbed it with a file.",
+                                "P took X apart and could not put it together again.",
+                                "With a new bolt X would last another ten years.",
+                                "P lent X to a neighbour and got Y in return.",
+                                "Sparks flew when P hammered X on the anvil.")));
+        return topics;
+    }
+
+    /// Running text of at least `characters` characters, in paragraphs that each keep to a topic.
+    static String prose(long seed, int characters) {
+        var text = new StringBuilder();
+        for (var paragraph = 0; text.length() < characters; paragraph++) {
+            var rng = Rng.at(seed, paragraph);
+            var topic = pick(List.copyOf(TOPICS.values()), rng);
+            var first = sentence(topic, rng);
+            text.append(pick(TIMES, rng)).append(", ").append(lower(first));
+            for (var more = 2 + rng.nextInt(4); more > 0; more--) {
+                text.append(' ')
+                        .append(rng.nextInt(5) == 0 ? pick(ASIDES, rng) : sentence(topic, rng));
+            }
+            text.append("\n\n");
+        }
+        return text.toString();
+    }
+
+    /// `perLabel` records of each label with a header line, none of which is in `before`.
+    static String records(long seed, int perLabel, String before) {
+        var lines = new LinkedHashSet<String>();
+        for (var at = 0; lines.size() < perLabel * TOPICS.size(); at++) {
+            var rng = Rng.at(seed, at);
+            var label = List.copyOf(TOPICS.keySet()).get(lines.size() % TOPICS.size());
+            var topic = Objects.requireNonNull(TOPICS.get(label));
+            var text = sentence(topic, rng);
+            if (rng.nextBoolean()) {
+                text =
+                        rng.nextBoolean()
+                                ? text + " " + pick(ASIDES, rng)
+                                : pick(ASIDES, rng) + " " + text;
+            }
+            if (!before.contains(text)) {
+                lines.add("\"" + text + "\"," + label);
+            }
+        }
+        return "text,label\n" + String.join("\n", lines) + "\n";
+    }
+
+    private static String sentence(Topic topic, Rng rng) {
+        var x = rng.nextInt(topic.things().size());
+        var y = (x + 1 + rng.nextInt(topic.things().size() - 1)) % topic.things().size();
+        var pattern = pick(topic.sentences(), rng);
+        var text = new StringBuilder();
+        for (var word : pattern.split("(?<=[ .,])|(?=[ .,])")) {
+            text.append(
+                    switch (word) {
+                        case "P" -> pick(PEOPLE, rng);
+                        case "X" -> topic.things().get(x);
+                        case "Y" -> topic.things().get(y);
+                        default -> word;
+                    });
+        }
+        return Character.toUpperCase(text.charAt(0)) + text.substring(1);
+    }
+
+    /// `sentence` for the middle of another, where names keep their capital.
+    private static String lower(String sentence) {
+        var starts =
+                List.of(
+                        "The ", "There ", "This ", "It ", "By ", "For ", "With ", "Under ",
+                        "First ", "Nobody ", "In ");
+        return starts.stream().anyMatch(sentence::startsWith)
+                ? Character.toLowerCase(sentence.charAt(0)) + sentence.substring(1)
+                : sentence;
+    }
+
+    private static <T> T pick(List<T> from, Rng rng) {
+        return from.get(rng.nextInt(from.size()));
+    }
+}
