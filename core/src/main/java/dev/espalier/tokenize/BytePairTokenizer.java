@@ -9,6 +9,8 @@ import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 
 /// Byte-level byte-pair encoding as in GPT-2 (Radford et al. 2019, "Language models are
 /// unsupervised multitask learners", section 2.2) and RoBERTa: text is split by [Gpt2Split], and
@@ -41,7 +43,9 @@ public final class BytePairTokenizer implements Tokenizer {
     private final byte[][] bytes;
     private final BitSet added = new BitSet();
     private final BitSet special = new BitSet();
-    private final WordCache cache;
+
+    /// Those that no thread is using now.
+    private final Queue<WordCache> caches;
 
     /// @param byteIds the id of each byte
     BytePairTokenizer(
@@ -56,6 +60,15 @@ public final class BytePairTokenizer implements Tokenizer {
         this.frame = frame;
         this.byteIds = byteIds;
         plain = false;
+        if (vocabulary.size() > Merges.MOST_TOKENS || merges.size() > Merges.MOST_MERGES) {
+            throw EspalierException.data(
+                    "%d tokens and %d merges are more than the %d and %d that are supported"
+                            .formatted(
+                                    vocabulary.size(),
+                                    merges.size(),
+                                    Merges.MOST_TOKENS,
+                                    Merges.MOST_MERGES));
+        }
         table = new Merges(merges.size());
         for (int rank = 0; rank < merges.size(); rank++) {
             var merge = merges.get(rank);
@@ -70,7 +83,7 @@ public final class BytePairTokenizer implements Tokenizer {
             added.set(token.id());
             special.set(token.id(), token.special());
         }
-        cache = new WordCache();
+        caches = new ConcurrentLinkedQueue<>();
     }
 
     private BytePairTokenizer(BytePairTokenizer other, boolean plain) {
@@ -83,7 +96,7 @@ public final class BytePairTokenizer implements Tokenizer {
         bytes = other.bytes;
         added.or(other.added);
         special.or(other.special);
-        cache = other.cache;
+        caches = other.caches;
         this.plain = plain;
     }
 
@@ -115,16 +128,19 @@ public final class BytePairTokenizer implements Tokenizer {
     }
 
     private void encode(String text, int from, int to, Ids ids) {
+        var cache = caches.poll();
+        if (cache == null) {
+            cache = new WordCache();
+        }
         var chunks = new Utf8Chunks(text, from, to, prefixed(text, from));
         while (chunks.next()) {
             var chunk = chunks.bytes();
             int limit = chunks.limit();
+            // No piece has more ids than bytes.
+            ids.reserve(limit + WordCache.WRITTEN);
             for (int at = 0; at < limit; ) {
                 int end = Gpt2Split.next(chunk, at, limit);
-                var word = cache.find(chunk, at, end);
-                if (word != null) {
-                    ids.addAll(word.ids, word.ids.length);
-                } else {
+                if (!cache.find(chunk, at, end, ids)) {
                     var merged = merge(chunk, at, end);
                     cache.put(chunk, at, end, merged);
                     ids.addAll(merged, merged.length);
@@ -132,6 +148,7 @@ public final class BytePairTokenizer implements Tokenizer {
                 at = end;
             }
         }
+        caches.add(cache);
     }
 
     private boolean prefixed(String text, int from) {

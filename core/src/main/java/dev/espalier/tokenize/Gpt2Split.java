@@ -1,5 +1,9 @@
 package dev.espalier.tokenize;
 
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+
 /// GPT-2's pre-tokenizer over UTF-8 bytes: what this regular expression matches, by hand and in
 /// linear time.
 ///
@@ -12,6 +16,9 @@ final class Gpt2Split {
     static final byte LETTER = 1;
     static final byte NUMBER = 2;
     static final byte OTHER = 3;
+
+    static final VarHandle LONG =
+            MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
     private static final byte[] BASIC = new byte[0x10000];
 
@@ -49,9 +56,23 @@ final class Gpt2Split {
     }
 
     /// The end of the piece that starts at `from`. `bytes[from, to)` is well-formed UTF-8 and all
-    /// that is left of the text.
+    /// that is left of the text. [Utf8Chunks#SLACK] bytes beyond `to` must exist.
     static int next(byte[] bytes, int from, int to) {
         int first = bytes[from];
+        // Most pieces are a word of ASCII letters, with a space before it.
+        int word = first == ' ' ? from + 1 : from;
+        int letters = asciiLetters(bytes, word);
+        if (letters > 0) {
+            int end = word + letters;
+            while (letters == 8) {
+                letters = end < to ? asciiLetters(bytes, end) : 0;
+                end += letters;
+            }
+            if (end >= to) {
+                return to;
+            }
+            return bytes[end] >= 0 ? end : run(bytes, end, to, LETTER);
+        }
         if (first == '\'') {
             int end = contraction(bytes, from, to);
             if (end > 0) {
@@ -76,6 +97,15 @@ final class Gpt2Split {
         } while (end < to && kind(bytes, end) == SPACE);
         // A run of white space leaves its last character to the word that follows.
         return end == to || last == from ? end : last;
+    }
+
+    /// How many of the eight bytes from `at` on, before the first that is not, are ASCII letters.
+    private static int asciiLetters(byte[] bytes, int at) {
+        long eight = (long) LONG.get(bytes, at);
+        long lower = (eight | 0x2020202020202020L) & 0x7f7f7f7f7f7f7f7fL;
+        // The top bit of each byte: at least 'a', not more than 'z', and below 0x80.
+        long letters = (lower + 0x1f1f1f1f1f1f1f1fL) & ~(lower + 0x0505050505050505L) & ~eight;
+        return Long.numberOfTrailingZeros(~letters & 0x8080808080808080L) >> 3;
     }
 
     private static int contraction(byte[] bytes, int from, int to) {

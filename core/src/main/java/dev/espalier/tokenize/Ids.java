@@ -26,6 +26,22 @@ final class Ids {
         size += count;
     }
 
+    /// Makes room for `count` more.
+    void reserve(int count) {
+        if (values.length - size < count) {
+            grow(count);
+        }
+    }
+
+    /// Adds as many of the three ids as the upper half of `high` says; the room must be there.
+    void addThree(long low, long high) {
+        int at = size;
+        values[at] = (int) low;
+        values[at + 1] = (int) (low >>> 32);
+        values[at + 2] = (int) high;
+        size = at + (int) (high >>> 32);
+    }
+
     private void grow(int count) {
         long wanted = Math.max((long) size + count, size + (size >> 1));
         if (wanted > Integer.MAX_VALUE - 8) {

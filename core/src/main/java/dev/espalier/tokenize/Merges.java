@@ -3,54 +3,64 @@ package dev.espalier.tokenize;
 import java.util.Arrays;
 
 /// The merges of a byte-pair encoding (Sennrich, Haddow and Birch 2016, arXiv:1508.07909): a hash
-/// table from a pair of ids to its rank and to the id that it becomes. Immutable once filled.
+/// table from a pair of ids to its rank, small enough to stay in the processor's cache. Immutable
+/// once filled.
 final class Merges {
+    /// The greatest vocabulary, and the greatest number of merges.
+    static final int MOST_TOKENS = (1 << 21) - 1;
+
+    static final int MOST_MERGES = 1 << 22;
+
     private static final long FREE = -1;
 
-    /// Rank and id of no merge: greater than any.
-    static final long NONE = Long.MAX_VALUE;
+    /// The rank of no merge: greater than any.
+    private static final int NONE = Integer.MAX_VALUE;
 
     /// Up to this length the merges of a piece are found by looking through all of its pairs.
     private static final int SHORT = 64;
 
-    private final long[] keys;
-    private final long[] values;
+    /// Left id, right id and rank in 21, 21 and 22 bits.
+    private final long[] table;
+
     private final int mask;
+
+    /// What the merge of each rank makes.
+    private final int[] made;
 
     Merges(int count) {
         int capacity = Integer.highestOneBit(Math.max(count, 8)) << 2;
-        keys = new long[capacity];
-        values = new long[capacity];
-        Arrays.fill(keys, FREE);
+        table = new long[capacity];
+        Arrays.fill(table, FREE);
         mask = capacity - 1;
+        made = new int[count];
     }
 
     /// A pair that comes again takes the later rank, as in the reference.
     void put(int left, int right, int rank, int id) {
-        long key = (long) left << 32 | right;
-        int slot = slot(key);
-        while (keys[slot] != FREE && keys[slot] != key) {
+        long pair = (long) left << 21 | right;
+        int slot = slot(pair);
+        while (table[slot] != FREE && table[slot] >>> 22 != pair) {
             slot = slot + 1 & mask;
         }
-        keys[slot] = key;
-        values[slot] = (long) rank << 32 | id;
+        table[slot] = pair << 22 | rank;
+        made[rank] = id;
     }
 
-    /// rank << 32 | id, or [#NONE].
-    long get(int left, int right) {
-        long key = (long) left << 32 | right;
-        for (int slot = slot(key); ; slot = slot + 1 & mask) {
-            if (keys[slot] == key) {
-                return values[slot];
+    private int rank(int left, int right) {
+        long pair = (long) left << 21 | right;
+        for (int slot = slot(pair); ; slot = slot + 1 & mask) {
+            long entry = table[slot];
+            if (entry >>> 22 == pair) {
+                return (int) entry & MOST_MERGES - 1;
             }
-            if (keys[slot] == FREE) {
+            if (entry == FREE) {
                 return NONE;
             }
         }
     }
 
-    private int slot(long key) {
-        long h = key * 0x9E3779B97F4A7C15L;
+    private int slot(long pair) {
+        long h = pair * 0x9E3779B97F4A7C15L;
         return (int) (h >>> 32 ^ h >>> 47) & mask;
     }
 
@@ -61,32 +71,34 @@ final class Merges {
     }
 
     int applyShort(int[] ids, int length) {
-        var ranks = new long[length];
+        var ranks = new int[length];
         for (int i = 0; i + 1 < length; i++) {
-            ranks[i] = get(ids[i], ids[i + 1]);
+            ranks[i] = rank(ids[i], ids[i + 1]);
         }
         int n = length;
         while (true) {
-            int best = -1;
-            long bestRank = NONE;
+            int best = 0;
+            int bestRank = NONE;
             for (int i = 0; i + 1 < n; i++) {
                 if (ranks[i] < bestRank) {
                     bestRank = ranks[i];
                     best = i;
                 }
             }
-            if (best < 0) {
+            if (bestRank == NONE) {
                 return n;
             }
-            ids[best] = (int) bestRank;
+            ids[best] = made[bestRank];
             n--;
-            System.arraycopy(ids, best + 2, ids, best + 1, n - best - 1);
-            System.arraycopy(ranks, best + 2, ranks, best + 1, n - best - 1);
+            for (int i = best + 1; i < n; i++) {
+                ids[i] = ids[i + 1];
+                ranks[i] = ranks[i + 1];
+            }
             if (best + 1 < n) {
-                ranks[best] = get(ids[best], ids[best + 1]);
+                ranks[best] = rank(ids[best], ids[best + 1]);
             }
             if (best > 0) {
-                ranks[best - 1] = get(ids[best - 1], ids[best]);
+                ranks[best - 1] = rank(ids[best - 1], ids[best]);
             }
         }
     }
@@ -100,7 +112,7 @@ final class Merges {
             next[i] = i + 1;
             previous[i] = i - 1;
             if (i + 1 < length) {
-                heap.offer(get(ids[i], ids[i + 1]), i);
+                heap.offer(rank(ids[i], ids[i + 1]), i);
             }
         }
         while (heap.size > 0) {
@@ -108,22 +120,19 @@ final class Merges {
             int rank = (int) (top >>> 32);
             int at = (int) top;
             int right = next[at];
-            if (ids[at] < 0 || right >= length) {
+            // An entry is out of date once its pair was merged or has become another.
+            if (ids[at] < 0 || right >= length || rank(ids[at], ids[right]) != rank) {
                 continue;
             }
-            long merge = get(ids[at], ids[right]);
-            if (merge == NONE || (int) (merge >>> 32) != rank) {
-                continue;
-            }
-            ids[at] = (int) merge;
+            ids[at] = made[rank];
             ids[right] = -1;
             next[at] = next[right];
             if (next[at] < length) {
                 previous[next[at]] = at;
-                heap.offer(get(ids[at], ids[next[at]]), at);
+                heap.offer(rank(ids[at], ids[next[at]]), at);
             }
             if (previous[at] >= 0) {
-                heap.offer(get(ids[previous[at]], ids[at]), previous[at]);
+                heap.offer(rank(ids[previous[at]], ids[at]), previous[at]);
             }
         }
         int n = 0;
@@ -142,14 +151,14 @@ final class Merges {
             entries = new long[capacity];
         }
 
-        void offer(long merge, int place) {
-            if (merge == NONE) {
+        void offer(int rank, int place) {
+            if (rank == NONE) {
                 return;
             }
             if (size == entries.length) {
                 entries = Arrays.copyOf(entries, size + (size >> 1) + 8);
             }
-            long entry = (merge >>> 32) << 32 | place;
+            long entry = (long) rank << 32 | place;
             int at = size++;
             while (at > 0) {
                 int parent = (at - 1) >> 1;

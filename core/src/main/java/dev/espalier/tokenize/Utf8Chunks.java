@@ -12,6 +12,7 @@ final class Utf8Chunks {
 
     private final String text;
     private final int to;
+    private final char[] chars;
     private int at;
     private byte[] bytes;
     private int filled;
@@ -22,6 +23,7 @@ final class Utf8Chunks {
         this.text = text;
         this.to = to;
         at = from;
+        chars = new char[Math.min(to - from, CHUNK)];
         bytes = new byte[(int) Math.min(CHUNK, 3L * (to - from) + 4) + SLACK];
         if (prefix) {
             bytes[filled++] = ' ';
@@ -48,21 +50,29 @@ final class Utf8Chunks {
 
     private void fill() {
         int room = bytes.length - SLACK - 4;
-        int n = filled;
-        int i = at;
-        while (i < to && n <= room) {
-            char c = text.charAt(i);
-            if (c < 0x80) {
-                bytes[n++] = (byte) c;
-                i++;
-            } else {
-                int codePoint = Utf8.codePoint(text, i, to);
-                n = Utf8.write(codePoint, bytes, n);
-                i += Character.charCount(codePoint);
+        while (at < to && filled <= room) {
+            int count = Math.min(Math.min(to - at, chars.length), room - filled + 1);
+            text.getChars(at, at + count, chars, 0);
+            int n = filled;
+            int i = 0;
+            while (i < count && chars[i] < 0x80) {
+                bytes[n++] = (byte) chars[i++];
             }
+            while (i < count && n <= room) {
+                char c = chars[i];
+                if (c < 0x80) {
+                    bytes[n++] = (byte) c;
+                    i++;
+                } else {
+                    // From the text, since a pair of surrogates may end beyond `chars`.
+                    int codePoint = Utf8.codePoint(text, at + i, to);
+                    n = Utf8.write(codePoint, bytes, n);
+                    i += Character.charCount(codePoint);
+                }
+            }
+            filled = n;
+            at += i;
         }
-        filled = n;
-        at = i;
     }
 
     byte[] bytes() {

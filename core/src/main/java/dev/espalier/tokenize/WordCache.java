@@ -1,123 +1,140 @@
 package dev.espalier.tokenize;
 
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
-/// The ids of pieces met before. Of a fixed size; a newcomer takes the place of an older one.
-///
-/// Threads share it without locks: entries are immutable, and a lost or torn update of the table
-/// only costs a merge done again.
+/// The ids of pieces met before. It grows up to 4 MiB; then a newcomer takes the place of an older
+/// one. For one thread at a time.
 final class WordCache {
+    /// Ids that [#find] writes at once, wanted or not.
+    static final int WRITTEN = 3;
+
+    private static final int FEWEST_SLOTS = 1 << 10;
+    private static final int MOST_SLOTS = 1 << 17;
+    private static final int LONG_SLOTS = 1 << 12;
+
     /// Longer pieces are not kept.
-    static final int LONGEST = 64;
+    private static final int LONGEST = 64;
 
-    private static final int SLOTS = 1 << 16;
     private static final int PACKED = 15;
-    private static final VarHandle LONG =
-            MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
-    /// A piece of up to 15 bytes is `low` and `high` themselves (with its length on top of `high`);
-    /// a longer one is `bytes`, and `low` its hash.
-    static final class Word {
-        private final long low;
-        private final long high;
-        private final byte @Nullable [] bytes;
-        final int[] ids;
+    /// MASKS[n] keeps the first n bytes of eight.
+    private static final long[] MASKS = new long[2 * PACKED + 1];
 
-        private Word(long low, long high, byte @Nullable [] bytes, int[] ids) {
-            this.low = low;
-            this.high = high;
-            this.bytes = bytes;
-            this.ids = ids;
+    static {
+        for (int n = 0; n < MASKS.length; n++) {
+            MASKS[n] = n >= 8 ? -1 : (1L << 8 * n) - 1;
         }
     }
 
-    private final @Nullable Word[] table = new Word[SLOTS];
+    /// Four longs a slot, for pieces of up to 15 bytes and up to 3 ids: the first eight bytes; the
+    /// others with the length on top; two ids; the third with their number on top. A length of 0
+    /// marks a free slot.
+    private long[] table = new long[4 * FEWEST_SLOTS];
 
-    /// The entry of `bytes[from, to)`, or null. [Utf8Chunks#SLACK] bytes beyond `to` must exist.
-    @Nullable Word find(byte[] bytes, int from, int to) {
+    private int used;
+
+    /// The other pieces.
+    private record Word(byte[] bytes, int[] ids) {}
+
+    private final @Nullable Word[] words = new Word[LONG_SLOTS];
+
+    /// Adds the ids of `bytes[from, to)` to `ids`, if they are known. [Utf8Chunks#SLACK] bytes
+    /// beyond `to` must exist, and room for [#WRITTEN] ids.
+    boolean find(byte[] bytes, int from, int to, Ids ids) {
         int length = to - from;
-        if (length > LONGEST) {
-            return null;
+        if (length <= PACKED) {
+            long low = low(bytes, from, length);
+            long high = high(bytes, from, length);
+            int slot = slot(low, high);
+            if (table[slot] != low || table[slot + 1] != high) {
+                slot ^= 4;
+                if (table[slot] != low || table[slot + 1] != high) {
+                    return length > 3 && findLong(bytes, from, to, ids);
+                }
+            }
+            ids.addThree(table[slot + 2], table[slot + 3]);
+            return true;
         }
-        long low = low(bytes, from, length);
-        long high = high(bytes, from, length);
-        int slot = slot(low, high);
-        var word = table[slot];
-        if (word != null && word.low == low && word.high == high && same(word, bytes, from, to)) {
-            return word;
+        return findLong(bytes, from, to, ids);
+    }
+
+    private boolean findLong(byte[] bytes, int from, int to, Ids ids) {
+        if (to - from > LONGEST) {
+            return false;
         }
-        word = table[slot ^ 1];
-        if (word != null && word.low == low && word.high == high && same(word, bytes, from, to)) {
-            return word;
+        var word = words[longSlot(bytes, from, to)];
+        if (word == null || !Arrays.equals(word.bytes, 0, word.bytes.length, bytes, from, to)) {
+            return false;
         }
-        return null;
+        ids.addAll(word.ids, word.ids.length);
+        return true;
     }
 
     void put(byte[] bytes, int from, int to, int[] ids) {
         int length = to - from;
-        if (length > LONGEST) {
+        if (length > PACKED || ids.length > 3) {
+            if (length <= LONGEST) {
+                words[longSlot(bytes, from, to)] =
+                        new Word(Arrays.copyOfRange(bytes, from, to), ids);
+            }
             return;
         }
-        long low = low(bytes, from, length);
-        long high = high(bytes, from, length);
-        int slot = slot(low, high);
-        // The older of two stays where it is found first.
-        if (table[slot] != null) {
-            slot ^= 1;
+        if (used > table.length / 8 && table.length < 4 * MOST_SLOTS) {
+            var old = table;
+            table = new long[4 * old.length];
+            used = 0;
+            for (int slot = 0; slot < old.length; slot += 4) {
+                if (old[slot + 1] != 0) {
+                    put(old[slot], old[slot + 1], old[slot + 2], old[slot + 3]);
+                }
+            }
         }
-        table[slot] =
-                new Word(
-                        low,
-                        high,
-                        length <= PACKED ? null : Arrays.copyOfRange(bytes, from, to),
-                        ids);
+        put(
+                low(bytes, from, length),
+                high(bytes, from, length),
+                id(ids, 0) | id(ids, 1) << 32,
+                id(ids, 2) | (long) ids.length << 32);
     }
 
-    private static boolean same(Word word, byte[] bytes, int from, int to) {
-        return word.bytes == null
-                || Arrays.equals(word.bytes, 0, word.bytes.length, bytes, from, to);
+    private void put(long low, long high, long firstIds, long lastIds) {
+        int slot = slot(low, high);
+        // The older of two stays where it is found first.
+        if (table[slot + 1] != 0) {
+            slot ^= 4;
+        }
+        used += table[slot + 1] == 0 ? 1 : 0;
+        table[slot] = low;
+        table[slot + 1] = high;
+        table[slot + 2] = firstIds;
+        table[slot + 3] = lastIds;
+    }
+
+    private static long id(int[] ids, int index) {
+        return index < ids.length ? ids[index] : 0;
     }
 
     private static long low(byte[] bytes, int from, int length) {
-        if (length > PACKED) {
-            return hash(bytes, from, length);
-        }
-        long first = (long) LONG.get(bytes, from);
-        return length >= 8 ? first : first & (1L << 8 * length) - 1;
+        return (long) Gpt2Split.LONG.get(bytes, from) & MASKS[length];
     }
 
     private static long high(byte[] bytes, int from, int length) {
-        if (length <= 8 || length > PACKED) {
-            return (long) length << 56;
-        }
-        return (long) LONG.get(bytes, from + 8) & (1L << 8 * (length - 8)) - 1
-                | (long) length << 56;
+        long rest = (long) Gpt2Split.LONG.get(bytes, from + 8);
+        return rest & MASKS[Math.max(length - 8, 0)] | (long) length << 56;
     }
 
-    private static long hash(byte[] bytes, int from, int length) {
-        long h = length;
-        int at = from;
-        int to = from + length;
-        for (; at + 8 <= to; at += 8) {
-            h = mix(h ^ (long) LONG.get(bytes, at));
-        }
-        if (at < to) {
-            h = mix(h ^ (long) LONG.get(bytes, at) & (1L << 8 * (to - at)) - 1);
-        }
-        return h;
+    private int slot(long low, long high) {
+        long h = (low ^ high >>> 32) * 0x9E3779B97F4A7C15L + high * 0xBF58476D1CE4E5B9L;
+        return (int) ((h ^ h >>> 29) * 0x94D049BB133111EBL >>> 40) & table.length - 4;
     }
 
-    private static long mix(long x) {
-        long h = x * 0x9E3779B97F4A7C15L;
-        return h ^ h >>> 32;
-    }
-
-    private static int slot(long low, long high) {
-        return (int) (mix(low ^ Long.rotateLeft(high, 29) * 0xBF58476D1CE4E5B9L) >>> 13)
-                & SLOTS - 1;
+    private static int longSlot(byte[] bytes, int from, int to) {
+        long h = to - from;
+        for (int at = from; at < to; at += 8) {
+            long eight = (long) Gpt2Split.LONG.get(bytes, at) & MASKS[Math.min(to - at, 8)];
+            h = (h ^ eight) * 0x9E3779B97F4A7C15L;
+            h ^= h >>> 32;
+        }
+        return (int) h & LONG_SLOTS - 1;
     }
 }
