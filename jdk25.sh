@@ -13,7 +13,7 @@ espalier_find_jdk() {
         on_path=${on_path%/bin/javac}
     fi
     mac=$(/usr/libexec/java_home -v 25+ 2>/dev/null || true)
-    for home in "${JAVA_HOME:-}" "$on_path" "$mac" /usr/lib/jvm/* "$HOME"/.sdkman/candidates/java/* "$HOME"/.jdks/*; do
+    for home in "${JAVA_HOME:-}" "$on_path" "$mac" /usr/lib/jvm/* "${HOME:-/}"/.sdkman/candidates/java/* "${HOME:-/}"/.jdks/*; do
         [ -n "$home" ] || continue
         release=$(espalier_release "$home")
         if [ -n "$release" ] && [ "$release" -ge 25 ]; then
