@@ -85,7 +85,11 @@ public final class Main {
     int run(Stop stop, List<String> args) {
         var line = new CommandLine(this);
         var context = new Context(() -> new Console(out, err, json, quiet, terminal), stop);
-        line.addSubcommand(new TokenizerVerb(context))
+        line.addSubcommand(new RunVerb.Pretrain(context))
+                .addSubcommand(new RunVerb.Finetune(context))
+                .addSubcommand(new Predict(context))
+                .addSubcommand(new BenchVerb(context))
+                .addSubcommand(new TokenizerVerb(context))
                 .addSubcommand(new Inspect(context))
                 .addSubcommand(new Doctor(context));
         line.setCaseInsensitiveEnumValuesAllowed(true)

@@ -96,7 +96,7 @@ abstract class RunVerb implements Callable<Integer> {
             if (bar == null) {
                 bar = console.progress("training", total, "steps");
             }
-            bar.update(
+            bar.at(
                     figures.step(),
                     String.format(
                             Locale.ROOT,

@@ -265,6 +265,12 @@ public final class HuggingFace {
     /// Writes `model` into `folder`, which exists: `model.safetensors` and `config.json`, which is
     /// `config` brought up to date where `model` decides. Adapters must be merged or written apart.
     public static void write(Path folder, Module model, ObjectNode config) throws IOException {
+        writeConfig(folder, model, config);
+        SafeTensors.write(folder.resolve(WEIGHTS), entries("", model.parameters()));
+    }
+
+    private static void writeConfig(Path folder, Module model, ObjectNode config)
+            throws IOException {
         var json = config.deepCopy();
         var decoder = model instanceof DecoderClassifier c ? c.body() : (Decoder) model;
         json.setAll(
@@ -427,8 +433,10 @@ public final class HuggingFace {
     }
 
     /// Writes the adapters of `model`, and the head where it is a classifier's, into `folder`,
-    /// which exists.
-    public static void writeAdapter(Path folder, Module model, Lora.Settings settings, String base)
+    /// which exists. A classifier's `config.json` goes with them, since PEFT's files do not name the
+    /// classes.
+    public static void writeAdapter(
+            Path folder, Module model, ObjectNode config, Lora.Settings settings, String base)
             throws IOException {
         var isClassifier = model instanceof DecoderClassifier;
         var json = JsonNodeFactory.instance.objectNode();

@@ -1,5 +1,6 @@
 package dev.espalier.data;
 
+import dev.espalier.Rng;
 import java.util.Objects;
 
 /// A seeded permutation of 0 … size - 1 that is computed place by place and takes no memory: a

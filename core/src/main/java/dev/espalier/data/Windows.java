@@ -1,5 +1,6 @@
 package dev.espalier.data;
 
+import dev.espalier.Rng;
 import dev.espalier.EspalierException;
 import java.util.List;
 
