@@ -31,10 +31,16 @@ import picocli.CommandLine.Parameters;
 final class BenchVerb implements Callable<Integer> {
     private final Main.Context context;
 
-    @Parameters(paramLabel = "RECIPE", arity = "0..1", description = "A pre-training recipe with a new model.")
+    @Parameters(
+            paramLabel = "RECIPE",
+            arity = "0..1",
+            description = "A pre-training recipe with a new model.")
     private @Nullable Path recipe;
 
-    @Option(names = "--set", paramLabel = "PATH=VALUE", description = "Overrides a value of the recipe. Repeatable.")
+    @Option(
+            names = "--set",
+            paramLabel = "PATH=VALUE",
+            description = "Overrides a value of the recipe. Repeatable.")
     private List<String> overrides = new ArrayList<>();
 
     @Option(names = "--steps", description = "Steps to make (default: ${DEFAULT-VALUE}).")
@@ -56,9 +62,14 @@ final class BenchVerb implements Callable<Integer> {
             throw EspalierException.usage("--steps must be at least 1");
         }
         var console = context.console();
-        var shape = recipe == null ? new Shape(Gpt2Config.of(50257, 1024, 768, 12, 12, 0), 4, 256) : shape(recipe);
+        var shape =
+                recipe == null
+                        ? new Shape(Gpt2Config.of(50257, 1024, 768, 12, 12, 0), 4, 256)
+                        : shape(recipe);
         var bf16 = precision == Precision.BF16 || precision == Precision.AUTO && Machine.hasBf16();
-        var result = TrainingBench.run(shape.model(), shape.batch(), shape.length(), steps, bf16, console::note);
+        var result =
+                TrainingBench.run(
+                        shape.model(), shape.batch(), shape.length(), steps, bf16, console::note);
         console.result(
                 String.format(
                         Locale.ROOT,
@@ -69,7 +80,8 @@ final class BenchVerb implements Callable<Integer> {
                         training         %,.0f tokens/s, %.0f GFLOP/s by 6N + 12LDT
                         matrix products  %.0f GFLOP/s (2048 x 2048, before and after)
                         share            %.0f %%
-                        memory           %.2f GiB at the peak, %.2f GiB by the formula""",
+                        memory           %.2f GiB at the peak, %.2f GiB by the formula\
+                        """,
                         result.processor(),
                         result.threads(),
                         result.allocator(),
@@ -91,21 +103,24 @@ final class BenchVerb implements Callable<Integer> {
         if (!(Recipes.read(file, overrides) instanceof PretrainRecipe r)
                 || !(r.model() instanceof ModelRecipe.Gpt2 g)
                 || !(r.objective() instanceof ObjectiveRecipe.Causal causal)) {
-            throw EspalierException.usage(file + ": bench needs a pre-training recipe with a new model");
+            throw EspalierException.usage(
+                    file + ": bench needs a pre-training recipe with a new model");
         }
         var vocabulary =
                 switch (r.tokenizer()) {
                     case TokenizerRecipe.Bpe bpe -> bpe.vocabulary();
                     case TokenizerRecipe.Saved saved ->
                             dev.espalier.tokenize.Tokenizers.read(saved.path()).vocabularySize();
-                    // The vocabulary of characters depends on the text; that of English is near 100.
+                    // The vocabulary of characters depends on the text; that of English is near
+                    // 100.
                     case TokenizerRecipe.Characters _ -> 100;
                     case null -> throw EspalierException.usage(file + ": bench needs a tokenizer");
                 };
         var length = causal.length() == null ? g.context() : causal.length();
         var micro = r.training().microBatch();
         return new Shape(
-                Gpt2Config.of(vocabulary, g.context(), g.width(), g.layers(), g.heads(), g.dropout()),
+                Gpt2Config.of(
+                        vocabulary, g.context(), g.width(), g.layers(), g.heads(), g.dropout()),
                 micro == null ? r.training().batch() : micro,
                 length);
     }

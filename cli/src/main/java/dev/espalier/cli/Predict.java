@@ -21,7 +21,8 @@ import picocli.CommandLine.Parameters;
 
 @Command(
         name = "predict",
-        description = "Tells the labels of texts: arguments, the lines of a file, or those of standard input.",
+        description =
+                "Tells the labels of texts: arguments, the lines of a file, or those of standard input.",
         footer = {"", "Example: espalier predict runs/reviews/model \"The plot was thin.\""})
 final class Predict implements Callable<Integer> {
     /// Lines that are told together: enough to fill batches of like length.
@@ -29,7 +30,10 @@ final class Predict implements Callable<Integer> {
 
     private final Main.Context context;
 
-    @Parameters(index = "0", paramLabel = "MODEL", description = "The folder of a fine-tuned model.")
+    @Parameters(
+            index = "0",
+            paramLabel = "MODEL",
+            description = "The folder of a fine-tuned model.")
     private Path model = Path.of("");
 
     @Parameters(index = "1..*", paramLabel = "TEXT", arity = "0..*", description = "Texts to tell.")
@@ -56,13 +60,17 @@ final class Predict implements Callable<Integer> {
                     lines(console, classifier, reader);
                 }
             } else {
-                lines(console, classifier, new InputStreamReader(System.in, StandardCharsets.UTF_8));
+                lines(
+                        console,
+                        classifier,
+                        new InputStreamReader(System.in, StandardCharsets.UTF_8));
             }
         }
         return 0;
     }
 
-    private void lines(Console console, TextClassifier classifier, Reader reader) throws IOException {
+    private void lines(Console console, TextClassifier classifier, Reader reader)
+            throws IOException {
         var lines = new BufferedReader(reader);
         var chunk = new ArrayList<String>();
         for (var line = lines.readLine(); line != null; line = lines.readLine()) {

@@ -140,7 +140,8 @@ abstract class RunVerb implements Callable<Integer> {
         @Override
         void check(Recipe recipe) {
             if (!(recipe instanceof PretrainRecipe)) {
-                throw EspalierException.usage("this recipe has a task: it is for 'espalier finetune'");
+                throw EspalierException.usage(
+                        "this recipe has a task: it is for 'espalier finetune'");
             }
         }
     }
@@ -157,7 +158,8 @@ abstract class RunVerb implements Callable<Integer> {
         @Override
         void check(Recipe recipe) {
             if (!(recipe instanceof FinetuneRecipe)) {
-                throw EspalierException.usage("this recipe has an objective: it is for 'espalier pretrain'");
+                throw EspalierException.usage(
+                        "this recipe has an objective: it is for 'espalier pretrain'");
             }
         }
     }

@@ -12,17 +12,16 @@ final class Scores {
     /// A line a score: what on, which, the value, its 95 % interval, from how many.
     static String table(List<Score> scores) {
         return scores.stream()
-                .map(
-                        s ->
-                                String.format(
-                                        Locale.ROOT,
-                                        "%-16s %-18s %10.4f  [%.4f, %.4f]  n = %d%n",
-                                        s.data(),
-                                        s.metric(),
-                                        s.value(),
-                                        s.low(),
-                                        s.high(),
-                                        s.n()))
+                .map(s ->
+                        String.format(
+                                Locale.ROOT,
+                                "%-16s %-18s %10.4f  [%.4f, %.4f]  n = %d%n",
+                                s.data(),
+                                s.metric(),
+                                s.value(),
+                                s.low(),
+                                s.high(),
+                                s.n()))
                 .collect(Collectors.joining());
     }
 

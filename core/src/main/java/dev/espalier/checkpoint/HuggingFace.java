@@ -16,7 +16,6 @@ import dev.espalier.torch.Scope;
 import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -74,12 +73,16 @@ public final class HuggingFace {
         return load(folder, decoder(folder, config, dropout), config);
     }
 
-    /// The classifier in `folder`: its labels are those of `id2label`. Where the folder holds an adapter, its model is
-    /// read from the folder that `base_model_name_or_path` names.
+    /// The classifier in `folder`: its labels are those of `id2label`. Where the folder holds an
+    /// adapter, its model is read from the folder that `base_model_name_or_path` names.
     public static Loaded<DecoderClassifier> readClassifier(Path folder) {
         var config = config(folder);
         if (isAdapter(folder)) {
-            var base = Path.of(Json.read(folder.resolve(ADAPTER_CONFIG)).path("base_model_name_or_path").asString(""));
+            var base =
+                    Path.of(
+                            Json.read(folder.resolve(ADAPTER_CONFIG))
+                                    .path("base_model_name_or_path")
+                                    .asString(""));
             var body = readDecoder(base);
             var model = new DecoderClassifier(body.model(), labels(folder, config));
             readAdapter(folder, model);
@@ -301,22 +304,25 @@ public final class HuggingFace {
     }
 
     /// As [#write], with every adapter added to its weight in the file; the model stays as it is.
-    public static void writeMerged(Path folder, Module model, ObjectNode config) throws IOException {
+    public static void writeMerged(Path folder, Module model, ObjectNode config)
+            throws IOException {
         writeConfig(folder, model, config);
         try (var scope = new Scope()) {
             var merged = new java.util.LinkedHashMap<String, Tensor>();
             model.parameters().forEach((name, p) -> merged.put(name, p.value()));
             merged.keySet().removeIf(name -> name.contains(".lora_"));
             model.modules()
-                    .forEach(
-                            (path, part) -> {
-                                if (part instanceof Linear linear && linear.adapter() != null) {
-                                    var sum =
-                                            Torch.noGrad(
-                                                    () -> linear.weight().value().add(linear.adapter().weightDelta()).contiguous());
-                                    merged.put(path + ".weight", sum);
-                                }
-                            });
+                    .forEach((path, part) -> {
+                        if (part instanceof Linear linear && linear.adapter() != null) {
+                            var sum =
+                                    Torch.noGrad(() ->
+                                            linear.weight()
+                                                    .value()
+                                                    .add(linear.adapter().weightDelta())
+                                                    .contiguous());
+                            merged.put(path + ".weight", sum);
+                        }
+                    });
             var entries = new ArrayList<SafeTensors.Entry>();
             merged.forEach((name, value) -> entries.add(entry(name, value)));
             SafeTensors.write(folder.resolve(WEIGHTS), entries);
@@ -342,7 +348,8 @@ public final class HuggingFace {
         return b != null && a.isNumber() && b.isNumber() && a.asDouble() == b.asDouble();
     }
 
-    private static List<SafeTensors.Entry> entries(String prefix, SequencedMap<String, Parameter> parameters) {
+    private static List<SafeTensors.Entry> entries(
+            String prefix, SequencedMap<String, Parameter> parameters) {
         var entries = new ArrayList<SafeTensors.Entry>();
         parameters.forEach((name, p) -> entries.add(entry(prefix + name, p.value())));
         return entries;

@@ -26,9 +26,33 @@ final class JavadocProse {
     /// Elements that end a paragraph.
     private static final Set<String> BLOCKS =
             Set.of(
-                    "p", "ul", "ol", "li", "dl", "dt", "dd", "table", "tr", "thead", "tbody",
-                    "caption", "h1", "h2", "h3", "h4", "h5", "h6", "div", "blockquote", "hr",
-                    "pre", "section", "center", "figure", "figcaption", "br");
+                    "p",
+                    "ul",
+                    "ol",
+                    "li",
+                    "dl",
+                    "dt",
+                    "dd",
+                    "table",
+                    "tr",
+                    "thead",
+                    "tbody",
+                    "caption",
+                    "h1",
+                    "h2",
+                    "h3",
+                    "h4",
+                    "h5",
+                    "h6",
+                    "div",
+                    "blockquote",
+                    "hr",
+                    "pre",
+                    "section",
+                    "center",
+                    "figure",
+                    "figcaption",
+                    "br");
 
     /// Elements whose content is no prose.
     private static final Set<String> SKIPPED =
@@ -37,9 +61,30 @@ final class JavadocProse {
     /// Block tags whose text is no prose.
     private static final Set<String> IGNORED =
             Set.of(
-                    "see", "since", "author", "version", "serial", "serialData", "serialField",
-                    "hidden", "spec", "jls", "jvms", "revised", "provides", "uses", "bug", "test",
-                    "run", "key", "modules", "build", "compile", "summary", "toolGuide", "sealedGraph");
+                    "see",
+                    "since",
+                    "author",
+                    "version",
+                    "serial",
+                    "serialData",
+                    "serialField",
+                    "hidden",
+                    "spec",
+                    "jls",
+                    "jvms",
+                    "revised",
+                    "provides",
+                    "uses",
+                    "bug",
+                    "test",
+                    "run",
+                    "key",
+                    "modules",
+                    "build",
+                    "compile",
+                    "summary",
+                    "toolGuide",
+                    "sealedGraph");
 
     private static final Map<String, String> ENTITIES =
             Map.ofEntries(
@@ -133,14 +178,18 @@ final class JavadocProse {
                     var space = text.indexOf(' ');
                     yield space < 0 || text.startsWith("<")
                             ? ""
-                            : "Parameter " + text.substring(0, space) + ": "
+                            : "Parameter "
+                                    + text.substring(0, space)
+                                    + ": "
                                     + text.substring(space + 1).strip();
                 }
                 case "throws", "exception" -> {
                     var space = text.indexOf(' ');
                     yield space < 0
                             ? ""
-                            : "Throws " + simple(text.substring(0, space)) + " "
+                            : "Throws "
+                                    + simple(text.substring(0, space))
+                                    + " "
                                     + text.substring(space + 1).strip();
                 }
                 case "deprecated" -> text.isEmpty() ? "" : "Deprecated. " + text;
@@ -495,7 +544,9 @@ final class JavadocProse {
                     number.startsWith("x") || number.startsWith("X")
                             ? Integer.parseInt(number.substring(1), 16)
                             : Integer.parseInt(number);
-            return Character.isValidCodePoint(code) && code >= ' ' ? Character.toString(code) : null;
+            return Character.isValidCodePoint(code) && code >= ' '
+                    ? Character.toString(code)
+                    : null;
         } catch (NumberFormatException e) {
             return null;
         }

@@ -154,7 +154,12 @@ public record JdkSource(Path archive, List<String> prefixes) implements Source {
             }
         } catch (IOException e) {
             throw EspalierException.data(
-                    zip.getName() + "!" + entry.getName() + ": cannot be read (" + Globs.why(e) + ")",
+                    zip.getName()
+                            + "!"
+                            + entry.getName()
+                            + ": cannot be read ("
+                            + Globs.why(e)
+                            + ")",
                     e);
         }
         if (repeated > 0) {

@@ -20,7 +20,8 @@ public final class DecoderClassifier extends Module {
         this.labels = List.copyOf(labels);
     }
 
-    /// New weights for the head: N(0, 0.02²), as the families' other weights start. A pure function of `seed`.
+    /// New weights for the head: N(0, 0.02²), as the families' other weights start. A pure function
+    /// of `seed`.
     public void initializeHead(long seed) {
         var weight = score.weight().value();
         var rng = Rng.at(seed, 2);

@@ -131,14 +131,13 @@ public final class FlatParameters implements AutoCloseable {
     public void release(Module module) {
         module.parameters()
                 .values()
-                .forEach(
-                        parameter -> {
-                            if (parameter.trained()) {
-                                var view = parameter.value();
-                                parameter.replace(Torch.noGrad(() -> view.detach().copy()));
-                                view.close();
-                            }
-                        });
+                .forEach(parameter -> {
+                    if (parameter.trained()) {
+                        var view = parameter.value();
+                        parameter.replace(Torch.noGrad(() -> view.detach().copy()));
+                        view.close();
+                    }
+                });
         close();
     }
 

@@ -45,11 +45,13 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
-/// The whole journey in a few minutes: a tokenizer and a causal model from raw prose, then classifiers from few and
-/// from more labels, fine-tuned from that model and trained from scratch, with LoRA and with replay, beside a
-/// bag-of-words model and the majority class; and what fine-tuning forgot of the prose.
+/// The whole journey in a few minutes: a tokenizer and a causal model from raw prose, then
+/// classifiers from few and from more labels, fine-tuned from that model and trained from scratch,
+/// with LoRA and with replay, beside a bag-of-words model and the majority class; and what
+/// fine-tuning forgot of the prose.
 ///
-/// Every count is fixed, so that the same seed and text give the same figures wherever the arithmetic rounds alike.
+/// Every count is fixed, so that the same seed and text give the same figures wherever the
+/// arithmetic rounds alike.
 public final class Quickstart {
     private static final String END_OF_TEXT = "<|endoftext|>";
     private static final int VOCABULARY = 4096;
@@ -93,14 +95,19 @@ public final class Quickstart {
     /// @param accuracies one a seed
     /// @param mean of them, with the 95 % interval by Student's t
     /// @param seconds that one training took, the mean
-    public record Cell(String method, int labels, List<Double> accuracies, Interval mean, double seconds) {}
+    public record Cell(
+            String method, int labels, List<Double> accuracies, Interval mean, double seconds) {}
 
     /// What the prose's loss became.
     ///
     /// @param method how the model was fine-tuned; the pre-trained model itself is the first
     /// @param rise of the perplexity since before, relative, and its interval; null for the first
     public record Forgetting(
-            String method, Interval perplexity, Interval bitsPerByte, @Nullable Interval rise, double accuracy) {}
+            String method,
+            Interval perplexity,
+            Interval bitsPerByte,
+            @Nullable Interval rise,
+            double accuracy) {}
 
     /// All that was found.
     public record Result(
@@ -155,12 +162,14 @@ public final class Quickstart {
         this.listener = listener;
     }
 
-    /// Makes the journey, and leaves the tokenizer and the pre-trained model in `folder`/model and the classifier of
-    /// the most labels in `folder`/classifier.
+    /// Makes the journey, and leaves the tokenizer and the pre-trained model in `folder`/model and
+    /// the classifier of the most labels in `folder`/classifier.
     public Result run(Path folder) {
         var tokenizer = timed("tokenizer", this::tokenizer);
         var text = encode(tokenizer, corpus.documents(), tokens + LENGTH);
-        var held = GeneralText.of(encode(tokenizer, corpus.heldOut(), HELD_OUT_TOKENS), tokenizer, LENGTH);
+        var held =
+                GeneralText.of(
+                        encode(tokenizer, corpus.heldOut(), HELD_OUT_TOKENS), tokenizer, LENGTH);
         var shape = Gpt2Config.of(tokenizer.vocabularySize(), LENGTH, 192, 4, 6, 0);
         var base = new Gpt2(shape).initialize(seed);
         var parameters = base.parameterCount();
@@ -179,13 +188,18 @@ public final class Quickstart {
 
         var weights = snapshot(base);
         base.free();
-        var labels = List.copyOf(new TreeSet<>(corpus.train().stream().map(LabelledText::label).toList()));
+        var labels =
+                List.copyOf(
+                        new TreeSet<>(corpus.train().stream().map(LabelledText::label).toList()));
         var test = sample(corpus.test(), TEST_RECORDS, Rng.seed(seed, 100));
         var cells = new ArrayList<Cell>();
         var confusion = new ArrayList<Classification>();
         var forgetting = new ArrayList<Forgetting>();
-        forgetting.add(new Forgetting("pre-trained", after.perplexity(), after.bitsPerByte(), null, Double.NaN));
-        var study = new Study(tokenizer, shape, weights, windows, held, after, labels, test, folder);
+        forgetting.add(
+                new Forgetting(
+                        "pre-trained", after.perplexity(), after.bitsPerByte(), null, Double.NaN));
+        var study =
+                new Study(tokenizer, shape, weights, windows, held, after, labels, test, folder);
         listener.begins("fine-tuning");
         for (var budget : BUDGETS) {
             cells.addAll(study.cells(budget, budget == BUDGETS.getLast(), confusion, forgetting));
@@ -233,7 +247,8 @@ public final class Quickstart {
         return BytePairTrainer.train(sample, VOCABULARY, 2, List.of(END_OF_TEXT)).plain();
     }
 
-    /// The tokens of the first documents, each with the end of text behind it, until there are `most`.
+    /// The tokens of the first documents, each with the end of text behind it, until there are
+    /// `most`.
     private static int[] encode(Tokenizer tokenizer, List<String> documents, long most) {
         var end = tokenizer.specials().endOfText().orElseThrow();
         var all = new int[Math.toIntExact(most)];
@@ -249,7 +264,8 @@ public final class Quickstart {
             all[count++] = end;
         }
         if (count < 4 * LENGTH) {
-            throw EspalierException.data("the corpus has only " + count + " tokens; quickstart needs some thousands");
+            throw EspalierException.data(
+                    "the corpus has only " + count + " tokens; quickstart needs some thousands");
         }
         return Arrays.copyOf(all, count);
     }
@@ -272,10 +288,17 @@ public final class Quickstart {
         shuffle(order, Rng.at(seed, 1));
         var learner =
                 new CausalLearner(
-                        model, LENGTH, BATCH, BATCH, order.size(), i -> order.get((int) (i % order.size())));
+                        model,
+                        LENGTH,
+                        BATCH,
+                        BATCH,
+                        order.size(),
+                        i -> order.get((int) (i % order.size())));
         var speeds = new Trainer.Speeds(matmulRate, Cost.flopsPerToken(model, LENGTH));
         var figures = new ArrayList<StepFigures>();
-        var trainer = new Trainer(learner, recipe(Duration.tokens(tokens), BATCH, 2e-3), false, seed, speeds);
+        var trainer =
+                new Trainer(
+                        learner, recipe(Duration.tokens(tokens), BATCH, 2e-3), false, seed, speeds);
         while (!trainer.done()) {
             checkStop();
             var step = trainer.step();
@@ -295,7 +318,8 @@ public final class Quickstart {
 
     private void checkStop() {
         if (listener.stop()) {
-            throw new EspalierException(EspalierException.Kind.INTERRUPTED, "quickstart was stopped");
+            throw new EspalierException(
+                    EspalierException.Kind.INTERRUPTED, "quickstart was stopped");
         }
     }
 
@@ -309,7 +333,10 @@ public final class Quickstart {
     private String sample(Gpt2 model, Tokenizer tokenizer, String prompt) {
         var end = tokenizer.specials().endOfText().orElseThrow();
         return new Generator(model, tokenizer)
-                .generate(prompt, new Sampling(0.7, 40, 1, seed), new Limits(44, List.of(), Set.of(end)))
+                .generate(
+                        prompt,
+                        new Sampling(0.7, 40, 1, seed),
+                        new Limits(44, List.of(), Set.of(end)))
                 .text();
     }
 
@@ -369,7 +396,9 @@ public final class Quickstart {
         }
 
         private List<int[]> tokens(List<LabelledText> texts) {
-            return texts.stream().map(t -> TextClassifier.tokens(tokenizer, t.text(), LENGTH).ids()).toList();
+            return texts.stream()
+                    .map(t -> TextClassifier.tokens(tokenizer, t.text(), LENGTH).ids())
+                    .toList();
         }
 
         private int[] classes(List<LabelledText> texts) {
@@ -402,7 +431,10 @@ public final class Quickstart {
 
         /// Every method at one number of labels.
         List<Cell> cells(
-                Budget budget, boolean last, List<Classification> confusion, List<Forgetting> forgetting) {
+                Budget budget,
+                boolean last,
+                List<Classification> confusion,
+                List<Forgetting> forgetting) {
             var methods = last ? Method.values() : new Method[] {Method.FULL, Method.SCRATCH};
             var accuracies = new LinkedHashMap<String, List<Double>>();
             var times = new LinkedHashMap<String, Double>();
@@ -416,7 +448,9 @@ public final class Quickstart {
                     var start = System.nanoTime();
                     var model = train(method, drawn, budget, Rng.seed(seed, 300, taskSeed));
                     var took = (System.nanoTime() - start) / 1e9;
-                    var predicted = TextClassifier.likeliest(TextClassifier.probabilities(model, testTokens));
+                    var predicted =
+                            TextClassifier.likeliest(
+                                    TextClassifier.probabilities(model, testTokens));
                     var result = new Classification(labels, truth, predicted);
                     add(accuracies, method.title, result.accuracy().value());
                     times.merge(method.title, took, Double::sum);
@@ -436,7 +470,8 @@ public final class Quickstart {
                         HuggingFace.save(
                                 folder.resolve("classifier"),
                                 model,
-                                HuggingFace.newConfig(tokenizer.specials().endOfText().orElseThrow(), null));
+                                HuggingFace.newConfig(
+                                        tokenizer.specials().endOfText().orElseThrow(), null));
                         tokenizer.save(folder.resolve("classifier"));
                     }
                     model.free();
@@ -454,26 +489,33 @@ public final class Quickstart {
                 var start = System.nanoTime();
                 var bag =
                         BagOfWordsClassifier.fit(
-                                drawn.stream().map(LabelledText::text).toList(), classes(drawn), labels.size());
+                                drawn.stream().map(LabelledText::text).toList(),
+                                classes(drawn),
+                                labels.size());
                 var guesses = bag.predict(test.stream().map(LabelledText::text).toList());
                 times.merge("bag of words", (System.nanoTime() - start) / 1e9, Double::sum);
-                add(accuracies, "bag of words", new Classification(labels, truth, guesses).accuracy().value());
+                add(
+                        accuracies,
+                        "bag of words",
+                        new Classification(labels, truth, guesses).accuracy().value());
                 var majority = Classification.majority(classes(drawn), labels.size());
                 add(
                         accuracies,
                         "majority class",
-                        new Classification(labels, truth, guesses).always(majority).accuracy().value());
+                        new Classification(labels, truth, guesses)
+                                .always(majority)
+                                .accuracy()
+                                .value());
             }
             var cells = new ArrayList<Cell>();
-            accuracies.forEach(
-                    (method, values) ->
-                            cells.add(
-                                    new Cell(
-                                            method,
-                                            budget.labels(),
-                                            List.copyOf(values),
-                                            Interval.mean(values.stream().mapToDouble(v -> v).toArray()),
-                                            times.getOrDefault(method, 0.0) / values.size())));
+            accuracies.forEach((method, values) ->
+                    cells.add(
+                            new Cell(
+                                    method,
+                                    budget.labels(),
+                                    List.copyOf(values),
+                                    Interval.mean(values.stream().mapToDouble(v -> v).toArray()),
+                                    times.getOrDefault(method, 0.0) / values.size())));
             return cells;
         }
 
@@ -481,24 +523,31 @@ public final class Quickstart {
             into.computeIfAbsent(method, m -> new ArrayList<>()).add(value);
         }
 
-        private DecoderClassifier train(Method method, List<LabelledText> drawn, Budget budget, long taskSeed) {
+        private DecoderClassifier train(
+                Method method, List<LabelledText> drawn, Budget budget, long taskSeed) {
             var body = new Gpt2(shape);
             if (method == Method.SCRATCH) {
                 body.initialize(taskSeed);
             } else {
                 body.parameters()
-                        .forEach(
-                                (name, p) ->
-                                        p.value().segment().copyFrom(
+                        .forEach((name, p) ->
+                                p.value()
+                                        .segment()
+                                        .copyFrom(
                                                 MemorySegment.ofArray(
-                                                        java.util.Objects.requireNonNull(base.get(name)))));
+                                                        java.util.Objects.requireNonNull(
+                                                                base.get(name)))));
             }
             var model = new DecoderClassifier(body, labels);
             model.initializeHead(taskSeed);
             if (method == Method.LORA) {
                 Lora.attach(
                         model,
-                        new Lora.Settings(8, 16, 0, List.of("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj")),
+                        new Lora.Settings(
+                                8,
+                                16,
+                                0,
+                                List.of("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj")),
                         taskSeed);
                 model.score().weight().trained(true);
             }
@@ -525,7 +574,10 @@ public final class Quickstart {
             var trainer =
                     new Trainer(
                             learner,
-                            recipe(Duration.steps((long) budget.epochs() * perEpoch), TASK_BATCH, method.rate),
+                            recipe(
+                                    Duration.steps((long) budget.epochs() * perEpoch),
+                                    TASK_BATCH,
+                                    method.rate),
                             false,
                             taskSeed,
                             Trainer.Speeds.UNKNOWN);
@@ -543,7 +595,9 @@ public final class Quickstart {
             }
             shuffle(order, Rng.at(seed, step / perEpoch));
             var from = (int) (step % perEpoch) * TASK_BATCH;
-            return order.subList(from, Math.min(size, from + TASK_BATCH)).stream().mapToInt(i -> i).toArray();
+            return order.subList(from, Math.min(size, from + TASK_BATCH)).stream()
+                    .mapToInt(i -> i)
+                    .toArray();
         }
     }
 

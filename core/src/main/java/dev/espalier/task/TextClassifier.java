@@ -30,7 +30,8 @@ public final class TextClassifier implements AutoCloseable {
     /// @param label the likeliest label
     /// @param probabilities of every label, the likeliest first
     /// @param truncated whether the text was longer than the model can see and was cut
-    public record Prediction(String label, SequencedMap<String, Double> probabilities, boolean truncated) {}
+    public record Prediction(
+            String label, SequencedMap<String, Double> probabilities, boolean truncated) {}
 
     /// A classifier of `model`, which it owns from now on.
     ///
@@ -41,14 +42,19 @@ public final class TextClassifier implements AutoCloseable {
         this.maxLength = maxLength;
     }
 
-    /// Reads the classifier that a fine-tuning run left in `folder`, in the Hugging Face layout with a tokenizer.
+    /// Reads the classifier that a fine-tuning run left in `folder`, in the Hugging Face layout
+    /// with a tokenizer.
     ///
-    /// @throws EspalierException if the folder holds no classifier that can be used, or a head that was never trained
+    /// @throws EspalierException if the folder holds no classifier that can be used, or a head that
+    ///   was never trained
     public static TextClassifier load(Path folder) {
         var loaded = HuggingFace.readClassifier(folder);
         if (!loaded.missing().isEmpty()) {
             throw EspalierException.data(
-                    folder + ": " + loaded.missing() + " is missing; this model was not fine-tuned for classification");
+                    folder
+                            + ": "
+                            + loaded.missing()
+                            + " is missing; this model was not fine-tuned for classification");
         }
         var tokenizer = Tokenizers.read(folder).plain();
         checkVocabulary(folder, tokenizer, loaded.model().body().vocabulary());
@@ -100,7 +106,8 @@ public final class TextClassifier implements AutoCloseable {
     @SuppressWarnings("ArrayRecordComponent") // handed over, never shared
     public record Tokens(int[] ids, boolean truncated) {}
 
-    /// The first `maxLength` tokens of `text`; a text without any is given the end of text, or token 0, to be told by.
+    /// The first `maxLength` tokens of `text`; a text without any is given the end of text, or
+    /// token 0, to be told by.
     public static Tokens tokens(Tokenizer tokenizer, String text, int maxLength) {
         var ids = tokenizer.encode(text);
         if (ids.length == 0) {
@@ -111,7 +118,8 @@ public final class TextClassifier implements AutoCloseable {
                 : new Tokens(Arrays.copyOf(ids, maxLength), true);
     }
 
-    /// The probability of each class for each of `texts`, in their order; texts of like length go together.
+    /// The probability of each class for each of `texts`, in their order; texts of like length go
+    /// together.
     public static float[][] probabilities(DecoderClassifier model, List<int[]> texts) {
         var order =
                 IntStream.range(0, texts.size())
@@ -122,18 +130,22 @@ public final class TextClassifier implements AutoCloseable {
         for (var start = 0; start < order.size(); ) {
             var end = start + 1;
             while (end < order.size()
-                    && (long) (end + 1 - start) * texts.get(order.get(end)).length <= BATCH_TOKENS) {
+                    && (long) (end + 1 - start) * texts.get(order.get(end)).length
+                            <= BATCH_TOKENS) {
                 end++;
             }
             var batch = new ArrayList<int[]>();
             order.subList(start, end).forEach(i -> batch.add(texts.get(i)));
             float[] rows;
             try (var scope = new Scope()) {
-                rows = Torch.noGrad(() -> ClassificationBatch.scores(model, batch).softmax(-1).floats());
+                rows =
+                        Torch.noGrad(() ->
+                                ClassificationBatch.scores(model, batch).softmax(-1).floats());
             }
             var classes = model.labels().size();
             for (var i = start; i < end; i++) {
-                result[order.get(i)] = Arrays.copyOfRange(rows, (i - start) * classes, (i + 1 - start) * classes);
+                result[order.get(i)] =
+                        Arrays.copyOfRange(rows, (i - start) * classes, (i + 1 - start) * classes);
             }
             start = end;
         }

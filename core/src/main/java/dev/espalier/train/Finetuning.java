@@ -4,8 +4,8 @@ import dev.espalier.EspalierException;
 import dev.espalier.Rng;
 import dev.espalier.adapt.Lora;
 import dev.espalier.checkpoint.HuggingFace;
-import dev.espalier.data.LabelledText;
 import dev.espalier.data.Batches;
+import dev.espalier.data.LabelledText;
 import dev.espalier.evaluate.Classification;
 import dev.espalier.evaluate.Interval;
 import dev.espalier.evaluate.Score;
@@ -83,7 +83,9 @@ final class Finetuning implements Job {
                     case TaskRecipe.Classification c -> c;
                 };
         var files = TextData.labelled(recipe.data(), task, recipe.seed(), folder);
-        var labels = new ArrayList<>(new TreeSet<>(files.train().stream().map(LabelledText::label).toList()));
+        var labels =
+                new ArrayList<>(
+                        new TreeSet<>(files.train().stream().map(LabelledText::label).toList()));
         if (labels.size() < 2) {
             throw EspalierException.data(
                     recipe.data().train()
@@ -97,20 +99,28 @@ final class Finetuning implements Job {
         model.initializeHead(recipe.seed());
         var maxLength = maxLength(task, model);
         var train = records(files.train(), labels, tokenizer, maxLength, recipe.data().train());
-        var validation = records(files.validation(), labels, tokenizer, maxLength, recipe.data().train());
+        var validation =
+                records(files.validation(), labels, tokenizer, maxLength, recipe.data().train());
         var test =
                 files.test() == null
                         ? null
-                        : records(files.test(), labels, tokenizer, maxLength, recipe.data().train());
+                        : records(
+                                files.test(), labels, tokenizer, maxLength, recipe.data().train());
         report(watcher, "training", train, maxLength);
         report(watcher, "validation", validation, maxLength);
         var lora = adapt(recipe, model);
         var micro = recipe.training().microBatch();
-        var microBatch = micro == null ? CausalLearner.autoMicroBatch(recipe.training().batch(), maxLength) : micro;
+        var microBatch =
+                micro == null
+                        ? CausalLearner.autoMicroBatch(recipe.training().batch(), maxLength)
+                        : micro;
         var completed = completed(recipe, Math.min(microBatch, recipe.training().batch()));
         var learner = learner(completed, task, model, train, tokenizer, microBatch);
         var measured = recipe.forgetting() == null ? null : recipe.forgetting().measure().corpus();
-        var general = measured == null ? null : TextData.general(measured, tokenizer, model.body().context());
+        var general =
+                measured == null
+                        ? null
+                        : TextData.general(measured, tokenizer, model.body().context());
         return new Finetuning(
                 completed,
                 tokenizer,
@@ -130,7 +140,10 @@ final class Finetuning implements Job {
         var asked = task.maxLength();
         if (asked != null && asked > context) {
             throw EspalierException.usage(
-                    "task.max-length: " + asked + " tokens are more than the model's context of " + context);
+                    "task.max-length: "
+                            + asked
+                            + " tokens are more than the model's context of "
+                            + context);
         }
         return asked == null ? context : asked;
     }
@@ -170,7 +183,11 @@ final class Finetuning implements Job {
     }
 
     private static Records records(
-            List<LabelledText> texts, List<String> labels, Tokenizer tokenizer, int maxLength, Path trainFile) {
+            List<LabelledText> texts,
+            List<String> labels,
+            Tokenizer tokenizer,
+            int maxLength,
+            Path trainFile) {
         var tokens = new ArrayList<int[]>();
         var classes = new int[texts.size()];
         var truncated = 0L;
@@ -202,7 +219,8 @@ final class Finetuning implements Job {
                 yield null;
             }
             case AdapterRecipe.Lora l -> {
-                var settings = new Lora.Settings(l.rank(), l.alpha(), l.dropout(), targets(l.targets()));
+                var settings =
+                        new Lora.Settings(l.rank(), l.alpha(), l.dropout(), targets(l.targets()));
                 Lora.attach(model, settings, Rng.seed(recipe.seed(), 3));
                 model.score().weight().trained(true);
                 yield settings;
@@ -253,7 +271,8 @@ final class Finetuning implements Job {
         }
         var weights = new float[classes];
         for (var c = 0; c < classes; c++) {
-            weights[c] = counts[c] == 0 ? 0 : (float) (labels.length / (double) classes / counts[c]);
+            weights[c] =
+                    counts[c] == 0 ? 0 : (float) (labels.length / (double) classes / counts[c]);
         }
         return weights;
     }
@@ -261,12 +280,15 @@ final class Finetuning implements Job {
     private static ClassificationLearner.@Nullable Replay replay(
             FinetuneRecipe recipe, DecoderClassifier model, Tokenizer tokenizer, int batch) {
         if (recipe.forgetting() == null
-                || !(recipe.forgetting().defence() instanceof ForgettingRecipe.DefenceRecipe.Replay replay)) {
+                || !(recipe.forgetting().defence()
+                        instanceof ForgettingRecipe.DefenceRecipe.Replay replay)) {
             return null;
         }
         var text = TextData.general(replay.corpus(), tokenizer, model.body().context());
-        var windows = Math.max(1, (int) Math.round(replay.fraction() * batch / (1 - replay.fraction())));
-        return new ClassificationLearner.Replay(windows, replay.fraction(), TextData.shuffled(text, recipe.seed()));
+        var windows =
+                Math.max(1, (int) Math.round(replay.fraction() * batch / (1 - replay.fraction())));
+        return new ClassificationLearner.Replay(
+                windows, replay.fraction(), TextData.shuffled(text, recipe.seed()));
     }
 
     private boolean bf16() {
@@ -285,7 +307,13 @@ final class Finetuning implements Job {
 
     @Override
     public double flopsPerToken() {
-        var length = (int) Math.round(training.texts().stream().mapToInt(t -> t.length).average().orElse(1));
+        var length =
+                (int)
+                        Math.round(
+                                training.texts().stream()
+                                        .mapToInt(t -> t.length)
+                                        .average()
+                                        .orElse(1));
         var head = (double) model.body().vocabulary() * model.body().width();
         return Cost.flopsPerToken(model.body(), length) - 6 * head;
     }
@@ -307,7 +335,12 @@ final class Finetuning implements Job {
         for (var score : result.always(majority).scores(data, recipe.seed())) {
             scores.add(
                     new Score(
-                            data, "majority-" + score.metric(), score.value(), score.low(), score.high(), score.n()));
+                            data,
+                            "majority-" + score.metric(),
+                            score.value(),
+                            score.low(),
+                            score.high(),
+                            score.n()));
         }
         return scores;
     }
@@ -334,7 +367,11 @@ final class Finetuning implements Job {
     }
 
     private static double find(List<Score> scores, String metric) {
-        return scores.stream().filter(s -> s.metric().equals(metric)).findFirst().orElseThrow().value();
+        return scores.stream()
+                .filter(s -> s.metric().equals(metric))
+                .findFirst()
+                .orElseThrow()
+                .value();
     }
 
     @Override
@@ -365,7 +402,12 @@ final class Finetuning implements Job {
             var after = general.loss(model.body(), bf16());
             all.addAll(generalBefore.scores("general-before"));
             all.addAll(after.scores("general-after"));
-            all.add(Score.of("general", "perplexity-rise", after.riseSince(generalBefore), after.tokens()));
+            all.add(
+                    Score.of(
+                            "general",
+                            "perplexity-rise",
+                            after.riseSince(generalBefore),
+                            after.tokens()));
         }
         return all;
     }
@@ -375,7 +417,10 @@ final class Finetuning implements Job {
         if (lora == null) {
             HuggingFace.write(folder, model, config);
         } else if (recipe.adapter() instanceof AdapterRecipe.Lora l && !l.merge()) {
-            var base = recipe.model() instanceof ModelRecipe.Saved saved ? saved.path().toString() : "";
+            var base =
+                    recipe.model() instanceof ModelRecipe.Saved saved
+                            ? saved.path().toString()
+                            : "";
             HuggingFace.writeAdapter(folder, model, config, lora, base);
         } else {
             HuggingFace.writeMerged(folder, model, config);
@@ -390,13 +435,26 @@ final class Finetuning implements Job {
         json.put("training-truncated", training.truncated());
         json.put("validation-records", validation.texts().size());
         json.put("validation-truncated", validation.truncated());
-        json.set("test-records", test == null ? JsonNodeFactory.instance.nullNode() : json.numberNode(test.texts().size()));
+        json.set(
+                "test-records",
+                test == null
+                        ? JsonNodeFactory.instance.nullNode()
+                        : json.numberNode(test.texts().size()));
         return json;
     }
 
     @Override
-    public void report(Path file, List<StepFigures> steps, List<Evaluation> evaluations, List<Score> scores) {
-        RunReports.finetuning(file, recipe, model.labels(), steps, evaluations, scores, test == null ? validation : test, model);
+    public void report(
+            Path file, List<StepFigures> steps, List<Evaluation> evaluations, List<Score> scores) {
+        RunReports.finetuning(
+                file,
+                recipe,
+                model.labels(),
+                steps,
+                evaluations,
+                scores,
+                test == null ? validation : test,
+                model);
     }
 
     @Override

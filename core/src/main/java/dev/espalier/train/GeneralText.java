@@ -18,7 +18,8 @@ public record GeneralText(List<int[]> windows, long[] bytes) {
     public static GeneralText of(int[] tokens, Tokenizer tokenizer, int length) {
         var windows = new ArrayList<int[]>();
         for (var start = 0; start + 1 < tokens.length; start += length) {
-            windows.add(Arrays.copyOfRange(tokens, start, Math.min(tokens.length, start + length + 1)));
+            windows.add(
+                    Arrays.copyOfRange(tokens, start, Math.min(tokens.length, start + length + 1)));
         }
         return of(windows, tokenizer);
     }
@@ -26,13 +27,12 @@ public record GeneralText(List<int[]> windows, long[] bytes) {
     public static GeneralText of(List<int[]> windows, Tokenizer tokenizer) {
         var bytes =
                 windows.stream()
-                        .mapToLong(
-                                window ->
-                                        Arrays.stream(window)
-                                                .skip(1)
-                                                .filter(id -> !tokenizer.isSpecial(id))
-                                                .mapToLong(id -> tokenizer.bytes(id).length)
-                                                .sum())
+                        .mapToLong(window ->
+                                Arrays.stream(window)
+                                        .skip(1)
+                                        .filter(id -> !tokenizer.isSpecial(id))
+                                        .mapToLong(id -> tokenizer.bytes(id).length)
+                                        .sum())
                         .toArray();
         return new GeneralText(List.copyOf(windows), bytes);
     }
@@ -45,7 +45,8 @@ public record GeneralText(List<int[]> windows, long[] bytes) {
     public GeneralText first(long most) {
         var tokens = 0L;
         var count = 0;
-        while (count < windows.size() && (count == 0 || tokens + windows.get(count).length - 1 <= most)) {
+        while (count < windows.size()
+                && (count == 0 || tokens + windows.get(count).length - 1 <= most)) {
             tokens += windows.get(count).length - 1;
             count++;
         }

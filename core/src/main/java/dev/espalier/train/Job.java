@@ -1,7 +1,6 @@
 package dev.espalier.train;
 
 import dev.espalier.evaluate.Score;
-import dev.espalier.plan.Cost;
 import dev.espalier.recipe.Recipe;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -9,7 +8,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 
-/// What [Run] needs to know of pre-training and of fine-tuning: the data and the model, ready to train.
+/// What [Run] needs to know of pre-training and of fine-tuning: the data and the model, ready to
+/// train.
 interface Job extends AutoCloseable {
     /// The recipe with every choice that `auto` left open made.
     Recipe recipe();
@@ -22,8 +22,8 @@ interface Job extends AutoCloseable {
     /// Measures the model on the validation data, on at most `tokens` of it.
     List<Score> validate(long tokens);
 
-    /// What of [#validate] early stopping and the choice of the best weights go by, higher being better; null where
-    /// the last weights are the result.
+    /// What of [#validate] early stopping and the choice of the best weights go by, higher being
+    /// better; null where the last weights are the result.
     default @Nullable Double selection(List<Score> validation) {
         return null;
     }
@@ -43,7 +43,8 @@ interface Job extends AutoCloseable {
     JsonNode dataPassport();
 
     /// The page for a person, of what the run left behind.
-    void report(Path file, List<StepFigures> steps, List<Evaluation> evaluations, List<Score> scores);
+    void report(
+            Path file, List<StepFigures> steps, List<Evaluation> evaluations, List<Score> scores);
 
     /// Validation scores and when they were measured.
     record Evaluation(long step, List<Score> scores) {

@@ -22,8 +22,8 @@ final class Journal implements AutoCloseable {
         this.writer = writer;
     }
 
-    /// Opens the journal with the lines of the first `step` steps, which a resumed run keeps; those of the steps that
-    /// it makes again, and a line that was cut off, go.
+    /// Opens the journal with the lines of the first `step` steps, which a resumed run keeps; those
+    /// of the steps that it makes again, and a line that was cut off, go.
     static Journal open(Path file, long step) {
         try {
             var kept = new StringBuilder();

@@ -25,11 +25,17 @@ final class Models {
             case ModelRecipe.Gpt2 g -> {
                 var config =
                         Gpt2Config.of(
-                                tokenizer.vocabularySize(), g.context(), g.width(), g.layers(), g.heads(), g.dropout());
+                                tokenizer.vocabularySize(),
+                                g.context(),
+                                g.width(),
+                                g.layers(),
+                                g.heads(),
+                                g.dropout());
                 var model = new Gpt2(config).initialize(seed);
                 if (!g.bias()) {
                     model.parameters()
-                            .forEach((name, parameter) -> parameter.trained(!name.endsWith(".bias")));
+                            .forEach((name, parameter) ->
+                                    parameter.trained(!name.endsWith(".bias")));
                 }
                 yield new Ready(model, newConfig(tokenizer));
             }
@@ -45,12 +51,15 @@ final class Models {
         var end = tokenizer.specials().endOfText();
         var padding = tokenizer.specials().padding();
         return HuggingFace.newConfig(
-                end.isPresent() ? end.getAsInt() : null, padding.isPresent() ? padding.getAsInt() : null);
+                end.isPresent() ? end.getAsInt() : null,
+                padding.isPresent() ? padding.getAsInt() : null);
     }
 
-    /// The model with rows for the tokens that were added to its vocabulary: the mean of the others, with a little
-    /// noise so that they can part (Hewitt 2021, "Initializing new word embeddings for pretrained language models").
-    private static Decoder grown(ModelRecipe.Saved recipe, Decoder decoder, Tokenizer tokenizer, long seed) {
+    /// The model with rows for the tokens that were added to its vocabulary: the mean of the
+    /// others, with a little noise so that they can part (Hewitt 2021, "Initializing new word
+    /// embeddings for pretrained language models").
+    private static Decoder grown(
+            ModelRecipe.Saved recipe, Decoder decoder, Tokenizer tokenizer, long seed) {
         var size = tokenizer.vocabularySize();
         if (size <= decoder.vocabulary()) {
             return decoder;
@@ -67,19 +76,17 @@ final class Models {
         var larger = new Gpt2(gpt2.config().withVocabulary(size));
         var from = gpt2.parameters();
         var rng = Rng.at(seed, 1);
-        Torch.noGrad(
-                () ->
-                        larger.parameters()
-                                .forEach(
-                                        (name, parameter) -> {
-                                            var old = java.util.Objects.requireNonNull(from.get(name)).value();
-                                            var target = parameter.value();
-                                            if (name.equals("transformer.wte.weight")) {
-                                                extend(target, old, rng);
-                                            } else {
-                                                target.copyInPlace(old);
-                                            }
-                                        }));
+        Torch.noGrad(() ->
+                larger.parameters()
+                        .forEach((name, parameter) -> {
+                            var old = java.util.Objects.requireNonNull(from.get(name)).value();
+                            var target = parameter.value();
+                            if (name.equals("transformer.wte.weight")) {
+                                extend(target, old, rng);
+                            } else {
+                                target.copyInPlace(old);
+                            }
+                        }));
         gpt2.free();
         return larger;
     }
@@ -96,6 +103,7 @@ final class Models {
         for (var i = 0; i < fresh.length; i++) {
             fresh[i] = (float) (mean[i % (int) width] + 1e-3 * rng.nextGaussian());
         }
-        table.narrow(0, rows, table.size(0) - rows).copyInPlace(Tensor.of(fresh, table.size(0) - rows, width));
+        table.narrow(0, rows, table.size(0) - rows)
+                .copyInPlace(Tensor.of(fresh, table.size(0) - rows, width));
     }
 }

@@ -48,13 +48,18 @@ final class Pretraining implements Job {
                 };
         if (asked != null && asked > model.context()) {
             throw EspalierException.usage(
-                    "objective.length: " + asked + " tokens are more than the model's context of " + model.context());
+                    "objective.length: "
+                            + asked
+                            + " tokens are more than the model's context of "
+                            + model.context());
         }
         var length = asked == null ? model.context() : asked;
         var windows = text.training(length);
         var micro = recipe.training().microBatch();
         var microBatch =
-                micro == null ? CausalLearner.autoMicroBatch(recipe.training().batch(), length) : micro;
+                micro == null
+                        ? CausalLearner.autoMicroBatch(recipe.training().batch(), length)
+                        : micro;
         var learner =
                 new CausalLearner(
                         model,
@@ -71,7 +76,12 @@ final class Pretraining implements Job {
                         length,
                         model.parameterCount()));
         return new Pretraining(
-                completed(recipe, microBatch, length), text, model, ready.config(), learner, text.validation(length));
+                completed(recipe, microBatch, length),
+                text,
+                model,
+                ready.config(),
+                learner,
+                text.validation(length));
     }
 
     private static PretrainRecipe completed(PretrainRecipe r, int microBatch, int length) {
@@ -138,7 +148,8 @@ final class Pretraining implements Job {
     }
 
     @Override
-    public void report(Path file, List<StepFigures> steps, List<Evaluation> evaluations, List<Score> scores) {
+    public void report(
+            Path file, List<StepFigures> steps, List<Evaluation> evaluations, List<Score> scores) {
         RunReports.pretraining(file, recipe, model, steps, evaluations, scores, text.passport());
     }
 

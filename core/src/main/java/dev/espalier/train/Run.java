@@ -8,7 +8,6 @@ import dev.espalier.evaluate.Score;
 import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
 import dev.espalier.plan.Machine;
-import dev.espalier.recipe.Duration;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.PretrainRecipe;
 import dev.espalier.recipe.Recipe;
@@ -26,10 +25,12 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.node.JsonNodeFactory;
 
-/// One run: a recipe carried out, and the folder that it leaves. See `docs/formats.md` for the folder.
+/// One run: a recipe carried out, and the folder that it leaves. See `docs/formats.md` for the
+/// folder.
 ///
-/// Evaluation and saving happen between steps, at steps that the recipe fixes, so that a run that was interrupted at
-/// any moment and resumed makes the same weights and figures, bit for bit, as one that never stopped.
+/// Evaluation and saving happen between steps, at steps that the recipe fixes, so that a run that
+/// was interrupted at any moment and resumed makes the same weights and figures, bit for bit, as
+/// one that never stopped.
 public final class Run {
     private static final String BEST = "best.bin";
     private static final String STATE = "run.json";
@@ -43,7 +44,12 @@ public final class Run {
     /// What a finished run gives: its folder, its model's folder, its scores.
     ///
     /// @param stoppedBecause why it ended before the recipe's end, or null
-    public record Result(Path folder, Path model, Progress progress, List<Score> scores, @Nullable String stoppedBecause) {
+    public record Result(
+            Path folder,
+            Path model,
+            Progress progress,
+            List<Score> scores,
+            @Nullable String stoppedBecause) {
         public Result {
             scores = List.copyOf(scores);
         }
@@ -55,7 +61,10 @@ public final class Run {
     /// @param bestStep when it was reached
     /// @param stopped why training ended early, or null
     private record State(
-            @Nullable Double best, long bestStep, List<Job.Evaluation> evaluations, @Nullable String stopped) {}
+            @Nullable Double best,
+            long bestStep,
+            List<Job.Evaluation> evaluations,
+            @Nullable String stopped) {}
 
     /// Does what the recipe says in an empty folder.
     public Result train(Consumer<StepFigures> progress) {
@@ -69,18 +78,28 @@ public final class Run {
                 false);
     }
 
-    /// Does what the recipe says, from the last whole checkpoint where `resume` says so and there is one.
+    /// Does what the recipe says, from the last whole checkpoint where `resume` says so and there
+    /// is one.
     ///
-    /// @throws EspalierException of kind INTERRUPTED after a checkpoint was saved because the watcher asked to stop
+    /// @throws EspalierException of kind INTERRUPTED after a checkpoint was saved because the
+    ///   watcher asked to stop
     public Result train(Watcher watcher, boolean resume) {
         try (var folder = RunFolder.open(recipe.output())) {
-            var checkpoint = resume ? folder.checkpoints().last() : java.util.Optional.<Checkpoints.Checkpoint>empty();
+            var checkpoint =
+                    resume
+                            ? folder.checkpoints().last()
+                            : java.util.Optional.<Checkpoints.Checkpoint>empty();
             if (!resume && (Files.exists(folder.metrics()) || Files.exists(folder.model()))) {
                 throw EspalierException.usage(
-                        folder.path() + " holds a run already; go on with --resume, or choose another output");
+                        folder.path()
+                                + " holds a run already; go on with --resume, or choose another output");
             }
             try (var job = prepare(folder, watcher)) {
-                return train(folder, job, watcher, checkpoint.map(Checkpoints.Checkpoint::resume).orElse(null));
+                return train(
+                        folder,
+                        job,
+                        watcher,
+                        checkpoint.map(Checkpoints.Checkpoint::resume).orElse(null));
             }
         }
     }
@@ -97,7 +116,8 @@ public final class Run {
         AtomicFiles.write(folder.recipe(), Recipes.write(completed));
         var bf16 = completed.training().precision() == TrainingRecipe.Precision.BF16;
         var speeds = new Trainer.Speeds(Machine.matmulRate(bf16), job.flopsPerToken());
-        try (var trainer = new Trainer(job.learner(), completed.training(), bf16, completed.seed(), speeds)) {
+        try (var trainer =
+                new Trainer(job.learner(), completed.training(), bf16, completed.seed(), speeds)) {
             var loop = new Loop(folder, job, trainer, watcher);
             if (resumeFrom != null) {
                 loop.restore(resumeFrom);
@@ -177,7 +197,8 @@ public final class Run {
             if (stopped != null) {
                 if (best == null) {
                     throw EspalierException.check(
-                            stopped + ", before any evaluation within it; evaluate more often, or defend it");
+                            stopped
+                                    + ", before any evaluation within it; evaluate more often, or defend it");
                 }
                 return;
             }
@@ -199,7 +220,8 @@ public final class Run {
 
         private void save() {
             var step = trainer.progress().step();
-            var bytes = 2 * trainer.stateBytes() + (bestWeights == null ? 0 : 4L * bestWeights.length);
+            var bytes =
+                    2 * trainer.stateBytes() + (bestWeights == null ? 0 : 4L * bestWeights.length);
             folder.checkpoints()
                     .write(
                             step,
@@ -209,7 +231,8 @@ public final class Run {
                                 trainer.save(resume);
                                 Files.writeString(
                                         resume.resolve(STATE),
-                                        Json.pretty(new State(best, bestStep, evaluations, stopped)));
+                                        Json.pretty(
+                                                new State(best, bestStep, evaluations, stopped)));
                                 if (bestWeights != null) {
                                     writeFloats(resume.resolve(BEST), bestWeights);
                                 }
@@ -249,7 +272,8 @@ public final class Run {
             var machine = passport.putObject("machine");
             machine.put("processor", Machine.processor());
             machine.put("threads", Machine.threads());
-            machine.put("system", System.getProperty("os.name") + " " + System.getProperty("os.arch"));
+            machine.put(
+                    "system", System.getProperty("os.name") + " " + System.getProperty("os.arch"));
             machine.put("java", Runtime.version().toString());
             passport.set("data", job.dataPassport());
             var cost = passport.putObject("cost");
@@ -268,10 +292,10 @@ public final class Run {
 
     private static float[] readFloats(Path file) {
         try {
-            return MemorySegment.ofArray(Files.readAllBytes(file)).toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
+            return MemorySegment.ofArray(Files.readAllBytes(file))
+                    .toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
         } catch (IOException e) {
             throw EspalierException.data(file + ": cannot be read (" + e.getMessage() + ")", e);
         }
     }
-
 }

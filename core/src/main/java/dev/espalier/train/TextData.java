@@ -36,10 +36,11 @@ import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
 
-/// The text that a recipe names, as tokens: what lies between the recipe's data section and the loop.
+/// The text that a recipe names, as tokens: what lies between the recipe's data section and the
+/// loop.
 final class TextData implements AutoCloseable {
-    /// General text is measured and replayed from its first so many tokens, which keep the 95 % interval of a loss
-    /// within a few hundredths and the measurement within seconds.
+    /// General text is measured and replayed from its first so many tokens, which keep the 95 %
+    /// interval of a loss within a few hundredths and the measurement within seconds.
     private static final int GENERAL_TOKENS = 65_536;
 
     private final PretrainData recipe;
@@ -81,10 +82,16 @@ final class TextData implements AutoCloseable {
                             counts.kept(),
                             source.train().tokens(),
                             source.validation().tokens(),
-                            counts.rejected().isEmpty() && counts.dropped().isEmpty() && counts.changed().isEmpty()
+                            counts.rejected().isEmpty()
+                                            && counts.dropped().isEmpty()
+                                            && counts.changed().isEmpty()
                                     ? ""
-                                    : "; dropped " + counts.dropped() + ", changed " + counts.changed()
-                                            + ", set aside " + counts.rejected()));
+                                    : "; dropped "
+                                            + counts.dropped()
+                                            + ", changed "
+                                            + counts.changed()
+                                            + ", set aside "
+                                            + counts.rejected()));
         }
         return new TextData(recipe.data(), tokenizer, shards);
     }
@@ -93,7 +100,8 @@ final class TextData implements AutoCloseable {
         return switch (recipe) {
             case SourceRecipe.Text s -> FileSource.text(s.path()).withCharset(s.charset());
             case SourceRecipe.Markdown s -> FileSource.markdown(s.path()).withCharset(s.charset());
-            case SourceRecipe.Jsonl s -> FileSource.jsonl(s.path(), s.field()).withCharset(s.charset());
+            case SourceRecipe.Jsonl s ->
+                    FileSource.jsonl(s.path(), s.field()).withCharset(s.charset());
             case SourceRecipe.Csv s -> FileSource.csv(s.path(), s.field()).withCharset(s.charset());
             case SourceRecipe.Tsv s -> FileSource.tsv(s.path(), s.field()).withCharset(s.charset());
             case SourceRecipe.Jdk s -> JdkSource.of(s.path());
@@ -107,7 +115,8 @@ final class TextData implements AutoCloseable {
         return AtomicFiles.sha256(saved.resolve("tokenizer.json"));
     }
 
-    private static Tokenizer tokenizer(PretrainRecipe recipe, List<Source> sources, Path folder, Watcher watcher) {
+    private static Tokenizer tokenizer(
+            PretrainRecipe recipe, List<Source> sources, Path folder, Watcher watcher) {
         var named = saved(recipe.tokenizer(), recipe.model());
         if (named != null) {
             return named;
@@ -116,7 +125,8 @@ final class TextData implements AutoCloseable {
                 java.util.Objects.requireNonNull(recipe.tokenizer()),
                 () ->
                         sources.stream()
-                                .flatMap(s -> s.documents(new Ledger(null, new Ledger.Limit.Share(1))))
+                                .flatMap(s ->
+                                        s.documents(new Ledger(null, new Ledger.Limit.Share(1))))
                                 .map(Document::text)
                                 .iterator(),
                 key(sources),
@@ -128,13 +138,16 @@ final class TextData implements AutoCloseable {
         var inputs = new StringBuilder();
         for (var source : sources) {
             inputs.append(source.description()).append('\n');
-            source.files().forEach(f -> inputs.append(f).append(AtomicFiles.sha256(f)).append('\n'));
+            source.files()
+                    .forEach(f -> inputs.append(f).append(AtomicFiles.sha256(f)).append('\n'));
         }
         return inputs.toString();
     }
 
-    /// The tokenizer of a fine-tuning recipe; one that is not named by a path is trained on the training records.
-    static Tokenizer tokenizer(FinetuneRecipe recipe, List<LabelledText> records, Path folder, Watcher watcher) {
+    /// The tokenizer of a fine-tuning recipe; one that is not named by a path is trained on the
+    /// training records.
+    static Tokenizer tokenizer(
+            FinetuneRecipe recipe, List<LabelledText> records, Path folder, Watcher watcher) {
         var named = saved(recipe.tokenizer(), recipe.model());
         var tokenizer =
                 named != null
@@ -151,7 +164,8 @@ final class TextData implements AutoCloseable {
     private static @Nullable Tokenizer saved(@Nullable TokenizerRecipe recipe, ModelRecipe model) {
         if (recipe == null) {
             if (!(model instanceof ModelRecipe.Saved saved)) {
-                throw EspalierException.usage("tokenizer: a new model needs one, such as {type: bpe, vocabulary: 16k}");
+                throw EspalierException.usage(
+                        "tokenizer: a new model needs one, such as {type: bpe, vocabulary: 16k}");
             }
             return Tokenizers.read(saved.path()).withAddedTokens(saved.addTokens());
         }
@@ -160,10 +174,18 @@ final class TextData implements AutoCloseable {
 
     /// Trains a tokenizer, or takes the one that this folder holds from the same recipe and text.
     private static Tokenizer trained(
-            TokenizerRecipe recipe, Iterable<String> texts, String inputs, Path folder, Watcher watcher) {
+            TokenizerRecipe recipe,
+            Iterable<String> texts,
+            String inputs,
+            Path folder,
+            Watcher watcher) {
         var cache = folder.resolve("tokenizer");
         var note = folder.resolve("tokenizer.key");
-        var key = HexFormat.of().formatHex(AtomicFiles.sha256((recipe + inputs).getBytes(StandardCharsets.UTF_8)));
+        var key =
+                HexFormat.of()
+                        .formatHex(
+                                AtomicFiles.sha256(
+                                        (recipe + inputs).getBytes(StandardCharsets.UTF_8)));
         try {
             if (Files.isRegularFile(note) && Files.readString(note).equals(key)) {
                 return Tokenizers.read(cache);
@@ -176,10 +198,14 @@ final class TextData implements AutoCloseable {
                 switch (recipe) {
                     case TokenizerRecipe.Bpe bpe ->
                             BytePairTrainer.train(
-                                    texts, bpe.vocabulary(), bpe.minimumFrequency(), bpe.specialTokens());
+                                    texts,
+                                    bpe.vocabulary(),
+                                    bpe.minimumFrequency(),
+                                    bpe.specialTokens());
                     case TokenizerRecipe.Characters characters ->
                             CharacterTokenizer.train(texts, characters.specialTokens());
-                    case TokenizerRecipe.Saved saved -> throw new IllegalArgumentException(saved + " is not trained");
+                    case TokenizerRecipe.Saved saved ->
+                            throw new IllegalArgumentException(saved + " is not trained");
                 };
         AtomicFiles.writeFolder(cache, tokenizer::save);
         AtomicFiles.write(note, key);
@@ -224,7 +250,8 @@ final class TextData implements AutoCloseable {
             }
         }
         if (windows.isEmpty()) {
-            throw EspalierException.data("data.validation: no text was kept back; give more text or a larger share");
+            throw EspalierException.data(
+                    "data.validation: no text was kept back; give more text or a larger share");
         }
         return GeneralText.of(windows, tokenizer);
     }
@@ -262,23 +289,30 @@ final class TextData implements AutoCloseable {
         return GeneralText.of(java.util.Arrays.copyOf(all, count), tokenizer, length);
     }
 
-    /// The i-th of the full windows of `text`, in an order that is new each epoch; all windows where none is full.
+    /// The i-th of the full windows of `text`, in an order that is new each epoch; all windows
+    /// where none is full.
     static LongFunction<int[]> shuffled(GeneralText text, long seed) {
         var length = text.windows().getFirst().length;
         var full = text.windows().stream().filter(w -> w.length == length).toList();
         return i -> {
-            var order = new dev.espalier.data.Permutation(full.size(), dev.espalier.Rng.seed(seed, 4, i / full.size()));
+            var order =
+                    new dev.espalier.data.Permutation(
+                            full.size(), dev.espalier.Rng.seed(seed, 4, i / full.size()));
             return full.get((int) order.at(i % full.size()));
         };
     }
 
     /// Labelled records.
     record Labelled(
-            List<LabelledText> train, List<LabelledText> validation, @Nullable List<LabelledText> test, ObjectNode passport) {}
+            List<LabelledText> train,
+            List<LabelledText> validation,
+            @Nullable List<LabelledText> test,
+            ObjectNode passport) {}
 
-    /// The records of a fine-tuning recipe. Without a validation file, a share of the training records is kept back: by
-    /// the hash of the text, so that copies of a text stay on one side.
-    static Labelled labelled(FinetuneData data, TaskRecipe.Classification task, long seed, Path folder) {
+    /// The records of a fine-tuning recipe. Without a validation file, a share of the training
+    /// records is kept back: by the hash of the text, so that copies of a text stay on one side.
+    static Labelled labelled(
+            FinetuneData data, TaskRecipe.Classification task, long seed, Path folder) {
         var passport = JsonNodeFactory.instance.objectNode();
         var limit = new Ledger.Limit.Count(data.maxRejects());
         try (var ledger = new Ledger(folder.resolve("rejects.jsonl"), limit)) {
@@ -291,7 +325,8 @@ final class TextData implements AutoCloseable {
                 train = new ArrayList<>();
                 validation = new ArrayList<>();
                 for (var record : all) {
-                    var kept = ShardBuilder.isValidation(seed + record.text(), data.validationShare());
+                    var kept =
+                            ShardBuilder.isValidation(seed + record.text(), data.validationShare());
                     (kept ? validation : train).add(record);
                 }
                 if (train.isEmpty() || validation.isEmpty()) {
@@ -304,7 +339,8 @@ final class TextData implements AutoCloseable {
                                     + " of them back; name a data.validation file");
                 }
             }
-            var test = data.test() == null ? null : read(data.test(), task, ledger, passport, "test");
+            var test =
+                    data.test() == null ? null : read(data.test(), task, ledger, passport, "test");
             ledger.finish();
             passport.set("counts", Json.mapper().valueToTree(ledger.counts()));
             return new Labelled(train, validation, test, passport);
@@ -312,7 +348,11 @@ final class TextData implements AutoCloseable {
     }
 
     private static List<LabelledText> read(
-            Path file, TaskRecipe.Classification task, Ledger ledger, ObjectNode passport, String name) {
+            Path file,
+            TaskRecipe.Classification task,
+            Ledger ledger,
+            ObjectNode passport,
+            String name) {
         var records = LabelledReader.read(file, task.text(), task.label(), null, ledger);
         var entry = passport.putObject(name);
         entry.put("file", file.toString());

@@ -259,7 +259,8 @@ public final class Trainer implements AutoCloseable {
         into.segment().copyFrom(entry.data());
     }
 
-    /// Ends the training and leaves the model usable: its weights move out of the buffer, and all else is freed.
+    /// Ends the training and leaves the model usable: its weights move out of the buffer, and all
+    /// else is freed.
     public void release() {
         parameters.release(learner.model());
         optimizer.close();

@@ -23,33 +23,35 @@ class Gpt2Test {
         var block = 12L * c.width() * c.width() + 13L * c.width();
         assertThat(50257L * 768 + 1024L * 768 + 12 * block + 2 * 768).isEqualTo(124_439_808);
         var model = new Gpt2(SMALL);
-        assertThat(model.parameterCount()).isEqualTo(50 * 32 + 16 * 32 + 2 * (12 * 32 * 32 + 13 * 32) + 2 * 32);
+        assertThat(model.parameterCount())
+                .isEqualTo(50 * 32 + 16 * 32 + 2 * (12 * 32 * 32 + 13 * 32) + 2 * 32);
     }
 
     @Test
     void newWeightsHaveThePublishedStatisticsAndDependOnTheSeedAlone() {
         var model = new Gpt2(Gpt2Config.of(500, 16, 64, 8, 4, 0)).initialize(1);
         model.parameters()
-                .forEach(
-                        (name, parameter) -> {
-                            var values = parameter.value().floats();
-                            var mean = 0.0;
-                            var square = 0.0;
-                            for (var v : values) {
-                                mean += v / values.length;
-                                square += v * v / values.length;
-                            }
-                            var want =
-                                    name.contains("ln_") && name.endsWith("weight")
-                                            ? 1
-                                            : name.endsWith("bias")
-                                                    ? 0
-                                                    : name.endsWith("c_proj.weight") ? 0.02 / Math.sqrt(16) : 0.02;
-                            assertThat(Math.sqrt(square)).as(name).isCloseTo(want, within(0.08 * want));
-                            if (parameter.isMatrix()) {
-                                assertThat(mean).as(name).isCloseTo(0, within(0.1 * want));
-                            }
-                        });
+                .forEach((name, parameter) -> {
+                    var values = parameter.value().floats();
+                    var mean = 0.0;
+                    var square = 0.0;
+                    for (var v : values) {
+                        mean += v / values.length;
+                        square += v * v / values.length;
+                    }
+                    var want =
+                            name.contains("ln_") && name.endsWith("weight")
+                                    ? 1
+                                    : name.endsWith("bias")
+                                            ? 0
+                                            : name.endsWith("c_proj.weight")
+                                                    ? 0.02 / Math.sqrt(16)
+                                                    : 0.02;
+                    assertThat(Math.sqrt(square)).as(name).isCloseTo(want, within(0.08 * want));
+                    if (parameter.isMatrix()) {
+                        assertThat(mean).as(name).isCloseTo(0, within(0.1 * want));
+                    }
+                });
         var again = new Gpt2(model.config()).initialize(1);
         var other = new Gpt2(model.config()).initialize(2);
         assertThat(again.head().floats()).isEqualTo(model.head().floats());
@@ -77,13 +79,12 @@ class Gpt2Test {
             for (var i = 0; i < ids.length; i++) {
                 var at = i;
                 var step =
-                        Torch.noGrad(
-                                () ->
-                                        model.hidden(
-                                                Tensor.of(new int[] {ids[at]}, 1, 1),
-                                                Tensor.of(new int[] {at}, 1, 1),
-                                                dev.espalier.nn.Attention.causal(1, at + 1L),
-                                                cache));
+                        Torch.noGrad(() ->
+                                model.hidden(
+                                        Tensor.of(new int[] {ids[at]}, 1, 1),
+                                        Tensor.of(new int[] {at}, 1, 1),
+                                        dev.espalier.nn.Attention.causal(1, at + 1L),
+                                        cache));
                 var got = step.floats();
                 for (var c = 0; c < 32; c++) {
                     assertThat(got[c]).isCloseTo(whole[i * 32 + c], within(1e-5f));
@@ -111,7 +112,15 @@ class Gpt2Test {
         assertThatThrownBy(() -> Gpt2Config.of(node))
                 .isInstanceOf(EspalierException.class)
                 .message()
-                .containsAnyOf("n_head", "n_layer", "vocab_size", "swish", "cross", "tie_word", "dropout", "n_embd");
+                .containsAnyOf(
+                        "n_head",
+                        "n_layer",
+                        "vocab_size",
+                        "swish",
+                        "cross",
+                        "tie_word",
+                        "dropout",
+                        "n_embd");
     }
 
     @Test

@@ -49,7 +49,8 @@ class AttentionTest {
                 var want = byHand(q.floats(), k.floats(), v.floats(), t, d, scale);
                 var fused = Attention.attend(q, k, v, null, scale, 0).floats();
                 var masked = Attention.attend(q, k, v, Attention.causal(t, t), scale, 0).floats();
-                var bf16 = Torch.bf16(true, () -> Attention.attend(q, k, v, null, scale, 0).floats());
+                var bf16 =
+                        Torch.bf16(true, () -> Attention.attend(q, k, v, null, scale, 0).floats());
                 for (var i = 0; i < want.length; i++) {
                     assertThat((double) fused[i]).isCloseTo(want[i], within(1e-5));
                     assertThat((double) masked[i]).isCloseTo(want[i], within(1e-5));
@@ -67,7 +68,8 @@ class AttentionTest {
             var least = -Float.MAX_VALUE;
             assertThat(mask).containsExactly(least, least, least, least, 0, least, least, 0, 0);
             var x = random(1, 1, 3, 4);
-            assertThat(Attention.attend(x, x, x, Attention.causal(3, keep), 1, 0).allFinite()).isTrue();
+            assertThat(Attention.attend(x, x, x, Attention.causal(3, keep), 1, 0).allFinite())
+                    .isTrue();
         }
     }
 

@@ -23,14 +23,22 @@ class VocabularyLossTest {
         try (var flat = new FlatParameters(model);
                 var scope = new Scope()) {
             var ids = IntStream.range(0, 96).map(i -> i * 977 % VOCABULARY).toArray();
-            var labels = IntStream.range(0, 96).map(i -> i % 5 == 0 ? Tensor.IGNORE : i * 31 % VOCABULARY).toArray();
+            var labels =
+                    IntStream.range(0, 96)
+                            .map(i -> i % 5 == 0 ? Tensor.IGNORE : i * 31 % VOCABULARY)
+                            .toArray();
             var hidden = model.hidden(Tensor.of(ids, 1, 96));
-            var whole = model.logits(hidden).view(96, VOCABULARY).crossEntropySum(Tensor.of(labels, 96), null);
+            var whole =
+                    model.logits(hidden)
+                            .view(96, VOCABULARY)
+                            .crossEntropySum(Tensor.of(labels, 96), null);
             whole.mul(0.1).backward();
             var want = flat.gradients().floats();
             flat.zeroGradients();
 
-            var loss = new VocabularyLoss(model, model.hidden(Tensor.of(ids, 1, 96)), Tensor.of(labels, 1, 96));
+            var loss =
+                    new VocabularyLoss(
+                            model, model.hidden(Tensor.of(ids, 1, 96)), Tensor.of(labels, 1, 96));
             var sum = loss.backward(0.1);
 
             assertThat(sum.item()).isCloseTo(whole.item(), within(1e-3));
@@ -38,7 +46,12 @@ class VocabularyLossTest {
             for (var i = 0; i < want.length; i++) {
                 assertThat(got[i]).isCloseTo(want[i], within(2e-6f));
             }
-            var each = new VocabularyLoss(model, model.hidden(Tensor.of(ids, 1, 96)), Tensor.of(labels, 1, 96)).each();
+            var each =
+                    new VocabularyLoss(
+                                    model,
+                                    model.hidden(Tensor.of(ids, 1, 96)),
+                                    Tensor.of(labels, 1, 96))
+                            .each();
             var total = 0.0;
             for (var i = 0; i < 96; i++) {
                 assertThat(each[i] == 0).isEqualTo(i % 5 == 0);
@@ -58,7 +71,11 @@ class VocabularyLossTest {
             }
             var batch = new CausalBatch(model, "t", 1, windows);
             var each = Torch.noGrad(() -> batch.forward().each());
-            var mean = IntStream.range(0, each.length).mapToDouble(i -> each[i]).average().orElseThrow();
+            var mean =
+                    IntStream.range(0, each.length)
+                            .mapToDouble(i -> each[i])
+                            .average()
+                            .orElseThrow();
             assertThat(mean).isCloseTo(Math.log(300), within(0.1));
             assertThat(batch.count()).isEqualTo(64);
         }

@@ -50,7 +50,9 @@ class TorchTest {
     void aMissingNativeJarIsNamed(@TempDir Path cache) throws Exception {
         var without =
                 Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator))
-                        .filter(jar -> !jar.matches(".*openblas-[^/\\\\]*-(linux|macosx|windows)-[^/\\\\]*\\.jar"))
+                        .filter(jar ->
+                                !jar.matches(
+                                        ".*openblas-[^/\\\\]*-(linux|macosx|windows)-[^/\\\\]*\\.jar"))
                         .collect(Collectors.joining(File.pathSeparator));
         assertThat(child(without, cache))
                 .contains("openblas")
@@ -61,12 +63,11 @@ class TorchTest {
 
     @Test
     void mixedVersionsAreNamed() {
-        assertThatThrownBy(
-                        () ->
-                                Torch.checkSameVersion(
-                                        "pytorch",
-                                        "jar:file:/m/pytorch-2.10.0-1.5.13.jar!/org/x",
-                                        "jar:file:/m/pytorch-2.7.1-1.5.12-linux-x86_64.jar!/org/x"))
+        assertThatThrownBy(() ->
+                        Torch.checkSameVersion(
+                                "pytorch",
+                                "jar:file:/m/pytorch-2.10.0-1.5.13.jar!/org/x",
+                                "jar:file:/m/pytorch-2.7.1-1.5.12-linux-x86_64.jar!/org/x"))
                 .isInstanceOf(EspalierException.class)
                 .hasMessageContaining("2.10.0-1.5.13")
                 .hasMessageContaining("2.7.1-1.5.12");
@@ -83,7 +84,9 @@ class TorchTest {
             assertThatThrownBy(() -> a.matmul(a))
                     .isInstanceOf(TorchException.class)
                     .hasMessageContaining("mat1 and mat2")
-                    .satisfies(e -> assertThat(e.getMessage()).doesNotContain("Exception raised from", "frame #"));
+                    .satisfies(e ->
+                            assertThat(e.getMessage())
+                                    .doesNotContain("Exception raised from", "frame #"));
         }
     }
 
@@ -159,6 +162,7 @@ class TorchTest {
 
     @Test
     void memoryOfTheProcessIsTold() {
-        assertThat(List.of(Torch.residentBytes(), Torch.peakResidentBytes())).allMatch(b -> b == 0 || b > 10 << 20);
+        assertThat(List.of(Torch.residentBytes(), Torch.peakResidentBytes()))
+                .allMatch(b -> b == 0 || b > 10 << 20);
     }
 }

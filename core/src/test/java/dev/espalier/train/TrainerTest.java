@@ -83,7 +83,8 @@ class TrainerTest {
                 var a = whole.step();
                 var b = split.step();
                 assertThat(b.loss()).isCloseTo(a.loss(), within(1e-6 * a.loss() * 4));
-                assertThat(b.gradientNorm()).isCloseTo(a.gradientNorm(), within(2e-5 * a.gradientNorm()));
+                assertThat(b.gradientNorm())
+                        .isCloseTo(a.gradientNorm(), within(2e-5 * a.gradientNorm()));
                 assertThat(b.tokens()).isEqualTo(a.tokens());
             }
         }
@@ -135,7 +136,8 @@ class TrainerTest {
             trainer.save(folder);
         }
         var model = new Gpt2(Gpt2Config.of(VOCABULARY, 12, 32, 2, 2, 0)).initialize(3);
-        try (var other = trainer(new CausalLearner(model, 12, 8, 8, 100, TrainerTest::window), 30)) {
+        try (var other =
+                trainer(new CausalLearner(model, 12, 8, 8, 100, TrainerTest::window), 30)) {
             assertThatThrownBy(() -> other.restore(folder))
                     .isInstanceOf(EspalierException.class)
                     .hasMessageContaining("another size");
@@ -185,19 +187,24 @@ class TrainerTest {
                         model,
                         texts,
                         labels,
-                        step -> IntStream.range(0, 6).map(i -> (int) ((step * 6 + i) % 12)).toArray(),
+                        step ->
+                                IntStream.range(0, 6)
+                                        .map(i -> (int) ((step * 6 + i) % 12))
+                                        .toArray(),
                         2,
                         4,
                         null,
                         new ClassificationLearner.Replay(3, 0.25, TrainerTest::window));
-        try (var trainer = new Trainer(learner, recipe(40, 3e-3), false, 5, Trainer.Speeds.UNKNOWN)) {
+        try (var trainer =
+                new Trainer(learner, recipe(40, 3e-3), false, 5, Trainer.Speeds.UNKNOWN)) {
             var first = trainer.step();
             assertThat(first.terms()).containsOnlyKeys("classification", "replay");
             assertThat(first.terms().get("classification")).isCloseTo(Math.log(2), within(0.1));
             assertThat(first.terms().get("replay")).isCloseTo(Math.log(VOCABULARY), within(0.2));
             assertThat(first.loss())
                     .isCloseTo(
-                            0.75 * first.terms().get("classification") + 0.25 * first.terms().get("replay"),
+                            0.75 * first.terms().get("classification")
+                                    + 0.25 * first.terms().get("replay"),
                             within(1e-9));
             assertThat(first.tokens()).isEqualTo(6 * 3 + 3 * 12);
             assertThat(losses(trainer, 39).getLast()).isLessThan(first.loss());

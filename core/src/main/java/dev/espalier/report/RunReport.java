@@ -1,0 +1,706 @@
+package dev.espalier.report;
+
+import dev.espalier.evaluate.ConfusionMatrix;
+import dev.espalier.evaluate.Interval;
+import dev.espalier.evaluate.Score;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.function.ToDoubleFunction;
+import org.jspecify.annotations.Nullable;
+
+/// The reports that Espalier writes, from plain figures.
+public final class RunReport {
+    /// A curve of more steps is drawn as means over so many stretches.
+    private static final int STRETCHES = 150;
+
+    private RunReport() {}
+
+    /// One step of training, as `metrics.jsonl` has it.
+    ///
+    /// @param matmulShare 0 where unknown
+    public record Step(
+            long step,
+            long tokens,
+            double loss,
+            double rate,
+            double gradientNorm,
+            double tokensPerSecond,
+            double matmulShare,
+            long memory,
+            double seconds) {}
+
+    /// The scores that an evaluation after `step` gave.
+    public record Evaluation(long step, List<Score> scores) {
+        public Evaluation {
+            scores = List.copyOf(scores);
+        }
+    }
+
+    /// What a run says of itself.
+    ///
+    /// @param title its name
+    /// @param subtitle when and where
+    /// @param passport the recipe, the data, the machine
+    public record Heading(String title, String subtitle, List<Block.Definition> passport) {
+        public Heading {
+            passport = List.copyOf(passport);
+        }
+    }
+
+    /// A run of pre-training.
+    ///
+    /// @param evaluations over time; the metric `loss` is drawn beside the training loss
+    /// @param scores at the end
+    /// @param samples what the model writes; may be empty
+    public static Report pretraining(
+            Heading heading,
+            List<Step> steps,
+            List<Evaluation> evaluations,
+            List<Score> scores,
+            List<Block.Sample> samples) {
+        var sections = new ArrayList<Report.Section>();
+        sections.add(
+                new Report.Section("What it learnt", learning(steps, evaluations, scores, "loss")));
+        if (!samples.isEmpty()) {
+            sections.add(
+                    new Report.Section(
+                            "What it writes",
+                            new Block.Samples("Continuations; what was given is grey", samples)));
+        }
+        sections.add(training(steps));
+        sections.add(new Report.Section("Passport", new Block.Definitions(heading.passport())));
+        var figures = new ArrayList<Report.Figure>();
+        find(scores, "loss")
+                .ifPresent(s -> {
+                    figures.add(figure("loss, nats a token", s, 3));
+                    figures.add(
+                            new Report.Figure(
+                                    "perplexity",
+                                    Numbers.fixed(Math.exp(s.value()), 1),
+                                    "on " + s.data()));
+                });
+        find(scores, "bits-per-byte").ifPresent(s -> figures.add(figure("bits a byte", s, 3)));
+        figures.addAll(costs(steps));
+        var verdict =
+                find(scores, "loss")
+                        .map(s ->
+                                "Of the held-out text each token costs "
+                                        + Numbers.range(s.interval(), 3)
+                                        + " nats, after training on "
+                                        + Numbers.compact(
+                                                steps.isEmpty() ? 0 : steps.getLast().tokens())
+                                        + " tokens in "
+                                        + Numbers.duration(
+                                                steps.isEmpty() ? 0 : steps.getLast().seconds())
+                                        + ".")
+                        .orElse("");
+        return new Report(heading.title(), heading.subtitle(), verdict, figures, sections);
+    }
+
+    /// The general text before and after fine-tuning.
+    ///
+    /// @param method how the model was fine-tuned; the model before it is a row of its own
+    /// @param rise of the perplexity since before, relative; null for the model before
+    public record Forgetting(
+            String method, Interval perplexity, Interval bitsPerByte, @Nullable Interval rise) {}
+
+    /// A model that stands beside the fine-tuned one.
+    ///
+    /// @param accuracy on the same test
+    public record Baseline(String name, Interval accuracy) {}
+
+    /// A run of fine-tuning a classifier.
+    ///
+    /// @param scores on the test at the end
+    /// @param baselines the majority class and what else is known
+    /// @param confusion null where there was no test
+    /// @param forgetting may be empty
+    public static Report finetuning(
+            Heading heading,
+            List<Step> steps,
+            List<Evaluation> evaluations,
+            List<Score> scores,
+            List<Baseline> baselines,
+            @Nullable ConfusionMatrix confusion,
+            List<Forgetting> forgetting) {
+        var sections = new ArrayList<Report.Section>();
+        var judged = new ArrayList<Block>();
+        var accuracy = find(scores, "accuracy");
+        accuracy.filter(s -> !baselines.isEmpty())
+                .ifPresent(s -> {
+                    var rows = new ArrayList<Block.Row>();
+                    rows.add(new Block.Row("this model", List.of(hundred(s.interval()))));
+                    baselines.forEach(
+                            b -> rows.add(new Block.Row(b.name(), List.of(hundred(b.accuracy())))));
+                    judged.add(
+                            new Block.DotChart(
+                                    "Accuracy beside simpler models",
+                                    "The bars are 95 % intervals over the records of the test.",
+                                    "accuracy, %",
+                                    List.of("accuracy"),
+                                    rows));
+                });
+        var overall = scores.stream().filter(s -> !s.metric().contains(":")).toList();
+        if (!overall.isEmpty()) {
+            judged.add(scoreTable("Scores with their 95 % intervals", overall));
+        }
+        if (confusion != null) {
+            judged.add(new Block.Matrix("What is taken for what", confusion));
+            judged.add(labelTable(confusion));
+        }
+        sections.add(new Report.Section("How well it does the task", judged));
+        if (!forgetting.isEmpty()) {
+            sections.add(new Report.Section("What it forgot", forgettingTable(forgetting)));
+        }
+        sections.add(
+                new Report.Section(
+                        "How it learnt",
+                        learning(
+                                steps,
+                                evaluations,
+                                List.of(),
+                                evaluations.stream()
+                                                .anyMatch(e -> find(e.scores(), "loss").isPresent())
+                                        ? "loss"
+                                        : "accuracy")));
+        sections.add(training(steps));
+        sections.add(new Report.Section("Passport", new Block.Definitions(heading.passport())));
+        var figures = new ArrayList<Report.Figure>();
+        accuracy.ifPresent(s ->
+                figures.add(
+                        new Report.Figure(
+                                "accuracy",
+                                Numbers.percent(s.value()),
+                                percentRange(s.interval()))));
+        find(scores, "macro-f1")
+                .ifPresent(s ->
+                        figures.add(
+                                new Report.Figure(
+                                        "macro-F1",
+                                        Numbers.percent(s.value()),
+                                        percentRange(s.interval()))));
+        baselines.stream()
+                .limit(1)
+                .forEach(b ->
+                        figures.add(
+                                new Report.Figure(
+                                        b.name(),
+                                        Numbers.percent(b.accuracy().value()),
+                                        "accuracy without a model")));
+        var last = forgetting.isEmpty() ? null : forgetting.getLast().rise();
+        if (last != null) {
+            figures.add(
+                    new Report.Figure(
+                            "general text",
+                            signedPercent(last.value()),
+                            "perplexity since before"));
+        }
+        figures.addAll(costs(steps));
+        var verdict =
+                accuracy.map(s ->
+                                Numbers.percent(s.value())
+                                        + " of "
+                                        + Numbers.count(s.n())
+                                        + " held-out records are labelled rightly ("
+                                        + percentRange(s.interval())
+                                        + ")"
+                                        + baselines.stream()
+                                                .findFirst()
+                                                .map(b ->
+                                                        "; "
+                                                                + b.name()
+                                                                + ": "
+                                                                + Numbers.percent(
+                                                                        b.accuracy().value()))
+                                                .orElse("")
+                                        + ".")
+                        .orElse("");
+        return new Report(heading.title(), heading.subtitle(), verdict, figures, sections);
+    }
+
+    /// A method at a number of labels.
+    ///
+    /// @param accuracies one a seed
+    /// @param seconds that one training took
+    public record Cell(String method, int labels, List<Double> accuracies, double seconds) {
+        public Cell {
+            accuracies = List.copyOf(accuracies);
+        }
+
+        Interval mean() {
+            return Interval.mean(accuracies.stream().mapToDouble(a -> a).toArray());
+        }
+    }
+
+    /// The whole journey of `quickstart`.
+    ///
+    /// @param before scores of the held-out text before pre-training
+    /// @param after scores of it afterwards
+    /// @param cells every method at every number of labels
+    /// @param tuned the method to speak of first, which `scratch` is what it would be without
+    ///   pre-training
+    /// @param forgetting the model before fine-tuning first
+    public record Journey(
+            Heading heading,
+            List<Step> steps,
+            List<Score> before,
+            List<Score> after,
+            List<Block.Sample> samples,
+            List<Cell> cells,
+            String tuned,
+            String scratch,
+            int testRecords,
+            @Nullable ConfusionMatrix confusion,
+            List<Forgetting> forgetting,
+            List<Block.Definition> costs) {
+        public Journey {
+            steps = List.copyOf(steps);
+            before = List.copyOf(before);
+            after = List.copyOf(after);
+            samples = List.copyOf(samples);
+            cells = List.copyOf(cells);
+            forgetting = List.copyOf(forgetting);
+            costs = List.copyOf(costs);
+        }
+    }
+
+    public static Report quickstart(Journey journey) {
+        var sections = new ArrayList<Report.Section>();
+        var learnt = new ArrayList<Block>(learning(journey.steps(), List.of(), List.of(), "loss"));
+        var scores = new ArrayList<List<String>>();
+        for (var score : journey.after()) {
+            scores.add(
+                    List.of(
+                            metricName(score.metric()),
+                            find(journey.before(), score.metric())
+                                    .map(s -> Numbers.fixed(s.value(), decimals(s)))
+                                    .orElse("–"),
+                            Numbers.range(score.interval(), decimals(score))));
+        }
+        learnt.add(
+                new Block.Table(
+                        "The held-out text, before and after pre-training",
+                        List.of("", "before", "after, with 95 % interval"),
+                        scores));
+        sections.add(new Report.Section("What pre-training learnt", learnt));
+        if (!journey.samples().isEmpty()) {
+            sections.add(
+                    new Report.Section(
+                            "What the model writes",
+                            new Block.Samples(
+                                    "A continuation; what was given is grey", journey.samples())));
+        }
+        var task = new ArrayList<Block>();
+        task.add(accuracyChart(journey));
+        task.add(accuracyTable(journey.cells()));
+        if (journey.confusion() != null) {
+            task.add(
+                    new Block.Matrix(
+                            "What the fine-tuned model takes for what", journey.confusion()));
+        }
+        sections.add(new Report.Section("What it is worth for a task", task));
+        if (!journey.forgetting().isEmpty()) {
+            sections.add(
+                    new Report.Section(
+                            "What fine-tuning forgot", forgettingTable(journey.forgetting())));
+        }
+        sections.add(training(journey.steps()));
+        sections.add(new Report.Section("What it cost", new Block.Definitions(journey.costs())));
+        sections.add(
+                new Report.Section(
+                        "Passport", new Block.Definitions(journey.heading().passport())));
+        return new Report(
+                journey.heading().title(),
+                journey.heading().subtitle(),
+                verdict(journey),
+                journeyFigures(journey),
+                sections);
+    }
+
+    private static List<Report.Figure> journeyFigures(Journey journey) {
+        var figures = new ArrayList<Report.Figure>();
+        find(journey.after(), "perplexity")
+                .ifPresent(s ->
+                        figures.add(
+                                new Report.Figure(
+                                        "perplexity",
+                                        Numbers.fixed(s.value(), 1),
+                                        find(journey.before(), "perplexity")
+                                                .map(b -> "before: " + Numbers.compact(b.value()))
+                                                .orElse(""))));
+        for (var labels : labelCounts(journey.cells())) {
+            cell(journey, journey.tuned(), labels)
+                    .ifPresent(c ->
+                            figures.add(
+                                    new Report.Figure(
+                                            "accuracy, " + labels + " labels",
+                                            Numbers.percent(c.mean().value()),
+                                            cell(journey, journey.scratch(), labels)
+                                                    .map(s ->
+                                                            s.method()
+                                                                    + ": "
+                                                                    + Numbers.percent(
+                                                                            s.mean().value()))
+                                                    .orElse(""))));
+        }
+        figures.addAll(costs(journey.steps()));
+        return figures;
+    }
+
+    /// Says for each number of labels whether pre-training helped, from differences seed by seed.
+    private static String verdict(Journey journey) {
+        var sentences = new ArrayList<String>();
+        for (var labels : labelCounts(journey.cells())) {
+            var tuned = cell(journey, journey.tuned(), labels);
+            var scratch = cell(journey, journey.scratch(), labels);
+            if (tuned.isEmpty() || scratch.isEmpty()) {
+                continue;
+            }
+            var a = tuned.get().accuracies();
+            var b = scratch.get().accuracies();
+            var pairs = Math.min(a.size(), b.size());
+            var gain = new double[pairs];
+            for (var seed = 0; seed < pairs; seed++) {
+                gain[seed] = 100 * (a.get(seed) - b.get(seed));
+            }
+            var difference = Interval.mean(gain);
+            var points = Numbers.fixed(Math.abs(difference.value()), 1) + " points";
+            var bounds =
+                    Double.isFinite(difference.margin())
+                            ? " (95 % interval over "
+                                    + pairs
+                                    + " seeds: "
+                                    + Numbers.fixed(difference.low(), 1)
+                                    + " to "
+                                    + Numbers.fixed(difference.high(), 1)
+                                    + ")"
+                            : "";
+            sentences.add(
+                    "With "
+                            + labels
+                            + " labels, "
+                            + (difference.excludes(0)
+                                    ? "pre-training "
+                                            + (difference.value() > 0 ? "adds " : "costs ")
+                                            + points
+                                    : "a gain from pre-training cannot be told from chance: "
+                                            + (difference.value() < 0 ? "−" : "+")
+                                            + points)
+                            + " of accuracy"
+                            + bounds
+                            + ".");
+        }
+        return String.join(" ", sentences);
+    }
+
+    private static Block accuracyChart(Journey journey) {
+        var counts = labelCounts(journey.cells());
+        var rows = new ArrayList<Block.Row>();
+        for (var method : methods(journey.cells())) {
+            rows.add(
+                    new Block.Row(
+                            method,
+                            counts.stream()
+                                    .map(labels ->
+                                            cell(journey, method, labels)
+                                                    .map(c -> hundred(c.mean()))
+                                                    .orElse(
+                                                            new Interval(
+                                                                    Double.NaN,
+                                                                    Double.NaN,
+                                                                    Double.NaN)))
+                                    .toList()));
+        }
+        return new Block.DotChart(
+                "Accuracy by method and number of labels",
+                "Means over seeds on "
+                        + Numbers.count(journey.testRecords())
+                        + " test records; the bars are 95 % intervals of the mean over seeds (Student's t). A method run with one seed has none.",
+                "accuracy, %",
+                counts.stream().map(n -> n + " labels").toList(),
+                rows);
+    }
+
+    private static Block accuracyTable(List<Cell> cells) {
+        var counts = labelCounts(cells);
+        var columns = new ArrayList<String>();
+        columns.add("method");
+        counts.forEach(n -> columns.add(n + " labels"));
+        counts.stream()
+                .reduce((_, last) -> last)
+                .ifPresent(n -> columns.add("one training, " + n + " labels"));
+        var rows = new ArrayList<List<String>>();
+        for (var method : methods(cells)) {
+            var row = new ArrayList<String>();
+            row.add(method);
+            var seconds = "–";
+            for (var labels : counts) {
+                var cell =
+                        cells.stream()
+                                .filter(c -> c.labels() == labels && c.method().equals(method))
+                                .findFirst();
+                row.add(cell.map(c -> Numbers.percent(c.mean())).orElse("–"));
+                seconds =
+                        cell.map(c -> c.seconds() > 0 ? Numbers.duration(c.seconds()) : "–")
+                                .orElse("–");
+            }
+            row.add(seconds);
+            rows.add(row);
+        }
+        return new Block.Table("Accuracy, mean ± 95 % interval over seeds", columns, rows);
+    }
+
+    private static Block forgettingTable(List<Forgetting> forgetting) {
+        var rows = new ArrayList<List<String>>();
+        for (var f : forgetting) {
+            var rise = f.rise();
+            rows.add(
+                    List.of(
+                            f.method(),
+                            Numbers.fixed(f.perplexity().value(), 1),
+                            Numbers.fixed(f.bitsPerByte().value(), 3),
+                            rise == null
+                                    ? "–"
+                                    : signedPercent(rise.value())
+                                            + " ("
+                                            + signedPercent(rise.low())
+                                            + " to "
+                                            + signedPercent(rise.high())
+                                            + ")"));
+        }
+        return new Block.Table(
+                "The general text before and after fine-tuning; the rise of the perplexity with its 95 % interval",
+                List.of("model", "perplexity", "bits a byte", "rise of the perplexity"), rows);
+    }
+
+    private static List<Block> learning(
+            List<Step> steps, List<Evaluation> evaluations, List<Score> scores, String metric) {
+        var blocks = new ArrayList<Block>();
+        var series = new ArrayList<Block.Series>();
+        if (metric.equals("loss") || evaluations.isEmpty()) {
+            series.add(new Block.Series("training", curve(steps, Step::loss)));
+        }
+        var validation = new ArrayList<Block.Point>();
+        for (var evaluation : evaluations) {
+            find(evaluation.scores(), metric)
+                    .ifPresent(
+                            s -> validation.add(new Block.Point(evaluation.step(), s.interval())));
+        }
+        if (!validation.isEmpty()) {
+            series.add(new Block.Series("validation", validation));
+        }
+        var loss = metric.equals("loss") || evaluations.isEmpty();
+        blocks.add(
+                new Block.LineChart(
+                        loss ? "Loss over training" : "Validation " + metric + " over training",
+                        (steps.size() > STRETCHES
+                                        ? "The training line is a mean over stretches of "
+                                                + stretch(steps.size())
+                                                + " steps, the band their range."
+                                        : "")
+                                + (validation.isEmpty()
+                                        ? ""
+                                        : " Validation is shown with its 95 % interval."),
+                        "step",
+                        loss ? "loss, nats" : metric,
+                        false,
+                        series));
+        if (!scores.isEmpty()) {
+            blocks.add(scoreTable("Scores with their 95 % intervals", scores));
+        }
+        return blocks;
+    }
+
+    private static Report.Section training(List<Step> steps) {
+        var blocks = new ArrayList<Block>();
+        blocks.add(
+                new Block.LineChart(
+                        "Training rate, tokens a second",
+                        "",
+                        "step",
+                        "tokens a second",
+                        false,
+                        List.of(
+                                new Block.Series(
+                                        "tokens a second", curve(steps, Step::tokensPerSecond)))));
+        blocks.add(
+                new Block.LineChart(
+                        "Gradient norm before clipping",
+                        "",
+                        "step",
+                        "norm",
+                        false,
+                        List.of(
+                                new Block.Series(
+                                        "gradient norm", curve(steps, Step::gradientNorm)))));
+        blocks.add(
+                new Block.LineChart(
+                        "Learning rate, in thousandths",
+                        "",
+                        "step",
+                        "learning rate",
+                        false,
+                        List.of(
+                                new Block.Series(
+                                        "learning rate", curve(steps, s -> 1000 * s.rate())))));
+        return new Report.Section("How training went", blocks);
+    }
+
+    private static int stretch(int steps) {
+        return (steps + STRETCHES - 1) / STRETCHES;
+    }
+
+    /// The curve itself, or means over stretches with their ranges.
+    private static List<Block.Point> curve(List<Step> steps, ToDoubleFunction<Step> value) {
+        var stretch = stretch(steps.size());
+        var points = new ArrayList<Block.Point>();
+        for (var start = 0; start < steps.size(); start += stretch) {
+            var part = steps.subList(start, Math.min(steps.size(), start + stretch));
+            var statistics = part.stream().mapToDouble(value).summaryStatistics();
+            var middle = (part.getFirst().step() + part.getLast().step()) / 2.0;
+            points.add(
+                    stretch == 1
+                            ? new Block.Point(middle, statistics.getAverage())
+                            : new Block.Point(
+                                    middle,
+                                    statistics.getAverage(),
+                                    statistics.getMin(),
+                                    statistics.getMax()));
+        }
+        return points;
+    }
+
+    private static List<Report.Figure> costs(List<Step> steps) {
+        if (steps.isEmpty()) {
+            return List.of();
+        }
+        var last = steps.getLast();
+        var figures = new ArrayList<Report.Figure>();
+        figures.add(
+                new Report.Figure(
+                        "training",
+                        Numbers.duration(last.seconds()),
+                        Numbers.compact(last.tokens())
+                                + " tokens, "
+                                + Numbers.count(last.step())
+                                + " steps"));
+        var rates = steps.stream().mapToDouble(Step::tokensPerSecond).sorted().toArray();
+        var shares = steps.stream().mapToDouble(Step::matmulShare).sorted().toArray();
+        var share = shares[shares.length / 2];
+        figures.add(
+                new Report.Figure(
+                        "tokens a second",
+                        Numbers.compact(rates[rates.length / 2]),
+                        share > 0
+                                ? Numbers.percent(share) + " of the matmul rate"
+                                : "the median step"));
+        var memory = steps.stream().mapToLong(Step::memory).max().orElse(0);
+        if (memory > 0) {
+            figures.add(
+                    new Report.Figure("memory", Numbers.bytes(memory), "the process at its peak"));
+        }
+        return figures;
+    }
+
+    private static Block scoreTable(String caption, List<Score> scores) {
+        var rows = new ArrayList<List<String>>();
+        for (var score : scores) {
+            var percent = isShare(score.metric());
+            rows.add(
+                    List.of(
+                            metricName(score.metric()),
+                            score.data(),
+                            percent
+                                    ? Numbers.percent(score.value())
+                                    : Numbers.fixed(score.value(), decimals(score)),
+                            percent
+                                    ? percentRange(score.interval())
+                                    : Numbers.fixed(score.low(), decimals(score))
+                                            + " to "
+                                            + Numbers.fixed(score.high(), decimals(score)),
+                            Numbers.count(score.n())));
+        }
+        return new Block.Table(caption, List.of("metric", "data", "value", "interval", "n"), rows);
+    }
+
+    private static Block labelTable(ConfusionMatrix confusion) {
+        var rows = new ArrayList<List<String>>();
+        for (var label = 0; label < confusion.labels().size(); label++) {
+            rows.add(
+                    List.of(
+                            confusion.labels().get(label),
+                            Numbers.percent(confusion.precision(label)),
+                            Numbers.percent(confusion.recall(label)),
+                            Numbers.percent(confusion.f1(label)),
+                            Numbers.count(confusion.support(label))));
+        }
+        return new Block.Table(
+                "Label by label", List.of("label", "precision", "recall", "F1", "records"), rows);
+    }
+
+    private static Optional<Score> find(List<Score> scores, String metric) {
+        return scores.stream().filter(s -> s.metric().equals(metric)).findFirst();
+    }
+
+    private static Optional<Cell> cell(Journey journey, String method, int labels) {
+        return journey.cells().stream()
+                .filter(c -> c.labels() == labels && c.method().equals(method))
+                .findFirst();
+    }
+
+    private static List<Integer> labelCounts(List<Cell> cells) {
+        return cells.stream().map(Cell::labels).distinct().sorted().toList();
+    }
+
+    private static List<String> methods(List<Cell> cells) {
+        var methods = new LinkedHashSet<String>();
+        cells.forEach(c -> methods.add(c.method()));
+        return List.copyOf(methods);
+    }
+
+    private static boolean isShare(String metric) {
+        return metric.equals("accuracy")
+                || metric.startsWith("macro-")
+                || metric.startsWith("precision")
+                || metric.startsWith("recall")
+                || metric.startsWith("f1");
+    }
+
+    private static String metricName(String metric) {
+        return metric.equals("macro-f1")
+                ? "macro-F1"
+                : metric.toLowerCase(Locale.ROOT).replace('-', ' ');
+    }
+
+    private static int decimals(Score score) {
+        return score.metric().equals("perplexity") ? 1 : 3;
+    }
+
+    private static Report.Figure figure(String label, Score score, int decimals) {
+        return new Report.Figure(
+                label,
+                Numbers.fixed(score.value(), decimals),
+                Double.isFinite(score.low()) && Double.isFinite(score.high())
+                        ? Numbers.fixed(score.low(), decimals)
+                                + " to "
+                                + Numbers.fixed(score.high(), decimals)
+                        : "on " + score.data());
+    }
+
+    private static Interval hundred(Interval share) {
+        return share.map(v -> 100 * v);
+    }
+
+    private static String percentRange(Interval share) {
+        return Double.isFinite(share.margin())
+                ? Numbers.fixed(100 * share.low(), 1) + " to " + Numbers.percent(share.high())
+                : "";
+    }
+
+    private static String signedPercent(double share) {
+        return (share >= 0 ? "+" : "") + Numbers.percent(share);
+    }
+}
