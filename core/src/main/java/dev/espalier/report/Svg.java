@@ -236,7 +236,7 @@ final class Svg {
 
     private static void lastPoint(
             Block.LineChart chart, Block.Series series, int index, Axis y, List<EndLabel> labels) {
-        @Nullable Block.Point last = null;
+        Block.@Nullable Point last = null;
         for (var p : series.points()) {
             if (usable(chart, p) && (last == null || p.x() >= last.x())) {
                 last = p;
