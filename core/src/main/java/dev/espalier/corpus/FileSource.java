@@ -15,8 +15,8 @@ import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import org.jspecify.annotations.Nullable;
 
-/// Files of one format, chosen by a path or a glob such as `books/**/*.txt`, plain or packed by gzip
-/// or zstd. Files are read in the order of their paths, one at a time.
+/// Files of one format, chosen by a path or a glob such as `books/**/*.txt`, plain or packed by
+/// gzip or zstd. Files are read in the order of their paths, one at a time.
 ///
 /// @param charset null to tell it from each file's content
 public record FileSource(String pattern, Format format, @Nullable Charset charset)
@@ -208,10 +208,6 @@ public record FileSource(String pattern, Format format, @Nullable Charset charse
     }
 
     static void rejectUnreadable(Path file, IOException e, Ledger ledger) {
-        ledger.reject(
-                file,
-                0,
-                "unreadable",
-                "cannot be read to its end (" + Globs.why(e) + ")");
+        ledger.reject(file, 0, "unreadable", "cannot be read to its end (" + Globs.why(e) + ")");
     }
 }

@@ -31,7 +31,10 @@ final class Globs {
                 }
                 if (Files.isDirectory(path)) {
                     throw EspalierException.data(
-                            pattern + ": is a folder; write a glob such as " + pattern + "/**/*.txt");
+                            pattern
+                                    + ": is a folder; write a glob such as "
+                                    + pattern
+                                    + "/**/*.txt");
                 }
                 return List.of(path);
             }

@@ -26,9 +26,33 @@ final class JavadocProse {
     /// Elements that end a paragraph.
     private static final Set<String> BLOCKS =
             Set.of(
-                    "p", "ul", "ol", "li", "dl", "dt", "dd", "table", "tr", "thead", "tbody",
-                    "caption", "h1", "h2", "h3", "h4", "h5", "h6", "div", "blockquote", "hr",
-                    "pre", "section", "center", "figure", "figcaption", "br");
+                    "p",
+                    "ul",
+                    "ol",
+                    "li",
+                    "dl",
+                    "dt",
+                    "dd",
+                    "table",
+                    "tr",
+                    "thead",
+                    "tbody",
+                    "caption",
+                    "h1",
+                    "h2",
+                    "h3",
+                    "h4",
+                    "h5",
+                    "h6",
+                    "div",
+                    "blockquote",
+                    "hr",
+                    "pre",
+                    "section",
+                    "center",
+                    "figure",
+                    "figcaption",
+                    "br");
 
     /// Elements whose content is no prose.
     private static final Set<String> SKIPPED =
@@ -37,9 +61,30 @@ final class JavadocProse {
     /// Block tags whose text is no prose.
     private static final Set<String> IGNORED =
             Set.of(
-                    "see", "since", "author", "version", "serial", "serialData", "serialField",
-                    "hidden", "spec", "jls", "jvms", "revised", "provides", "uses", "bug", "test",
-                    "run", "key", "modules", "build", "compile", "summary", "toolGuide", "sealedGraph");
+                    "see",
+                    "since",
+                    "author",
+                    "version",
+                    "serial",
+                    "serialData",
+                    "serialField",
+                    "hidden",
+                    "spec",
+                    "jls",
+                    "jvms",
+                    "revised",
+                    "provides",
+                    "uses",
+                    "bug",
+                    "test",
+                    "run",
+                    "key",
+                    "modules",
+                    "build",
+                    "compile",
+                    "summary",
+                    "toolGuide",
+                    "sealedGraph");
 
     private static final Map<String, String> ENTITIES =
             Map.ofEntries(
@@ -131,16 +176,20 @@ final class JavadocProse {
                 case "return" -> text.isEmpty() ? "" : returns(text);
                 case "param" -> {
                     var space = text.indexOf(' ');
-                    yield space < 0 || text.startsWith("<")
+                    yield space < 0
                             ? ""
-                            : "Parameter " + text.substring(0, space) + ": "
+                            : "Parameter "
+                                    + text.substring(0, space)
+                                    + ": "
                                     + text.substring(space + 1).strip();
                 }
                 case "throws", "exception" -> {
                     var space = text.indexOf(' ');
                     yield space < 0
                             ? ""
-                            : "Throws " + simple(text.substring(0, space)) + " "
+                            : "Throws "
+                                    + simple(text.substring(0, space))
+                                    + " "
                                     + text.substring(space + 1).strip();
                 }
                 case "deprecated" -> text.isEmpty() ? "" : "Deprecated. " + text;
@@ -187,9 +236,10 @@ final class JavadocProse {
     }
 
     private static void add(List<Block> blocks, String tag, StringBuilder content) {
-        // The licence headers of some files are documentation comments by mistake.
-        if (!IGNORED.contains(tag) && !content.toString().isBlank()) {
-            blocks.add(new Block(tag, content.toString()));
+        var text = content.toString();
+        var typeParameter = tag.equals("param") && text.stripLeading().startsWith("<");
+        if (!IGNORED.contains(tag) && !typeParameter && !text.isBlank()) {
+            blocks.add(new Block(tag, text));
         }
     }
 
@@ -495,7 +545,9 @@ final class JavadocProse {
                     number.startsWith("x") || number.startsWith("X")
                             ? Integer.parseInt(number.substring(1), 16)
                             : Integer.parseInt(number);
-            return Character.isValidCodePoint(code) && code >= ' ' ? Character.toString(code) : null;
+            return Character.isValidCodePoint(code) && code >= ' '
+                    ? Character.toString(code)
+                    : null;
         } catch (NumberFormatException e) {
             return null;
         }

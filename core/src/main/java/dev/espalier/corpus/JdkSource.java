@@ -32,7 +32,7 @@ public record JdkSource(Path archive, List<String> prefixes) implements Source {
     public static final String PACKAGE = "package";
 
     private static final Pattern EXPORTS =
-            Pattern.compile("^\\s*exports\\s+([\\w.]+)\\s*;", Pattern.MULTILINE);
+            Pattern.compile("(?:^|[;{}]|\\*/)\\s*exports\\s+([\\w.]+)\\s*(?=;)", Pattern.MULTILINE);
     private static final List<String> LEGAL =
             List.of("opyright", "ights reserved", "icensed under", "GNU General Public");
     private static final long LONGEST = 1L << 26;
@@ -154,7 +154,12 @@ public record JdkSource(Path archive, List<String> prefixes) implements Source {
             }
         } catch (IOException e) {
             throw EspalierException.data(
-                    zip.getName() + "!" + entry.getName() + ": cannot be read (" + Globs.why(e) + ")",
+                    zip.getName()
+                            + "!"
+                            + entry.getName()
+                            + ": cannot be read ("
+                            + Globs.why(e)
+                            + ")",
                     e);
         }
         if (repeated > 0) {

@@ -4,7 +4,8 @@ import java.util.regex.Pattern;
 
 /// Markdown without its markup: what a reader of the rendered page would see, as plain paragraphs.
 final class Markdown {
-    private static final Pattern FRONT_MATTER = Pattern.compile("\\A---\n(?:(?!---\n).*+\n)*+---\n");
+    private static final Pattern FRONT_MATTER =
+            Pattern.compile("\\A---\n(?:(?!---\n).*+\n)*+---\n");
     private static final Pattern COMMENT = Pattern.compile("<!--(?:(?!-->)[\\s\\S])*+-->");
     private static final Pattern IMAGE = Pattern.compile("!\\[([^\\[\\]\n]*+)]\\([^()\n]*+\\)");
     private static final Pattern LINK =
@@ -23,7 +24,8 @@ final class Markdown {
     private Markdown() {}
 
     static String text(String markdown) {
-        var source = COMMENT.matcher(FRONT_MATTER.matcher(markdown).replaceFirst("")).replaceAll("");
+        var source =
+                COMMENT.matcher(FRONT_MATTER.matcher(markdown).replaceFirst("")).replaceAll("");
         var text = new StringBuilder(source.length());
         var fence = "";
         for (var line : source.split("\n", -1)) {

@@ -15,8 +15,8 @@ import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 
-/// The records of a JSONL, CSV or TSV file, of each the values of some named fields. A broken record
-/// is set aside in the ledger, and reading goes on at the next line.
+/// The records of a JSONL, CSV or TSV file, of each the values of some named fields. A broken
+/// record is set aside in the ledger, and reading goes on at the next line.
 ///
 /// CSV is that of RFC 4180: fields may be quoted, and hold line ends then. TSV knows no quotes but
 /// those around a whole field. Both begin with a line of the columns' names. In JSONL a string, a
@@ -163,9 +163,13 @@ public final class Rows implements AutoCloseable {
                 ledger.reject(file, at, "missing field", what);
                 return null;
             }
-            if (!value.isString() && (values.isEmpty() || !(value.isNumber() || value.isBoolean()))) {
+            if (!value.isString()
+                    && (values.isEmpty() || !(value.isNumber() || value.isBoolean()))) {
                 ledger.reject(
-                        file, at, "wrong type", "`" + field + "` is not a string but " + kind(value));
+                        file,
+                        at,
+                        "wrong type",
+                        "`" + field + "` is not a string but " + kind(value));
                 return null;
             }
             values.add(value.asString());
@@ -181,7 +185,10 @@ public final class Rows implements AutoCloseable {
         var cells = format == Format.CSV ? csv(first) : tsv(first);
         if (cells == null) {
             ledger.reject(
-                    file, at, "broken quotes", endedInside
+                    file,
+                    at,
+                    "broken quotes",
+                    endedInside
                             ? "a quoted field that does not end"
                             : "text after the end of a quoted field");
             return null;
@@ -251,8 +258,7 @@ public final class Rows implements AutoCloseable {
             var end = tab < 0 ? line.length() : tab;
             var cell = line.substring(start, end);
             var quoted = cell.length() >= 2 && cell.startsWith("\"") && cell.endsWith("\"");
-            cells.add(
-                    quoted ? cell.substring(1, cell.length() - 1).replace("\"\"", "\"") : cell);
+            cells.add(quoted ? cell.substring(1, cell.length() - 1).replace("\"\"", "\"") : cell);
             start = end + 1;
         }
         return cells;

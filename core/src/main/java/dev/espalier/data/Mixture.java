@@ -1,5 +1,6 @@
 package dev.espalier.data;
 
+import dev.espalier.Rng;
 import java.util.List;
 
 /// See [Windows#mixture].

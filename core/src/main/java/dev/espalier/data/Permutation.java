@@ -1,10 +1,12 @@
 package dev.espalier.data;
 
+import dev.espalier.Rng;
 import java.util.Objects;
 
 /// A seeded permutation of 0 … size - 1 that is computed place by place and takes no memory: a
-/// balanced Feistel network (Luby and Rackoff 1988) on the next even number of bits, walked until it
-/// falls into the range again (cycle walking; Black and Rogaway 2002), on average at most 4 steps.
+/// balanced Feistel network (Luby and Rackoff 1988) on the next even number of bits, walked until
+/// it falls into the range again (cycle walking; Black and Rogaway 2002), on average at most 4
+/// steps.
 public record Permutation(long size, long seed) {
     private static final int ROUNDS = 6;
 

@@ -94,13 +94,13 @@ public final class TokenShard implements AutoCloseable {
         textBytes = bytes.get(LONG, 32);
         vocabularySize = bytes.get(INT, 40);
         checksum = bytes.get(INT, 44);
-        tokenizer =
-                HexFormat.of().formatHex(bytes.asSlice(48, 32).toArray(ValueLayout.JAVA_BYTE));
+        tokenizer = HexFormat.of().formatHex(bytes.asSlice(48, 32).toArray(ValueLayout.JAVA_BYTE));
         if (width != 2 && width != 4) {
             throw bad("gives " + width + " bytes a token; allowed are 2 and 4");
         }
         if (vocabularySize < 1 || (width == 2 && vocabularySize > 1 << 16)) {
-            throw bad("gives a vocabulary of " + vocabularySize + " at " + width + " bytes a token");
+            throw bad(
+                    "gives a vocabulary of " + vocabularySize + " at " + width + " bytes a token");
         }
         if (tokens < 0 || documents < 0 || textBytes < 0 || documents > tokens) {
             throw bad(
@@ -150,8 +150,7 @@ public final class TokenShard implements AutoCloseable {
     public static boolean isShard(Path file) {
         try (var in = Files.newInputStream(file)) {
             var start = in.readNBytes(Long.BYTES);
-            return start.length == Long.BYTES
-                    && MemorySegment.ofArray(start).get(LONG, 0) == MAGIC;
+            return start.length == Long.BYTES && MemorySegment.ofArray(start).get(LONG, 0) == MAGIC;
         } catch (IOException e) {
             return false;
         }

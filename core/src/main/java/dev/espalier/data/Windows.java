@@ -1,6 +1,7 @@
 package dev.espalier.data;
 
 import dev.espalier.EspalierException;
+import dev.espalier.Rng;
 import java.util.List;
 
 /// Windows of `time + 1` tokens each, from which a causal model tells `time` next tokens. Which
@@ -21,8 +22,8 @@ public interface Windows {
         return new Of(perEpoch, (_, index) -> shard.read(index % perEpoch * time, time + 1));
     }
 
-    /// The sequential windows in a new order each epoch. Each epoch also shifts all windows by fewer
-    /// tokens than the text's remainder, so that its end is seen too.
+    /// The sequential windows in a new order each epoch. Each epoch also shifts all windows by
+    /// fewer tokens than the text's remainder, so that its end is seen too.
     static Windows shuffled(TokenShard shard, int time) {
         var perEpoch = perEpoch(shard, time);
         var remainder = (shard.tokens() - 1) % time;
@@ -42,8 +43,7 @@ public interface Windows {
         return new Of(
                 perEpoch,
                 (seed, index) ->
-                        shard.read(
-                                below(Rng.at(seed, index), shard.tokens() - time), time + 1));
+                        shard.read(below(Rng.at(seed, index), shard.tokens() - time), time + 1));
     }
 
     /// One source of a [#mixture].
@@ -63,9 +63,9 @@ public interface Windows {
         }
     }
 
-    /// Windows from several sources, mixed. An epoch of the mixture holds `weight` times the windows
-    /// of each source, exactly, in a new order each time; within a source its own order goes on, so
-    /// that its epochs last as long as its windows do.
+    /// Windows from several sources, mixed. An epoch of the mixture holds `weight` times the
+    /// windows of each source, exactly, in a new order each time; within a source its own order
+    /// goes on, so that its epochs last as long as its windows do.
     static Mixture mixture(List<Part> parts) {
         return new Mixture(parts);
     }

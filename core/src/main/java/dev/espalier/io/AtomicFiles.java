@@ -176,6 +176,15 @@ public final class AtomicFiles {
         }
     }
 
+    /// The SHA-256 of some bytes.
+    public static byte[] sha256(byte[] bytes) {
+        try {
+            return MessageDigest.getInstance("SHA-256").digest(bytes);
+        } catch (NoSuchAlgorithmException e) {
+            throw new AssertionError(e);
+        }
+    }
+
     /// Says in one sentence why `path` could not be written.
     public static EspalierException failure(Path path, IOException e) {
         var why =
