@@ -176,7 +176,7 @@ final class JavadocProse {
                 case "return" -> text.isEmpty() ? "" : returns(text);
                 case "param" -> {
                     var space = text.indexOf(' ');
-                    yield space < 0 || text.startsWith("<")
+                    yield space < 0
                             ? ""
                             : "Parameter "
                                     + text.substring(0, space)
@@ -236,9 +236,10 @@ final class JavadocProse {
     }
 
     private static void add(List<Block> blocks, String tag, StringBuilder content) {
-        // The licence headers of some files are documentation comments by mistake.
-        if (!IGNORED.contains(tag) && !content.toString().isBlank()) {
-            blocks.add(new Block(tag, content.toString()));
+        var text = content.toString();
+        var typeParameter = tag.equals("param") && text.stripLeading().startsWith("<");
+        if (!IGNORED.contains(tag) && !typeParameter && !text.isBlank()) {
+            blocks.add(new Block(tag, text));
         }
     }
 

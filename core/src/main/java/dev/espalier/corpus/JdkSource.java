@@ -32,7 +32,7 @@ public record JdkSource(Path archive, List<String> prefixes) implements Source {
     public static final String PACKAGE = "package";
 
     private static final Pattern EXPORTS =
-            Pattern.compile("^\\s*exports\\s+([\\w.]+)\\s*;", Pattern.MULTILINE);
+            Pattern.compile("(?:^|[;{}]|\\*/)\\s*exports\\s+([\\w.]+)\\s*(?=;)", Pattern.MULTILINE);
     private static final List<String> LEGAL =
             List.of("opyright", "ights reserved", "icensed under", "GNU General Public");
     private static final long LONGEST = 1L << 26;

@@ -41,9 +41,9 @@ public final class ShardBuilder {
             int vocabularySize,
             String hash,
             IntUnaryOperator textBytes,
-            int endOfText) {
+            OptionalInt endOfText) {
         /// @param hash the SHA-256 that names the tokenizer, in hexadecimal
-        public static Tokens of(Tokenizer tokenizer, String hash, int endOfText) {
+        public static Tokens of(Tokenizer tokenizer, String hash, OptionalInt endOfText) {
             // What others wrote must not end a document.
             var plain = tokenizer.plain();
             return new Tokens(

@@ -2,6 +2,7 @@ package dev.espalier.data;
 
 import dev.espalier.Rng;
 import dev.espalier.EspalierException;
+import dev.espalier.Rng;
 import java.util.List;
 
 /// Windows of `time + 1` tokens each, from which a causal model tells `time` next tokens. Which

@@ -59,11 +59,7 @@ final class TextData implements AutoCloseable {
         var sources = recipe.data().sources().stream().map(TextData::source).toList();
         var tokenizer = tokenizer(recipe, sources, folder, watcher);
         var tokens =
-                new ShardBuilder.Tokens(
-                        tokenizer.plain()::encode,
-                        tokenizer.vocabularySize(),
-                        hash(tokenizer, folder),
-                        tokenizer.specials().endOfText());
+                ShardBuilder.Tokens.of(tokenizer, hash(tokenizer, folder), tokenizer.specials().endOfText());
         var shards =
                 ShardBuilder.build(
                         folder.resolve("data"),

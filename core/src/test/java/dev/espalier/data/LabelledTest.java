@@ -1,0 +1,155 @@
+package dev.espalier.data;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.espalier.EspalierException;
+import dev.espalier.Rng;
+import dev.espalier.corpus.Ledger;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class LabelledTest {
+    @TempDir Path folder;
+
+    private final Ledger ledger = new Ledger(null, new Ledger.Limit.Count(10));
+
+    @Test
+    void recordsOfEachFormatAreRead() throws IOException {
+        for (var format :
+                List.of(
+                        List.of("a.csv", "label,text\npos,\"good, fine\"\nneg,bad\n,none\npos,\n"),
+                        List.of("a.tsv", "label\ttext\npos\tgood, fine\nneg\tbad\n\tnone\npos\t\n"),
+                        List.of(
+                                "a.jsonl",
+                                """
+                                {"label":"pos","text":"good, fine"}
+                                {"label":"neg","text":"bad"}
+                                {"label":"","text":"none"}
+                                {"label":"pos","text":""}
+                                """))) {
+            var file = Files.writeString(folder.resolve(format.get(0)), format.get(1));
+            var counting = Ledger.strict();
+            var records = LabelledReader.read(file, "text", "label", null, counting);
+            assertThat(records).extracting(LabelledText::text).containsExactly("good, fine", "bad");
+            assertThat(LabelledReader.labels(records)).containsExactly("neg", "pos");
+            assertThat(counting.counts().dropped())
+                    .containsEntry("empty", 1L)
+                    .containsEntry("empty label", 1L);
+            assertThat(counting.counts().kept()).isEqualTo(2);
+            assertThat(records.get(1).where())
+                    .isEqualTo(file + (format.get(0).endsWith("l") ? ":2" : ":3"));
+        }
+    }
+
+    @Test
+    void numbersMayBeLabelsInJson() throws IOException {
+        var file = Files.writeString(folder.resolve("a.jsonl"), "{\"t\":\"x\",\"l\":1}\n");
+        assertThat(LabelledReader.read(file, "t", "l", null, ledger).get(0).label()).isEqualTo("1");
+    }
+
+    @Test
+    void aMissingColumnAnUnknownEndingAndNoRecordsAreNamed() throws IOException {
+        var csv = Files.writeString(folder.resolve("a.csv"), "text,class\nx,y\n");
+        var txt = Files.writeString(folder.resolve("a.txt"), "x");
+        var empty = Files.writeString(folder.resolve("b.csv"), "text,label\n");
+        var nothing = Files.writeString(folder.resolve("c.csv"), "");
+        refused(csv, "no field `label`; there are `text`, `class`");
+        refused(txt, ".csv, .tsv and .jsonl");
+        refused(empty, "holds no labelled text");
+        refused(nothing, "is empty");
+        refused(folder.resolve("none.csv"), "there is no such file");
+    }
+
+    @Test
+    void aLabelThatTrainingDoesNotHaveIsNamedWithItsLine() throws IOException {
+        var file = Files.writeString(folder.resolve("a.csv"), "text,label\nx,a\ny,c\n");
+        var records = LabelledReader.read(file, "text", "label", null, ledger);
+        LabelledReader.requireKnown(records, List.of("a", "b", "c"));
+        assertThatThrownBy(() -> LabelledReader.requireKnown(records, List.of("a", "b")))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("a.csv:3")
+                .hasMessageContaining("`c`")
+                .hasMessageContaining("`a`, `b`");
+    }
+
+    @Test
+    void batchesHoldEveryIndexOnceAndPadLittle() {
+        var lengths = Rng.at(4).ints(1003, 1, 200).toArray();
+        var batches = Batches.byLength(lengths, 16, 1, 0);
+        var seen = new HashSet<Integer>();
+        var padded = 0L;
+        for (var batch : batches) {
+            Arrays.stream(batch).forEach(i -> assertThat(seen.add(i)).isTrue());
+            padded +=
+                    (long) batch.length
+                            * Arrays.stream(batch).map(i -> lengths[i]).max().getAsInt();
+        }
+        assertThat(seen).hasSize(1003);
+        assertThat((double) padded / Arrays.stream(lengths).sum()).isLessThan(1.1);
+        assertThat(Batches.byLength(lengths, 16, 1, 0).get(0)).isEqualTo(batches.get(0));
+        assertThat(Batches.byLength(lengths, 16, 1, 1).get(0)).isNotEqualTo(batches.get(0));
+        assertThat(Batches.byLength(new int[0], 16, 1, 1)).isEmpty();
+    }
+
+    @Test
+    void rowsAreCutAndPadded() {
+        var cut = Batches.truncate(List.of(new int[] {1, 2, 3}, new int[] {4}), 2);
+        assertThat(cut.truncated()).isEqualTo(1);
+        var padded = Batches.pad(cut.rows(), 9);
+        assertThat(padded.ids()).isDeepEqualTo(new int[][] {{1, 2}, {4, 9}});
+        assertThat(padded.lengths()).containsExactly(2, 1);
+    }
+
+    @Test
+    void packagesHaveTheAreaOfTheirLongestPrefix() {
+        assertThat(Areas.area("java.util.function")).isEqualTo("collections and text");
+        assertThat(Areas.area("java.util.concurrent.atomic")).isEqualTo("concurrency");
+        assertThat(Areas.area("java.awt.image.renderable")).isEqualTo("drawing and images");
+        assertThat(Areas.area("javax.net.ssl")).isEqualTo("security");
+        assertThat(Areas.area("java.utility")).isNull();
+        assertThat(Areas.area("java.util.logging")).isNull();
+        assertThat(Areas.area("com.sun.jdi")).isNull();
+    }
+
+    @Test
+    void foldersLabelTheParagraphsOfTheirFiles() throws IOException {
+        for (var label : List.of("birds", "trees")) {
+            for (var f = 0; f < 20; f++) {
+                var file = folder.resolve(label).resolve("deep").resolve(f + ".txt");
+                Files.createDirectories(file.getParent());
+                Files.writeString(
+                        file, "one two three\n\n" + label + " are " + f + "\n\ntoo few\n");
+            }
+        }
+        var records = Areas.ofFolder(folder, 3, ledger);
+        assertThat(records).hasSize(80);
+        assertThat(LabelledReader.labels(records)).containsExactly("birds", "trees");
+        var split = Areas.split(records, 0.3);
+        assertThat(split.train()).isNotEmpty();
+        assertThat(split.test()).isNotEmpty();
+        var trainFiles = new HashSet<>(split.train().stream().map(LabelledText::where).toList());
+        assertThat(split.test()).noneMatch(r -> trainFiles.contains(r.where()));
+        var few = Areas.balanced(records, 5, 7);
+        var more = Areas.balanced(records, 9, 7);
+        assertThat(few).hasSize(10);
+        assertThat(new ArrayList<>(more)).containsAll(few).hasSize(18);
+        assertThatThrownBy(() -> Areas.ofFolder(folder.resolve("birds"), 3, ledger))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("two are needed");
+    }
+
+    private void refused(Path file, String message) {
+        assertThatThrownBy(() -> LabelledReader.read(file, "text", "label", null, ledger))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageStartingWith(file.toString())
+                .hasMessageContaining(message);
+    }
+}

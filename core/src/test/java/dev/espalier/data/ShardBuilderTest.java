@@ -1,0 +1,150 @@
+package dev.espalier.data;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.espalier.EspalierException;
+import dev.espalier.corpus.FileSource;
+import dev.espalier.corpus.Ledger;
+import dev.espalier.corpus.Source;
+import dev.espalier.io.AtomicFiles;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.OptionalInt;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ShardBuilderTest {
+    private static final Ledger.Limit NONE = new Ledger.Limit.Count(0);
+
+    /// Bytes as tokens, 256 ends a text.
+    private static final ShardBuilder.Tokens BYTES =
+            new ShardBuilder.Tokens(
+                    text -> {
+                        var bytes = text.getBytes(StandardCharsets.UTF_8);
+                        var ids = new int[bytes.length];
+                        for (var i = 0; i < ids.length; i++) {
+                            ids[i] = bytes[i] & 0xFF;
+                        }
+                        return ids;
+                    },
+                    257,
+                    TokenShardTest.HASH,
+                    id -> id < 256 ? 1 : 0,
+                    OptionalInt.of(256));
+
+    @TempDir Path folder;
+
+    @Test
+    void everyDocumentStandsInOneShardAndTheResultDoesNotDependOnThreads() throws IOException {
+        var lines = new StringBuilder();
+        for (var i = 0; i < 2000; i++) {
+            lines.append("{\"text\": \"Dokument Nr. %d ist schön.\"}\n".formatted(i));
+        }
+        var file = Files.writeString(folder.resolve("d.jsonl"), lines);
+        var source = FileSource.jsonl(file.toString(), "text");
+        var one = build("one", List.of(source), 0.1, 1);
+        var two = build("two", List.of(source), 0.1, 3);
+        var data = one.data().sources().get(0);
+        assertThat(data.train().documents() + data.validation().documents()).isEqualTo(2000);
+        assertThat(data.validation().documents()).isBetween(150L, 250L);
+        assertThat(data.counts().kept()).isEqualTo(2000);
+        assertThat(data.files().get(0).sha256()).isEqualTo(AtomicFiles.sha256(file));
+        assertThat(two.data()).isEqualTo(one.data());
+        assertThat(two.train(0)).hasSameBinaryContentAs(one.train(0));
+        assertThat(two.validation(0)).hasSameBinaryContentAs(one.validation(0));
+        try (var train = TokenShard.open(one.train(0));
+                var validation = TokenShard.open(one.validation(0))) {
+            train.verify();
+            validation.verify();
+            assertThat(train.read(train.documentEnd(0) - 1, 1)).containsExactly(256);
+            assertThat(train.textBytes()).isEqualTo(train.tokens() - train.documents());
+        }
+    }
+
+    @Test
+    void furtherDocumentsMoveNoneOfThoseBefore() {
+        for (var i = 0; i < 1000; i++) {
+            if (ShardBuilder.isValidation("doc" + i, 0.01)) {
+                assertThat(ShardBuilder.isValidation("doc" + i, 0.2)).isTrue();
+            }
+        }
+    }
+
+    @Test
+    void aSingleDocumentGivesItsLastPart() throws IOException {
+        var text = "é".repeat(400) + "z".repeat(200);
+        var file = Files.writeString(folder.resolve("book.txt"), text);
+        var shards = build("c", List.of(FileSource.text(file.toString())), 0.1, 1);
+        try (var train = TokenShard.open(shards.train(0));
+                var validation = TokenShard.open(shards.validation(0))) {
+            assertThat(validation.tokens()).isEqualTo(100);
+            assertThat(train.tokens()).isEqualTo(1001 - 100);
+            assertThat(validation.read(0, 2)).containsExactly('z', 'z');
+            assertThat(validation.read(99, 1)).containsExactly(256);
+            assertThat(validation.textBytes()).isEqualTo(99);
+            assertThat(train.textBytes()).isEqualTo(901);
+            train.verify();
+            validation.verify();
+        }
+    }
+
+    @Test
+    void aFileInPiecesIsOneDocument() throws IOException {
+        var file = Files.writeString(folder.resolve("book.txt"), "one two\n".repeat(500));
+        var source = new FileSource(file.toString(), new FileSource.Format.Text(100), null);
+        var data = build("c", List.of(source), 0.1, 2).data().sources().get(0);
+        assertThat(data.train().documents()).isEqualTo(1);
+        assertThat(data.train().tokens() + data.validation().tokens()).isEqualTo(4001);
+    }
+
+    @Test
+    void theSameInputsAreTokenizedOnceAndOthersAgain() throws IOException {
+        var file = Files.writeString(folder.resolve("book.txt"), "Once upon a time. ".repeat(20));
+        List<Source> sources = List.of(FileSource.text(file.toString()));
+        var first = build("c", sources, 0.1, 1);
+        var time = Files.getLastModifiedTime(first.train(0));
+        assertThat(build("c", sources, 0.1, 1).data()).isEqualTo(first.data());
+        assertThat(Files.getLastModifiedTime(first.train(0))).isEqualTo(time);
+        assertThat(build("c", sources, 0.2, 1).folder()).isNotEqualTo(first.folder());
+        Files.writeString(file, "Another text. ".repeat(20));
+        assertThat(build("c", sources, 0.1, 1).folder()).isNotEqualTo(first.folder());
+    }
+
+    @Test
+    void anEmptyCorpusIsRefusedAndLeavesNothing() throws IOException {
+        var file = Files.writeString(folder.resolve("book.txt"), " \n");
+        assertThatThrownBy(() -> build("c", List.of(FileSource.text(file.toString())), 0.1, 1))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("book.txt")
+                .hasMessageContaining("holds no text");
+        assertThat(folder.resolve("c")).isEmptyDirectory();
+    }
+
+    @Test
+    void tooManyBrokenRecordsAreRefusedAndTheFileOfThemStays() throws IOException {
+        var file = Files.writeString(folder.resolve("d.jsonl"), "{\"text\":\"good\"}\n{\n{\n");
+        assertThatThrownBy(() ->
+                        ShardBuilder.build(
+                                folder.resolve("c"),
+                                List.of(FileSource.jsonl(file.toString(), "text")),
+                                BYTES,
+                                0.1,
+                                new Ledger.Limit.Count(1),
+                                1))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("d.jsonl:3")
+                .hasMessageContaining("max-rejects allows 1");
+        try (var left = Files.list(folder.resolve("c"))) {
+            assertThat(left).singleElement().asString().endsWith(".rejects.jsonl");
+        }
+    }
+
+    private ShardBuilder.Shards build(
+            String cache, List<? extends Source> sources, double validation, int threads) {
+        return ShardBuilder.build(folder.resolve(cache), sources, BYTES, validation, NONE, threads);
+    }
+}
