@@ -32,6 +32,9 @@ public final class BytePairTokenizer implements Tokenizer {
     /// A merge: two ids and the id that they become.
     record Merge(int left, int right, int id) {}
 
+    /// What one thread needs to encode.
+    private record Workspace(WordCache cache, Utf8Chunks chunks) {}
+
     private final Vocabulary vocabulary;
     private final List<Merge> merges;
     private final Options options;
@@ -45,7 +48,7 @@ public final class BytePairTokenizer implements Tokenizer {
     private final BitSet special = new BitSet();
 
     /// Those that no thread is using now.
-    private final Queue<WordCache> caches;
+    private final Queue<Workspace> workspaces;
 
     /// @param byteIds the id of each byte
     BytePairTokenizer(
@@ -83,7 +86,7 @@ public final class BytePairTokenizer implements Tokenizer {
             added.set(token.id());
             special.set(token.id(), token.special());
         }
-        caches = new ConcurrentLinkedQueue<>();
+        workspaces = new ConcurrentLinkedQueue<>();
     }
 
     private BytePairTokenizer(BytePairTokenizer other, boolean plain) {
@@ -96,7 +99,7 @@ public final class BytePairTokenizer implements Tokenizer {
         bytes = other.bytes;
         added.or(other.added);
         special.or(other.special);
-        caches = other.caches;
+        workspaces = other.workspaces;
         this.plain = plain;
     }
 
@@ -128,11 +131,11 @@ public final class BytePairTokenizer implements Tokenizer {
     }
 
     private void encode(String text, int from, int to, Ids ids) {
-        var cache = caches.poll();
-        if (cache == null) {
-            cache = new WordCache();
-        }
-        var chunks = new Utf8Chunks(text, from, to, prefixed(text, from));
+        var free = workspaces.poll();
+        var workspace = free == null ? new Workspace(new WordCache(), new Utf8Chunks()) : free;
+        var cache = workspace.cache();
+        var chunks = workspace.chunks();
+        chunks.read(text, from, to, prefixed(text, from));
         while (chunks.next()) {
             var chunk = chunks.bytes();
             int limit = chunks.limit();
@@ -148,7 +151,7 @@ public final class BytePairTokenizer implements Tokenizer {
                 at = end;
             }
         }
-        caches.add(cache);
+        workspaces.add(workspace);
     }
 
     private boolean prefixed(String text, int from) {

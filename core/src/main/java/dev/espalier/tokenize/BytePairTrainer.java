@@ -74,6 +74,7 @@ public final class BytePairTrainer {
         }
         var boundaries = new AddedTokens(specials);
         var words = new WordCounts();
+        var chunks = new Utf8Chunks();
         for (var text : texts) {
             boundaries.split(
                     text,
@@ -81,7 +82,7 @@ public final class BytePairTrainer {
                     new AddedTokens.Pieces() {
                         @Override
                         public void text(int from, int to) {
-                            var chunks = new Utf8Chunks(text, from, to, false);
+                            chunks.read(text, from, to, false);
                             while (chunks.next()) {
                                 var bytes = chunks.bytes();
                                 int limit = chunks.limit();

@@ -3,28 +3,35 @@ package dev.espalier.tokenize;
 import java.util.Arrays;
 
 /// A stretch of text as UTF-8, in chunks that end where a piece of [Gpt2Split] certainly ends, so
-/// that a text of any length is read through one buffer that stays in the processor's cache.
+/// that a text of any length is read through one buffer that stays in the processor's cache. For
+/// one thread at a time; one text may follow another.
 final class Utf8Chunks {
     /// Bytes after the last one that may be read, though they mean nothing.
     static final int SLACK = 16;
 
     private static final int CHUNK = 1 << 15;
 
-    private final String text;
-    private final int to;
-    private final char[] chars;
+    private final char[] chars = new char[CHUNK];
+    private byte[] bytes = new byte[CHUNK + SLACK];
+    private String text = "";
     private int at;
-    private byte[] bytes;
+    private int to;
     private int filled;
     private int limit;
 
+    /// Begins with `text[from, to)`.
+    ///
     /// @param prefix whether a space goes before the text
-    Utf8Chunks(String text, int from, int to, boolean prefix) {
-        this.text = text;
-        this.to = to;
+    void read(String newText, int from, int newTo, boolean prefix) {
+        text = newText;
         at = from;
-        chars = new char[Math.min(to - from, CHUNK)];
-        bytes = new byte[(int) Math.min(CHUNK, 3L * (to - from) + 4) + SLACK];
+        to = newTo;
+        filled = 0;
+        limit = 0;
+        if (bytes.length > CHUNK + SLACK) {
+            // It grew for one very long piece.
+            bytes = new byte[CHUNK + SLACK];
+        }
         if (prefix) {
             bytes[filled++] = ' ';
         }

@@ -1,0 +1,115 @@
+package dev.espalier.bench;
+
+import dev.espalier.tokenize.BytePairTrainer;
+import dev.espalier.tokenize.Tokenizer;
+import dev.espalier.tokenize.Tokenizers;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import java.util.zip.ZipFile;
+import org.openjdk.jmh.annotations.AuxCounters;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.Warmup;
+
+/// Byte-level byte-pair encoding on one core: the counter `megabytes` is MB/s of UTF-8.
+///
+///     ./mvnw -q -Dquick -pl core,bench package dependency:copy-dependencies -DskipTests
+///     java -cp 'bench/target/classes:bench/target/dependency/*' \
+///         -Dtext=books.txt -Dtokenizer=gpt2/ org.openjdk.jmh.Main TokenizerBenchmark
+///
+/// Without `-Dtext` the text is the documentation comments of the running JDK's java.base (it needs
+/// `lib/src.zip`); without `-Dtokenizer` the vocabulary is learnt from it, 8192 tokens.
+@State(Scope.Benchmark)
+@BenchmarkMode(Mode.Throughput)
+@OutputTimeUnit(TimeUnit.SECONDS)
+@Warmup(iterations = 3, time = 3)
+@Measurement(iterations = 5, time = 3)
+@Fork(
+        value = 1,
+        jvmArgsAppend = {"-Xmx2g"})
+public class TokenizerBenchmark {
+    private String text = "";
+    private List<String> documents = List.of();
+    private double megabytes;
+    private Tokenizer tokenizer = BytePairTrainer.train(List.of("unused"), 256, 1, List.of());
+
+    /// Text read, in MB.
+    @AuxCounters(AuxCounters.Type.OPERATIONS)
+    @State(Scope.Thread)
+    public static class Read {
+        public double megabytes;
+    }
+
+    @Setup
+    public void read() throws IOException {
+        var file = System.getProperty("text");
+        text = file == null ? comments() : Files.readString(Path.of(file));
+        documents = List.of(text.split("\n\n"));
+        megabytes = text.getBytes(StandardCharsets.UTF_8).length / 1e6;
+        var folder = System.getProperty("tokenizer");
+        tokenizer =
+                folder == null
+                        ? BytePairTrainer.train(documents, 8192, 2, List.of())
+                        : Tokenizers.read(Path.of(folder));
+    }
+
+    private static String comments() throws IOException {
+        var lines = new ArrayList<String>();
+        try (var zip = new ZipFile(System.getProperty("java.home") + "/lib/src.zip")) {
+            for (var entry :
+                    zip.stream().filter(e -> e.getName().startsWith("java.base/")).toList()) {
+                try (var in = zip.getInputStream(entry)) {
+                    new String(in.readAllBytes(), StandardCharsets.UTF_8)
+                            .lines()
+                            .map(String::strip)
+                            .filter(line -> line.startsWith("*"))
+                            .map(line -> line.substring(1).strip())
+                            .forEach(lines::add);
+                }
+            }
+        }
+        return lines.stream().collect(Collectors.joining("\n"));
+    }
+
+    @Benchmark
+    public int[] encode(Read read) {
+        read.megabytes += megabytes;
+        return tokenizer.encode(text);
+    }
+
+    @Benchmark
+    public int encodeDocuments(Read read) {
+        read.megabytes += megabytes;
+        int tokens = 0;
+        for (var document : documents) {
+            tokens += tokenizer.encode(document).length;
+        }
+        return tokens;
+    }
+
+    @Benchmark
+    public Tokenizer train8192(Read read) {
+        read.megabytes += megabytes;
+        return BytePairTrainer.train(documents, 8192, 2, List.of());
+    }
+
+    /// A million letters without a space: the time must not grow with the square.
+    @Benchmark
+    public int[] encodeOneWord(Read read) {
+        read.megabytes++;
+        return tokenizer.encode("ab".repeat(500_000));
+    }
+}
