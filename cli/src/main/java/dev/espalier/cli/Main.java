@@ -85,7 +85,8 @@ public final class Main {
     int run(Stop stop, List<String> args) {
         var line = new CommandLine(this);
         var context = new Context(() -> new Console(out, err, json, quiet, terminal), stop);
-        line.addSubcommand(new RunVerb.Pretrain(context))
+        line.addSubcommand(new QuickstartVerb(context))
+                .addSubcommand(new RunVerb.Pretrain(context))
                 .addSubcommand(new RunVerb.Finetune(context))
                 .addSubcommand(new Predict(context))
                 .addSubcommand(new BenchVerb(context))

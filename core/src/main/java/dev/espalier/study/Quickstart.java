@@ -53,6 +53,11 @@ import org.jspecify.annotations.Nullable;
 /// Every count is fixed, so that the same seed and text give the same figures wherever the
 /// arithmetic rounds alike.
 public final class Quickstart {
+    /// What the figures call fine-tuning all weights of the pre-trained model, and the same model without pre-training.
+    static final String TUNED = "fine-tuned";
+
+    static final String SCRATCH = "from scratch";
+
     private static final String END_OF_TEXT = "<|endoftext|>";
     private static final int VOCABULARY = 4096;
     private static final int LENGTH = 64;
@@ -603,8 +608,8 @@ public final class Quickstart {
 
     /// How a classifier is trained, and at which rate.
     private enum Method {
-        FULL("fine-tuned", 1e-3, true),
-        SCRATCH("from scratch", 1e-3, true),
+        FULL(Quickstart.TUNED, 1e-3, true),
+        SCRATCH(Quickstart.SCRATCH, 1e-3, true),
         LORA("fine-tuned, LoRA", 3e-3, false),
         REPLAY("fine-tuned, replay", 1e-3, false);
 

@@ -18,6 +18,7 @@ import dev.espalier.recipe.ForgettingRecipe;
 import dev.espalier.recipe.ModelRecipe;
 import dev.espalier.recipe.TaskRecipe;
 import dev.espalier.recipe.TrainingRecipe;
+import dev.espalier.report.RunReport;
 import dev.espalier.task.TextClassifier;
 import dev.espalier.tokenize.Tokenizer;
 import java.io.IOException;
@@ -400,6 +401,7 @@ final class Finetuning implements Job {
         }
         if (general != null && generalBefore != null) {
             var after = general.loss(model.body(), bf16());
+            generalNow = after;
             all.addAll(generalBefore.scores("general-before"));
             all.addAll(after.scores("general-after"));
             all.add(
@@ -446,15 +448,37 @@ final class Finetuning implements Job {
     @Override
     public void report(
             Path file, List<StepFigures> steps, List<Evaluation> evaluations, List<Score> scores) {
+        var shown = test == null ? validation : test;
+        var result = new Classification(model.labels(), shown.labels(), predicted(shown));
+        var name = test == null ? "validation" : "test";
         RunReports.finetuning(
                 file,
                 recipe,
-                model.labels(),
                 steps,
                 evaluations,
-                scores,
-                test == null ? validation : test,
-                model);
+                scores.stream().filter(s -> s.data().equals(name)).toList(),
+                result,
+                Classification.majority(training.labels(), model.labels().size()),
+                forgetting(),
+                dataPassport());
+    }
+
+    private int[] predicted(Records records) {
+        return TextClassifier.likeliest(TextClassifier.probabilities(model, records.texts()));
+    }
+
+    private List<RunReport.Forgetting> forgetting() {
+        if (generalBefore == null || generalNow == null) {
+            return List.of();
+        }
+        return List.of(
+                new RunReport.Forgetting(
+                        "before", generalBefore.perplexity(), generalBefore.bitsPerByte(), null),
+                new RunReport.Forgetting(
+                        "fine-tuned",
+                        generalNow.perplexity(),
+                        generalNow.bitsPerByte(),
+                        generalNow.riseSince(generalBefore)));
     }
 
     @Override

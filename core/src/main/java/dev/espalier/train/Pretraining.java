@@ -150,7 +150,7 @@ final class Pretraining implements Job {
     @Override
     public void report(
             Path file, List<StepFigures> steps, List<Evaluation> evaluations, List<Score> scores) {
-        RunReports.pretraining(file, recipe, model, steps, evaluations, scores, text.passport());
+        RunReports.pretraining(file, recipe, steps, evaluations, scores, text.passport());
     }
 
     @Override

@@ -1,34 +1,88 @@
 package dev.espalier.train;
 
+import dev.espalier.evaluate.Classification;
 import dev.espalier.evaluate.Score;
-import dev.espalier.model.Decoder;
-import dev.espalier.model.DecoderClassifier;
-import dev.espalier.recipe.FinetuneRecipe;
-import dev.espalier.recipe.PretrainRecipe;
+import dev.espalier.plan.Machine;
+import dev.espalier.recipe.Recipe;
+import dev.espalier.recipe.Recipes;
+import dev.espalier.report.Block;
+import dev.espalier.report.HtmlReport;
+import dev.espalier.report.RunReport;
 import java.nio.file.Path;
+import java.time.LocalDate;
+import java.util.ArrayList;
 import java.util.List;
 import tools.jackson.databind.JsonNode;
 
 /// The pages that runs leave behind.
-final class RunReports {
+public final class RunReports {
     private RunReports() {}
 
     static void pretraining(
             Path file,
-            PretrainRecipe recipe,
-            Decoder model,
+            Recipe recipe,
             List<StepFigures> steps,
             List<Job.Evaluation> evaluations,
             List<Score> scores,
-            JsonNode data) {}
+            JsonNode data) {
+        HtmlReport.write(
+                file,
+                RunReport.pretraining(
+                        heading(recipe, "Pre-training", data), steps(steps), evaluations(evaluations), scores, List.of()));
+    }
 
+    /// `result` is that of the test, or of the validation records where there is no test.
     static void finetuning(
             Path file,
-            FinetuneRecipe recipe,
-            List<String> labels,
+            Recipe recipe,
             List<StepFigures> steps,
             List<Job.Evaluation> evaluations,
             List<Score> scores,
-            Finetuning.Records test,
-            DecoderClassifier model) {}
+            Classification result,
+            int majority,
+            List<RunReport.Forgetting> forgetting,
+            JsonNode data) {
+        var baselines = List.of(new RunReport.Baseline("majority class", result.always(majority).accuracy()));
+        HtmlReport.write(
+                file,
+                RunReport.finetuning(
+                        heading(recipe, "Fine-tuning", data),
+                        steps(steps),
+                        evaluations(evaluations),
+                        scores.stream().filter(s -> !s.metric().startsWith("majority-")).toList(),
+                        baselines,
+                        result.confusion(),
+                        forgetting));
+    }
+
+    private static RunReport.Heading heading(Recipe recipe, String kind, JsonNode data) {
+        var passport = new ArrayList<Block.Definition>();
+        passport.add(new Block.Definition("recipe", Recipes.write(recipe)));
+        passport.add(new Block.Definition("machine", Machine.processor() + ", " + Machine.threads() + " threads"));
+        passport.add(new Block.Definition("data", data.toPrettyString()));
+        return new RunReport.Heading(
+                recipe.name(), kind + ", " + LocalDate.now(java.time.ZoneId.systemDefault()), passport);
+    }
+
+    /// Steps as the report draws them.
+    public static List<RunReport.Step> steps(List<StepFigures> steps) {
+        return steps.stream()
+                .map(
+                        s ->
+                                new RunReport.Step(
+                                        s.step(),
+                                        s.tokens(),
+                                        s.loss(),
+                                        s.rate(),
+                                        s.gradientNorm(),
+                                        s.tokensPerSecond(),
+                                        s.matmulShare(),
+                                        s.memory(),
+                                        s.seconds()))
+                .toList();
+    }
+
+    private static List<RunReport.Evaluation> evaluations(List<Job.Evaluation> evaluations) {
+        return evaluations.stream().map(e -> new RunReport.Evaluation(e.step(), e.scores())).toList();
+    }
 }
