@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.espalier.EspalierException;
 import dev.espalier.EspalierException.Kind;
+import dev.espalier.Rng;
 import dev.espalier.io.Json;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
@@ -262,6 +264,47 @@ class TokenizersTest {
 
     private Path vocabulary(Consumer<ObjectNode> change) throws Exception {
         return model(model -> change.accept((ObjectNode) model.get("vocab")));
+    }
+
+    /// A damaged file is read as something whole or refused, and never crashes or hangs.
+    @Test
+    void damagedFilesAreRefused() throws Exception {
+        Tokenizers.read(ROBERTA).withAddedTokens(List.of("木")).save(folder);
+        var whole = Files.readAllBytes(folder.resolve("tokenizer.json"));
+        var file = Files.createDirectories(folder.resolve("damaged")).resolve("damaged.json");
+        int damaged = Integer.getInteger("espalier.damaged-files", 200);
+        for (int i = 0; i < damaged; i++) {
+            var random = Rng.at(13, i);
+            var bytes = whole.clone();
+            // The vocabulary fills most of the file: its beginning gets its share.
+            int bound = random.nextBoolean() ? bytes.length : 4000;
+            for (int n = 1 + random.nextInt(3); n > 0; n--) {
+                int at = random.nextInt(bound);
+                switch (random.nextInt(4)) {
+                    case 0 -> bytes[at] = (byte) random.nextInt(256);
+                    case 1 -> bytes[at] = (byte) "{}[]\",:0-9tfn".charAt(random.nextInt(13));
+                    case 2 -> bytes = Arrays.copyOf(bytes, at);
+                    default -> {
+                        int from = random.nextInt(bound);
+                        int length =
+                                random.nextInt(Math.min(40, bytes.length - Math.max(at, from)));
+                        System.arraycopy(bytes, from, bytes, at, length);
+                    }
+                }
+                bound = Math.min(bound, bytes.length);
+                if (bound <= 40) {
+                    break;
+                }
+            }
+            Files.write(file, bytes);
+            try {
+                var tokenizer = Tokenizers.read(file);
+                assertThat(tokenizer.encodeWithOffsets("Hello <mask> 木 world").ids()).isNotEmpty();
+            } catch (EspalierException e) {
+                assertThat(e).hasMessageContaining("damaged.json");
+                assertThat(e.kind()).isEqualTo(Kind.DATA);
+            }
+        }
     }
 
     private static void renamed(ObjectNode vocabulary, String token) {
