@@ -1,5 +1,6 @@
 package dev.espalier.cli;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
 import com.sun.management.OperatingSystemMXBean;
 import dev.espalier.EspalierException;
 import dev.espalier.EspalierException.Kind;
@@ -26,8 +27,11 @@ import picocli.CommandLine.Command;
         footer = "  espalier doctor --json")
 final class Doctor implements Callable<Integer> {
     private enum State {
+        @JsonProperty("ok")
         OK,
+        @JsonProperty("note")
         NOTE,
+        @JsonProperty("wrong")
         WRONG
     }
 

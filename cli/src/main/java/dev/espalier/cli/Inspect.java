@@ -4,6 +4,7 @@ import dev.espalier.EspalierException;
 import dev.espalier.checkpoint.Checkpoints;
 import dev.espalier.checkpoint.SafeTensors;
 import dev.espalier.checkpoint.SafeTensors.Entry;
+import dev.espalier.data.TokenShard;
 import dev.espalier.io.Json;
 import dev.espalier.tokenize.Tokenizers;
 import java.io.BufferedReader;
@@ -23,7 +24,8 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "inspect",
         description =
-                "Says what a model, adapter, checkpoint, run, tokenizer or safetensors file is.",
+                "Says what a model, adapter, checkpoint, run, tokenizer, token shard or safetensors"
+                        + " file is.",
         footerHeading = "%nExample:%n",
         footer = {
             "  espalier inspect runs/java-prose",
@@ -79,11 +81,23 @@ final class Inspect implements Callable<Integer> {
         if (name.endsWith(".safetensors")) {
             return safeTensors(file);
         }
+        if (TokenShard.isShard(file)) {
+            try (var shard = TokenShard.open(file)) {
+                var facts = facts("token shard");
+                Json.mapper()
+                        .valueToTree(shard.summary())
+                        .properties()
+                        .forEach(fact -> facts.put(fact.getKey(), fact.getValue()));
+                return facts;
+            }
+        }
         if (name.endsWith(".json") && Json.read(file).has("model")) {
             return tokenizer(file);
         }
         throw EspalierException.data(
-                file + ": is neither a safetensors file nor a tokenizer.json; inspect knows these");
+                file
+                        + ": is neither a safetensors file, a token shard nor a tokenizer.json; inspect"
+                        + " knows these");
     }
 
     private SequencedMap<String, Object> folder(Path folder) {
@@ -104,7 +118,8 @@ final class Inspect implements Callable<Integer> {
                         "peft_type", "task_type", "r", "lora_alpha", "base_model_name_or_path"
                     }) {
                 if (config.hasNonNull(key)) {
-                    facts.put(key, config.get(key).asString());
+                    var value = config.get(key);
+                    facts.put(key, value.isString() ? value.asString() : value);
                 }
             }
             facts.putAll(safeTensors(folder.resolve("adapter_model.safetensors")));

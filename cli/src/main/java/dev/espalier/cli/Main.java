@@ -9,6 +9,8 @@ import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.util.List;
+import java.util.Locale;
+import java.util.function.Supplier;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
@@ -68,6 +70,8 @@ public final class Main {
     }
 
     public static void main(String[] args) {
+        // Numbers are printed alike everywhere.
+        Locale.setDefault(Locale.ROOT);
         var utf8 = StandardCharsets.UTF_8;
         var out = new PrintStream(System.out, true, utf8);
         var err = new PrintStream(System.err, true, utf8);
@@ -92,6 +96,7 @@ public final class Main {
                 .addSubcommand(new BenchVerb(context))
                 .addSubcommand(new TokenizerVerb(context))
                 .addSubcommand(new Inspect(context))
+                .addSubcommand(new Schema(context))
                 .addSubcommand(new Doctor(context));
         line.setCaseInsensitiveEnumValuesAllowed(true)
                 .setColorScheme(CommandLine.Help.defaultColorScheme(Ansi.OFF))
@@ -111,7 +116,7 @@ public final class Main {
     }
 
     /// What the verbs are given.
-    record Context(java.util.function.Supplier<Console> consoles, Stop stop) {
+    record Context(Supplier<Console> consoles, Stop stop) {
         /// The console as the command line's options ask for it: to be called once they are parsed.
         Console console() {
             return consoles.get();
@@ -120,8 +125,8 @@ public final class Main {
 
     private int usage(ParameterException e) {
         var line = e.getCommandLine();
-        var message = new StringBuilder(e.getMessage());
-        if (e.getMessage().startsWith("Missing required subcommand")) {
+        var message = new StringBuilder(String.valueOf(e.getMessage()));
+        if (message.indexOf("Missing required subcommand") == 0) {
             line.usage(line.getErr());
             return Kind.USAGE.exitCode();
         }
@@ -137,14 +142,18 @@ public final class Main {
         return Kind.USAGE.exitCode();
     }
 
-    private int failure(Throwable e) {
+    int failure(Throwable e) {
         if (debug) {
             e.printStackTrace(err);
         }
         return switch (e) {
             case EspalierException known -> {
                 var kind = known.kind();
-                console().error(kind.name().toLowerCase(), known.getMessage(), kind.exitCode());
+                console()
+                        .error(
+                                kind.name().toLowerCase(Locale.ROOT),
+                                String.valueOf(known.getMessage()),
+                                kind.exitCode());
                 yield kind.exitCode();
             }
             case OutOfMemoryError memory -> {

@@ -1,0 +1,112 @@
+package dev.espalier;
+
+import static com.tngtech.archunit.lang.conditions.ArchConditions.dependOnClassesThat;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.domain.JavaModifier;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.library.GeneralCodingRules;
+import org.jspecify.annotations.NullMarked;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+/// The rules of the architecture.
+class ArchitectureTest {
+    private static JavaClasses classes;
+
+    @BeforeAll
+    static void importClasses() {
+        classes =
+                new ClassFileImporter()
+                        .withImportOption(new ImportOption.DoNotIncludeTests())
+                        .importPackages("dev.espalier");
+        // An import that finds nothing would keep every rule.
+        assertThat(classes.size()).isGreaterThan(100);
+    }
+
+    @Test
+    void onlyTorchSeesTheBinding() {
+        noClasses()
+                .that()
+                .resideOutsideOfPackage("dev.espalier.torch..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("org.bytedeco..")
+                .check(classes);
+    }
+
+    @Test
+    void noPublicSignatureOfTorchNamesTheBinding() {
+        for (var type : classes) {
+            type.getMethods().stream()
+                    .filter(method -> method.getModifiers().contains(JavaModifier.PUBLIC))
+                    .filter(method ->
+                            method.getOwner().getModifiers().contains(JavaModifier.PUBLIC))
+                    .forEach(method -> {
+                        assertThat(isBinding(method.getRawReturnType()))
+                                .as(method.getFullName())
+                                .isFalse();
+                        assertThat(method.getRawParameterTypes())
+                                .as(method.getFullName())
+                                .noneMatch(ArchitectureTest::isBinding);
+                    });
+        }
+    }
+
+    private static boolean isBinding(JavaClass type) {
+        return type.getBaseComponentType().getPackageName().startsWith("org.bytedeco");
+    }
+
+    @Test
+    void modelsKnowNothingOfTrainingDataAndRecipes() {
+        noClasses()
+                .that()
+                .resideInAnyPackage("dev.espalier.nn..", "dev.espalier.model..")
+                .should(
+                        dependOnClassesThat(
+                                JavaClass.Predicates.resideInAnyPackage(
+                                        "dev.espalier.train..",
+                                        "dev.espalier.data..",
+                                        "dev.espalier.recipe..")))
+                .check(classes);
+    }
+
+    @Test
+    void packagesHaveNoCycles() {
+        slices().matching("dev.espalier.(*)..").should().beFreeOfCycles().check(classes);
+    }
+
+    @Test
+    void onlyTheCommandLinePrints() {
+        GeneralCodingRules.NO_CLASSES_SHOULD_ACCESS_STANDARD_STREAMS.check(classes);
+        noClasses().should().callMethod(System.class, "exit", int.class).check(classes);
+    }
+
+    @Test
+    void everyPackageIsNullMarked() {
+        for (var type : classes) {
+            assertThat(type.getPackage().isAnnotatedWith(NullMarked.class))
+                    .as(type.getPackageName())
+                    .isTrue();
+        }
+    }
+
+    @Test
+    void nothingStaticChanges() {
+        for (var type : classes) {
+            type.getFields().stream()
+                    .filter(field -> field.getModifiers().contains(JavaModifier.STATIC))
+                    .filter(field -> !field.getModifiers().contains(JavaModifier.SYNTHETIC))
+                    .filter(field -> !field.getName().startsWith("$"))
+                    .forEach(field ->
+                            assertThat(field.getModifiers())
+                                    .as(field.getFullName())
+                                    .contains(JavaModifier.FINAL));
+        }
+    }
+}
