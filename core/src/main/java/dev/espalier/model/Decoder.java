@@ -4,6 +4,7 @@ import dev.espalier.nn.KeyValueCache;
 import dev.espalier.nn.Module;
 import dev.espalier.torch.DType;
 import dev.espalier.torch.Tensor;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// A causal transformer up to its last hidden states, with the vocabulary head that goes on top.
@@ -21,6 +22,10 @@ public abstract class Decoder extends Module {
     public final Tensor hidden(Tensor ids) {
         return hidden(ids, Tensor.arange(0, ids.size(1)).unsqueeze(0), null, null);
     }
+
+    /// All states (B, T, D) on the way to the hidden states: what each block reads, and the last
+    /// hidden states themselves, one more than there are layers.
+    public abstract List<Tensor> states(Tensor ids, Tensor positions, @Nullable Tensor mask);
 
     /// The matrix (V, D) that hidden states are multiplied by to score the vocabulary.
     public abstract Tensor head();

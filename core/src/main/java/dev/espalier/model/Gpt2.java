@@ -10,6 +10,7 @@ import dev.espalier.nn.Module;
 import dev.espalier.torch.Tensor;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /// GPT-2 (Radford et al. 2019, "Language models are unsupervised multitask learners"): a decoder
@@ -62,7 +63,14 @@ public final class Gpt2 extends Decoder {
     @Override
     public Tensor hidden(
             Tensor ids, Tensor positions, @Nullable Tensor mask, @Nullable KeyValueCache cache) {
-        return transformer.forward(ids, positions, mask, cache);
+        return transformer.forward(ids, positions, mask, cache, state -> {});
+    }
+
+    @Override
+    public List<Tensor> states(Tensor ids, Tensor positions, @Nullable Tensor mask) {
+        var states = new ArrayList<Tensor>();
+        states.add(transformer.forward(ids, positions, mask, null, states::add));
+        return states;
     }
 
     @Override
@@ -123,12 +131,14 @@ public final class Gpt2 extends Decoder {
                 Tensor ids,
                 Tensor positions,
                 @Nullable Tensor mask,
-                @Nullable KeyValueCache cache) {
+                @Nullable KeyValueCache cache,
+                Consumer<Tensor> states) {
             var x =
                     wte.forward(ids)
                             .add(wpe.forward(positions))
                             .dropout(dropout, training()); // (B, T, D)
             for (var block : blocks) {
+                states.accept(x);
                 x = block.forward(x, mask, cache); // (B, T, D)
             }
             if (cache != null) {

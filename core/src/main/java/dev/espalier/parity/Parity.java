@@ -1,0 +1,97 @@
+package dev.espalier.parity;
+
+import dev.espalier.EspalierException;
+import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.io.Json;
+import dev.espalier.model.Decoder;
+import dev.espalier.nn.Module;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.function.Consumer;
+import tools.jackson.databind.JsonNode;
+
+/// Compares a model with a folder of reference numbers: `golden.json` with the losses, statistics
+/// of gradients and generations, and `golden.safetensors` with inputs, scores and states, by case.
+/// Three kinds of folder are known by their keys: `cases` (of a language model or a classifier),
+/// `adapter_keys` beside them (a base, its LoRA in `adapter/`, and `merged/`), and `losses` (a
+/// training, with its batches and the weights after it).
+public final class Parity {
+    private Parity() {}
+
+    /// Compares the model in `model` with the reference in `golden`.
+    ///
+    /// @throws EspalierException if either folder cannot be read
+    public static ParityReport check(Path model, Path golden, Tolerances tolerances) {
+        var json = Json.read(golden.resolve("golden.json"));
+        var findings = new Findings();
+        if (json.has("losses")) {
+            new TrajectoryCheck(json, golden, tolerances, findings).check(model);
+        } else if (json.has("cases")) {
+            try (var tensors = new Golden(golden.resolve("golden.safetensors"))) {
+                var cases = new CaseCheck(json, tensors, tolerances, findings);
+                if (json.has("adapter_keys")) {
+                    adapter(model, golden, cases);
+                } else {
+                    plain(model, json, cases, findings);
+                }
+            }
+        } else {
+            throw EspalierException.data(
+                    golden.resolve("golden.json")
+                            + ": neither 'cases' nor 'losses' is there; this is no reference that"
+                            + " a decoder can be compared with");
+        }
+        return findings.report();
+    }
+
+    private static void plain(Path model, JsonNode json, CaseCheck cases, Findings findings) {
+        if (HuggingFace.isClassifier(model)) {
+            with(HuggingFace.readClassifier(model).model(), m -> cases.check(m, ""));
+            json.path("generation")
+                    .propertyNames()
+                    .forEach(name ->
+                            findings.unchecked("generation", name, "the model is a classifier"));
+        } else {
+            // Generation first: the check of gradients ends by freeing the weights.
+            with(
+                    decoder(model),
+                    m -> {
+                        new GenerationCheck(m, findings).check(json.path("generation"));
+                        cases.check(m, "");
+                    });
+        }
+    }
+
+    private static void adapter(Path model, Path golden, CaseCheck cases) {
+        with(decoder(model), base -> cases.checkForward(base, "base_"));
+        var own = model.resolve("adapter");
+        var adapter = Files.isDirectory(own) ? own : golden.resolve("adapter");
+        with(
+                decoder(model),
+                m -> {
+                    HuggingFace.readAdapter(adapter, m);
+                    cases.check(m, "base_model.model.");
+                });
+        with(
+                decoder(model),
+                m -> {
+                    HuggingFace.readAdapter(adapter, m);
+                    try (var merged =
+                            new Golden(golden.resolve("merged").resolve("model.safetensors"))) {
+                        cases.checkMerged(m, merged);
+                    }
+                });
+    }
+
+    private static Decoder decoder(Path folder) {
+        return HuggingFace.readDecoder(folder, 0.0).model();
+    }
+
+    private static <M extends Module> void with(M model, Consumer<M> body) {
+        try {
+            body.accept(model);
+        } finally {
+            model.free();
+        }
+    }
+}
