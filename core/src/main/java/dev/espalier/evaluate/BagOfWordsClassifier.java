@@ -18,14 +18,13 @@ import java.util.regex.Pattern;
 ///
 /// and a text's weights are scaled to length 1. Training minimises, over weights W and biases b,
 ///
-/// Σ cross-entropy + ‖W‖² / (2 · 10)
+/// Σ cross-entropy + ‖W‖² / (2 · 100)
 ///
-/// by L-BFGS (Liu and Nocedal 1989). The strength 1/10 is fixed, not tuned: with texts of length 1
-/// it is near the best from 64 to 1000 labels on the sets tried, and a baseline that were tuned on
-/// so few texts would be noisier.
+/// by L-BFGS (Liu and Nocedal 1989). The strength 1/100 is fixed, not tuned to the texts at hand.
+/// `docs/decisions/042-strength-of-the-baseline.md` has the figures behind it.
 public final class BagOfWordsClassifier {
     private static final Pattern WORD = Pattern.compile("[\\p{L}\\p{M}\\p{N}]+");
-    private static final double STRENGTH = 0.1;
+    private static final double STRENGTH = 0.01;
     private static final int HISTORY = 8;
     private static final int MOST_STEPS = 100;
 

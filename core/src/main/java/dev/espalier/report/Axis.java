@@ -59,6 +59,13 @@ record Axis(
         return new Axis(low, high, log, from, to, List.copyOf(values), decimals);
     }
 
+    /// This axis ending at `value`, which need not be a tick.
+    Axis endingAt(double value) {
+        return value > low
+                ? new Axis(low, value, log, from, to, ticks.stream().filter(t -> t <= value).toList(), decimals)
+                : this;
+    }
+
     double pixel(double value) {
         var share =
                 log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low);

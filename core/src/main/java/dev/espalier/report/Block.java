@@ -12,14 +12,14 @@ public sealed interface Block {
     /// bar; longer ones show a line, with the intervals as a band.
     ///
     /// @param note says what band, bars and smoothing mean; may be empty
+    /// @param fromZero whether the y axis begins at 0, so that small changes look small
     /// @param logX whether the x axis is logarithmic; points at or below 0 are left out then
     record LineChart(
             String title,
             String note,
             String xLabel,
             String yLabel,
-            boolean logX,
-            List<Series> series)
+            boolean logX, boolean fromZero, List<Series> series)
             implements Block {
         public LineChart {
             series = List.copyOf(series);

@@ -126,7 +126,9 @@ public final class HtmlReport {
         if (figures.isEmpty()) {
             return;
         }
-        out.append("<ul class=\"figures\">\n");
+        // No card should stand alone in its row.
+        var columns = figures.size() % 4 == 0 || figures.size() % 4 == 3 && figures.size() > 3 ? 4 : 3;
+        out.append("<ul class=\"figures\" style=\"--columns:").append(columns).append("\">\n");
         for (var figure : figures) {
             out.append("<li><span class=\"what\">")
                     .append(escape(figure.label()))
@@ -175,7 +177,7 @@ public final class HtmlReport {
     private void table(Block.Table table) {
         var numeric = TextTable.numericColumns(table.columns().size(), table.rows());
         out.append("<div class=\"scroll\"><table>\n");
-        element("caption", table.caption());
+        out.append("<caption><span class=\"title\">").append(escape(table.caption())).append("</span></caption>");
         out.append("<thead><tr>");
         for (var c = 0; c < table.columns().size(); c++) {
             out.append(numeric[c] ? "<th scope=\"col\" class=\"number\">" : "<th scope=\"col\">");
@@ -316,13 +318,13 @@ public final class HtmlReport {
             section>*+*{margin-top:26px}h2+*{margin-top:0!important}
             .text{white-space:pre-line;max-width:66ch}
             .figures{list-style:none;margin:30px 0 0;padding:0;display:grid;gap:12px;
-            grid-template-columns:repeat(auto-fit,minmax(158px,1fr))}
+            grid-template-columns:repeat(var(--columns),1fr)}
             .figures li{background:var(--card);border-radius:8px;padding:14px 16px 13px}
             .figures span{display:block;font-size:13px;line-height:1.4;color:var(--soft)}
             .figures strong{display:block;font-size:25px;line-height:1.3;font-weight:600;letter-spacing:-.015em;
             font-variant-numeric:tabular-nums}
             figure{margin:0}figcaption,caption,.caption{font-weight:600;font-size:15px;text-align:left;margin:0 0 8px;padding:0}
-            caption{padding-bottom:8px}caption .note{font-weight:400;display:block}
+            caption{padding-bottom:8px}caption .title{display:block;max-width:calc(100vw - 32px)}tbody th{min-width:6.5em}caption .note{font-weight:400;display:block}
             figure .note{margin:6px 0 0;max-width:74ch}
             .legend{font-size:13px;color:var(--soft);margin:0 0 6px}.legend span{margin-left:12px}
             .legend span:first-child{margin-left:0}
@@ -339,13 +341,13 @@ public final class HtmlReport {
             svg .band{fill:var(--c);fill-opacity:.16}svg .bar{stroke:var(--c);stroke-width:1.6;stroke-opacity:.65}
             svg .mark{fill:var(--c);stroke:var(--paper);stroke-width:1}
             .scroll{overflow-x:auto}
-            table{border-collapse:collapse;font-size:14.5px;line-height:1.4;font-variant-numeric:tabular-nums;min-width:55%}
+            table{border-collapse:collapse;font-size:14.5px;line-height:1.4;font-variant-numeric:tabular-nums;width:100%}
             th,td{text-align:left;vertical-align:top;padding:7px 22px 7px 0;font-weight:400;border-bottom:1px solid var(--faint)}
             th:last-child,td:last-child{padding-right:0}
             thead th{color:var(--soft);font-size:13px;vertical-align:bottom;border-bottom:1px solid var(--soft)}
             .number{text-align:right;white-space:nowrap}
-            .matrix{min-width:0;font-size:12.5px}
-            .matrix th{padding:3px 10px 3px 0;border:0;white-space:nowrap}
+            .matrix{width:auto;font-size:12.5px}
+            .matrix th{padding:3px 10px 3px 0;border:0;white-space:nowrap;vertical-align:middle}
             .matrix thead th{font-size:12.5px;padding-bottom:8px}
             .matrix .up span{writing-mode:vertical-rl;transform:rotate(180deg);display:inline-block;max-height:150px;overflow:hidden}
             .matrix th.up{padding:0 0 6px;text-align:center}

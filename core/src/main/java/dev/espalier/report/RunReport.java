@@ -204,7 +204,7 @@ public final class RunReport {
                                 Numbers.percent(s.value())
                                         + " of "
                                         + Numbers.count(s.n())
-                                        + " held-out records are labelled rightly ("
+                                        + " held-out records are labelled correctly ("
                                         + percentRange(s.interval())
                                         + ")"
                                         + baselines.stream()
@@ -507,6 +507,7 @@ public final class RunReport {
                         "step",
                         loss ? "loss, nats" : metric,
                         false,
+                        !loss,
                         series));
         if (!scores.isEmpty()) {
             blocks.add(scoreTable("Scores with their 95 % intervals", scores));
@@ -523,6 +524,7 @@ public final class RunReport {
                         "step",
                         "tokens a second",
                         false,
+                        true,
                         List.of(
                                 new Block.Series(
                                         "tokens a second", curve(steps, Step::tokensPerSecond)))));
@@ -533,6 +535,7 @@ public final class RunReport {
                         "step",
                         "norm",
                         false,
+                        true,
                         List.of(
                                 new Block.Series(
                                         "gradient norm", curve(steps, Step::gradientNorm)))));
@@ -543,6 +546,7 @@ public final class RunReport {
                         "step",
                         "learning rate",
                         false,
+                        true,
                         List.of(
                                 new Block.Series(
                                         "learning rate", curve(steps, s -> 1000 * s.rate())))));
@@ -676,7 +680,7 @@ public final class RunReport {
     }
 
     private static int decimals(Score score) {
-        return score.metric().equals("perplexity") ? 1 : 3;
+        return score.metric().equals("perplexity") ? score.value() < 1000 ? 1 : 0 : 3;
     }
 
     private static Report.Figure figure(String label, Score score, int decimals) {

@@ -45,7 +45,7 @@ final class Svg {
             return "";
         }
         var wide = width == WIDE;
-        double height = wide ? 300 : 240, top = 14, bottom = height - 46;
+        double height = wide ? 300 : 240, top = 30, bottom = height - 46;
         var low = Double.POSITIVE_INFINITY;
         var high = Double.NEGATIVE_INFINITY;
         for (var point : all) {
@@ -62,7 +62,7 @@ final class Svg {
                                     ? Math.max(point.high(), point.value())
                                     : point.value());
         }
-        var y = Axis.linear(low, high, 5, bottom, top);
+        var y = Axis.linear(chart.fromZero() && low > 0 ? 0 : low, high, 5, bottom, top);
         var left = 12 + y.ticks().stream().mapToDouble(t -> textWidth(y.label(t))).max().orElse(20);
         var labelled = wide && chart.series().size() > 1;
         var right =
@@ -82,6 +82,7 @@ final class Svg {
             line("grid", left, y.pixel(tick), right, y.pixel(tick));
             text("tick end", left - 8, y.pixel(tick) + 4, y.label(tick));
         }
+        text("label", 0, 12, chart.yLabel());
         xTicks(x, bottom, chart.xLabel());
         for (var s = 0; s < chart.series().size(); s++) {
             var points =
@@ -109,7 +110,7 @@ final class Svg {
             var axis = Axis.log(min, max, left + 14, right - 14);
             return few.size() <= 6 ? axis.at(few) : axis;
         }
-        return Axis.linear(min, max, width == WIDE ? 7 : 4, left, right);
+        return Axis.linear(min, max, width == WIDE ? 7 : 4, left, right).endingAt(max);
     }
 
     private void xTicks(Axis x, double bottom, String label) {

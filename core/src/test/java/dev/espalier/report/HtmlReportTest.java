@@ -32,9 +32,7 @@ class HtmlReportTest {
                                         text,
                                         text,
                                         text,
-                                        false,
-                                        List.of(
-                                                new Block.Series(
+                                        false, true, List.of(new Block.Series(
                                                         text,
                                                         List.of(
                                                                 new Block.Point(1, 2),
@@ -157,9 +155,7 @@ class HtmlReportTest {
                         "",
                         "x",
                         "y",
-                        true,
-                        List.of(
-                                new Block.Series(
+                        true, true, List.of(new Block.Series(
                                         "s",
                                         List.of(
                                                 new Block.Point(0, 1),
