@@ -62,7 +62,14 @@ record Axis(
     /// This axis ending at `value`, which need not be a tick.
     Axis endingAt(double value) {
         return value > low
-                ? new Axis(low, value, log, from, to, ticks.stream().filter(t -> t <= value).toList(), decimals)
+                ? new Axis(
+                        low,
+                        value,
+                        log,
+                        from,
+                        to,
+                        ticks.stream().filter(t -> t <= value).toList(),
+                        decimals)
                 : this;
     }
 

@@ -19,7 +19,9 @@ public sealed interface Block {
             String note,
             String xLabel,
             String yLabel,
-            boolean logX, boolean fromZero, List<Series> series)
+            boolean logX,
+            boolean fromZero,
+            List<Series> series)
             implements Block {
         public LineChart {
             series = List.copyOf(series);

@@ -127,7 +127,8 @@ public final class HtmlReport {
             return;
         }
         // No card should stand alone in its row.
-        var columns = figures.size() % 4 == 0 || figures.size() % 4 == 3 && figures.size() > 3 ? 4 : 3;
+        var columns =
+                figures.size() % 4 == 0 || figures.size() % 4 == 3 && figures.size() > 3 ? 4 : 3;
         out.append("<ul class=\"figures\" style=\"--columns:").append(columns).append("\">\n");
         for (var figure : figures) {
             out.append("<li><span class=\"what\">")
@@ -177,7 +178,9 @@ public final class HtmlReport {
     private void table(Block.Table table) {
         var numeric = TextTable.numericColumns(table.columns().size(), table.rows());
         out.append("<div class=\"scroll\"><table>\n");
-        out.append("<caption><span class=\"title\">").append(escape(table.caption())).append("</span></caption>");
+        out.append("<caption><span class=\"title\">")
+                .append(escape(table.caption()))
+                .append("</span></caption>");
         out.append("<thead><tr>");
         for (var c = 0; c < table.columns().size(); c++) {
             out.append(numeric[c] ? "<th scope=\"col\" class=\"number\">" : "<th scope=\"col\">");

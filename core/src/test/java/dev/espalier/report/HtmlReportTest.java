@@ -32,7 +32,10 @@ class HtmlReportTest {
                                         text,
                                         text,
                                         text,
-                                        false, true, List.of(new Block.Series(
+                                        false,
+                                        true,
+                                        List.of(
+                                                new Block.Series(
                                                         text,
                                                         List.of(
                                                                 new Block.Point(1, 2),
@@ -155,7 +158,10 @@ class HtmlReportTest {
                         "",
                         "x",
                         "y",
-                        true, true, List.of(new Block.Series(
+                        true,
+                        true,
+                        List.of(
+                                new Block.Series(
                                         "s",
                                         List.of(
                                                 new Block.Point(0, 1),
