@@ -2,9 +2,9 @@ package dev.espalier.cli;
 
 import dev.espalier.EspalierException;
 import dev.espalier.evaluate.Interval;
-import dev.espalier.study.QuickstartPage;
 import dev.espalier.study.Corpora;
 import dev.espalier.study.Quickstart;
+import dev.espalier.study.QuickstartPage;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -14,7 +14,8 @@ import picocli.CommandLine.Option;
 
 @Command(
         name = "quickstart",
-        description = "Makes the whole journey on this JDK's documentation in a few minutes, and writes a report.",
+        description =
+                "Makes the whole journey on this JDK's documentation in a few minutes, and writes a report.",
         footer = {"", "Example: espalier quickstart"})
 final class QuickstartVerb implements Callable<Integer> {
     private final Main.Context context;
@@ -22,7 +23,8 @@ final class QuickstartVerb implements Callable<Integer> {
     @Option(
             names = "--corpus",
             paramLabel = "DIR",
-            description = "Another corpus: text files (*.txt), labelled by the first folder under DIR.")
+            description =
+                    "Another corpus: text files (*.txt), labelled by the first folder under DIR.")
     private @Nullable Path corpus;
 
     @Option(names = "--output", description = "The folder to write (default: ${DEFAULT-VALUE}).")
@@ -31,7 +33,9 @@ final class QuickstartVerb implements Callable<Integer> {
     @Option(names = "--tokens", description = "Tokens of pre-training (default: ${DEFAULT-VALUE}).")
     private long tokens = 700_000;
 
-    @Option(names = "--seed", description = "Where all randomness starts (default: ${DEFAULT-VALUE}).")
+    @Option(
+            names = "--seed",
+            description = "Where all randomness starts (default: ${DEFAULT-VALUE}).")
     private long seed = 1;
 
     QuickstartVerb(Main.Context context) {
@@ -64,7 +68,9 @@ final class QuickstartVerb implements Callable<Integer> {
         }
         var report = output.resolve("report.html");
         QuickstartPage.write(report, result);
-        console.result(text(result) + "\nreport  " + report + "\nmodel   " + output.resolve("model"), result);
+        console.result(
+                text(result) + "\nreport  " + report + "\nmodel   " + output.resolve("model"),
+                result);
         return 0;
     }
 
@@ -125,7 +131,8 @@ final class QuickstartVerb implements Callable<Integer> {
     private static String percent(Interval mean, int seeds) {
         return seeds < 2
                 ? String.format(Locale.ROOT, "%.1f %% (one seed)", 100 * mean.value())
-                : String.format(Locale.ROOT, "%.1f %% ± %.1f", 100 * mean.value(), 100 * mean.margin());
+                : String.format(
+                        Locale.ROOT, "%.1f %% ± %.1f", 100 * mean.value(), 100 * mean.margin());
     }
 
     /// Shows the journey while it is made.

@@ -440,8 +440,8 @@ public final class HuggingFace {
     }
 
     /// Writes the adapters of `model`, and the head where it is a classifier's, into `folder`,
-    /// which exists. A classifier's `config.json` goes with them, since PEFT's files do not name the
-    /// classes.
+    /// which exists. A classifier's `config.json` goes with them, since PEFT's files do not name
+    /// the classes.
     public static void writeAdapter(
             Path folder, Module model, ObjectNode config, Lora.Settings settings, String base)
             throws IOException {

@@ -69,7 +69,10 @@ public final class VocabularyLoss implements Loss {
                     var logits = decoder.logits(part).to(DType.FLOAT).logSoftmax(-1); // (chunk, V)
                     var wanted = labels.narrow(0, start, length); // (chunk)
                     var picked =
-                            logits.gather(1, wanted.maskedFill(wanted.eq(Tensor.IGNORE), 0).unsqueeze(1))
+                            logits.gather(
+                                            1,
+                                            wanted.maskedFill(wanted.eq(Tensor.IGNORE), 0)
+                                                    .unsqueeze(1))
                                     .view(length); // (chunk)
                     var loss = picked.mul(-1).maskedFill(wanted.eq(Tensor.IGNORE), 0).floats();
                     System.arraycopy(loss, 0, losses, (int) start, loss.length);

@@ -21,8 +21,8 @@ import java.util.TreeMap;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
-/// The texts that [Quickstart] can be made with: the documentation of a JDK, labelled by the area of the library that
-/// it documents, or a folder of texts, labelled by its first folders.
+/// The texts that [Quickstart] can be made with: the documentation of a JDK, labelled by the area
+/// of the library that it documents, or a folder of texts, labelled by its first folders.
 public final class Corpora {
     /// A paragraph of fewer words says too little to be told by.
     private static final int WORDS = 25;
@@ -33,7 +33,8 @@ public final class Corpora {
     /// The share of the other files that the language model is measured on.
     private static final double HELD_OUT = 0.05;
 
-    /// Areas with fewer paragraphs than this are left out, since they could not be told from a draw's noise.
+    /// Areas with fewer paragraphs than this are left out, since they could not be told from a
+    /// draw's noise.
     private static final int FEWEST = 40;
 
     /// Packages by what they begin with, longer beginnings first.
@@ -75,7 +76,10 @@ public final class Corpora {
     ///
     /// @throws EspalierException if this JDK has no sources
     public static Quickstart.Corpus jdk() {
-        return of("the documentation of JDK " + Runtime.version().feature(), JdkSource.of(null), Corpora::area);
+        return of(
+                "the documentation of JDK " + Runtime.version().feature(),
+                JdkSource.of(null),
+                Corpora::area);
     }
 
     private static @Nullable String area(Document document) {
@@ -92,20 +96,25 @@ public final class Corpora {
     /// @throws EspalierException if there are no texts, or fewer than two labels
     public static Quickstart.Corpus folder(Path folder) {
         if (!Files.isDirectory(folder)) {
-            throw EspalierException.usage(folder + ": not a folder; --corpus needs one with a folder for each label");
+            throw EspalierException.usage(
+                    folder + ": not a folder; --corpus needs one with a folder for each label");
         }
         var root = folder.toAbsolutePath().normalize();
         return of(
                 folder.toString(),
                 FileSource.text(folder + "/**/*.txt"),
                 document -> {
-                    var file = Path.of(document.metadata().get(Document.FILE)).toAbsolutePath().normalize();
+                    var file =
+                            Path.of(document.metadata().get(Document.FILE))
+                                    .toAbsolutePath()
+                                    .normalize();
                     var inside = root.relativize(file);
                     return inside.getNameCount() < 2 ? null : inside.getName(0).toString();
                 });
     }
 
-    private static Quickstart.Corpus of(String name, Source source, Function<Document, @Nullable String> label) {
+    private static Quickstart.Corpus of(
+            String name, Source source, Function<Document, @Nullable String> label) {
         var prose = new ArrayList<String>();
         var heldOut = new ArrayList<String>();
         var train = new TreeMap<String, List<LabelledText>>();
@@ -116,11 +125,13 @@ public final class Corpora {
                 var id = document.wholeId();
                 var isTest = ShardBuilder.isValidation("test " + id, TEST);
                 if (!isTest) {
-                    (ShardBuilder.isValidation(id, HELD_OUT) ? heldOut : prose).add(document.text());
+                    (ShardBuilder.isValidation(id, HELD_OUT) ? heldOut : prose)
+                            .add(document.text());
                 }
                 var area = label.apply(document);
                 if (area != null && document.content() instanceof Content.Text text) {
-                    var side = (isTest ? test : train).computeIfAbsent(area, a -> new ArrayList<>());
+                    var side =
+                            (isTest ? test : train).computeIfAbsent(area, a -> new ArrayList<>());
                     text.paragraphs(WORDS).forEach(p -> side.add(new LabelledText(p, area, id)));
                 }
             }
@@ -140,9 +151,11 @@ public final class Corpora {
                             + " words in more than one file; two are needed");
         }
         if (prose.isEmpty() || heldOut.isEmpty()) {
-            throw EspalierException.data(name + ": too few files to train on some and measure on others");
+            throw EspalierException.data(
+                    name + ": too few files to train on some and measure on others");
         }
-        // The order of the files is that of the library; any beginning of the text should be a sample of the whole.
+        // The order of the files is that of the library; any beginning of the text should be a
+        // sample of the whole.
         shuffle(prose);
         shuffle(heldOut);
         return new Quickstart.Corpus(name, prose, heldOut, balanced(train), balanced(test));
@@ -160,11 +173,10 @@ public final class Corpora {
         var least = byLabel.values().stream().mapToInt(List::size).min().orElse(0);
         var all = new ArrayList<LabelledText>();
         byLabel.values()
-                .forEach(
-                        records -> {
-                            shuffle(records);
-                            all.addAll(records.subList(0, least));
-                        });
+                .forEach(records -> {
+                    shuffle(records);
+                    all.addAll(records.subList(0, least));
+                });
         return all;
     }
 }

@@ -53,7 +53,8 @@ import org.jspecify.annotations.Nullable;
 /// Every count is fixed, so that the same seed and text give the same figures wherever the
 /// arithmetic rounds alike.
 public final class Quickstart {
-    /// What the figures call fine-tuning all weights of the pre-trained model, and the same model without pre-training.
+    /// What the figures call fine-tuning all weights of the pre-trained model, and the same model
+    /// without pre-training.
     static final String TUNED = "fine-tuned";
 
     static final String SCRATCH = "from scratch";

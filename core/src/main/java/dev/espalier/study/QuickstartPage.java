@@ -18,13 +18,28 @@ public final class QuickstartPage {
         var passport =
                 List.of(
                         new Block.Definition(
-                                "corpus", String.format(Locale.ROOT, "%s: %,d documents, %,d characters", r.corpus(), r.documents(), r.corpusBytes())),
+                                "corpus",
+                                String.format(
+                                        Locale.ROOT,
+                                        "%s: %,d documents, %,d characters",
+                                        r.corpus(),
+                                        r.documents(),
+                                        r.corpusBytes())),
                         new Block.Definition(
-                                "tokenizer", String.format(Locale.ROOT, "byte-level BPE, %,d tokens", r.vocabulary())),
+                                "tokenizer",
+                                String.format(
+                                        Locale.ROOT, "byte-level BPE, %,d tokens", r.vocabulary())),
                         new Block.Definition(
-                                "model", String.format(Locale.ROOT, "GPT-2, %,d parameters", r.parameters())),
+                                "model",
+                                String.format(
+                                        Locale.ROOT, "GPT-2, %,d parameters", r.parameters())),
                         new Block.Definition(
-                                "machine", String.format(Locale.ROOT, "%s, %.0f GFLOP/s of matrix products", r.processor(), r.matmulGflops())),
+                                "machine",
+                                String.format(
+                                        Locale.ROOT,
+                                        "%s, %.0f GFLOP/s of matrix products",
+                                        r.processor(),
+                                        r.matmulGflops())),
                         new Block.Definition("labels", String.join(", ", r.labels())));
         var heading =
                 new RunReport.Heading(
@@ -33,7 +48,10 @@ public final class QuickstartPage {
                         passport);
         var costs =
                 r.seconds().entrySet().stream()
-                        .map(e -> new Block.Definition(e.getKey(), String.format(Locale.ROOT, "%.1f s", e.getValue())))
+                        .map(e ->
+                                new Block.Definition(
+                                        e.getKey(),
+                                        String.format(Locale.ROOT, "%.1f s", e.getValue())))
                         .toList();
         HtmlReport.write(
                 file,
@@ -43,19 +61,30 @@ public final class QuickstartPage {
                                 RunReports.steps(r.pretraining()),
                                 r.before(),
                                 r.after(),
-                                List.of(new Block.Sample(r.prompt(), r.continuation(), "a held-out document")),
+                                List.of(
+                                        new Block.Sample(
+                                                r.prompt(),
+                                                r.continuation(),
+                                                "a held-out document")),
                                 r.cells().stream()
-                                        .map(c -> new RunReport.Cell(c.method(), c.labels(), c.accuracies(), c.seconds()))
+                                        .map(c ->
+                                                new RunReport.Cell(
+                                                        c.method(),
+                                                        c.labels(),
+                                                        c.accuracies(),
+                                                        c.seconds()))
                                         .toList(),
                                 Quickstart.TUNED,
                                 Quickstart.SCRATCH,
                                 r.testRecords(),
                                 r.confusion().getFirst().confusion(),
                                 r.forgetting().stream()
-                                        .map(
-                                                f ->
-                                                        new RunReport.Forgetting(
-                                                                f.method(), f.perplexity(), f.bitsPerByte(), f.rise()))
+                                        .map(f ->
+                                                new RunReport.Forgetting(
+                                                        f.method(),
+                                                        f.perplexity(),
+                                                        f.bitsPerByte(),
+                                                        f.rise()))
                                         .toList(),
                                 costs)));
     }

@@ -28,7 +28,11 @@ public final class RunReports {
         HtmlReport.write(
                 file,
                 RunReport.pretraining(
-                        heading(recipe, "Pre-training", data), steps(steps), evaluations(evaluations), scores, List.of()));
+                        heading(recipe, "Pre-training", data),
+                        steps(steps),
+                        evaluations(evaluations),
+                        scores,
+                        List.of()));
     }
 
     /// `result` is that of the test, or of the validation records where there is no test.
@@ -42,7 +46,10 @@ public final class RunReports {
             int majority,
             List<RunReport.Forgetting> forgetting,
             JsonNode data) {
-        var baselines = List.of(new RunReport.Baseline("majority class", result.always(majority).accuracy()));
+        var baselines =
+                List.of(
+                        new RunReport.Baseline(
+                                "majority class", result.always(majority).accuracy()));
         HtmlReport.write(
                 file,
                 RunReport.finetuning(
@@ -58,31 +65,36 @@ public final class RunReports {
     private static RunReport.Heading heading(Recipe recipe, String kind, JsonNode data) {
         var passport = new ArrayList<Block.Definition>();
         passport.add(new Block.Definition("recipe", Recipes.write(recipe)));
-        passport.add(new Block.Definition("machine", Machine.processor() + ", " + Machine.threads() + " threads"));
+        passport.add(
+                new Block.Definition(
+                        "machine", Machine.processor() + ", " + Machine.threads() + " threads"));
         passport.add(new Block.Definition("data", data.toPrettyString()));
         return new RunReport.Heading(
-                recipe.name(), kind + ", " + LocalDate.now(java.time.ZoneId.systemDefault()), passport);
+                recipe.name(),
+                kind + ", " + LocalDate.now(java.time.ZoneId.systemDefault()),
+                passport);
     }
 
     /// Steps as the report draws them.
     public static List<RunReport.Step> steps(List<StepFigures> steps) {
         return steps.stream()
-                .map(
-                        s ->
-                                new RunReport.Step(
-                                        s.step(),
-                                        s.tokens(),
-                                        s.loss(),
-                                        s.rate(),
-                                        s.gradientNorm(),
-                                        s.tokensPerSecond(),
-                                        s.matmulShare(),
-                                        s.memory(),
-                                        s.seconds()))
+                .map(s ->
+                        new RunReport.Step(
+                                s.step(),
+                                s.tokens(),
+                                s.loss(),
+                                s.rate(),
+                                s.gradientNorm(),
+                                s.tokensPerSecond(),
+                                s.matmulShare(),
+                                s.memory(),
+                                s.seconds()))
                 .toList();
     }
 
     private static List<RunReport.Evaluation> evaluations(List<Job.Evaluation> evaluations) {
-        return evaluations.stream().map(e -> new RunReport.Evaluation(e.step(), e.scores())).toList();
+        return evaluations.stream()
+                .map(e -> new RunReport.Evaluation(e.step(), e.scores()))
+                .toList();
     }
 }

@@ -59,7 +59,8 @@ final class TextData implements AutoCloseable {
         var sources = recipe.data().sources().stream().map(TextData::source).toList();
         var tokenizer = tokenizer(recipe, sources, folder, watcher);
         var tokens =
-                ShardBuilder.Tokens.of(tokenizer, hash(tokenizer, folder), tokenizer.specials().endOfText());
+                ShardBuilder.Tokens.of(
+                        tokenizer, hash(tokenizer, folder), tokenizer.specials().endOfText());
         var shards =
                 ShardBuilder.build(
                         folder.resolve("data"),
