@@ -1,6 +1,5 @@
 package dev.espalier.data;
 
-import dev.espalier.Rng;
 import dev.espalier.EspalierException;
 import dev.espalier.Rng;
 import java.util.List;
