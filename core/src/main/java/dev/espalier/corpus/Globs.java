@@ -68,7 +68,11 @@ final class Globs {
             throw EspalierException.data(pattern + ": cannot be read (" + why(e) + ")", e);
         } catch (UncheckedIOException e) {
             throw EspalierException.data(
-                    pattern + ": cannot be read (" + why(e.getCause()) + ")", e);
+                    pattern
+                            + ": cannot be read ("
+                            + why(java.util.Objects.requireNonNull(e.getCause()))
+                            + ")",
+                    e);
         }
     }
 

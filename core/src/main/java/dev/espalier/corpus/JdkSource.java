@@ -12,8 +12,10 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
@@ -35,6 +37,7 @@ public record JdkSource(Path archive, List<String> prefixes) implements Source {
             Pattern.compile("(?:^|[;{}]|\\*/)\\s*exports\\s+([\\w.]+)\\s*(?=;)", Pattern.MULTILINE);
     private static final List<String> LEGAL =
             List.of("opyright", "ights reserved", "icensed under", "GNU General Public");
+    private static final int AHEAD = 64;
     private static final long LONGEST = 1L << 26;
 
     public JdkSource {
@@ -84,10 +87,19 @@ public record JdkSource(Path archive, List<String> prefixes) implements Source {
             try {
                 var exported = exported(zip);
                 var seen = new HashSet<String>();
-                return entries(zip, exported).stream()
-                        .map(entry -> document(zip, entry, seen, ledger))
-                        .filter(java.util.Objects::nonNull)
-                        .map(java.util.Objects::requireNonNull)
+                var entries = entries(zip, exported);
+                // Files are turned into prose in parallel, a few at a time, and told apart from
+                // what
+                // stood before in their order.
+                return IntStream.iterate(0, from -> from < entries.size(), from -> from + AHEAD)
+                        .mapToObj(from ->
+                                entries.subList(from, Math.min(from + AHEAD, entries.size())))
+                        .flatMap(some ->
+                                some.parallelStream()
+                                        .map(entry -> prose(zip, entry))
+                                        .toList()
+                                        .stream())
+                        .flatMap(prose -> document(prose, seen, ledger).stream())
                         .onClose(() -> close(zip));
             } catch (IOException | RuntimeException e) {
                 zip.close();
@@ -136,22 +148,15 @@ public record JdkSource(Path archive, List<String> prefixes) implements Source {
         return entries;
     }
 
-    private static @Nullable Document document(
-            ZipFile zip, ZipEntry entry, Set<String> seen, Ledger ledger) {
-        var paragraphs = new ArrayList<String>();
-        var repeated = 0;
+    private record Prose(ZipEntry entry, List<String> paragraphs) {}
+
+    private static Prose prose(ZipFile zip, ZipEntry entry) {
         try {
+            var paragraphs = new ArrayList<String>();
             for (var comment : JavaComments.of(source(zip, entry))) {
-                for (var paragraph : JavadocProse.paragraphs(comment)) {
-                    if (LEGAL.stream().anyMatch(paragraph::contains)) {
-                        ledger.drop("legal notice");
-                    } else if (seen.add(paragraph)) {
-                        paragraphs.add(paragraph);
-                    } else {
-                        repeated++;
-                    }
-                }
+                paragraphs.addAll(JavadocProse.paragraphs(comment));
             }
+            return new Prose(entry, paragraphs);
         } catch (IOException e) {
             throw EspalierException.data(
                     zip.getName()
@@ -162,24 +167,36 @@ public record JdkSource(Path archive, List<String> prefixes) implements Source {
                             + ")",
                     e);
         }
-        if (repeated > 0) {
-            ledger.drop("repeated paragraph", repeated);
+    }
+
+    private static Optional<Document> document(Prose prose, Set<String> seen, Ledger ledger) {
+        var paragraphs = new ArrayList<String>();
+        for (var paragraph : prose.paragraphs) {
+            if (LEGAL.stream().anyMatch(paragraph::contains)) {
+                ledger.drop("legal notice");
+            } else if (seen.add(paragraph)) {
+                paragraphs.add(paragraph);
+            } else {
+                ledger.drop("repeated paragraph");
+            }
         }
         if (paragraphs.isEmpty()) {
             ledger.drop("without documentation");
-            return null;
+            return Optional.empty();
         }
         ledger.keep();
-        return new Document(
-                entry.getName(),
-                new Content.Text(String.join("\n\n", paragraphs) + "\n"),
-                Map.of(
-                        Document.FILE,
-                        entry.getName(),
-                        MODULE,
-                        module(entry),
-                        PACKAGE,
-                        packageName(entry)));
+        var name = prose.entry.getName();
+        return Optional.of(
+                new Document(
+                        name,
+                        new Content.Text(String.join("\n\n", paragraphs) + "\n"),
+                        Map.of(
+                                Document.FILE,
+                                name,
+                                MODULE,
+                                module(prose.entry),
+                                PACKAGE,
+                                packageName(prose.entry))));
     }
 
     private static String source(ZipFile zip, ZipEntry entry) throws IOException {

@@ -129,6 +129,7 @@ public final class TokenShard implements AutoCloseable {
     /// Maps `file`.
     ///
     /// @throws EspalierException (DATA) if it is not a whole shard
+    @SuppressWarnings("MustBeClosedChecker") // the shard owns the arena
     public static TokenShard open(Path file) {
         var arena = Arena.ofShared();
         try (var channel = FileChannel.open(file)) {

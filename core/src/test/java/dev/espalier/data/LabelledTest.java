@@ -9,7 +9,6 @@ import dev.espalier.corpus.Ledger;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
@@ -106,44 +105,6 @@ class LabelledTest {
         var padded = Batches.pad(cut.rows(), 9);
         assertThat(padded.ids()).isDeepEqualTo(new int[][] {{1, 2}, {4, 9}});
         assertThat(padded.lengths()).containsExactly(2, 1);
-    }
-
-    @Test
-    void packagesHaveTheAreaOfTheirLongestPrefix() {
-        assertThat(Areas.area("java.util.function")).isEqualTo("collections and text");
-        assertThat(Areas.area("java.util.concurrent.atomic")).isEqualTo("concurrency");
-        assertThat(Areas.area("java.awt.image.renderable")).isEqualTo("drawing and images");
-        assertThat(Areas.area("javax.net.ssl")).isEqualTo("security");
-        assertThat(Areas.area("java.utility")).isNull();
-        assertThat(Areas.area("java.util.logging")).isNull();
-        assertThat(Areas.area("com.sun.jdi")).isNull();
-    }
-
-    @Test
-    void foldersLabelTheParagraphsOfTheirFiles() throws IOException {
-        for (var label : List.of("birds", "trees")) {
-            for (var f = 0; f < 20; f++) {
-                var file = folder.resolve(label).resolve("deep").resolve(f + ".txt");
-                Files.createDirectories(file.getParent());
-                Files.writeString(
-                        file, "one two three\n\n" + label + " are " + f + "\n\ntoo few\n");
-            }
-        }
-        var records = Areas.ofFolder(folder, 3, ledger);
-        assertThat(records).hasSize(80);
-        assertThat(LabelledReader.labels(records)).containsExactly("birds", "trees");
-        var split = Areas.split(records, 0.3);
-        assertThat(split.train()).isNotEmpty();
-        assertThat(split.test()).isNotEmpty();
-        var trainFiles = new HashSet<>(split.train().stream().map(LabelledText::where).toList());
-        assertThat(split.test()).noneMatch(r -> trainFiles.contains(r.where()));
-        var few = Areas.balanced(records, 5, 7);
-        var more = Areas.balanced(records, 9, 7);
-        assertThat(few).hasSize(10);
-        assertThat(new ArrayList<>(more)).containsAll(few).hasSize(18);
-        assertThatThrownBy(() -> Areas.ofFolder(folder.resolve("birds"), 3, ledger))
-                .isInstanceOf(EspalierException.class)
-                .hasMessageContaining("two are needed");
     }
 
     private void refused(Path file, String message) {
