@@ -8,6 +8,7 @@ import dev.espalier.model.Decoder;
 import dev.espalier.model.DecoderClassifier;
 import dev.espalier.model.Gpt2;
 import dev.espalier.model.Gpt2Config;
+import dev.espalier.nn.Adapter;
 import dev.espalier.nn.Linear;
 import dev.espalier.nn.Module;
 import dev.espalier.nn.Parameter;
@@ -313,12 +314,13 @@ public final class HuggingFace {
             merged.keySet().removeIf(name -> name.contains(".lora_"));
             model.modules()
                     .forEach((path, part) -> {
-                        if (part instanceof Linear linear && linear.adapter() != null) {
+                        if (part instanceof Linear linear
+                                && linear.adapter() instanceof Adapter adapter) {
                             var sum =
                                     Torch.noGrad(() ->
                                             linear.weight()
                                                     .value()
-                                                    .add(linear.adapter().weightDelta())
+                                                    .add(adapter.weightDelta())
                                                     .contiguous());
                             merged.put(path + ".weight", sum);
                         }

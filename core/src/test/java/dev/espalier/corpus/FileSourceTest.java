@@ -174,7 +174,10 @@ class FileSourceTest {
                 .containsOnlyKeys("broken JSON", "not an object", "missing field", "wrong type");
         assertThat(ledger.counts().dropped()).containsEntry("empty", 1L);
         assertThat(ledger.firstReject())
-                .hasToString(folder + "/a.jsonl:2: " + ledger.firstReject().detail());
+                .hasToString(
+                        folder
+                                + "/a.jsonl:2: "
+                                + java.util.Objects.requireNonNull(ledger.firstReject()).detail());
     }
 
     @Test
