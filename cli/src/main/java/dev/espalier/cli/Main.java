@@ -93,6 +93,7 @@ public final class Main {
                 .addSubcommand(new RunVerb.Pretrain(context))
                 .addSubcommand(new RunVerb.Finetune(context))
                 .addSubcommand(new Predict(context))
+                .addSubcommand(new Generate(context))
                 .addSubcommand(new BenchVerb(context))
                 .addSubcommand(new TokenizerVerb(context))
                 .addSubcommand(new Inspect(context))

@@ -1,22 +1,14 @@
 package dev.espalier.cli;
 
-import dev.espalier.EspalierException;
 import dev.espalier.task.TextClassifier;
-import java.io.BufferedReader;
-import java.io.IOException;
-import java.io.InputStreamReader;
-import java.io.Reader;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Option;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;
 
 @Command(
@@ -39,49 +31,19 @@ final class Predict implements Callable<Integer> {
     @Parameters(index = "1..*", paramLabel = "TEXT", arity = "0..*", description = "Texts to tell.")
     private List<String> texts = new ArrayList<>();
 
-    @Option(names = "--file", description = "A file with one text a line, in UTF-8.")
-    private @Nullable Path file;
+    @Mixin private TextLines lines = new TextLines();
 
     Predict(Main.Context context) {
         this.context = context;
     }
 
     @Override
-    public Integer call() throws IOException {
+    public Integer call() {
         var console = context.console();
         try (var classifier = TextClassifier.load(model)) {
-            if (!texts.isEmpty()) {
-                print(console, classifier, texts);
-            } else if (file != null) {
-                if (!Files.isReadable(file)) {
-                    throw EspalierException.data(file + ": cannot be read");
-                }
-                try (var reader = Files.newBufferedReader(file)) {
-                    lines(console, classifier, reader);
-                }
-            } else {
-                lines(
-                        console,
-                        classifier,
-                        new InputStreamReader(System.in, StandardCharsets.UTF_8));
-            }
+            lines.forEach(texts, CHUNK, (first, chunk) -> print(console, classifier, chunk));
         }
         return 0;
-    }
-
-    private void lines(Console console, TextClassifier classifier, Reader reader)
-            throws IOException {
-        var lines = new BufferedReader(reader);
-        var chunk = new ArrayList<String>();
-        for (var line = lines.readLine(); line != null; line = lines.readLine()) {
-            chunk.add(line);
-            // A person who types wants an answer to each line; a file is told in chunks.
-            if (chunk.size() == CHUNK || !lines.ready()) {
-                print(console, classifier, chunk);
-                chunk.clear();
-            }
-        }
-        print(console, classifier, chunk);
     }
 
     private static void print(Console console, TextClassifier classifier, List<String> texts) {
