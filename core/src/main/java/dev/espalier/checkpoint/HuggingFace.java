@@ -337,8 +337,9 @@ public final class HuggingFace {
         var defaults = Gpt2Config.of(JsonNodeFactory.instance.objectNode()).json();
         var changed = JsonNodeFactory.instance.objectNode();
         ours.forEachEntry((key, value) -> {
-            var old =
-                    theirs.has(key) ? theirs.get(key) : theirs.isEmpty() ? null : defaults.get(key);
+            // A config that was read names its family and may leave defaults out; a new one says all.
+            var unsaid = theirs.has("model_type") ? defaults.get(key) : null;
+            var old = theirs.has(key) ? theirs.get(key) : unsaid;
             if (!value.equals(old) && !sameNumber(value, old)) {
                 changed.set(key, value);
             }
