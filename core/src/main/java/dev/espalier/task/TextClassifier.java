@@ -2,6 +2,12 @@ package dev.espalier.task;
 
 import dev.espalier.EspalierException;
 import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.data.LabelledReader;
+import dev.espalier.data.LabelledText;
+import dev.espalier.evaluate.Classification;
+import dev.espalier.evaluate.ConfusionMatrix;
+import dev.espalier.evaluate.Interval;
+import dev.espalier.evaluate.Score;
 import dev.espalier.model.DecoderClassifier;
 import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.tokenize.Tokenizers;
@@ -163,6 +169,56 @@ public final class TextClassifier implements AutoCloseable {
             }
         }
         return classes;
+    }
+
+    /// All metrics of a test: the loss in nats a record, accuracy, the macro averages, those of each
+    /// label, and as `majority-…` what always answering the class `majority` would reach.
+    ///
+    /// @param truth the class of each record
+    /// @param probabilities of each record's classes
+    /// @param seed of the intervals' bootstrap
+    public static List<Score> scores(
+            String data,
+            List<String> labels,
+            int[] truth,
+            float[][] probabilities,
+            int majority,
+            long seed) {
+        var result = new Classification(labels, truth, likeliest(probabilities));
+        var losses = new double[truth.length];
+        for (var i = 0; i < losses.length; i++) {
+            losses[i] = -Math.log(Math.max(1e-12, probabilities[i][truth[i]]));
+        }
+        var scores = new ArrayList<Score>();
+        scores.add(Score.of(data, "loss", Interval.mean(losses), losses.length));
+        scores.addAll(result.scores(data, seed));
+        scores.addAll(result.labelScores(data, seed));
+        for (var score : result.always(majority).scores(data, seed)) {
+            scores.add(
+                    Score.of(data, "majority-" + score.metric(), score.interval(), score.n()));
+        }
+        return scores;
+    }
+
+    /// What this classifier makes of labelled records.
+    ///
+    /// @param truncated how many texts were longer than the model sees and were cut
+    public record Evaluation(List<Score> scores, ConfusionMatrix confusion, long truncated) {}
+
+    /// Judges the classifier by `records`, beside the one that always answers their most frequent
+    /// label.
+    ///
+    /// @throws EspalierException (DATA) if a record has a label that the model does not know
+    public Evaluation evaluate(String data, List<LabelledText> records, long seed) {
+        LabelledReader.requireKnown(records, labels());
+        var tokens = records.stream().map(r -> tokens(tokenizer, r.text(), maxLength)).toList();
+        var truth = records.stream().mapToInt(r -> labels().indexOf(r.label())).toArray();
+        var probabilities = probabilities(model, tokens.stream().map(Tokens::ids).toList());
+        var majority = Classification.majority(truth, labels().size());
+        return new Evaluation(
+                scores(data, labels(), truth, probabilities, majority, seed),
+                ConfusionMatrix.of(labels(), truth, likeliest(probabilities)),
+                tokens.stream().filter(Tokens::truncated).count());
     }
 
     @Override

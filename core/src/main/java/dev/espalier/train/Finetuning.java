@@ -322,28 +322,9 @@ final class Finetuning implements Job {
     /// Every metric of the test, with the majority class of the training records beside it.
     private List<Score> scores(String data, Records records) {
         var probabilities = TextClassifier.probabilities(model, records.texts());
-        var predicted = TextClassifier.likeliest(probabilities);
-        var result = new Classification(model.labels(), records.labels(), predicted);
-        var scores = new ArrayList<Score>();
-        var losses = new double[predicted.length];
-        for (var i = 0; i < losses.length; i++) {
-            losses[i] = -Math.log(Math.max(1e-12, probabilities[i][records.labels()[i]]));
-        }
-        scores.add(Score.of(data, "loss", Interval.mean(losses), losses.length));
-        scores.addAll(result.scores(data, recipe.seed()));
-        scores.addAll(result.labelScores(data, recipe.seed()));
         var majority = Classification.majority(training.labels(), model.labels().size());
-        for (var score : result.always(majority).scores(data, recipe.seed())) {
-            scores.add(
-                    new Score(
-                            data,
-                            "majority-" + score.metric(),
-                            score.value(),
-                            score.low(),
-                            score.high(),
-                            score.n()));
-        }
-        return scores;
+        return TextClassifier.scores(
+                data, model.labels(), records.labels(), probabilities, majority, recipe.seed());
     }
 
     @Override

@@ -1,5 +1,9 @@
 package dev.espalier.train;
 
+import dev.espalier.EspalierException;
+import dev.espalier.corpus.Document;
+import dev.espalier.corpus.FileSource;
+import dev.espalier.corpus.Ledger;
 import dev.espalier.evaluate.Perplexity;
 import dev.espalier.evaluate.TextLoss;
 import dev.espalier.model.Decoder;
@@ -7,6 +11,7 @@ import dev.espalier.tokenize.Tokenizer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /// Text in windows to measure a language model on; each token but the first is foreseen once.
 ///
@@ -14,6 +19,30 @@ import java.util.List;
 /// @param bytes of UTF-8 that the n tokens of each window to be foreseen stand for
 @SuppressWarnings("ArrayRecordComponent") // filled once, here
 public record GeneralText(List<int[]> windows, long[] bytes) {
+    /// The first `most` tokens of the text files that a name or a glob stands for, in windows of
+    /// `length` tokens.
+    ///
+    /// @throws EspalierException (DATA) if a file is no text, or there is nothing to measure
+    public static GeneralText read(String pattern, Tokenizer tokenizer, int length, int most) {
+        var tokens = IntStream.builder();
+        var count = 0;
+        try (var documents = FileSource.text(pattern).documents(Ledger.strict())) {
+            for (var document : (Iterable<Document>) documents::iterator) {
+                var ids = tokenizer.encode(document.text());
+                var take = Math.min(ids.length, most - count);
+                Arrays.stream(ids, 0, take).forEach(tokens);
+                count += take;
+                if (count == most) {
+                    break;
+                }
+            }
+        }
+        if (count < 2) {
+            throw EspalierException.data(pattern + ": holds no text to measure");
+        }
+        return of(tokens.build().toArray(), tokenizer, length);
+    }
+
     /// The windows of `length` tokens that `tokens` makes; the last may be shorter.
     public static GeneralText of(int[] tokens, Tokenizer tokenizer, int length) {
         var windows = new ArrayList<int[]>();

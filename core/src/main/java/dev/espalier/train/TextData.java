@@ -266,24 +266,7 @@ final class TextData implements AutoCloseable {
 
     /// General text by a file's name or a glob, to measure or to replay.
     static GeneralText general(String pattern, Tokenizer tokenizer, int length) {
-        var source = FileSource.text(pattern);
-        var all = new int[GENERAL_TOKENS];
-        var count = 0;
-        try (var documents = source.documents(Ledger.strict())) {
-            for (var document : (Iterable<Document>) documents::iterator) {
-                var ids = tokenizer.encode(document.text());
-                var take = Math.min(ids.length, all.length - count);
-                System.arraycopy(ids, 0, all, count, take);
-                count += take;
-                if (count == all.length) {
-                    break;
-                }
-            }
-        }
-        if (count < 2) {
-            throw EspalierException.data(pattern + ": holds no text to measure");
-        }
-        return GeneralText.of(java.util.Arrays.copyOf(all, count), tokenizer, length);
+        return GeneralText.read(pattern, tokenizer, length, GENERAL_TOKENS);
     }
 
     /// The i-th of the full windows of `text`, in an order that is new each epoch; all windows

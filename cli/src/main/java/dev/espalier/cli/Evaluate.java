@@ -1,0 +1,186 @@
+package dev.espalier.cli;
+
+import dev.espalier.EspalierException;
+import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.corpus.Ledger;
+import dev.espalier.data.LabelledReader;
+import dev.espalier.evaluate.ConfusionMatrix;
+import dev.espalier.evaluate.Score;
+import dev.espalier.task.TextClassifier;
+import dev.espalier.tokenize.Tokenizers;
+import dev.espalier.train.GeneralText;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+@Command(
+        name = "evaluate",
+        description = {
+            "Measures a model, each figure with its 95 % interval.",
+            "A classifier on labelled records in CSV, TSV or JSONL: accuracy, F1, precision, recall, "
+                    + "beside what always answering the most frequent label would reach.",
+            "A language model on text files: loss, perplexity and bits a byte of each domain."
+        },
+        footerHeading = "%nExample:%n",
+        footer = {
+            "  espalier evaluate runs/reviews/model --data test.csv",
+            "  espalier evaluate runs/java-prose/model --data news=news/**/*.txt --data law=law.txt"
+        })
+final class Evaluate implements Callable<Integer> {
+    private final Main.Context context;
+
+    @Parameters(
+            paramLabel = "MODEL",
+            description = "The folder of a language model, a classifier, or its adapter.")
+    private Path model = Path.of("");
+
+    @Option(
+            names = "--data",
+            required = true,
+            arity = "1..*",
+            paramLabel = "[NAME=]FILE",
+            description = "Labelled records, or texts by a glob. Repeatable; a name each if wanted.")
+    private List<String> data = new ArrayList<>();
+
+    @Option(
+            names = "--text",
+            defaultValue = "text",
+            paramLabel = "COLUMN",
+            description = "Where a record's text is. Default: ${DEFAULT-VALUE}.")
+    private String text = "";
+
+    @Option(
+            names = "--label",
+            defaultValue = "label",
+            paramLabel = "COLUMN",
+            description = "Where a record's label is. Default: ${DEFAULT-VALUE}.")
+    private String label = "";
+
+    @Option(
+            names = "--max-tokens",
+            defaultValue = "2147483647",
+            paramLabel = "N",
+            description = "Measure the first N tokens of each domain only. Default: all.")
+    private int maxTokens;
+
+    @Option(
+            names = "--seed",
+            defaultValue = "1",
+            description = "The seed of the intervals' bootstrap. Default: ${DEFAULT-VALUE}.")
+    private long seed;
+
+    Evaluate(Main.Context context) {
+        this.context = context;
+    }
+
+    /// What to measure on, and what to call it.
+    private record Data(String name, String files) {
+        static Data of(String argument) {
+            var equals = argument.indexOf('=');
+            return equals <= 0 || Files.exists(Path.of(argument))
+                    ? new Data(argument, argument)
+                    : new Data(argument.substring(0, equals), argument.substring(equals + 1));
+        }
+    }
+
+    @Override
+    public Integer call() {
+        if (maxTokens < 2) {
+            throw EspalierException.usage("--max-tokens must be at least 2");
+        }
+        var console = context.console();
+        var sets = data.stream().map(Data::of).toList();
+        if (HuggingFace.isClassifier(model)) {
+            classifier(console, sets);
+        } else {
+            decoder(console, sets);
+        }
+        return 0;
+    }
+
+    private void classifier(Console console, List<Data> sets) {
+        try (var classifier = TextClassifier.load(model)) {
+            for (var set : sets) {
+                var records =
+                        LabelledReader.read(
+                                Path.of(set.files()), text, label, null, Ledger.strict());
+                var result = classifier.evaluate(set.name(), records, seed);
+                if (result.truncated() > 0) {
+                    console.note(
+                            "%s: %d of %d texts are longer than the model sees and were cut"
+                                    .formatted(set.files(), result.truncated(), records.size()));
+                }
+                print(console, result.scores());
+                var confusion = result.confusion();
+                console.result(table(confusion), json(set.name(), confusion));
+            }
+        }
+    }
+
+    private void decoder(Console console, List<Data> sets) {
+        var decoder = HuggingFace.readDecoder(model).model();
+        try {
+            var tokenizer = Tokenizers.read(model).plain();
+            TextClassifier.checkVocabulary(model, tokenizer, decoder.vocabulary());
+            for (var set : sets) {
+                var read = GeneralText.read(set.files(), tokenizer, decoder.context(), maxTokens);
+                print(console, read.loss(decoder, false).scores(set.name()));
+            }
+        } finally {
+            decoder.free();
+        }
+    }
+
+    private static void print(Console console, List<Score> scores) {
+        if (console.json()) {
+            scores.forEach(score -> console.result("", score));
+        } else {
+            console.print(Scores.table(scores));
+        }
+    }
+
+    private static String table(ConfusionMatrix confusion) {
+        var labels = confusion.labels();
+        var width = labels.stream().mapToInt(String::length).max().orElse(0);
+        return IntStream.range(0, labels.size())
+                .mapToObj(truth ->
+                        ("  %-" + width + "s  %s")
+                                .formatted(labels.get(truth), cells(confusion, truth)))
+                .collect(
+                        Collectors.joining(
+                                "\n",
+                                "confusion: a row for each true label, a column for each told one, "
+                                        + "in the same order\n",
+                                "\n"));
+    }
+
+    private static String cells(ConfusionMatrix confusion, int truth) {
+        return IntStream.range(0, confusion.labels().size())
+                .mapToObj(told -> "%6d".formatted(confusion.count(truth, told)))
+                .collect(Collectors.joining());
+    }
+
+    private static Object json(String name, ConfusionMatrix confusion) {
+        var classes = confusion.labels().size();
+        var json = new LinkedHashMap<String, Object>();
+        json.put("data", name);
+        json.put("labels", confusion.labels());
+        json.put(
+                "confusion",
+                IntStream.range(0, classes)
+                        .mapToObj(truth ->
+                                IntStream.range(0, classes)
+                                        .map(told -> confusion.count(truth, told))
+                                        .toArray())
+                        .toList());
+        return json;
+    }
+}
