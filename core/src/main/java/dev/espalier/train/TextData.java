@@ -118,6 +118,7 @@ final class TextData implements AutoCloseable {
         if (named != null) {
             return named;
         }
+        sources.forEach(TextData::requireText);
         return trained(
                 java.util.Objects.requireNonNull(recipe.tokenizer()),
                 () ->
@@ -129,6 +130,21 @@ final class TextData implements AutoCloseable {
                 key(sources),
                 folder,
                 watcher);
+    }
+
+    private static void requireText(Source source) {
+        var ledger = new Ledger(null, new Ledger.Limit.Share(1));
+        try (var documents = source.documents(ledger)) {
+            if (documents.findFirst().isEmpty()) {
+                var counts = ledger.counts();
+                throw EspalierException.data(
+                        source.description()
+                                + ": holds no text; dropped "
+                                + counts.dropped()
+                                + ", set aside "
+                                + counts.rejected());
+            }
+        }
     }
 
     private static String key(List<Source> sources) {

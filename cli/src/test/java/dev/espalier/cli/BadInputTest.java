@@ -1,0 +1,270 @@
+package dev.espalier.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// Whatever a user hands over: one clear message that names the culprit, the right exit code, and
+/// nothing half written.
+class BadInputTest {
+    private static final String PROSE =
+            "the old miller carried a sack of grain to the village. ".repeat(40);
+
+    @TempDir static Path shared;
+    @TempDir Path temp;
+
+    private static int code;
+    private static String said = "";
+
+    private static void run(String... args) {
+        var err = new ByteArrayOutputStream();
+        var utf8 = StandardCharsets.UTF_8;
+        var errors = new PrintStream(err, true, utf8);
+        var stop = new Stop(errors);
+        try {
+            code =
+                    new Main(
+                                    new PrintStream(new ByteArrayOutputStream(), true, utf8),
+                                    errors,
+                                    false)
+                            .run(
+                                    stop,
+                                    Stream.concat(Arrays.stream(args), Stream.of("--quiet"))
+                                            .toList());
+        } finally {
+            stop.finished();
+        }
+        said = err.toString(utf8);
+    }
+
+    private void refused(int exitCode, List<String> culprits, String... args) throws IOException {
+        run(args);
+        assertThat(code).as(said).isEqualTo(exitCode);
+        assertThat(said).startsWith("espalier: ").contains(culprits).hasLineCount(1);
+        try (var files = Files.walk(temp)) {
+            assertThat(files.map(file -> String.valueOf(file.getFileName())))
+                    .noneMatch(name -> name.contains(".partial-"));
+        }
+        assertThat(temp.resolve("run/model")).doesNotExist();
+        assertThat(temp.resolve("run/evaluation.json")).doesNotExist();
+    }
+
+    /// A pre-training of two steps.
+    private static String[] pretrain(Path corpus, Path run, String... more) throws IOException {
+        var recipe = Files.createTempFile(shared, "pretrain", ".yaml");
+        Files.writeString(
+                recipe,
+                """
+                name: tiny
+                data:
+                  sources: [{type: text, path: "%s"}]
+                  validation: 20%%
+                tokenizer: {type: characters}
+                model: {type: gpt2, layers: 1, heads: 1, width: 8, context: 16}
+                objective: {type: causal}
+                training:
+                  for: 2 steps
+                  batch: 2
+                evaluate: {every: 2 steps}
+                save: {every: 2 steps}
+                output: "%s"
+                """
+                        .formatted(corpus, run));
+        return args("pretrain", recipe, more);
+    }
+
+    private String[] finetune(Path model, Path train, String... more) throws IOException {
+        var recipe = Files.createTempFile(shared, "finetune", ".yaml");
+        Files.writeString(
+                recipe,
+                """
+                name: tiny
+                data: {train: "%s", validation: "%s"}
+                model: {path: "%s"}
+                task: {type: classification, text: text, label: label}
+                training: {for: 2 steps}
+                output: "%s"
+                """
+                        .formatted(train, validation(), model, temp.resolve("run")));
+        return args("finetune", recipe, more);
+    }
+
+    private static String[] args(String verb, Path recipe, String... more) {
+        return Stream.concat(
+                        Stream.of(verb, recipe.toString()),
+                        Arrays.stream(more)
+                                .flatMap(m ->
+                                        m.startsWith("--") ? Stream.of(m) : Stream.of("--set", m)))
+                .toArray(String[]::new);
+    }
+
+    private Path validation() throws IOException {
+        return write("validation.csv", "text,label\nthe mill,place\nthe miller,person\n");
+    }
+
+    private Path write(String name, String text) throws IOException {
+        return Files.writeString(temp.resolve(name), text);
+    }
+
+    private Path binary(String name) throws IOException {
+        var bytes = new byte[5000];
+        new Random(1).nextBytes(bytes);
+        return Files.write(temp.resolve(name), bytes);
+    }
+
+    /// A copy of the model that was trained at the start.
+    private Path model() throws IOException {
+        var copy = Files.createDirectories(temp.resolve("copy"));
+        try (var files = Files.list(shared.resolve("good/model"))) {
+            for (var file : files.toList()) {
+                Files.copy(file, copy.resolve(file.getFileName()));
+            }
+        }
+        return copy;
+    }
+
+    @BeforeAll
+    static void aGoodRunWorks() throws IOException {
+        var corpus = Files.writeString(shared.resolve("corpus.txt"), PROSE);
+        run(pretrain(corpus, shared.resolve("good")));
+        assertThat(code).as(said).isZero();
+        run("generate", shared.resolve("good/model").toString(), "the", "--max-new-tokens", "3");
+        assertThat(code).as(said).isZero();
+    }
+
+    @Test
+    void anEmptyCorpus() throws IOException {
+        var corpus = write("empty.txt", "");
+        refused(3, List.of("empty.txt"), pretrain(corpus, temp.resolve("run")));
+        refused(3, List.of("nowhere"), pretrain(temp.resolve("nowhere*"), temp.resolve("run")));
+    }
+
+    @Test
+    void aDocumentThatIsTooShort() throws IOException {
+        var corpus = write("short.txt", "hello");
+        refused(3, List.of("short.txt"), pretrain(corpus, temp.resolve("run")));
+    }
+
+    @Test
+    void binaryPosingAsText() throws IOException {
+        var run = temp.resolve("run");
+        refused(3, List.of("noise.txt"), pretrain(binary("noise.txt"), run));
+        var good = shared.resolve("good/model").toString();
+        var noise = temp.resolve("noise.txt").toString();
+        refused(3, List.of("noise.txt"), "evaluate", good, "--data", noise);
+        refused(3, List.of("noise.txt"), "generate", good, "--file", noise);
+        var model = shared.resolve("good/model");
+        refused(3, List.of("noise.csv"), finetune(model, binary("noise.csv")));
+    }
+
+    @Test
+    void anUnknownLabel() throws IOException {
+        var train = write("train.csv", "text,label\nthe mill,place\nthe sack,thing\n");
+        refused(
+                3,
+                List.of("validation.csv:3", "person", "place", "thing"),
+                finetune(shared.resolve("good/model"), train));
+    }
+
+    @Test
+    void aMissingColumn() throws IOException {
+        var train = write("train.csv", "sentence,label\nthe mill,place\nthe miller,person\n");
+        refused(
+                3,
+                List.of("train.csv", "text", "sentence"),
+                finetune(shared.resolve("good/model"), train));
+    }
+
+    @Test
+    void aTruncatedCheckpoint() throws IOException {
+        var run = temp.resolve("truncated");
+        run(pretrain(shared.resolve("corpus.txt"), run));
+        assertThat(code).as(said).isZero();
+        var weights = run.resolve("checkpoints/step-000002/model/model.safetensors");
+        Files.write(weights, Arrays.copyOf(Files.readAllBytes(weights), 500));
+        run(pretrain(shared.resolve("corpus.txt"), run, "--resume"));
+        assertThat(code).as(said).isEqualTo(3);
+        assertThat(said).contains("step-000002", "model.safetensors");
+        var model = model();
+        var file = model.resolve("model.safetensors");
+        Files.write(file, Arrays.copyOf(Files.readAllBytes(file), 3000));
+        refused(3, List.of(file.toString()), "generate", model.toString(), "the");
+    }
+
+    @Test
+    void aHostileHeader() throws IOException {
+        var model = model();
+        var header = ByteBuffer.allocate(64).order(ByteOrder.LITTLE_ENDIAN).putLong(1L << 62);
+        var file = Files.write(model.resolve("model.safetensors"), header.array());
+        refused(3, List.of(file.toString()), "generate", model.toString(), "the");
+        var train = write("train.csv", "text,label\nthe mill,place\nthe miller,person\n");
+        refused(3, List.of(file.toString()), finetune(model, train));
+    }
+
+    @Test
+    void weightsThatAreNotNumbers() throws IOException {
+        var model = model();
+        var file = model.resolve("model.safetensors");
+        var bytes = Files.readAllBytes(file);
+        ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).putFloat(bytes.length - 4, Float.NaN);
+        Files.write(file, bytes);
+        refused(3, List.of(file.toString(), "NaN"), "generate", model.toString(), "the");
+    }
+
+    @Test
+    void aVocabularyOfTheWrongSize() throws IOException {
+        var model = model();
+        var text = write("more.txt", PROSE + "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+        run("tokenizer", "train", text.toString(), "--type", "characters", "-o", model.toString());
+        assertThat(code).as(said).isZero();
+        refused(3, List.of(model.toString(), "vocab_size"), "generate", model.toString(), "the");
+        var train = write("train.csv", "text,label\nthe mill,place\nthe miller,person\n");
+        refused(3, List.of(model.toString(), "vocab_size"), finetune(model, train));
+    }
+
+    @Test
+    void aContextLongerThanTheModels() throws IOException {
+        var good = shared.resolve("good/model");
+        refused(
+                2,
+                List.of("objective.length", "64", "16"),
+                pretrain(shared.resolve("corpus.txt"), temp.resolve("run"), "objective.length=64"));
+        refused(2, List.of("16"), "generate", good.toString(), PROSE);
+        var train = write("train.csv", "text,label\nthe mill,place\nthe miller,person\n");
+        refused(
+                2,
+                List.of("task.max-length", "64", "16"),
+                finetune(good, train, "task.max-length=64"));
+    }
+
+    @Test
+    void aPlaceThatCannotBeWritten() throws IOException {
+        // Unlike a folder without permissions, a file keeps even the system's administrator out.
+        var file = write("file", "");
+        refused(
+                4,
+                List.of(file.toString(), "cannot be written"),
+                pretrain(shared.resolve("corpus.txt"), file.resolve("run")));
+    }
+
+    @Test
+    void aMisspeltKey() throws IOException {
+        var recipe = Path.of(pretrain(shared.resolve("corpus.txt"), temp.resolve("run"))[1]);
+        Files.writeString(recipe, Files.readString(recipe).replace("evaluate:", "evalute:"));
+        refused(2, List.of(recipe + ":11", "evalute", "evaluate"), "pretrain", recipe.toString());
+    }
+}
