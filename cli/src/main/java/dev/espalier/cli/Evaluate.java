@@ -47,7 +47,8 @@ final class Evaluate implements Callable<Integer> {
             required = true,
             arity = "1..*",
             paramLabel = "[NAME=]FILE",
-            description = "Labelled records, or texts by a glob. Repeatable; a name each if wanted.")
+            description =
+                    "Labelled records, or texts by a glob. Repeatable; a name each if wanted.")
     private List<String> data = new ArrayList<>();
 
     @Option(

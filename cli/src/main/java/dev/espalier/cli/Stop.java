@@ -2,6 +2,9 @@ package dev.espalier.cli;
 
 import dev.espalier.EspalierException.Kind;
 import java.io.PrintStream;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.ValueLayout;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.BooleanSupplier;
 
@@ -52,6 +55,22 @@ final class Stop implements BooleanSupplier {
                 Thread.currentThread().interrupt();
             }
         }
-        Runtime.getRuntime().halt(Kind.INTERRUPTED.exitCode());
+        exit(Kind.INTERRUPTED.exitCode());
+    }
+
+    /// Ends the process without the C++ libraries' own clearing up, which crashes where another
+    /// thread still computes with them.
+    private static void exit(int code) {
+        var linker = Linker.nativeLinker();
+        var quick = linker.defaultLookup().find("_exit");
+        if (quick.isPresent()) {
+            try {
+                linker.downcallHandle(quick.get(), FunctionDescriptor.ofVoid(ValueLayout.JAVA_INT))
+                        .invokeExact(code);
+            } catch (Throwable e) {
+                throw new AssertionError(e);
+            }
+        }
+        Runtime.getRuntime().halt(code);
     }
 }

@@ -157,8 +157,7 @@ final class VerifyResume implements Callable<Integer> {
 
     private static String text(Map<During, Integer> killed) {
         return killed.entrySet().stream()
-                .map(e ->
-                        e.getValue() + " while " + e.getKey().name().toLowerCase(Locale.ROOT))
+                .map(e -> e.getValue() + " while " + e.getKey().name().toLowerCase(Locale.ROOT))
                 .collect(Collectors.joining(", "));
     }
 
@@ -192,7 +191,8 @@ final class VerifyResume implements Callable<Integer> {
             var step = (long) (share * steps);
             var during = During.values()[random.nextInt(During.values().length)];
             try (var child = new Child(recipe, folder, stop)) {
-                var next = Arrays.stream(evaluated).filter(e -> e >= step).findFirst().orElse(steps);
+                var next =
+                        Arrays.stream(evaluated).filter(e -> e >= step).findFirst().orElse(steps);
                 if (!child.reaches(metrics, step) || !child.is(during, random, folder, next)) {
                     return kill - before;
                 }
@@ -223,7 +223,8 @@ final class VerifyResume implements Callable<Integer> {
             file.readFully(tail);
             var text = new String(tail, StandardCharsets.UTF_8);
             var lines = text.substring(0, text.lastIndexOf('\n') + 1);
-            var step = STEP.matcher(lines.substring(lines.lastIndexOf('\n', lines.length() - 2) + 1));
+            var step =
+                    STEP.matcher(lines.substring(lines.lastIndexOf('\n', lines.length() - 2) + 1));
             return step.find() ? Long.parseLong(step.group(1)) : 0;
         } catch (java.io.FileNotFoundException e) {
             return 0;

@@ -337,7 +337,8 @@ public final class HuggingFace {
         var defaults = Gpt2Config.of(JsonNodeFactory.instance.objectNode()).json();
         var changed = JsonNodeFactory.instance.objectNode();
         ours.forEachEntry((key, value) -> {
-            // A config that was read names its family and may leave defaults out; a new one says all.
+            // A config that was read names its family and may leave defaults out; a new one says
+            // all.
             var unsaid = theirs.has("model_type") ? defaults.get(key) : null;
             var old = theirs.has(key) ? theirs.get(key) : unsaid;
             if (!value.equals(old) && !sameNumber(value, old)) {

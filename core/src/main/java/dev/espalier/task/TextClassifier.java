@@ -171,8 +171,8 @@ public final class TextClassifier implements AutoCloseable {
         return classes;
     }
 
-    /// All metrics of a test: the loss in nats a record, accuracy, the macro averages, those of each
-    /// label, and as `majority-…` what always answering the class `majority` would reach.
+    /// All metrics of a test: the loss in nats a record, accuracy, the macro averages, those of
+    /// each label, and as `majority-…` what always answering the class `majority` would reach.
     ///
     /// @param truth the class of each record
     /// @param probabilities of each record's classes
@@ -194,8 +194,7 @@ public final class TextClassifier implements AutoCloseable {
         scores.addAll(result.scores(data, seed));
         scores.addAll(result.labelScores(data, seed));
         for (var score : result.always(majority).scores(data, seed)) {
-            scores.add(
-                    Score.of(data, "majority-" + score.metric(), score.interval(), score.n()));
+            scores.add(Score.of(data, "majority-" + score.metric(), score.interval(), score.n()));
         }
         return scores;
     }

@@ -15,11 +15,14 @@ public final class Scope implements AutoCloseable {
     /// Moves `tensor` to the scope around this one, or, where there is none, to its Java object,
     /// which then frees it by [Tensor#close] or when it is collected.
     public Tensor keep(Tensor tensor) {
+        // Leaving a scope gives up its hold, which would free what nothing else holds.
+        tensor.raw.retainReference();
         pointers.detach(tensor.raw);
         for (var scopes = PointerScope.getScopeIterator(); scopes != null && scopes.hasNext(); ) {
             var scope = scopes.next();
             if (scope != pointers) {
                 scope.attach(tensor.raw);
+                tensor.raw.releaseReference();
                 break;
             }
         }

@@ -7,7 +7,6 @@ import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.data.Batches;
 import dev.espalier.data.LabelledText;
 import dev.espalier.evaluate.Classification;
-import dev.espalier.evaluate.Interval;
 import dev.espalier.evaluate.Score;
 import dev.espalier.evaluate.TextLoss;
 import dev.espalier.model.DecoderClassifier;

@@ -1,0 +1,247 @@
+package dev.espalier.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.espalier.EspalierException;
+import dev.espalier.Rng;
+import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.evaluate.Score;
+import dev.espalier.io.Json;
+import dev.espalier.recipe.Recipe;
+import dev.espalier.recipe.Recipes;
+import dev.espalier.task.TextClassifier;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// Whole runs at a tiny size: what a user of the library does.
+class RunTest {
+    private static final List<String> FRUITS = List.of("apple", "pear", "plum", "fig", "grape");
+    private static final List<String> TOOLS = List.of("saw", "axe", "drill", "plane", "chisel");
+
+    @TempDir Path folder;
+
+    @BeforeEach
+    void writeText() throws IOException {
+        var rng = Rng.at(1);
+        var prose = new StringBuilder();
+        var labelled = new StringBuilder("sentence,topic\n");
+        for (var i = 0; i < 240; i++) {
+            var fruit = rng.nextBoolean();
+            var words = fruit ? FRUITS : TOOLS;
+            var text =
+                    String.format(
+                            "I saw the %s and the %s by the door",
+                            words.get(rng.nextInt(5)), words.get(rng.nextInt(5)));
+            prose.append(text).append(".\n");
+            labelled.append(text).append(',').append(fruit ? "fruit" : "tool").append('\n');
+        }
+        Files.writeString(folder.resolve("prose.txt"), prose);
+        Files.writeString(folder.resolve("labelled.csv"), labelled);
+    }
+
+    private Recipe pretraining(String name, String... overrides) {
+        return Recipes.parse(
+                """
+                name: %s
+                output: %s/%s
+                data: {sources: [{type: text, path: "%s/prose.txt"}], validation: 10%%}
+                tokenizer: {type: bpe, vocabulary: 300}
+                model: {type: gpt2, layers: 2, heads: 2, width: 32, context: 32, dropout: 0.1}
+                objective: {type: causal}
+                training: {for: 60 steps, batch: 4, optimizer: {type: adamw, rate: 1e-2}}
+                evaluate: {every: 20 steps}
+                save: {every: 20 steps, keep: 2}
+                %s
+                """
+                        .formatted(name, folder, name, folder, String.join("\n", overrides)),
+                name);
+    }
+
+    private Recipe finetuning(String name, Path model, String... more) {
+        return Recipes.parse(
+                """
+                name: %s
+                output: %s/%s
+                data: {train: %s/labelled.csv, validation-share: 25%%}
+                model: {path: %s}
+                task: {type: classification, text: sentence, label: topic}
+                training: {for: 4 epochs, batch: 16, optimizer: {type: adamw, rate: %s}}
+                %s
+                """
+                        .formatted(
+                                name, folder, name, folder, model,
+                                // A linear head alone takes larger steps.
+                                String.join("", more).contains("frozen") ? "1e-1" : "3e-3",
+                                String.join("\n", more)),
+                name);
+    }
+
+    private static double value(Run.Result result, String data, String metric) {
+        return result.scores().stream()
+                .filter(s -> s.data().equals(data) && s.metric().equals(metric))
+                .mapToDouble(Score::value)
+                .findFirst()
+                .orElseThrow();
+    }
+
+    @Test
+    void aRunLeavesWhatTheWorldReadsAndWhatProvesIt() {
+        var steps = new java.util.ArrayList<StepFigures>();
+        var result = new Run(pretraining("base")).train(steps::add);
+        assertThat(steps).hasSize(60);
+        assertThat(steps.getLast().loss()).isLessThan(0.6 * steps.getFirst().loss());
+        assertThat(value(result, "validation", "loss")).isLessThan(3);
+        assertThat(value(result, "validation", "bits-per-byte")).isPositive();
+        for (var file :
+                List.of(
+                        "recipe.yaml",
+                        "metrics.jsonl",
+                        "evaluation.json",
+                        "passport.json",
+                        "report.html",
+                        "model/config.json",
+                        "model/model.safetensors",
+                        "model/tokenizer.json")) {
+            assertThat(result.folder().resolve(file)).isNotEmptyFile();
+        }
+        assertThat(result.folder().resolve("checkpoints"))
+                .isDirectoryContaining("glob:**/step-*60");
+        var again = Recipes.read(result.folder().resolve("recipe.yaml"));
+        assertThat(again.training().microBatch()).isNotNull();
+        assertThat(
+                        Json.read(result.folder().resolve("passport.json"))
+                                .path("data")
+                                .path("sources")
+                                .size())
+                .isEqualTo(1);
+        assertThatThrownBy(() -> new Run(pretraining("base")).train(s -> {}))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("--resume");
+    }
+
+    @Test
+    void aRunThatWasStoppedAndResumedIsOneThatNeverStopped() {
+        var whole = new Run(pretraining("whole")).train(s -> {});
+        var recipe = pretraining("stopped");
+        for (var stopAt : new int[] {7, 33}) {
+            var watcher =
+                    new Watcher() {
+                        private long step;
+
+                        @Override
+                        public void stepped(StepFigures figures, long total) {
+                            step = figures.step();
+                        }
+
+                        @Override
+                        public boolean stop() {
+                            return step == stopAt;
+                        }
+                    };
+            assertThatThrownBy(() -> new Run(recipe).train(watcher, true))
+                    .isInstanceOfSatisfying(
+                            EspalierException.class,
+                            e ->
+                                    assertThat(e.kind())
+                                            .isEqualTo(EspalierException.Kind.INTERRUPTED));
+        }
+        var resumed = new Run(recipe).train(new Watcher() {}, true);
+        assertThat(resumed.model().resolve("model.safetensors"))
+                .hasSameBinaryContentAs(whole.model().resolve("model.safetensors"));
+        assertThat(resumed.scores()).isEqualTo(whole.scores());
+        var want = Journal.read(whole.folder().resolve("metrics.jsonl"));
+        var got = Journal.read(resumed.folder().resolve("metrics.jsonl"));
+        assertThat(got).hasSameSizeAs(want);
+        for (var i = 0; i < want.size(); i++) {
+            assertThat(got.get(i).loss()).isEqualTo(want.get(i).loss());
+            assertThat(got.get(i).gradientNorm()).isEqualTo(want.get(i).gradientNorm());
+            assertThat(got.get(i).progress()).isEqualTo(want.get(i).progress());
+        }
+    }
+
+    @Test
+    void fineTuningLearnsInEveryWayAndPredictsWhatItLearnt() {
+        var base = new Run(pretraining("base")).train(s -> {}).model();
+        for (var adapter : List.of("none", "frozen", "lora", "merged")) {
+            var settings =
+                    switch (adapter) {
+                        case "lora" -> "adapter: {type: lora, rank: 4, alpha: 8, targets: all}";
+                        case "merged" ->
+                                "adapter: {type: lora, rank: 4, alpha: 8, targets: attention, merge: true}";
+                        default -> "adapter: {type: " + adapter + "}";
+                    };
+            var result = new Run(finetuning(adapter, base, settings)).train(s -> {});
+            var accuracy = value(result, "validation", "accuracy");
+            assertThat(accuracy).as(adapter).isGreaterThan(adapter.equals("frozen") ? 0.6 : 0.9);
+            assertThat(value(result, "validation", "majority-accuracy")).isLessThan(0.75);
+            assertThat(HuggingFace.isAdapter(result.model())).isEqualTo(adapter.equals("lora"));
+            try (var classifier = TextClassifier.load(result.model())) {
+                assertThat(classifier.labels()).containsExactly("fruit", "tool");
+                var prediction = classifier.classify("I saw the saw and the drill by the door");
+                if (!adapter.equals("frozen")) {
+                    assertThat(prediction.label()).as(adapter).isEqualTo("tool");
+                }
+                assertThat(prediction.probabilities().values().stream().mapToDouble(p -> p).sum())
+                        .isCloseTo(1, org.assertj.core.api.Assertions.within(1e-5));
+            }
+        }
+    }
+
+    @Test
+    void forgettingIsMeasuredReplayedAndBudgeted() {
+        var base = new Run(pretraining("base")).train(s -> {}).model();
+        var corpus = folder.resolve("prose.txt");
+        var measured =
+                new Run(
+                                finetuning(
+                                        "replayed",
+                                        base,
+                                        "forgetting: {measure: {corpus: %s}, defence: {type: replay, fraction: 20%%, corpus: %s}}"
+                                                .formatted(corpus, corpus)))
+                        .train(s -> {});
+        var before = value(measured, "general-before", "perplexity");
+        var after = value(measured, "general-after", "perplexity");
+        assertThat(value(measured, "general", "perplexity-rise"))
+                .isCloseTo(after / before - 1, org.assertj.core.api.Assertions.within(1e-9));
+        assertThatThrownBy(() ->
+                        new Run(
+                                        finetuning(
+                                                "over",
+                                                base,
+                                                "forgetting: {measure: {corpus: %s}, budget: 0.0001}"
+                                                        .formatted(corpus)))
+                                .train(s -> {}))
+                .isInstanceOfSatisfying(
+                        EspalierException.class,
+                        e -> assertThat(e.kind()).isEqualTo(EspalierException.Kind.CHECK))
+                .hasMessageContaining("budget");
+    }
+
+    @Test
+    void aModelIsPretrainedFurtherWithMoreTokens() {
+        var base = new Run(pretraining("base")).train(s -> {}).model();
+        var further =
+                Recipes.parse(
+                        """
+                        name: further
+                        output: %s/further
+                        data: {sources: [{type: text, path: "%s/prose.txt"}], validation: 10%%}
+                        model: {path: %s, add-tokens: ["plum", "fig"]}
+                        objective: {type: causal}
+                        training: {for: 10 steps, batch: 4, optimizer: {type: adamw, rate: 1e-3}}
+                        """
+                                .formatted(folder, folder, base),
+                        "further");
+        var result = new Run(further).train(s -> {});
+        var loaded = HuggingFace.readDecoder(result.model());
+        var tokenizer = dev.espalier.tokenize.Tokenizers.read(result.model());
+        assertThat(loaded.model().vocabulary()).isEqualTo(tokenizer.vocabularySize());
+        assertThat(tokenizer.id("plum")).isPresent();
+    }
+}
