@@ -24,7 +24,7 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "evaluate",
         description = {
-            "Measures a model, each figure with its 95 % interval.",
+            "Measures a model, each figure with its 95 %% interval.",
             "A classifier on labelled records in CSV, TSV or JSONL: accuracy, F1, precision, recall, "
                     + "beside what always answering the most frequent label would reach.",
             "A language model on text files: loss, perplexity and bits a byte of each domain."
