@@ -69,7 +69,8 @@ final class PythonJson {
     static String number(double value) {
         var magnitude = Math.abs(value);
         if (magnitude == 0 || magnitude >= 1e-4 && magnitude < 1e16) {
-            var plain = new java.math.BigDecimal(Double.toString(value))
+            var plain =
+                    new java.math.BigDecimal(Double.toString(value))
                             .stripTrailingZeros()
                             .toPlainString();
             return plain.contains(".") ? plain : plain + ".0";
