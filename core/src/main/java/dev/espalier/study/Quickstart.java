@@ -64,8 +64,8 @@ public final class Quickstart {
     private static final int LENGTH = 64;
     private static final int BATCH = 32;
     private static final long HELD_OUT_TOKENS = 32_768;
-    private static final int TEST_RECORDS = 1100;
-    private static final int TASK_BATCH = 16;
+    private static final int TEST_RECORDS = 880;
+    private static final int TASK_BATCH = 8;
     private static final List<Integer> SEEDS = List.of(1, 2, 3);
     private static final double REPLAY = 0.2;
 
@@ -176,7 +176,9 @@ public final class Quickstart {
         var held =
                 GeneralText.of(
                         encode(tokenizer, corpus.heldOut(), HELD_OUT_TOKENS), tokenizer, LENGTH);
-        var shape = Gpt2Config.of(tokenizer.vocabularySize(), LENGTH, 192, 4, 6, 0);
+        var shape =
+                Gpt2Config.of(tokenizer.vocabularySize(), LENGTH, 192, 4, 6, 0)
+                        .withActivation("gelu");
         var base = new Gpt2(shape).initialize(seed);
         var parameters = base.parameterCount();
         var rate = Machine.matmulRate(false);

@@ -71,7 +71,7 @@ class RunTest {
                 data: {train: %s/labelled.csv, validation-share: 25%%}
                 model: {path: %s}
                 task: {type: classification, text: sentence, label: topic}
-                training: {for: 4 epochs, batch: 16, optimizer: {type: adamw, rate: %s}}
+                training: {for: %d epochs, batch: 16, optimizer: {type: adamw, rate: %s}}
                 %s
                 """
                         .formatted(
@@ -80,10 +80,11 @@ class RunTest {
                                 name,
                                 folder,
                                 model,
-                                // Fewer weights take larger steps.
+                                // Fewer weights take more and larger steps.
+                                String.join("", more).contains("lora") ? 15 : 4,
                                 String.join("", more).contains("frozen")
                                         ? "1e-1"
-                                        : String.join("", more).contains("lora") ? "2e-2" : "3e-3",
+                                        : String.join("", more).contains("lora") ? "1e-2" : "3e-3",
                                 String.join("\n", more)),
                 name);
     }
