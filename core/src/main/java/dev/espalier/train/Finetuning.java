@@ -158,7 +158,6 @@ final class Finetuning implements Job {
     }
 
     private static FinetuneRecipe completed(FinetuneRecipe r, int microBatch) {
-        var t = r.training();
         return new FinetuneRecipe(
                 r.name(),
                 r.seed(),
@@ -168,15 +167,7 @@ final class Finetuning implements Job {
                 r.model(),
                 r.task(),
                 r.adapter(),
-                new TrainingRecipe(
-                        t.duration(),
-                        t.batch(),
-                        microBatch,
-                        t.optimizer(),
-                        t.schedule(),
-                        t.clip(),
-                        Run.precision(t.precision()),
-                        t.earlyStopping()),
+                Run.completed(r.training(), microBatch),
                 r.evaluate(),
                 r.save(),
                 r.forgetting());
@@ -289,10 +280,6 @@ final class Finetuning implements Job {
                 Math.max(1, (int) Math.round(replay.fraction() * batch / (1 - replay.fraction())));
         return new ClassificationLearner.Replay(
                 windows, replay.fraction(), TextData.shuffled(text, recipe.seed()));
-    }
-
-    private boolean bf16() {
-        return recipe.training().precision() == TrainingRecipe.Precision.BF16;
     }
 
     @Override

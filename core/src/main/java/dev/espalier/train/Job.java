@@ -2,6 +2,7 @@ package dev.espalier.train;
 
 import dev.espalier.evaluate.Score;
 import dev.espalier.recipe.Recipe;
+import dev.espalier.recipe.TrainingRecipe;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -15,6 +16,11 @@ interface Job extends AutoCloseable {
     Recipe recipe();
 
     Learner learner();
+
+    /// Whether matrix products are computed in bf16, as the completed recipe says.
+    default boolean bf16() {
+        return recipe().training().precision() == TrainingRecipe.Precision.BF16;
+    }
 
     /// Operations of one token's forward and backward pass; see [Cost#flopsPerToken].
     double flopsPerToken();

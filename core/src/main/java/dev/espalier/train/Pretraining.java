@@ -7,7 +7,6 @@ import dev.espalier.model.Decoder;
 import dev.espalier.plan.Cost;
 import dev.espalier.recipe.ObjectiveRecipe;
 import dev.espalier.recipe.PretrainRecipe;
-import dev.espalier.recipe.TrainingRecipe;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -85,7 +84,6 @@ final class Pretraining implements Job {
     }
 
     private static PretrainRecipe completed(PretrainRecipe r, int microBatch, int length) {
-        var t = r.training();
         return new PretrainRecipe(
                 r.name(),
                 r.seed(),
@@ -94,21 +92,9 @@ final class Pretraining implements Job {
                 r.tokenizer(),
                 r.model(),
                 new ObjectiveRecipe.Causal(length),
-                new TrainingRecipe(
-                        t.duration(),
-                        t.batch(),
-                        microBatch,
-                        t.optimizer(),
-                        t.schedule(),
-                        t.clip(),
-                        Run.precision(t.precision()),
-                        t.earlyStopping()),
+                Run.completed(r.training(), microBatch),
                 r.evaluate(),
                 r.save());
-    }
-
-    private boolean bf16() {
-        return recipe.training().precision() == TrainingRecipe.Precision.BF16;
     }
 
     @Override

@@ -13,6 +13,7 @@ import dev.espalier.recipe.PretrainRecipe;
 import dev.espalier.recipe.Recipe;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.recipe.TrainingRecipe;
+import dev.espalier.recipe.TrainingRecipe.Precision;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -114,7 +115,7 @@ public final class Run {
     private Result train(RunFolder folder, Job job, Watcher watcher, @Nullable Path resumeFrom) {
         var completed = job.recipe();
         AtomicFiles.write(folder.recipe(), Recipes.write(completed));
-        var bf16 = completed.training().precision() == TrainingRecipe.Precision.BF16;
+        var bf16 = job.bf16();
         var speeds = new Trainer.Speeds(Machine.matmulRate(bf16), job.flopsPerToken());
         try (var trainer =
                 new Trainer(job.learner(), completed.training(), bf16, completed.seed(), speeds)) {
@@ -127,12 +128,21 @@ public final class Run {
         }
     }
 
-    /// The precision that `auto` stands for on this machine.
-    static TrainingRecipe.Precision precision(TrainingRecipe.Precision precision) {
-        if (precision != TrainingRecipe.Precision.AUTO) {
-            return precision;
+    /// `t` with its micro-batch, and with the precision that `auto` stands for on this machine.
+    static TrainingRecipe completed(TrainingRecipe t, int microBatch) {
+        var precision = t.precision();
+        if (precision == Precision.AUTO) {
+            precision = Machine.hasBf16() ? Precision.BF16 : Precision.FP32;
         }
-        return Machine.hasBf16() ? TrainingRecipe.Precision.BF16 : TrainingRecipe.Precision.FP32;
+        return new TrainingRecipe(
+                t.duration(),
+                t.batch(),
+                microBatch,
+                t.optimizer(),
+                t.schedule(),
+                t.clip(),
+                precision,
+                t.earlyStopping());
     }
 
     /// One run while it goes.
