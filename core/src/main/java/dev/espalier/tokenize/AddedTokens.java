@@ -1,9 +1,11 @@
 package dev.espalier.tokenize;
 
+import java.util.BitSet;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /// Finds added tokens in text: the leftmost, and of those the longest; those that are not
@@ -11,36 +13,57 @@ import org.jspecify.annotations.Nullable;
 final class AddedTokens {
     /// Receives the pieces of a text from left to right.
     interface Pieces {
-        void text(int from, int to);
+        /// A stretch between tokens: `text.text()[from, to)`.
+        void text(Normalized text, int from, int to);
 
+        /// A token, with its place in the text that was given.
         void token(int id, int from, int to);
     }
 
     private static final class Node {
         final Map<Character, Node> next = new HashMap<>();
         @Nullable AddedToken token;
+
+        /// Of the token as it is searched for, in chars.
+        int length;
     }
 
     private final List<AddedToken> all;
+    private final BitSet special = new BitSet();
+    private final boolean nfc;
     private final @Nullable Node raw;
     private final @Nullable Node normalized;
 
     AddedTokens(List<AddedToken> tokens) {
-        all = tokens.stream().sorted(Comparator.comparingInt(AddedToken::id)).toList();
-        raw = trie(all, false);
-        normalized = trie(all, true);
+        this(tokens, false);
     }
 
-    private static @Nullable Node trie(List<AddedToken> tokens, boolean normalized) {
+    /// @param nfc whether what lies between tokens that are not normalized is put into [Nfc]
+    AddedTokens(List<AddedToken> tokens, boolean nfc) {
+        this.nfc = nfc;
+        all = tokens.stream().sorted(Comparator.comparingInt(AddedToken::id)).toList();
+        all.forEach(token -> special.set(token.id(), token.special()));
+        raw = trie(false);
+        normalized = trie(true);
+    }
+
+    /// The same with other tokens.
+    AddedTokens with(List<AddedToken> tokens) {
+        return new AddedTokens(tokens, nfc);
+    }
+
+    private @Nullable Node trie(boolean ofNormalized) {
         Node root = null;
-        for (var token : tokens) {
-            if (token.normalized() == normalized) {
+        for (var token : all) {
+            if (token.normalized() == ofNormalized) {
                 root = root == null ? new Node() : root;
                 var node = root;
-                for (char c : token.content().toCharArray()) {
+                var content = nfc && ofNormalized ? Nfc.of(token.content()) : token.content();
+                for (char c : content.toCharArray()) {
                     node = node.next.computeIfAbsent(c, k -> new Node());
                 }
                 node.token = token;
+                node.length = content.length();
             }
         }
         return root;
@@ -51,21 +74,34 @@ final class AddedTokens {
         return all;
     }
 
-    void split(String text, boolean plain, Pieces pieces) {
-        if (normalized == null) {
-            split(raw, text, 0, text.length(), plain, pieces);
+    boolean isSpecial(int id) {
+        return special.get(id);
+    }
+
+    void split(String given, boolean plain, Pieces pieces) {
+        var whole = Normalized.unchanged(given);
+        if (normalized == null && !nfc) {
+            split(raw, whole, 0, given.length(), plain, pieces);
             return;
         }
         split(
                 raw,
-                text,
+                whole,
                 0,
-                text.length(),
+                given.length(),
                 plain,
                 new Pieces() {
                     @Override
-                    public void text(int from, int to) {
-                        split(normalized, text, from, to, plain, pieces);
+                    public void text(Normalized text, int from, int to) {
+                        var normal = nfc ? Nfc.of(given, from, to) : text;
+                        boolean same = normal.starts() == null;
+                        split(
+                                normalized,
+                                normal,
+                                same ? from : 0,
+                                same ? to : normal.text().length(),
+                                plain,
+                                pieces);
                     }
 
                     @Override
@@ -76,7 +112,13 @@ final class AddedTokens {
     }
 
     private static void split(
-            @Nullable Node root, String text, int from, int to, boolean plain, Pieces pieces) {
+            @Nullable Node root,
+            Normalized source,
+            int from,
+            int to,
+            boolean plain,
+            Pieces pieces) {
+        var text = source.text();
         int done = from;
         int at = from;
         while (root != null && (at = candidate(root, text, at, to)) < to) {
@@ -86,35 +128,36 @@ final class AddedTokens {
                 continue;
             }
             int start = at;
-            int end = at + found.content().length();
+            int end = at + found.length;
             at = end;
-            if (found.special() && plain) {
+            var token = Objects.requireNonNull(found.token);
+            if (token.special() && plain) {
                 continue;
             }
-            if (found.singleWord()
+            if (token.singleWord()
                     && (start > from && isWord(text.codePointBefore(start))
                             || end < to && isWord(text.codePointAt(end)))) {
                 continue;
             }
-            if (found.lstrip()) {
-                while (start > done && Gpt2Split.isWhiteSpace(text.charAt(start - 1))) {
+            if (token.lstrip()) {
+                while (start > done && Split.isWhiteSpace(text.charAt(start - 1))) {
                     start--;
                 }
             }
-            if (found.rstrip()) {
-                while (end < to && Gpt2Split.isWhiteSpace(text.charAt(end))) {
+            if (token.rstrip()) {
+                while (end < to && Split.isWhiteSpace(text.charAt(end))) {
                     end++;
                 }
             }
             if (done < start) {
-                pieces.text(done, start);
+                pieces.text(source, done, start);
             }
-            pieces.token(found.id(), start, end);
+            pieces.token(token.id(), source.start(start), source.end(end));
             done = end;
             at = Math.max(at, end);
         }
         if (done < to) {
-            pieces.text(done, to);
+            pieces.text(source, done, to);
         }
     }
 
@@ -132,8 +175,8 @@ final class AddedTokens {
         return to;
     }
 
-    private static @Nullable AddedToken longest(Node root, String text, int from, int to) {
-        AddedToken found = null;
+    private static @Nullable Node longest(Node root, String text, int from, int to) {
+        Node found = null;
         Node node = root;
         for (int at = from; at < to; at++) {
             node = node.next.get(text.charAt(at));
@@ -141,7 +184,7 @@ final class AddedTokens {
                 break;
             }
             if (node.token != null) {
-                found = node.token;
+                found = node;
             }
         }
         return found;

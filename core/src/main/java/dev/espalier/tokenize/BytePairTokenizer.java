@@ -13,17 +13,19 @@ import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 
 /// Byte-level byte-pair encoding as in GPT-2 (Radford et al. 2019, "Language models are
-/// unsupervised multitask learners", section 2.2) and RoBERTa: text is split by [Gpt2Split], and
-/// the bytes of each piece are merged pair by pair, the pair learnt first before the others.
+/// unsupervised multitask learners", section 2.2) and RoBERTa: text is cut by a [Split], and the
+/// bytes of each piece are merged pair by pair, the pair learnt first before the others.
 public final class BytePairTokenizer implements Tokenizer {
-    /// How the pre-tokenizer and the post-processor treat white space.
+    /// How the pre-tokenizer and the post-processor treat text.
     ///
+    /// @param split cuts text into pieces
     /// @param addPrefixSpace a text that does not begin with a space is read as if it did
     /// @param trimOffsets offsets leave out the spaces of a token
     /// @param keepsPrefix the space that a text's first token begins with is taken for one that
     ///   `addPrefixSpace` put there
     /// @param ignoreMerges a piece that is a token is that token, whatever the merges say
     record Options(
+            Split split,
             boolean addPrefixSpace,
             boolean trimOffsets,
             boolean keepsPrefix,
@@ -45,7 +47,6 @@ public final class BytePairTokenizer implements Tokenizer {
     private final int[] byteIds;
     private final byte[][] bytes;
     private final BitSet added = new BitSet();
-    private final BitSet special = new BitSet();
 
     /// Those that no thread is using now.
     private final Queue<Workspace> workspaces;
@@ -84,7 +85,6 @@ public final class BytePairTokenizer implements Tokenizer {
         for (var token : frame.added().all()) {
             bytes[token.id()] = token.content().getBytes(StandardCharsets.UTF_8);
             added.set(token.id());
-            special.set(token.id(), token.special());
         }
         workspaces = new ConcurrentLinkedQueue<>();
     }
@@ -98,7 +98,6 @@ public final class BytePairTokenizer implements Tokenizer {
         byteIds = other.byteIds;
         bytes = other.bytes;
         added.or(other.added);
-        special.or(other.special);
         workspaces = other.workspaces;
         this.plain = plain;
     }
@@ -118,8 +117,8 @@ public final class BytePairTokenizer implements Tokenizer {
                         plain,
                         new AddedTokens.Pieces() {
                             @Override
-                            public void text(int from, int to) {
-                                encode(string, from, to, ids);
+                            public void text(Normalized piece, int from, int to) {
+                                encode(piece.text(), from, to, ids);
                             }
 
                             @Override
@@ -135,6 +134,7 @@ public final class BytePairTokenizer implements Tokenizer {
         var workspace = free == null ? new Workspace(new WordCache(), new Utf8Chunks()) : free;
         var cache = workspace.cache();
         var chunks = workspace.chunks();
+        var split = options.split();
         chunks.read(text, from, to, prefixed(text, from));
         while (chunks.next()) {
             var chunk = chunks.bytes();
@@ -142,7 +142,7 @@ public final class BytePairTokenizer implements Tokenizer {
             // No piece has more ids than bytes.
             ids.reserve(limit + WordCache.WRITTEN);
             for (int at = 0; at < limit; ) {
-                int end = Gpt2Split.next(chunk, at, limit);
+                int end = split.next(chunk, at, limit);
                 if (!cache.find(chunk, at, end, ids)) {
                     var merged = merge(chunk, at, end);
                     cache.put(chunk, at, end, merged);
@@ -183,10 +183,10 @@ public final class BytePairTokenizer implements Tokenizer {
                         plain,
                         new AddedTokens.Pieces() {
                             @Override
-                            public void text(int from, int to) {
+                            public void text(Normalized piece, int from, int to) {
                                 int before = ids.size();
-                                encode(text, from, to, ids);
-                                offsets(text, from, to, ids, before, starts, ends);
+                                encode(piece.text(), from, to, ids);
+                                offsets(piece, from, to, ids, before, starts, ends);
                             }
 
                             @Override
@@ -203,8 +203,10 @@ public final class BytePairTokenizer implements Tokenizer {
         return encoding;
     }
 
-    /// The places of the tokens from `first` on, which spell `text[from, to)`.
-    private void offsets(String text, int from, int to, Ids ids, int first, Ids starts, Ids ends) {
+    /// The places of the tokens from `first` on, which spell `piece.text()[from, to)`.
+    private void offsets(
+            Normalized piece, int from, int to, Ids ids, int first, Ids starts, Ids ends) {
+        var text = piece.text();
         int start = from;
         int end = characterEnd(text, from, to);
         // How many bytes of the character [start, end) are spelt, and how many it has. The space
@@ -219,7 +221,7 @@ public final class BytePairTokenizer implements Tokenizer {
                 width = width(text, start, to);
                 spelt = 0;
             }
-            starts.add(start);
+            starts.add(piece.start(start));
             while (left > width - spelt) {
                 left -= width - spelt;
                 start = end;
@@ -228,7 +230,7 @@ public final class BytePairTokenizer implements Tokenizer {
                 spelt = 0;
             }
             spelt += left;
-            ends.add(end);
+            ends.add(piece.end(end));
         }
     }
 
@@ -250,12 +252,11 @@ public final class BytePairTokenizer implements Tokenizer {
             int trailing = 0;
             if (added.get(encoding.ids()[i])) {
                 // An added token may have taken any white space around it.
-                while (start + leading < end
-                        && Gpt2Split.isWhiteSpace(text.charAt(start + leading))) {
+                while (start + leading < end && Split.isWhiteSpace(text.charAt(start + leading))) {
                     leading++;
                 }
                 while (end - trailing > start
-                        && Gpt2Split.isWhiteSpace(text.charAt(end - trailing - 1))) {
+                        && Split.isWhiteSpace(text.charAt(end - trailing - 1))) {
                     trailing++;
                 }
             } else {
@@ -300,7 +301,7 @@ public final class BytePairTokenizer implements Tokenizer {
 
     @Override
     public boolean isSpecial(int id) {
-        return special.get(id);
+        return frame.isSpecial(id);
     }
 
     @Override
@@ -319,16 +320,7 @@ public final class BytePairTokenizer implements Tokenizer {
     }
 
     @Override
-    public BytePairTokenizer withAddedTokens(List<String> tokens) {
-        return with(tokens, false);
-    }
-
-    @Override
-    public BytePairTokenizer withSpecialTokens(List<String> tokens) {
-        return with(tokens, true);
-    }
-
-    private BytePairTokenizer with(List<String> tokens, boolean isSpecial) {
+    public BytePairTokenizer with(List<String> tokens, boolean special) {
         for (var token : tokens) {
             var id = vocabulary.id(token);
             if (id.isPresent()
@@ -343,7 +335,7 @@ public final class BytePairTokenizer implements Tokenizer {
         var wider = vocabulary.with(tokens);
         var result =
                 new BytePairTokenizer(
-                        wider, merges, byteIds, options, frame.with(tokens, wider, isSpecial));
+                        wider, merges, byteIds, options, frame.with(tokens, wider, special));
         return plain ? result.plain() : result;
     }
 

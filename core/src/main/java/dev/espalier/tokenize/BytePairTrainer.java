@@ -14,7 +14,7 @@ import java.util.Set;
 /// Learns a byte-level byte-pair encoding (Sennrich, Haddow and Birch 2016, arXiv:1508.07909,
 /// algorithm 1): time and again the most frequent pair of neighbouring tokens becomes a token.
 ///
-/// Pairs are counted within the pieces of [Gpt2Split]. Of pairs that are equally frequent the one
+/// Pairs are counted within the pieces of [Split#GPT2]. Of pairs that are equally frequent the one
 /// whose bytes are greater wins, the left token's first: so the result depends on the text alone,
 /// not on how ids were given. Ids are the special tokens', in the order given, then the bytes' in
 /// GPT-2's order, then the merges'.
@@ -81,13 +81,13 @@ public final class BytePairTrainer {
                     false,
                     new AddedTokens.Pieces() {
                         @Override
-                        public void text(int from, int to) {
-                            chunks.read(text, from, to, false);
+                        public void text(Normalized piece, int from, int to) {
+                            chunks.read(piece.text(), from, to, false);
                             while (chunks.next()) {
                                 var bytes = chunks.bytes();
                                 int limit = chunks.limit();
                                 for (int at = 0; at < limit; ) {
-                                    int end = Gpt2Split.next(bytes, at, limit);
+                                    int end = Split.GPT2.next(bytes, at, limit);
                                     words.add(bytes, at, end);
                                     at = end;
                                 }
@@ -268,7 +268,7 @@ public final class BytePairTrainer {
                     vocabulary,
                     merges,
                     byteIds,
-                    new BytePairTokenizer.Options(false, false, true, false),
+                    new BytePairTokenizer.Options(Split.GPT2, false, false, true, false),
                     TokenizerFiles.byteLevelFrame().with(specialTokens, vocabulary, true));
         }
 

@@ -108,11 +108,12 @@ public final class CharacterTokenizer implements Tokenizer {
                         plain,
                         new AddedTokens.Pieces() {
                             @Override
-                            public void text(int from, int to) {
+                            public void text(Normalized piece, int from, int to) {
                                 for (int at = from; at < to; ) {
-                                    int c = Utf8.codePoint(text, at, to);
+                                    int c = Utf8.codePoint(piece.text(), at, to);
                                     int end = at + Character.charCount(c);
-                                    token(idOf(c, at), at, end);
+                                    int start = piece.start(at);
+                                    token(idOf(c, start), start, piece.end(end));
                                     at = end;
                                 }
                             }
@@ -158,7 +159,7 @@ public final class CharacterTokenizer implements Tokenizer {
 
     @Override
     public boolean isSpecial(int id) {
-        return frame.added().all().stream().anyMatch(token -> token.id() == id && token.special());
+        return frame.isSpecial(id);
     }
 
     @Override
@@ -177,16 +178,7 @@ public final class CharacterTokenizer implements Tokenizer {
     }
 
     @Override
-    public CharacterTokenizer withAddedTokens(List<String> tokens) {
-        return with(tokens, false);
-    }
-
-    @Override
-    public CharacterTokenizer withSpecialTokens(List<String> tokens) {
-        return with(tokens, true);
-    }
-
-    private CharacterTokenizer with(List<String> tokens, boolean special) {
+    public CharacterTokenizer with(List<String> tokens, boolean special) {
         var wider = vocabulary.with(tokens);
         return new CharacterTokenizer(wider, unknown, frame.with(tokens, wider, special), plain);
     }

@@ -37,7 +37,7 @@ record Frame(
                         known.id() != id || known.special() ? known : AddedToken.special(id, name));
             }
         }
-        var newAdded = new AddedTokens(tokens);
+        var newAdded = added.with(tokens);
         return new Frame(
                 newAdded,
                 template,
@@ -46,6 +46,10 @@ record Frame(
                 mergesAsPairs,
                 config,
                 map);
+    }
+
+    boolean isSpecial(int id) {
+        return added.isSpecial(id);
     }
 
     static OptionalInt specialId(AddedTokens added, String name) {

@@ -53,10 +53,19 @@ public interface Tokenizer {
 
     /// This tokenizer with more tokens, which are found in the text before it is split. Tokens that
     /// it knows already keep their ids; new ones follow its last id in the order given.
-    Tokenizer withAddedTokens(List<String> tokens);
+    ///
+    /// @param special whether they stand for no text, such as `<pad>`
+    Tokenizer with(List<String> tokens, boolean special);
 
-    /// As [#withAddedTokens], for tokens that stand for no text, such as `<pad>`.
-    Tokenizer withSpecialTokens(List<String> tokens);
+    /// [#with] tokens that stand for text.
+    default Tokenizer withAddedTokens(List<String> tokens) {
+        return with(tokens, false);
+    }
+
+    /// [#with] tokens that stand for no text.
+    default Tokenizer withSpecialTokens(List<String> tokens) {
+        return with(tokens, true);
+    }
 
     /// Writes `tokenizer.json`, `tokenizer_config.json` and `special_tokens_map.json` into
     /// `folder`, as the Hugging Face libraries do.

@@ -97,9 +97,7 @@ final class TokenizerReader {
         if (type == null ? !model.has("merges") : !type.equals("BPE")) {
             throw unsupported(file, "model", model.path("type"), "BPE");
         }
-        if (!isAbsent(root.path("normalizer"))) {
-            throw unsupported(file, "normalizer", typeOf(root.path("normalizer")), "none");
-        }
+        boolean nfc = isNfc(file, root.path("normalizer"));
         for (var key : List.of("continuing_subword_prefix", "end_of_word_suffix")) {
             if (!isAbsent(model.path(key)) && !"".equals(text(model.path(key)))) {
                 throw unsupported(file, "model." + key, model.path(key), "none");
@@ -108,19 +106,11 @@ final class TokenizerReader {
         if (!isAbsent(model.path("dropout")) && model.path("dropout").asDouble(1) != 0) {
             throw unsupported(file, "model.dropout", model.path("dropout"), "none");
         }
-        var pre = only(root.path("pre_tokenizer"), "pretokenizers");
-        boolean byteLevel = "ByteLevel".equals(text(typeOf(pre)));
-        if (!byteLevel && !isAbsent(pre)) {
-            throw unsupported(
-                    file, "pre_tokenizer", typeOf(pre), "ByteLevel, or none for characters");
-        }
-        if (byteLevel && !flag(file, pre, "use_regex", true)) {
-            throw unsupported(file, "pre_tokenizer.use_regex", pre.path("use_regex"), "true");
-        }
-        var decoder = root.path("decoder");
-        if (!isAbsent(decoder)
-                && !(byteLevel ? "ByteLevel" : "Fuse").equals(text(typeOf(decoder)))) {
-            throw unsupported(file, "decoder", typeOf(decoder), byteLevel ? "ByteLevel" : "Fuse");
+        var split = split(file, root.path("pre_tokenizer"));
+        var decoder = only(root.path("decoder"), "decoders");
+        var allowed = split == null ? "Fuse" : "ByteLevel";
+        if (!isAbsent(decoder) && !allowed.equals(text(typeOf(decoder)))) {
+            throw unsupported(file, "decoder", typeOf(decoder), allowed);
         }
 
         var names = new LinkedHashMap<String, Integer>();
@@ -136,11 +126,83 @@ final class TokenizerReader {
         model.putObject("vocab");
         model.putArray("merges");
         root.putArray("added_tokens");
-        var frame = frame(added, template, root, asPairs);
+        var frame = frame(new AddedTokens(added, nfc), template, root, asPairs);
         var unknown = unknown(file, text(model.path("unk_token")), vocabulary);
-        return byteLevel
-                ? byteLevel(file, vocabulary, pairs, unknown, frame)
-                : characters(file, vocabulary, pairs, unknown, frame);
+        return split == null
+                ? characters(file, vocabulary, pairs, unknown, frame)
+                : byteLevel(file, split, vocabulary, pairs, unknown, frame);
+    }
+
+    private static boolean isNfc(Path file, JsonNode node) {
+        var normalizer = only(node, "normalizers");
+        boolean nfc = "NFC".equals(text(typeOf(normalizer)));
+        if (!nfc && !isAbsent(normalizer)) {
+            throw unsupported(file, "normalizer", typeOf(normalizer), "NFC or none");
+        }
+        return nfc;
+    }
+
+    /// What the pre-tokenizer does, or null for characters, which have none.
+    private static @Nullable Split split(Path file, JsonNode node) {
+        var pre = only(node, "pretokenizers");
+        if (isAbsent(pre)) {
+            return null;
+        }
+        if ("ByteLevel".equals(text(typeOf(pre)))) {
+            if (!flag(file, pre, "use_regex", true)) {
+                throw unsupported(
+                        file,
+                        "pre_tokenizer.use_regex",
+                        pre.path("use_regex"),
+                        "true, where no Split stands before ByteLevel");
+            }
+            return Split.GPT2;
+        }
+        var steps = pre.path("pretokenizers");
+        if (!"Sequence".equals(text(typeOf(pre)))
+                || steps.size() != 2
+                || !"Split".equals(text(typeOf(steps.path(0))))
+                || !"ByteLevel".equals(text(typeOf(steps.path(1))))) {
+            var types = new ArrayList<String>();
+            steps.forEach(step -> types.add(shown(typeOf(step))));
+            throw EspalierException.data(
+                    "%s: \"pre_tokenizer\" is %s%s, which is not supported; supported is ByteLevel,"
+                                    .formatted(
+                                            file,
+                                            shown(typeOf(pre)),
+                                            types.isEmpty() ? "" : " of " + types)
+                            + " a Sequence of Split and ByteLevel, or none for characters");
+        }
+        var cut = steps.path(0);
+        var expression = text(cut.path("pattern").path("Regex"));
+        var behavior = text(cut.path("behavior"));
+        boolean invert = flag(file, cut, "invert", false);
+        for (var split : Split.values()) {
+            if (split.expression.equals(expression)) {
+                // The expressions match all of a text: inverted, Removed removes what lies between.
+                if (!"Isolated".equals(behavior) && !("Removed".equals(behavior) && invert)) {
+                    throw unsupported(
+                            file,
+                            "pre_tokenizer.behavior",
+                            cut.path("behavior"),
+                            "Isolated, or Removed and inverted");
+                }
+                for (var key : List.of("use_regex", "add_prefix_space")) {
+                    if (flag(file, steps.path(1), key, true)) {
+                        throw unsupported(
+                                file,
+                                "pre_tokenizer." + key,
+                                steps.path(1).path(key),
+                                "false, where a Split stands before ByteLevel");
+                    }
+                }
+                return split;
+            }
+        }
+        throw EspalierException.data(
+                "%s: \"pre_tokenizer\" splits by %s, which is not supported; supported are the"
+                                .formatted(file, cut.path("pattern"))
+                        + " expressions of GPT-2, cl100k (Llama 3) and Qwen 2");
     }
 
     private static OptionalInt unknown(Path file, @Nullable String token, Vocabulary vocabulary) {
@@ -486,10 +548,11 @@ final class TokenizerReader {
         }
         return byteLevel(
                 mergesFile,
+                Split.GPT2,
                 vocabulary,
                 pairs,
                 OptionalInt.empty(),
-                frame(added, template, json, true));
+                frame(new AddedTokens(added), template, json, true));
     }
 
     /// Gives roles that the files leave out the tokens that the tokenizer's class implies.
@@ -533,7 +596,12 @@ final class TokenizerReader {
     // Both
 
     private Tokenizer byteLevel(
-            Path file, Vocabulary vocabulary, List<Pair> pairs, OptionalInt unknown, Frame frame) {
+            Path file,
+            Split split,
+            Vocabulary vocabulary,
+            List<Pair> pairs,
+            OptionalInt unknown,
+            Frame frame) {
         var model = frame.json().path("model");
         var byteIds = new int[256];
         for (int b = 0; b < 256; b++) {
@@ -556,19 +624,21 @@ final class TokenizerReader {
                             merged(file, vocabulary, pair, pair.left() + pair.right())));
         }
         var json = frame.json();
-        var pre = only(json.path("pre_tokenizer"), "pretokenizers");
-        boolean prefix =
-                flag(
-                        folder.resolve(CONFIG),
-                        config,
-                        "add_prefix_space",
-                        flag(file, pre, "add_prefix_space", true));
-        if (pre instanceof ObjectNode object) {
-            object.put("add_prefix_space", prefix);
+        boolean prefix = false;
+        if (only(json.path("pre_tokenizer"), "pretokenizers") instanceof ObjectNode pre
+                && "ByteLevel".equals(text(typeOf(pre)))) {
+            prefix =
+                    flag(
+                            folder.resolve(CONFIG),
+                            config,
+                            "add_prefix_space",
+                            flag(file, pre, "add_prefix_space", true));
+            pre.put("add_prefix_space", prefix);
         }
         var trimming = trimming(json.path("post_processor"));
         var options =
                 new BytePairTokenizer.Options(
+                        split,
                         prefix,
                         !isAbsent(trimming) && flag(file, trimming, "trim_offsets", true),
                         !isAbsent(trimming) && flag(file, trimming, "add_prefix_space", true),
@@ -630,12 +700,11 @@ final class TokenizerReader {
     }
 
     private Frame frame(
-            List<AddedToken> added, Template template, ObjectNode json, boolean mergesAsPairs) {
-        var tokens = new AddedTokens(added);
+            AddedTokens tokens, Template template, ObjectNode json, boolean mergesAsPairs) {
         var given =
                 SpecialTokens.of(role -> {
                     var name = roleName(role(role));
-                    return added.stream()
+                    return tokens.all().stream()
                             .filter(token -> token.content().equals(name))
                             .mapToInt(AddedToken::id)
                             .findFirst();

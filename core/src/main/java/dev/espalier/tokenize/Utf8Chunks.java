@@ -2,9 +2,9 @@ package dev.espalier.tokenize;
 
 import java.util.Arrays;
 
-/// A stretch of text as UTF-8, in chunks that end where a piece of [Gpt2Split] certainly ends, so
-/// that a text of any length is read through one buffer that stays in the processor's cache. For
-/// one thread at a time; one text may follow another.
+/// A stretch of text as UTF-8, in chunks that end where a piece of [Split] certainly ends, so that
+/// a text of any length is read through one buffer that stays in the processor's cache. For one
+/// thread at a time; one text may follow another.
 final class Utf8Chunks {
     /// Bytes after the last one that may be read, though they mean nothing.
     static final int SLACK = 16;
@@ -47,7 +47,7 @@ final class Utf8Chunks {
                 limit = filled;
                 return limit > 0;
             }
-            limit = Gpt2Split.lastBoundary(bytes, 0, filled);
+            limit = Split.lastBoundary(bytes, 0, filled);
             if (limit > 0) {
                 return true;
             }

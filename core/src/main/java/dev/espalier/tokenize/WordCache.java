@@ -115,11 +115,11 @@ final class WordCache {
     }
 
     private static long low(byte[] bytes, int from, int length) {
-        return (long) Gpt2Split.LONG.get(bytes, from) & MASKS[length];
+        return (long) Split.LONG.get(bytes, from) & MASKS[length];
     }
 
     private static long high(byte[] bytes, int from, int length) {
-        long rest = (long) Gpt2Split.LONG.get(bytes, from + 8);
+        long rest = (long) Split.LONG.get(bytes, from + 8);
         return rest & MASKS[Math.max(length - 8, 0)] | (long) length << 56;
     }
 
@@ -131,7 +131,7 @@ final class WordCache {
     private static int longSlot(byte[] bytes, int from, int to) {
         long h = to - from;
         for (int at = from; at < to; at += 8) {
-            long eight = (long) Gpt2Split.LONG.get(bytes, at) & MASKS[Math.min(to - at, 8)];
+            long eight = (long) Split.LONG.get(bytes, at) & MASKS[Math.min(to - at, 8)];
             h = (h ^ eight) * 0x9E3779B97F4A7C15L;
             h ^= h >>> 32;
         }

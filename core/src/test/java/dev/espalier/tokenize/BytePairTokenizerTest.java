@@ -7,8 +7,10 @@ import dev.espalier.io.Json;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.text.Normalizer;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
 import java.util.regex.Pattern;
@@ -16,6 +18,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class BytePairTokenizerTest {
@@ -23,29 +26,36 @@ class BytePairTokenizerTest {
 
     private final Tokenizer gpt2 = Tokenizers.read(GPT2);
 
-    /// GPT-2's expression as `java.util.regex` has it, with `\s` spelt out.
-    private static final Pattern REFERENCE =
-            Pattern.compile(
-                    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^S\\p{L}\\p{N}]+|[S]+(?![^S])|[S]+"
-                            .replace(
-                                    "S",
-                                    "\\x{9}-\\x{d} \\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}"));
+    private static final String SPACES =
+            "\\x{9}-\\x{d} \\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}";
 
-    @Test
-    void piecesAreThoseOfTheExpression() {
+    /// An expression as `java.util.regex` has it, with `\s` spelt out.
+    private static Pattern reference(Split split) {
+        return Pattern.compile(
+                split.expression
+                        .replace("(?i:", "(?iu:")
+                        .replace("[^\\s", "[^" + SPACES)
+                        .replace("\\s", "[" + SPACES + "]")
+                        .replace("\\S", "[^" + SPACES + "]"));
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void piecesAreThoseOfTheExpression(Split split) {
+        var reference = reference(split);
         for (int i = 0; i < 20_000; i++) {
             var text = HuggingFaceLibraryTest.string(8, i);
             var bytes = utf8(text);
             int length = bytes.length - Utf8Chunks.SLACK;
             var pieces = new ArrayList<String>();
             for (int at = 0; at < length; ) {
-                int end = Gpt2Split.next(bytes, at, length);
+                int end = split.next(bytes, at, length);
                 pieces.add(new String(bytes, at, end - at, StandardCharsets.UTF_8));
                 at = end;
             }
             assertThat(pieces)
                     .containsExactlyElementsOf(
-                            REFERENCE.matcher(text).results().map(m -> m.group()).toList());
+                            reference.matcher(text).results().map(m -> m.group()).toList());
         }
     }
 
@@ -59,30 +69,36 @@ class BytePairTokenizerTest {
 
     /// Texts longer than the buffer are encoded as if it were endless.
     @ParameterizedTest
-    @ValueSource(
-            strings = {
-                "Hello world, it's 2026.\n",
-                "the",
-                "a",
-                " ",
-                "木🌳",
-                "\u3000 ",
-                "x \n",
-                "é é"
-            })
-    void chunksDoNotShow(String unit) {
-        var text = unit.repeat(200_000 / unit.length());
-        var bytes = utf8(text);
-        int length = bytes.length - Utf8Chunks.SLACK;
-        var expected = new Ids(16);
-        for (int at = 0; at < length; ) {
-            int end = Gpt2Split.next(bytes, at, length);
-            var piece = gpt2.encode(new String(bytes, at, end - at, StandardCharsets.UTF_8));
-            expected.addAll(piece, piece.length);
-            at = end;
+    @EnumSource
+    void chunksDoNotShow(Split split, @TempDir Path folder) throws Exception {
+        var tokenizer = HuggingFaceLibraryTest.splitting(folder, split, "Isolated", false, false);
+        for (var unit :
+                List.of(
+                        "Hello world, it's 2026.\n",
+                        "the",
+                        "a",
+                        " ",
+                        "木🌳",
+                        "\u3000 ",
+                        "x \n",
+                        "!\n",
+                        "!\n\n ",
+                        "3\r\n",
+                        "é é")) {
+            var text = unit.repeat(100_000 / unit.length());
+            var bytes = utf8(text);
+            int length = bytes.length - Utf8Chunks.SLACK;
+            var expected = new Ids(16);
+            for (int at = 0; at < length; ) {
+                int end = split.next(bytes, at, length);
+                var piece =
+                        tokenizer.encode(new String(bytes, at, end - at, StandardCharsets.UTF_8));
+                expected.addAll(piece, piece.length);
+                at = end;
+            }
+            assertThat(tokenizer.encode(text)).as(unit).isEqualTo(expected.toArray());
+            assertThat(tokenizer.decode(tokenizer.encode(text))).isEqualTo(text);
         }
-        assertThat(gpt2.encode(text)).isEqualTo(expected.toArray());
-        assertThat(gpt2.decode(gpt2.encode(text))).isEqualTo(text);
     }
 
     /// Long pieces take another way through the merges than short ones.
@@ -136,10 +152,55 @@ class BytePairTokenizerTest {
 
     /// Quadratic work on a megabyte would not end within the test's patience.
     @ParameterizedTest
-    @ValueSource(strings = {"a", " ", "the", "0", "!", "木", "<", "<|endoftext|", "' "})
-    void aMegabyteWithoutSpacesIsEncoded(String unit) {
+    @EnumSource
+    void aMegabyteWithoutBordersIsEncoded(Split split, @TempDir Path folder) throws Exception {
+        var tokenizer = HuggingFaceLibraryTest.splitting(folder, split, "Isolated", true, true);
+        for (var unit :
+                List.of(
+                        "a",
+                        " ",
+                        "the",
+                        "0",
+                        "!",
+                        "木",
+                        "<",
+                        "<|endoftext|>",
+                        "' ",
+                        "'s",
+                        "\n",
+                        "\r",
+                        "!\n",
+                        " \n",
+                        "\u0345",
+                        "e\u0301",
+                        "\u1112\u1161\u11ab")) {
+            var text = unit.repeat(1_000_000 / unit.length());
+            assertThat(tokenizer.decode(tokenizer.encode(text)))
+                    .isEqualTo(Normalizer.normalize(text, Normalizer.Form.NFC));
+        }
+    }
+
+    /// The JDK's own normalizer takes quadratic time to order these.
+    @Test
+    void aMegabyteOfMarksIsOrdered() {
+        var text = "a" + "\u0345\u0301\u0323".repeat(200_000);
+        assertThat(Nfc.of(text))
+                .isEqualTo(
+                        "\u1ea1"
+                                + "\u0323".repeat(199_999)
+                                + "\u0301".repeat(200_000)
+                                + "\u0345".repeat(200_000));
+    }
+
+    /// Each merge makes the next one possible: the longest chains that there are.
+    @ParameterizedTest
+    @ValueSource(strings = {"a", "ab", "abcdefgh"})
+    void mergesThatChainAreApplied(String unit) {
+        var chained = BytePairTrainer.train(List.of(unit.repeat(5000)), 600, 1, List.of());
         var text = unit.repeat(1_000_000 / unit.length());
-        assertThat(gpt2.decode(gpt2.encode(text))).isEqualTo(text);
+        var ids = chained.encode(text);
+        assertThat(chained.decode(ids)).isEqualTo(text);
+        assertThat(ids.length).isLessThan(1000);
     }
 
     @Test

@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /// Reading and writing files: what is kept, and what is refused in which words.
@@ -162,8 +163,36 @@ class TokenizersTest {
         refused(model(m -> m.put("dropout", 0.1)), "\"model.dropout\" is 0.1");
         refused(model(m -> m.put("end_of_word_suffix", "</w>")), "end_of_word_suffix");
         refused(
-                changed(j -> j.putObject("normalizer").put("type", "NFC")),
-                "\"normalizer\" is \"NFC\"");
+                changed(j -> j.putObject("normalizer").put("type", "NFKC")),
+                "\"normalizer\" is \"NFKC\"");
+        refused(
+                changed(j -> {
+                    HuggingFaceLibraryTest.split(j, Split.QWEN2, "Isolated");
+                    ((ObjectNode) j.at("/pre_tokenizer/pretokenizers/0/pattern"))
+                            .put("Regex", "\\d|\\D");
+                }),
+                "\"pre_tokenizer\" splits by {\"Regex\":\"\\\\d|\\\\D\"}");
+        refused(
+                changed(j -> {
+                    HuggingFaceLibraryTest.split(j, Split.QWEN2, "Isolated");
+                    ((ObjectNode) j.at("/pre_tokenizer/pretokenizers/0"))
+                            .put("behavior", "MergedWithNext");
+                }),
+                "\"pre_tokenizer.behavior\" is \"MergedWithNext\"");
+        refused(
+                changed(j -> {
+                    HuggingFaceLibraryTest.split(j, Split.CL100K, "Isolated");
+                    ((ObjectNode) j.at("/pre_tokenizer/pretokenizers/1"))
+                            .put("add_prefix_space", true);
+                }),
+                "\"pre_tokenizer.add_prefix_space\" is true");
+        refused(
+                changed(j -> {
+                    var steps = j.putObject("pre_tokenizer").put("type", "Sequence");
+                    steps.putArray("pretokenizers").addObject().put("type", "Digits");
+                    ((ArrayNode) steps.get("pretokenizers")).addObject().put("type", "ByteLevel");
+                }),
+                "\"pre_tokenizer\" is \"Sequence\" of [\"Digits\", \"ByteLevel\"]");
         refused(
                 changed(j -> j.putObject("pre_tokenizer").put("type", "Metaspace")),
                 "\"pre_tokenizer\" is \"Metaspace\"");
@@ -196,18 +225,12 @@ class TokenizersTest {
     @Test
     void mergesAreOfKnownTokens() throws Exception {
         refused(
-                model(m -> ((tools.jackson.databind.node.ArrayNode) m.get("merges")).add("x y z")),
+                model(m -> ((ArrayNode) m.get("merges")).add("x y z")),
                 "\"x y z\", is not two tokens");
-        refused(
-                model(m -> ((tools.jackson.databind.node.ArrayNode) m.get("merges")).add(7)),
-                "is neither");
+        refused(model(m -> ((ArrayNode) m.get("merges")).add(7)), "is neither");
         refused(model(m -> m.put("merges", "a b")), "\"model.merges\" is not a list");
         refused(
-                model(m ->
-                        ((tools.jackson.databind.node.ArrayNode) m.get("merges"))
-                                .addArray()
-                                .add("q")
-                                .add("Žž")),
+                model(m -> ((ArrayNode) m.get("merges")).addArray().add("q").add("Žž")),
                 "\"q Žž\", needs the token \"Žž\"");
         var copy = Files.createDirectories(folder.resolve("copy"));
         Files.copy(GPT2.resolve("vocab.json"), copy.resolve("vocab.json"));
@@ -312,9 +335,8 @@ class TokenizersTest {
     }
 
     private Path added(String token) throws Exception {
-        return changed(json ->
-                ((tools.jackson.databind.node.ArrayNode) json.get("added_tokens"))
-                        .add(Json.mapper().readTree(token)));
+        return changed(
+                json -> ((ArrayNode) json.get("added_tokens")).add(Json.mapper().readTree(token)));
     }
 
     private static void refused(Path path, String... messages) {

@@ -4,14 +4,27 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 
-/// GPT-2's pre-tokenizer over UTF-8 bytes: what this regular expression matches, by hand and in
-/// linear time.
+/// The pre-tokenizers of byte-level models over UTF-8 bytes: what a regular expression matches, by
+/// hand and in linear time. The expressions cover every text, so that nothing lies between matches.
 ///
-///     's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
-///
-/// Categories are those of the running JDK's Unicode version, white space is Unicode's `White_Space`
-/// (which leaves out U+001C to U+001F, unlike `Character.isWhitespace`).
-final class Gpt2Split {
+/// Categories are those of the running JDK's Unicode version, white space is Unicode's
+/// `White_Space` (which leaves out U+001C to U+001F, unlike `Character.isWhitespace`).
+enum Split {
+    /// GPT-2's, which is what `ByteLevel` alone means.
+    GPT2(
+            "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+",
+            Integer.MAX_VALUE),
+    /// That of OpenAI's cl100k, and of Llama 3.
+    CL100K(
+            "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}|"
+                    + " ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
+            3),
+    /// Qwen 2's: as [#CL100K], one digit at a time.
+    QWEN2(
+            "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}|"
+                    + " ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
+            1);
+
     static final byte SPACE = 0;
     static final byte LETTER = 1;
     static final byte NUMBER = 2;
@@ -28,7 +41,16 @@ final class Gpt2Split {
         }
     }
 
-    private Gpt2Split() {}
+    /// As it stands in `tokenizer.json`.
+    final String expression;
+
+    /// The longest run of numbers that is one piece, in characters.
+    private final int digits;
+
+    Split(String expression, int digits) {
+        this.expression = expression;
+        this.digits = digits;
+    }
 
     private static byte classify(int c) {
         if (isWhiteSpace(c)) {
@@ -57,24 +79,20 @@ final class Gpt2Split {
 
     /// The end of the piece that starts at `from`. `bytes[from, to)` is well-formed UTF-8 and all
     /// that is left of the text. [Utf8Chunks#SLACK] bytes beyond `to` must exist.
-    static int next(byte[] bytes, int from, int to) {
+    int next(byte[] bytes, int from, int to) {
+        return this == GPT2 ? gpt2(bytes, from, to) : cl100k(bytes, from, to);
+    }
+
+    private static int gpt2(byte[] bytes, int from, int to) {
         int first = bytes[from];
         // Most pieces are a word of ASCII letters, with a space before it.
         int word = first == ' ' ? from + 1 : from;
         int letters = asciiLetters(bytes, word);
         if (letters > 0) {
-            int end = word + letters;
-            while (letters == 8) {
-                letters = end < to ? asciiLetters(bytes, end) : 0;
-                end += letters;
-            }
-            if (end >= to) {
-                return to;
-            }
-            return bytes[end] >= 0 ? end : run(bytes, end, to, LETTER);
+            return letters(bytes, word, letters, to);
         }
         if (first == '\'') {
-            int end = contraction(bytes, from, to);
+            int end = contraction(bytes, from, to, 0);
             if (end > 0) {
                 return end;
             }
@@ -89,14 +107,78 @@ final class Gpt2Split {
         if (kind != SPACE) {
             return run(bytes, at, to, kind);
         }
-        int last = at;
-        int end = at;
+        return whiteSpace(bytes, from, to, false);
+    }
+
+    private int cl100k(byte[] bytes, int from, int to) {
+        int first = bytes[from];
+        if (first == '\'') {
+            int end = contraction(bytes, from, to, 0x20);
+            if (end > 0) {
+                return end;
+            }
+        }
+        // Most pieces are a word of ASCII letters, with a character before it.
+        int kind = kind(bytes, from);
+        int second = from + width(first);
+        if (kind == LETTER) {
+            return letters(bytes, from, asciiLetters(bytes, from), to);
+        }
+        if (kind == NUMBER) {
+            int end = second;
+            for (int n = 1; n < digits && end < to && kind(bytes, end) == NUMBER; n++) {
+                end += width(bytes[end]);
+            }
+            return end;
+        }
+        if (second < to) {
+            int next = kind(bytes, second);
+            if (next == LETTER && first != '\r' && first != '\n') {
+                return letters(bytes, second, asciiLetters(bytes, second), to);
+            }
+            if (kind == OTHER || first == ' ' && next == OTHER) {
+                int end = run(bytes, second, to, OTHER);
+                while (end < to && isLineEnd(bytes[end])) {
+                    end++;
+                }
+                return end;
+            }
+        }
+        return kind == OTHER ? second : whiteSpace(bytes, from, to, true);
+    }
+
+    /// The end of the white space at `from`: after its last line end if `toLineEnd` and it has one.
+    /// Otherwise a run of white space leaves its last character to the word that follows.
+    private static int whiteSpace(byte[] bytes, int from, int to, boolean toLineEnd) {
+        int last = from;
+        int end = from;
+        int line = 0;
         do {
             last = end;
             end += width(bytes[end]);
+            line = isLineEnd(bytes[last]) ? end : line;
         } while (end < to && kind(bytes, end) == SPACE);
-        // A run of white space leaves its last character to the word that follows.
+        if (toLineEnd && line > 0) {
+            return line;
+        }
         return end == to || last == from ? end : last;
+    }
+
+    private static boolean isLineEnd(int b) {
+        return b == '\r' || b == '\n';
+    }
+
+    /// The end of the letters at `word`, of which [#asciiLetters] found `letters`.
+    private static int letters(byte[] bytes, int word, int letters, int to) {
+        int end = word + letters;
+        while (letters == 8) {
+            letters = end < to ? asciiLetters(bytes, end) : 0;
+            end += letters;
+        }
+        if (end >= to) {
+            return to;
+        }
+        return bytes[end] >= 0 ? end : run(bytes, end, to, LETTER);
     }
 
     /// How many of the eight bytes from `at` on, before the first that is not, are ASCII letters.
@@ -108,18 +190,24 @@ final class Gpt2Split {
         return Long.numberOfTrailingZeros(~letters & 0x8080808080808080L) >> 3;
     }
 
-    private static int contraction(byte[] bytes, int from, int to) {
+    /// The end of the contraction at `from`, or 0.
+    ///
+    /// @param ignoreCase 0x20 to let upper case pass (and U+017F, the long s, as `(?i)` does), or 0
+    private static int contraction(byte[] bytes, int from, int to, int ignoreCase) {
         if (from + 1 >= to) {
             return 0;
         }
-        int a = bytes[from + 1];
+        int a = bytes[from + 1] | ignoreCase;
         if (a == 's' || a == 't' || a == 'm' || a == 'd') {
             return from + 2;
         }
         if (from + 2 >= to) {
             return 0;
         }
-        int b = bytes[from + 2];
+        if (ignoreCase != 0 && bytes[from + 1] == (byte) 0xc5 && bytes[from + 2] == (byte) 0xbf) {
+            return from + 3;
+        }
+        int b = bytes[from + 2] | ignoreCase;
         return (a == 'r' && b == 'e') || (a == 'v' && b == 'e') || (a == 'l' && b == 'l')
                 ? from + 3
                 : 0;
@@ -171,12 +259,16 @@ final class Gpt2Split {
     }
 
     /// The last place in `bytes[from, to)` before which a piece certainly ends, whatever follows
-    /// `to`: before white space that follows none. `from` if there is no such place.
+    /// `to`: before a space that follows none, or a line end that follows a letter or a number
+    /// (after others it may belong to their piece). `from` if there is no such place.
     static int lastBoundary(byte[] bytes, int from, int to) {
         for (int at = to - 1; at > from; at--) {
             int b = bytes[at];
-            if ((b == ' ' || b == '\n') && kind(bytes, characterBefore(bytes, at)) != SPACE) {
-                return at;
+            if (b == ' ' || b == '\n') {
+                int before = kind(bytes, characterBefore(bytes, at));
+                if (before != SPACE && (b == ' ' || before != OTHER)) {
+                    return at;
+                }
             }
         }
         return from;
