@@ -3,14 +3,13 @@ package dev.espalier.cli;
 import dev.espalier.EspalierException;
 import dev.espalier.Rng;
 import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.generate.Beams;
 import dev.espalier.generate.Generated;
+import dev.espalier.generate.GenerationConfig;
 import dev.espalier.generate.Generator;
-import dev.espalier.generate.Limits;
-import dev.espalier.generate.Sampling;
 import dev.espalier.task.TextClassifier;
 import dev.espalier.tokenize.Tokenizers;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -19,18 +18,20 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
+import tools.jackson.databind.node.ObjectNode;
 
 @Command(
         name = "generate",
         description = {
             "Goes on writing texts: an argument, the lines of a file, or those of standard input.",
+            "What no option says, the model's generation_config.json does.",
             "The same model, prompt, options and seed write the same text."
         },
         footerHeading = "%nExample:%n",
         footer = "  espalier generate runs/java-prose/model \"Returns the\" --temperature 0.7")
 final class Generate implements Callable<Integer> {
-    /// Prompts of a file that are written on together.
-    private static final int CHUNK = 16;
+    /// Sequences or beams that are written together.
+    private static final int ROWS = 16;
 
     private final Main.Context context;
 
@@ -44,51 +45,37 @@ final class Generate implements Callable<Integer> {
             description = "The text to go on from; \"\" for the beginning of a text.")
     private @Nullable String prompt;
 
-    @Mixin private TextLines lines = new TextLines();
+    @Mixin private TextLines lines = new TextLines("prompt");
+
+    @Mixin private GenerationOptions options = new GenerationOptions();
 
     @Option(
-            names = "--max-new-tokens",
-            defaultValue = "100",
+            names = "--sequences",
             paramLabel = "N",
-            description = "Tokens to write at most. Default: ${DEFAULT-VALUE}.")
-    private int maxNewTokens;
+            description = "Texts to write for each prompt. Default: the model's, or 1.")
+    private @Nullable Integer sequences;
 
     @Option(
-            names = "--temperature",
-            defaultValue = "0.8",
-            paramLabel = "T",
+            names = "--beams",
+            paramLabel = "N",
             description =
-                    "0 takes the best token always; below 1 sharpens, above 1 flattens. Default:"
-                            + " ${DEFAULT-VALUE}.")
-    private double temperature;
+                    "Follow the N most probable texts instead of drawing (beam search). Default: the"
+                            + " model's, or 1.")
+    private @Nullable Integer beams;
 
     @Option(
-            names = "--top-k",
-            defaultValue = "0",
-            paramLabel = "K",
-            description = "Draw from the K best tokens; 0 for all. Default: ${DEFAULT-VALUE}.")
-    private int topK;
-
-    @Option(
-            names = "--top-p",
-            defaultValue = "1",
+            names = "--length-penalty",
             paramLabel = "P",
+            description = "Beams: above 0 favours long texts, below 0 short ones. Default: 1.")
+    private @Nullable Double lengthPenalty;
+
+    @Option(
+            names = "--early-stopping",
+            paramLabel = "WHEN",
             description =
-                    "Draw from the best tokens that have this probability together. Default:"
-                            + " ${DEFAULT-VALUE}.")
-    private double topP;
-
-    @Option(
-            names = "--seed",
-            defaultValue = "1",
-            description = "The seed of the draws. Default: ${DEFAULT-VALUE}.")
-    private long seed;
-
-    @Option(
-            names = "--stop",
-            paramLabel = "TEXT",
-            description = "End before this text. Repeatable.")
-    private List<String> stops = new ArrayList<>();
+                    "Beams: end as soon as enough texts are finished (yes), when better ones are"
+                            + " unlikely (no), or impossible (never). Default: no.")
+    private Beams.@Nullable EarlyStopping earlyStopping;
 
     Generate(Main.Context context) {
         this.context = context;
@@ -96,74 +83,117 @@ final class Generate implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        var sampling = new Sampling(temperature, topK, topP, seed);
         var decoder = HuggingFace.readDecoder(model).model();
         try {
             var tokenizer = Tokenizers.read(model);
             TextClassifier.checkVocabulary(model, tokenizer, decoder.vocabulary());
+            var config = options.config(model, tokenizer, more());
             var generator = new Generator(decoder, tokenizer);
-            var limits = Limits.of(tokenizer, maxNewTokens, stops.toArray(String[]::new));
             var console = context.console();
-            lines.forEach(
-                    prompt == null ? List.of() : List.of(prompt),
-                    CHUNK,
-                    (first, prompts) ->
-                            write(console, generator, first, prompts, sampling, limits));
+            var chunk = Math.max(1, ROWS / Math.max(config.sequences(), config.beams().count()));
+            if (prompt != null && config.sequences() == 1 && !console.json()) {
+                lines.refuseFile();
+                stream(console, generator, prompt, config);
+                return 0;
+            }
+            try (var progress = console.progress("generate", 0, "tokens")) {
+                var batches = new Batches(console, generator, config, progress);
+                lines.forEach(prompt == null ? List.of() : List.of(prompt), chunk, batches::write);
+            }
         } finally {
             decoder.free();
         }
         return 0;
     }
 
-    private static void write(
-            Console console,
-            Generator generator,
-            long first,
-            List<String> prompts,
-            Sampling sampling,
-            Limits limits) {
-        if (prompts.size() == 1 && !console.json()) {
-            // The prompt appears with the first words, so that a refused one leaves no output.
-            var begun = new boolean[1];
-            generator.generate(
-                    prompts.getFirst(),
-                    at(sampling, first),
-                    limits,
-                    piece -> {
-                        console.print(begun[0] ? piece : prompts.getFirst() + piece);
-                        begun[0] = true;
-                    });
-            console.print(begun[0] ? "\n" : prompts.getFirst() + "\n");
-            return;
+    private ObjectNode more() {
+        var json = GenerationOptions.noMore();
+        json.put("num_return_sequences", sequences);
+        json.put("num_beams", beams);
+        json.put("length_penalty", lengthPenalty);
+        if (earlyStopping != null) {
+            switch (earlyStopping) {
+                case YES -> json.put("early_stopping", true);
+                case NO -> json.put("early_stopping", false);
+                case NEVER -> json.put("early_stopping", "never");
+            }
         }
-        List<Generated> written;
-        try {
-            written = generator.generate(prompts, at(sampling, first), limits);
-        } catch (EspalierException e) {
-            throw new EspalierException(
-                    e.kind(),
-                    "prompts %d to %d: %s"
-                            .formatted(first, first + prompts.size() - 1, e.getMessage()),
-                    e);
-        }
-        for (var i = 0; i < prompts.size(); i++) {
-            var json = new LinkedHashMap<String, Object>();
-            json.put("prompt", prompts.get(i));
-            json.put("text", written.get(i).text());
-            json.put("tokens", written.get(i).ids().length);
-            json.put("ending", written.get(i).ending());
-            console.result(prompts.get(i) + written.get(i).text() + "\n", json);
-        }
+        return json;
     }
 
-    /// Each chunk of prompts draws from streams of its own.
-    private static Sampling at(Sampling sampling, long first) {
-        return first == 1
-                ? sampling
-                : new Sampling(
-                        sampling.temperature(),
-                        sampling.topK(),
-                        sampling.topP(),
-                        Rng.seed(sampling.seed(), first));
+    private static void stream(
+            Console console, Generator generator, String prompt, GenerationConfig config) {
+        // The prompt appears with the first words, so that a refused one leaves no output.
+        var begun = new boolean[1];
+        generator.generate(
+                prompt,
+                config,
+                piece -> {
+                    console.print(begun[0] ? piece : prompt + piece);
+                    begun[0] = true;
+                });
+        console.print(begun[0] ? "\n" : prompt + "\n");
+    }
+
+    /// Prompts that come in chunks.
+    private static final class Batches {
+        private final Console console;
+        private final Generator generator;
+        private final GenerationConfig config;
+        private final Progress progress;
+        private long tokens;
+        private long done;
+
+        Batches(Console console, Generator generator, GenerationConfig config, Progress progress) {
+            this.console = console;
+            this.generator = generator;
+            this.config = config;
+            this.progress = progress;
+        }
+
+        void write(long first, List<String> prompts) {
+            List<List<Generated>> written;
+            try {
+                written = generator.generate(prompts, at(first), this::wrote);
+            } catch (EspalierException e) {
+                throw new EspalierException(
+                        e.kind(),
+                        "prompts %d to %d: %s"
+                                .formatted(first, first + prompts.size() - 1, e.getMessage()),
+                        e);
+            }
+            done += prompts.size();
+            wrote(0);
+            for (var i = 0; i < prompts.size(); i++) {
+                for (var sequence = 0; sequence < written.get(i).size(); sequence++) {
+                    print(prompts.get(i), sequence, written.get(i).get(sequence));
+                }
+            }
+        }
+
+        /// Each chunk of prompts draws from streams of its own.
+        private GenerationConfig at(long first) {
+            return first == 1 ? config : config.withSeed(Rng.seed(config.sampling().seed(), first));
+        }
+
+        private void wrote(int more) {
+            tokens += more;
+            progress.at(tokens, "%d prompts done".formatted(done));
+        }
+
+        private void print(String prompt, int sequence, Generated written) {
+            var json = new LinkedHashMap<String, Object>();
+            json.put("prompt", prompt);
+            if (config.sequences() > 1) {
+                json.put("sequence", sequence);
+            }
+            json.put("text", written.text());
+            json.put("tokens", written.ids().length);
+            json.put("ending", written.ending());
+            if (written.score() != null) {
+                json.put("score", written.score());
+            }
+            console.result(prompt + written.text() + "\n", json);
+        }
     }
 }

@@ -31,7 +31,7 @@ final class Predict implements Callable<Integer> {
     @Parameters(index = "1..*", paramLabel = "TEXT", arity = "0..*", description = "Texts to tell.")
     private List<String> texts = new ArrayList<>();
 
-    @Mixin private TextLines lines = new TextLines();
+    @Mixin private TextLines lines = new TextLines("text");
 
     Predict(Main.Context context) {
         this.context = context;

@@ -1,6 +1,7 @@
 package dev.espalier.cli;
 
 import dev.espalier.EspalierException;
+import dev.espalier.io.Json;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
@@ -13,6 +14,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
+import tools.jackson.core.JacksonException;
 
 /// The texts that a verb is given: its arguments, the lines of a file, or those of standard input.
 /// A `@Mixin`.
@@ -24,30 +26,56 @@ final class TextLines {
         void take(long first, List<String> texts);
     }
 
-    @Option(names = "--file", description = "A file with one text a line, in UTF-8.")
+    @Option(
+            names = "--file",
+            paramLabel = "FILE",
+            description =
+                    "A file with one text a line, in UTF-8; .jsonl: one JSON object a line. - for"
+                            + " standard input.")
     private @Nullable Path file;
+
+    @Option(
+            names = "--field",
+            paramLabel = "KEY",
+            description = "The lines are JSON objects, with the text under this key.")
+    private @Nullable String field;
+
+    private final String defaultField;
+
+    /// Takes the texts of a file named `.jsonl` from `defaultField`, unless another is asked for.
+    TextLines(String defaultField) {
+        this.defaultField = defaultField;
+    }
+
+    /// Refuses a file beside texts that are arguments.
+    void refuseFile() {
+        if (file != null) {
+            throw EspalierException.usage("give either texts or --file, not both");
+        }
+    }
 
     /// Gives the texts in their order, up to `size` at once.
     void forEach(List<String> arguments, int size, Chunks chunks) {
         if (!arguments.isEmpty()) {
-            if (file != null) {
-                throw EspalierException.usage("give either texts or --file, not both");
-            }
+            refuseFile();
             for (var start = 0; start < arguments.size(); start += size) {
                 var end = Math.min(start + size, arguments.size());
                 chunks.take(start + 1, arguments.subList(start, end));
             }
             return;
         }
-        var name = file == null ? "standard input" : file.toString();
-        try (var input = file == null ? System.in : Files.newInputStream(file)) {
-            lines(name, input, size, chunks);
+        var path = file == null || file.toString().equals("-") ? null : file;
+        var name = path == null ? "standard input" : path.toString();
+        var key = field == null && name.endsWith(".jsonl") ? defaultField : field;
+        try (var input = path == null ? System.in : Files.newInputStream(path)) {
+            lines(name, key, input, size, chunks);
         } catch (IOException e) {
             throw EspalierException.data(name + ": cannot be read (" + e.getMessage() + ")", e);
         }
     }
 
-    private static void lines(String name, InputStream input, int size, Chunks chunks)
+    private static void lines(
+            String name, @Nullable String key, InputStream input, int size, Chunks chunks)
             throws IOException {
         var decoder = StandardCharsets.UTF_8.newDecoder();
         var lines = new BufferedReader(new InputStreamReader(input, decoder));
@@ -56,7 +84,7 @@ final class TextLines {
         try {
             for (var line = lines.readLine(); line != null; line = lines.readLine()) {
                 read++;
-                chunk.add(line);
+                chunk.add(key == null ? line : field(name + ":" + read, key, line));
                 // A person who types wants an answer to each line; a file is taken in chunks.
                 if (chunk.size() == size || !lines.ready()) {
                     chunks.take(read - chunk.size() + 1, List.copyOf(chunk));
@@ -70,5 +98,19 @@ final class TextLines {
         if (!chunk.isEmpty()) {
             chunks.take(read - chunk.size() + 1, chunk);
         }
+    }
+
+    private static String field(String place, String key, String line) {
+        try {
+            var value = Json.mapper().readTree(line).path(key);
+            if (value.isString()) {
+                return value.stringValue();
+            }
+        } catch (JacksonException e) {
+            throw EspalierException.data(
+                    place + ": not a JSON object (" + e.getOriginalMessage() + ")", e);
+        }
+        throw EspalierException.data(
+                "%s: a JSON object with text under '%s' is needed".formatted(place, key));
     }
 }

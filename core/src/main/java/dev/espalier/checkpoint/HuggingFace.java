@@ -19,6 +19,7 @@ import dev.espalier.torch.Torch;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -34,12 +35,13 @@ import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
 
 /// Models as Hugging Face's `save_pretrained` lays them out in a folder (`config.json`,
-/// `model.safetensors`) and adapters as PEFT does (`adapter_config.json`,
-/// `adapter_model.safetensors`).
+/// `model.safetensors`, for language models `generation_config.json`) and adapters as PEFT does
+/// (`adapter_config.json`, `adapter_model.safetensors`).
 public final class HuggingFace {
     private static final Logger LOG = LoggerFactory.getLogger(HuggingFace.class);
     private static final String CONFIG = "config.json";
     private static final String WEIGHTS = "model.safetensors";
+    private static final String GENERATION = "generation_config.json";
     private static final String ADAPTER_CONFIG = "adapter_config.json";
     private static final String ADAPTER_WEIGHTS = "adapter_model.safetensors";
     private static final String PEFT_PREFIX = "base_model.model.";
@@ -266,11 +268,41 @@ public final class HuggingFace {
         }
     }
 
-    /// Writes `model` into `folder`, which exists: `model.safetensors` and `config.json`, which is
-    /// `config` brought up to date where `model` decides. Adapters must be merged or written apart.
+    /// Writes `model` into `folder`, which exists: `model.safetensors`, for a language model
+    /// `generation_config.json`, and `config.json`, which is `config` brought up to date where
+    /// `model` decides. Adapters must be merged or written apart.
     public static void write(Path folder, Module model, ObjectNode config) throws IOException {
         writeConfig(folder, model, config);
+        writeGenerationConfig(folder, model, config);
         SafeTensors.write(folder.resolve(WEIGHTS), entries("", model.parameters()));
+    }
+
+    /// For a language model the file that other libraries take the end of a text from: the ids that
+    /// `config` names.
+    private static void writeGenerationConfig(Path folder, Module model, ObjectNode config)
+            throws IOException {
+        if (!(model instanceof Decoder)) {
+            return;
+        }
+        var json = JsonNodeFactory.instance.objectNode();
+        json.put("_from_model_config", true);
+        for (var key :
+                List.of("bos_token_id", "eos_token_id", "pad_token_id", "transformers_version")) {
+            if (config.hasNonNull(key)) {
+                json.set(key, config.get(key));
+            }
+        }
+        Files.writeString(folder.resolve(GENERATION), PythonJson.write(json, true));
+    }
+
+    /// Copies the `generation_config.json` of the model that training started from, if it has one.
+    public static void copyGenerationConfig(Path from, Path to) throws IOException {
+        if (Files.isRegularFile(from.resolve(GENERATION))) {
+            Files.copy(
+                    from.resolve(GENERATION),
+                    to.resolve(GENERATION),
+                    StandardCopyOption.REPLACE_EXISTING);
+        }
     }
 
     private static void writeConfig(Path folder, Module model, ObjectNode config)
@@ -308,6 +340,7 @@ public final class HuggingFace {
     public static void writeMerged(Path folder, Module model, ObjectNode config)
             throws IOException {
         writeConfig(folder, model, config);
+        writeGenerationConfig(folder, model, config);
         try (var scope = new Scope()) {
             var merged = new java.util.LinkedHashMap<String, Tensor>();
             model.parameters().forEach((name, p) -> merged.put(name, p.value()));

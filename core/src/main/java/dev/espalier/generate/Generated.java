@@ -1,5 +1,7 @@
 package dev.espalier.generate;
 
+import org.jspecify.annotations.Nullable;
+
 /// What a model wrote after one prompt.
 ///
 /// @param text what was written, without the prompt, a stop string, or tokens that stand for no
@@ -7,7 +9,8 @@ package dev.espalier.generate;
 /// @param ids all tokens that were written: the one that ends the text, and those of a stop string,
 ///   are among them
 /// @param ending why it ends there
-public record Generated(String text, int[] ids, Ending ending) {
+/// @param score what beam search ranks it by; null without beams
+public record Generated(String text, int[] ids, Ending ending, @Nullable Double score) {
     /// Why a text ends.
     public enum Ending {
         /// The model ended it.

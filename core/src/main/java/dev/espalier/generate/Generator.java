@@ -8,6 +8,9 @@ import dev.espalier.tokenize.Tokenizer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.IntConsumer;
+import java.util.function.IntFunction;
+import org.jspecify.annotations.Nullable;
 
 /// Goes on writing texts with a model and its tokenizer. Several threads may use one at once, as
 /// long as nothing trains the model meanwhile.
@@ -24,37 +27,77 @@ public final class Generator {
     /// Writes after `prompt`, which may be empty if the tokenizer has a token that begins or ends a
     /// text.
     public Generated generate(String prompt, Sampling sampling, Limits limits) {
-        return generate(prompt, sampling, limits, piece -> {});
+        return generate(prompt, GenerationConfig.of(sampling, limits), piece -> {});
     }
 
     /// As above, giving each piece of the text to `stream` as soon as it is certain: whole
     /// characters, which together are the text of the result. What `stream` throws ends the
-    /// writing.
-    public Generated generate(
-            String prompt, Sampling sampling, Limits limits, Consumer<String> stream) {
-        return generate(List.of(prompt), sampling, limits, List.of(stream)).getFirst();
+    /// writing. Beams are certain at the end alone. Of several sequences the first is the result.
+    public Generated generate(String prompt, GenerationConfig config, Consumer<String> stream) {
+        return generate(ids(prompt), config, stream);
     }
 
-    /// Writes after all prompts at once, which is faster than one after the other. They draw from
-    /// streams of their own, all of one seed.
-    public List<Generated> generate(List<String> prompts, Sampling sampling, Limits limits) {
-        return generate(
-                prompts,
-                sampling,
-                limits,
-                prompts.stream().<Consumer<String>>map(p -> piece -> {}).toList());
+    /// As above, after token ids.
+    public Generated generate(int[] prompt, GenerationConfig config, Consumer<String> stream) {
+        return write(
+                        List.of(prompt),
+                        config,
+                        sequence -> sequence == 0 ? stream : piece -> {},
+                        tokens -> {})
+                .getFirst()
+                .getFirst();
     }
 
-    private List<Generated> generate(
-            List<String> prompts,
-            Sampling sampling,
-            Limits limits,
-            List<Consumer<String>> streams) {
-        var ids = prompts.stream().map(this::ids).toList();
-        var texts = streams.stream().map(stream -> new Text(limits, stream)).toList();
-        tokens.generate(
-                ids, sampling, limits.maxNewTokens(), (prompt, id) -> texts.get(prompt).next(id));
-        return texts.stream().map(Text::finish).toList();
+    /// Writes after all prompts at once, which is faster than one after the other: for each prompt
+    /// its sequences. All draw from streams of their own, of one seed. `written` is told now and
+    /// then how many tokens have been written since.
+    public List<List<Generated>> generate(
+            List<String> prompts, GenerationConfig config, IntConsumer written) {
+        return write(
+                prompts.stream().map(this::ids).toList(), config, sequence -> piece -> {}, written);
+    }
+
+    private List<List<Generated>> write(
+            List<int[]> prompts,
+            GenerationConfig config,
+            IntFunction<Consumer<String>> streams,
+            IntConsumer written) {
+        var each = config.sequences();
+        var texts = new ArrayList<Text>();
+        for (var i = 0; i < prompts.size() * each; i++) {
+            texts.add(new Text(config.limits(), streams.apply(i)));
+        }
+        var results = new ArrayList<List<Generated>>();
+        if (config.beams().count() == 1) {
+            tokens.generate(
+                    prompts,
+                    config,
+                    (sequence, id) -> {
+                        written.accept(1);
+                        return texts.get(sequence).next(id);
+                    });
+            for (var i = 0; i < prompts.size(); i++) {
+                results.add(
+                        texts.subList(i * each, (i + 1) * each).stream()
+                                .map(text -> text.finish(null))
+                                .toList());
+            }
+            return results;
+        }
+        for (var answers : tokens.search(prompts, config, written)) {
+            var best = new ArrayList<Generated>();
+            for (var answer : answers) {
+                var text = texts.get(results.size() * each + best.size());
+                for (var id : answer.ids()) {
+                    if (!text.next(id)) {
+                        break;
+                    }
+                }
+                best.add(text.finish(answer.score()));
+            }
+            results.add(List.copyOf(best));
+        }
+        return results;
     }
 
     private int[] ids(String prompt) {
@@ -108,13 +151,16 @@ public final class Generator {
             }
         }
 
-        Generated finish() {
+        Generated finish(@Nullable Double score) {
             if (!stops.stopped()) {
                 give(stops.next(decoder.finish()));
                 give(stops.finish());
             }
             return new Generated(
-                    text.toString(), ids.stream().mapToInt(Integer::intValue).toArray(), ending());
+                    text.toString(),
+                    ids.stream().mapToInt(Integer::intValue).toArray(),
+                    ending(),
+                    score);
         }
 
         private Ending ending() {

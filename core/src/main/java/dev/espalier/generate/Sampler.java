@@ -52,13 +52,17 @@ final class Sampler {
                 best = id;
             }
         }
+        if (scores[offset + best] == Float.NEGATIVE_INFINITY) {
+            throw EspalierException.usage(
+                    "no token is left that the rules on repetition and length allow");
+        }
         if (Float.isInfinite(scores[offset + best])) {
             throw notNumbers();
         }
         return best;
     }
 
-    private static EspalierException notNumbers() {
+    static EspalierException notNumbers() {
         return EspalierException.data(
                 "the model's scores of the next token are not finite numbers: its weights hold NaN or"
                         + " infinite values, or overflow");
@@ -76,7 +80,18 @@ final class Sampler {
                             : StrictMath.exp(((double) score - most) / sampling.temperature());
             total += weights[id];
         }
-        return sampling.topP() == 1 ? total : keepNucleus(scores, offset, total);
+        var kept = sampling.topP() == 1 ? total : keepNucleus(scores, offset, total);
+        return sampling.minP() == 0 ? kept : keepLikely();
+    }
+
+    /// Keeps tokens of at least the wanted share of the best one's weight, which is 1.
+    private double keepLikely() {
+        var kept = 0.0;
+        for (var id = 0; id < vocabulary; id++) {
+            weights[id] = weights[id] < sampling.minP() ? 0 : weights[id];
+            kept += weights[id];
+        }
+        return kept;
     }
 
     private float leastOfTopK(float[] scores, int offset) {

@@ -2,18 +2,16 @@ package dev.espalier.generate;
 
 import dev.espalier.EspalierException;
 import dev.espalier.Rng;
+import dev.espalier.generate.BeamSearch.Hypothesis;
 import dev.espalier.model.Decoder;
-import dev.espalier.nn.Attention;
-import dev.espalier.nn.KeyValueCache;
 import dev.espalier.torch.Scope;
-import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
+import java.util.function.IntConsumer;
 
-/// Goes on writing token sequences: all prompts of a batch at once, padded on the left, each
-/// position computed once thanks to the key-value cache.
+/// Goes on writing token sequences: all prompts of a batch at once, padded on the left.
 ///
 /// A full context ends a sequence. To go on, positions would have to be dropped at its start, and a
 /// model with learnt positions would have to compute all others anew for every token.
@@ -24,8 +22,19 @@ public final class TokenGenerator {
     /// Told of every token as it is chosen.
     @FunctionalInterface
     public interface Listener {
-        /// Whether the sequence of the `prompt`-th prompt goes on after `id`.
-        boolean next(int prompt, int id);
+        /// Whether a sequence goes on after `id`. Sequences are numbered prompt by prompt: with two
+        /// for each prompt, 0 and 1 are those of the first.
+        boolean next(int sequence, int id);
+    }
+
+    /// What a prompt was answered with.
+    ///
+    /// @param ids what was written, with the id that ended it
+    /// @param score the sum of the log-probabilities, divided as [Beams] says
+    public record Answer(List<Integer> ids, double score) {
+        public Answer {
+            ids = List.copyOf(ids);
+        }
     }
 
     /// Writes only ids below `vocabulary`, since a model may have more embeddings than there are
@@ -48,16 +57,44 @@ public final class TokenGenerator {
         return Math.max(0, decoder.context() - promptTokens);
     }
 
-    /// Writes after each prompt until `listener` ends it, `maxNewTokens` are written, or the
-    /// model's context is full. The i-th prompt draws from the stream `Rng.at(seed, i)`. Dropout is
-    /// off.
+    /// Writes after each prompt until an id of `config.limits().ends()` comes, `listener` ends it,
+    /// the most new tokens are written, or the model's context is full. The i-th sequence draws
+    /// from the stream `Rng.at(seed, i)`. Dropout is off. Stop strings are not looked for.
     ///
     /// @throws EspalierException if a prompt is empty, leaves no room in the context, or holds an
-    ///   id that the model does not have
-    public void generate(
-            List<int[]> prompts, Sampling sampling, int maxNewTokens, Listener listener) {
+    ///   id that the model does not have, or if `config` asks for beams
+    public void generate(List<int[]> prompts, GenerationConfig config, Listener listener) {
+        if (config.beams().count() > 1) {
+            throw new IllegalArgumentException("beams are for search");
+        }
+        run(prompts, () -> sample(prompts, config, listener));
+    }
+
+    /// Searches the best continuations of each prompt, `config.sequences()` of them, the best
+    /// first. `written` is told after each step how many tokens it has added. Else as [#generate].
+    public List<List<Answer>> search(
+            List<int[]> prompts, GenerationConfig config, IntConsumer written) {
+        var answers = new ArrayList<List<Answer>>();
+        run(
+                prompts,
+                () -> {
+                    for (var search : searched(prompts, config, written)) {
+                        answers.add(
+                                search.best(config.sequences()).stream()
+                                        .map(TokenGenerator::answer)
+                                        .toList());
+                    }
+                });
+        return answers;
+    }
+
+    private static Answer answer(Hypothesis hypothesis) {
+        return new Answer(Arrays.stream(hypothesis.ids()).boxed().toList(), hypothesis.score());
+    }
+
+    private void run(List<int[]> prompts, Runnable body) {
         prompts.forEach(this::check);
-        if (prompts.isEmpty() || maxNewTokens < 1) {
+        if (prompts.isEmpty()) {
             return;
         }
         var training = decoder.training();
@@ -67,7 +104,7 @@ public final class TokenGenerator {
         try {
             Torch.noGrad(() -> {
                 try (var scope = new Scope()) {
-                    new Batch(prompts, sampling, maxNewTokens, listener).run();
+                    body.run();
                 }
             });
         } finally {
@@ -95,113 +132,144 @@ public final class TokenGenerator {
         }
     }
 
-    /// One batch on its way.
-    private final class Batch {
-        private final List<int[]> prompts;
-        private final Listener listener;
-        private final Sampler sampler;
-        private final Rng[] draws;
-        private final int rows;
-        private final int longest;
-        private final int[] left; // tokens that each row may still get
-        private final long[] last; // the token that each row got
-        private final long[] position; // where that token stands among the row's own
-        private final KeyValueCache cache;
-        private final Tensor visible; // (B|1, 1, 1, capacity), additive
+    /// New tokens that a prompt may get.
+    private int limit(int[] prompt, GenerationConfig config) {
+        return Math.min(config.limits().maxNewTokens(), room(prompt.length));
+    }
 
-        Batch(List<int[]> prompts, Sampling sampling, int maxNewTokens, Listener listener) {
-            this.prompts = prompts;
-            this.listener = listener;
-            rows = prompts.size();
-            longest = prompts.stream().mapToInt(p -> p.length).max().orElseThrow();
-            sampler = new Sampler(sampling, vocabulary);
-            draws = new Rng[rows];
-            left = new int[rows];
-            last = new long[rows];
-            position = new long[rows];
-            for (var row = 0; row < rows; row++) {
-                draws[row] = Rng.at(sampling.seed(), row);
-                left[row] = Math.min(maxNewTokens, room(prompts.get(row).length));
-                position[row] = prompts.get(row).length - 1;
-            }
-            var capacity = longest + Arrays.stream(left).max().orElseThrow();
-            cache = decoder.cache(rows, capacity);
-            visible = Attention.causal(1, keep(padded() ? rows : 1, capacity));
+    private int mostNew(List<int[]> prompts, GenerationConfig config) {
+        return prompts.stream().mapToInt(p -> limit(p, config)).max().orElseThrow();
+    }
+
+    private void sample(List<int[]> prompts, GenerationConfig config, Listener listener) {
+        var copies = config.sequences();
+        var rows = new DecoderRows(decoder, prompts, copies, mostNew(prompts, config), s -> s);
+        var sampler = new Sampler(config.sampling(), vocabulary);
+        var ends = config.limits().ends();
+        var sequences = new ArrayList<Sequence>();
+        for (var i = 0; i < prompts.size() * copies; i++) {
+            var prompt = prompts.get(i / copies);
+            sequences.add(
+                    new Sequence(
+                            prompt, limit(prompt, config), Rng.at(config.sampling().seed(), i)));
         }
-
-        private boolean padded() {
-            return prompts.stream().anyMatch(p -> p.length < longest);
-        }
-
-        void run() {
-            choose(this::readPrompts);
-            while (Arrays.stream(left).anyMatch(n -> n > 0)) {
-                choose(this::readLast);
-            }
-        }
-
-        private void choose(java.util.function.Supplier<Tensor> forward) {
-            float[] scores;
-            try (var scope = new Scope()) {
-                var hidden = forward.get(); // (B, T, D)
-                var end = hidden.narrow(1, hidden.size(1) - 1, 1); // (B, 1, D)
-                scores = decoder.logits(end).floats(); // (B, 1, V)
-            }
-            for (var row = 0; row < rows; row++) {
-                if (left[row] > 0) {
-                    var id = sampler.next(scores, row * decoder.vocabulary(), draws[row]);
+        var last = new long[sequences.size()];
+        var scores = rows.read();
+        while (true) {
+            var open = false;
+            for (var row = 0; row < last.length; row++) {
+                var sequence = sequences.get(row);
+                if (sequence.left > 0) {
+                    var offset = row * decoder.vocabulary();
+                    sequence.penalise(config, scores, offset);
+                    var id = sampler.next(scores, offset, sequence.draws);
+                    sequence.add(id);
                     last[row] = id;
-                    position[row]++;
-                    left[row] = listener.next(row, id) ? left[row] - 1 : 0;
+                    if (!listener.next(row, id) || ends.contains(id)) {
+                        sequence.left = 0;
+                    }
+                    open |= sequence.left > 0;
                 }
             }
+            if (!open) {
+                return;
+            }
+            scores = rows.read(last);
+        }
+    }
+
+    /// A sequence as it is sampled.
+    private final class Sequence {
+        private final int promptTokens;
+        private final Rng draws;
+        private int[] ids;
+        private int length;
+        private int left;
+
+        Sequence(int[] prompt, int limit, Rng draws) {
+            promptTokens = prompt.length;
+            this.draws = draws;
+            ids = Arrays.copyOf(prompt, prompt.length + limit);
+            length = prompt.length;
+            left = limit;
         }
 
-        private Tensor readPrompts() {
-            var ids = new long[rows * longest];
-            var positions = new long[rows * longest];
-            for (var row = 0; row < rows; row++) {
-                var prompt = prompts.get(row);
-                var start = (row + 1) * longest - prompt.length;
-                for (var i = 0; i < prompt.length; i++) {
-                    ids[start + i] = prompt[i];
-                    positions[start + i] = i;
+        void add(int id) {
+            ids[length++] = id;
+            left--;
+        }
+
+        void penalise(GenerationConfig config, float[] scores, int offset) {
+            if (!config.penalties().equals(Penalties.NONE)) {
+                config.penalties()
+                        .apply(
+                                scores,
+                                offset,
+                                vocabulary,
+                                Arrays.copyOf(ids, length),
+                                promptTokens,
+                                config.limits().ends());
+            }
+        }
+    }
+
+    private List<BeamSearch> searched(
+            List<int[]> prompts, GenerationConfig config, IntConsumer written) {
+        var count = config.beams().count();
+        var ends = config.limits().ends();
+        var rows =
+                new DecoderRows(
+                        decoder,
+                        prompts,
+                        count,
+                        mostNew(prompts, config),
+                        logits -> logits.logSoftmax(-1));
+        var searches =
+                prompts.stream()
+                        .map(p -> new BeamSearch(config.beams(), p, limit(p, config), ends))
+                        .toList();
+        var from = new long[prompts.size() * count];
+        var last = new long[from.length];
+        var scores = rows.read();
+        while (true) {
+            var open = 0;
+            for (var i = 0; i < searches.size(); i++) {
+                var search = searches.get(i);
+                for (var beam = 0; beam < count; beam++) {
+                    from[i * count + beam] = i * count + beam;
+                }
+                if (search.done()) {
+                    continue;
+                }
+                open++;
+                for (var beam = 0; beam < count; beam++) {
+                    config.penalties()
+                            .apply(
+                                    scores,
+                                    (i * count + beam) * decoder.vocabulary(),
+                                    vocabulary,
+                                    search.ids(beam),
+                                    prompts.get(i).length,
+                                    ends);
+                }
+                var parents =
+                        search.step(
+                                scores,
+                                i * count * decoder.vocabulary(),
+                                decoder.vocabulary(),
+                                vocabulary);
+                for (var beam = 0; beam < count; beam++) {
+                    var ids = search.ids(beam);
+                    from[i * count + beam] = (long) i * count + parents[beam];
+                    last[i * count + beam] = ids[ids.length - 1];
                 }
             }
-            return decoder.hidden(
-                    Tensor.of(ids, rows, longest),
-                    Tensor.of(positions, rows, longest),
-                    promptMask(),
-                    cache);
-        }
-
-        private @Nullable Tensor promptMask() {
-            return padded() ? Attention.causal(longest, keep(rows, longest)) : null;
-        }
-
-        /// 1 for each of `columns` places but those of the padding.
-        private Tensor keep(int rows, int columns) {
-            var keep = new long[rows * columns];
-            Arrays.fill(keep, 1);
-            for (var row = 0; row < rows && padded(); row++) {
-                var start = row * columns;
-                Arrays.fill(keep, start, start + longest - prompts.get(row).length, 0);
+            written.accept(open);
+            if (searches.stream().allMatch(BeamSearch::done)) {
+                return searches;
             }
-            return Tensor.of(keep, rows, columns);
-        }
-
-        /// Sequences that have ended are read on with the others, unheard; a full context must not
-        /// lead them beyond its last position.
-        private Tensor readLast() {
-            var positions = position.clone();
-            for (var row = 0; row < rows; row++) {
-                positions[row] = Math.min(positions[row], decoder.context() - 1);
-            }
-            return decoder.hidden(
-                    Tensor.of(last, rows, 1),
-                    Tensor.of(positions, rows, 1),
-                    visible.narrow(3, 0, cache.length() + 1),
-                    cache);
+            rows.reorder(from);
+            scores = rows.read(last);
         }
     }
 }

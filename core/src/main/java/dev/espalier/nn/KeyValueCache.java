@@ -52,12 +52,17 @@ public final class KeyValueCache {
         length += positions;
     }
 
-    /// Keeps, for each place in the batch, the sequence that `rows` (B) names; for beams.
-    public void reorder(Tensor rows) {
-        for (var tensors : List.of(keys, values)) {
-            for (var t : tensors) {
-                t.copyInPlace(t.indexSelect(0, rows));
-            }
+    /// Takes over, for each place in the batch, what `other` (or this cache itself, for beams) has
+    /// seen of the sequence that `rows` (B) names.
+    public void copyFrom(KeyValueCache other, Tensor rows) {
+        for (var i = 0; i < keys.size(); i++) {
+            copy(other.keys.get(i), keys.get(i), other.length, rows);
+            copy(other.values.get(i), values.get(i), other.length, rows);
         }
+        length = other.length;
+    }
+
+    private static void copy(Tensor from, Tensor to, long length, Tensor rows) {
+        to.narrow(2, 0, length).copyInPlace(from.narrow(2, 0, length).indexSelect(0, rows));
     }
 }

@@ -1,37 +1,52 @@
 package dev.espalier.parity;
 
+import dev.espalier.generate.GenerationConfig;
+import dev.espalier.generate.Limits;
 import dev.espalier.generate.Sampling;
 import dev.espalier.generate.TokenGenerator;
+import dev.espalier.generate.TokenGenerator.Answer;
 import dev.espalier.model.Decoder;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.IntStream;
 import tools.jackson.databind.JsonNode;
 
-/// Compares generations, token for token.
+/// Compares generations, token for token, and the scores of beams.
 final class GenerationCheck {
-    private static final Set<String> ARGUMENTS =
-            Set.of("max_new_tokens", "do_sample", "num_beams", "pad_token_id", "eos_token_id");
+    private static final String PART = "generation";
+    private static final String PADDING = "pad_token_id";
 
     private final Decoder decoder;
+    private final Tolerances tolerances;
     private final Findings findings;
 
-    GenerationCheck(Decoder decoder, Findings findings) {
+    GenerationCheck(Decoder decoder, Tolerances tolerances, Findings findings) {
         this.decoder = decoder;
+        this.tolerances = tolerances;
         this.findings = findings;
     }
 
     void check(JsonNode generations) {
         for (var entry : generations.properties()) {
-            var unsupported = unsupported(entry.getValue().path("args"));
-            if (unsupported.isEmpty()) {
-                var differing = differing(entry.getValue());
-                findings.add("generation", entry.getKey(), differing, 0);
-            } else {
+            var name = entry.getKey();
+            var generation = entry.getValue();
+            var unsupported = unsupported(generation.path("args"));
+            if (!unsupported.isEmpty()) {
                 findings.unchecked(
-                        "generation",
-                        entry.getKey(),
-                        "generation with " + unsupported + " is not supported");
+                        PART, name, "generation with " + unsupported + " is not supported");
+                continue;
+            }
+            var ours = answers(generation);
+            findings.add(PART, name, differing(generation, ours), 0);
+            var scores = generation.path("sequences_scores");
+            if (!scores.isMissingNode()) {
+                findings.add(
+                        "generation-score",
+                        name,
+                        scoreDifference(scores, ours),
+                        tolerances.logits());
             }
         }
     }
@@ -39,22 +54,35 @@ final class GenerationCheck {
     private static List<String> unsupported(JsonNode arguments) {
         var unsupported = new ArrayList<String>();
         for (var argument : arguments.properties()) {
-            if (!ARGUMENTS.contains(argument.getKey())) {
-                unsupported.add(argument.getKey());
+            var key = argument.getKey();
+            if (!argument.getValue().isNull()
+                    && !GenerationConfig.KEYS.contains(key)
+                    && !key.equals(PADDING)) {
+                unsupported.add(key);
             }
         }
-        if (arguments.path("num_beams").asInt(1) != 1) {
-            unsupported.add("num_beams");
-        }
+        // Nobody else draws from our random numbers.
         if (arguments.path("do_sample").asBoolean(false)) {
             unsupported.add("do_sample");
         }
         return unsupported;
     }
 
+    private static double scoreDifference(JsonNode theirs, List<Answer> ours) {
+        if (theirs.size() != ours.size()) {
+            return Double.POSITIVE_INFINITY;
+        }
+        var largest = 0.0;
+        for (var i = 0; i < ours.size(); i++) {
+            var difference = Math.abs(theirs.get(i).asDouble(Double.NaN) - ours.get(i).score());
+            largest = Math.max(largest, difference);
+        }
+        return largest;
+    }
+
     /// The number of places at which ours are other tokens.
-    private int differing(JsonNode generation) {
-        var ours = sequences(generation);
+    private static int differing(JsonNode generation, List<Answer> answers) {
+        var ours = sequences(generation, answers);
         var theirs = generation.path("sequences").valueStream().map(GenerationCheck::ids).toList();
         var differing = Math.abs(ours.size() - theirs.size());
         for (var row = 0; row < Math.min(ours.size(), theirs.size()); row++) {
@@ -69,40 +97,55 @@ final class GenerationCheck {
     }
 
     private static List<Integer> ids(JsonNode row) {
-        return row.valueStream().map(JsonNode::intValue).toList();
+        return new ArrayList<>(row.valueStream().map(JsonNode::intValue).toList());
     }
 
-    /// Prompts with their padding, what was written after them, and padding up to the longest.
-    private List<List<Integer>> sequences(JsonNode generation) {
-        var arguments = generation.path("args");
-        var end = arguments.path("eos_token_id").asInt(-1);
+    /// What we write after the prompts, prompt by prompt.
+    private List<Answer> answers(JsonNode generation) {
         var inputs = generation.path("inputs");
-        var sequences = new ArrayList<List<Integer>>();
         var prompts = new ArrayList<int[]>();
         for (var row = 0; row < inputs.path("input_ids").size(); row++) {
             var ids = ids(inputs.path("input_ids").get(row));
             var mask = inputs.path("attention_mask").path(row);
-            sequences.add(new ArrayList<>(ids));
             prompts.add(
-                    java.util.stream.IntStream.range(0, ids.size())
+                    IntStream.range(0, ids.size())
                             .filter(i -> mask.path(i).asInt(1) != 0)
                             .map(ids::get)
                             .toArray());
         }
-        new TokenGenerator(decoder, decoder.vocabulary())
-                .generate(
-                        prompts,
-                        Sampling.greedy(),
-                        arguments.path("max_new_tokens").asInt(0),
-                        (row, id) -> {
-                            sequences.get(row).add(id);
-                            return id != end;
-                        });
-        var longest = sequences.stream().mapToInt(List::size).max().orElse(0);
-        for (var sequence : sequences) {
-            while (sequence.size() < longest) {
-                sequence.add(arguments.path("pad_token_id").asInt(0));
-            }
+        var config =
+                GenerationConfig.of(Sampling.greedy(), new Limits(20, List.of(), Set.of()))
+                        .with(generation.path("args"));
+        var generator = new TokenGenerator(decoder, decoder.vocabulary());
+        if (config.beams().count() > 1) {
+            return generator.search(prompts, config, tokens -> {}).stream()
+                    .flatMap(List::stream)
+                    .toList();
+        }
+        var written = new ArrayList<List<Integer>>();
+        prompts.forEach(prompt -> written.add(new ArrayList<>()));
+        generator.generate(
+                prompts,
+                config,
+                (sequence, id) -> {
+                    written.get(sequence).add(id);
+                    return true;
+                });
+        return written.stream().map(ids -> new Answer(ids, Double.NaN)).toList();
+    }
+
+    /// Prompts with their padding, what was written after them, and padding up to the longest.
+    private static List<List<Integer>> sequences(JsonNode generation, List<Answer> answers) {
+        var prompts = generation.path("inputs").path("input_ids");
+        var each = answers.size() / Math.max(1, prompts.size());
+        var longest = answers.stream().mapToInt(a -> a.ids().size()).max().orElse(0);
+        var padding = generation.path("args").path(PADDING).asInt(0);
+        var sequences = new ArrayList<List<Integer>>();
+        for (var answer : answers) {
+            var sequence = ids(prompts.get(sequences.size() / each));
+            sequence.addAll(answer.ids());
+            sequence.addAll(Collections.nCopies(longest - answer.ids().size(), padding));
+            sequences.add(sequence);
         }
         return sequences;
     }

@@ -32,7 +32,7 @@ public final class Parity {
                 if (json.has("adapter_keys")) {
                     adapter(model, golden, cases);
                 } else {
-                    plain(model, json, cases, findings);
+                    plain(model, json, cases, tolerances, findings);
                 }
             }
         } else {
@@ -44,7 +44,8 @@ public final class Parity {
         return findings.report();
     }
 
-    private static void plain(Path model, JsonNode json, CaseCheck cases, Findings findings) {
+    private static void plain(
+            Path model, JsonNode json, CaseCheck cases, Tolerances tolerances, Findings findings) {
         if (HuggingFace.isClassifier(model)) {
             with(HuggingFace.readClassifier(model).model(), m -> cases.check(m, ""));
             json.path("generation")
@@ -56,7 +57,7 @@ public final class Parity {
             with(
                     decoder(model),
                     m -> {
-                        new GenerationCheck(m, findings).check(json.path("generation"));
+                        new GenerationCheck(m, tolerances, findings).check(json.path("generation"));
                         cases.check(m, "");
                     });
         }

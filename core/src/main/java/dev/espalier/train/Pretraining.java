@@ -5,6 +5,7 @@ import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.evaluate.Score;
 import dev.espalier.model.Decoder;
 import dev.espalier.plan.Cost;
+import dev.espalier.recipe.ModelRecipe;
 import dev.espalier.recipe.ObjectiveRecipe;
 import dev.espalier.recipe.PretrainRecipe;
 import java.io.IOException;
@@ -125,6 +126,9 @@ final class Pretraining implements Job {
     @Override
     public void writeModel(Path folder) throws IOException {
         HuggingFace.write(folder, model, config);
+        if (recipe.model() instanceof ModelRecipe.Saved saved) {
+            HuggingFace.copyGenerationConfig(saved.path(), folder);
+        }
         text.tokenizer().save(folder);
     }
 

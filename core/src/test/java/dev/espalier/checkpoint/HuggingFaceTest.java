@@ -70,6 +70,23 @@ class HuggingFaceTest {
     }
 
     @Test
+    void theEndsOfTextsAreWrittenBesideALanguageModel() throws IOException {
+        var source = GOLDENS.resolve("gpt2");
+        var loaded = HuggingFace.readDecoder(source);
+        HuggingFace.save(folder.resolve("own"), loaded.model(), loaded.config());
+        assertThat(folder.resolve("own/generation_config.json"))
+                .hasSameBinaryContentAs(source.resolve("generation_config.json"));
+        var classifier = HuggingFace.readClassifier(GOLDENS.resolve("gpt2_seqcls"));
+        HuggingFace.save(folder.resolve("classifier"), classifier.model(), classifier.config());
+        assertThat(folder.resolve("classifier/generation_config.json")).doesNotExist();
+
+        var other = Files.createDirectory(folder.resolve("other"));
+        Files.writeString(other.resolve("generation_config.json"), "{\"top_k\": 5}");
+        HuggingFace.copyGenerationConfig(other, folder.resolve("own"));
+        assertThat(folder.resolve("own/generation_config.json")).hasContent("{\"top_k\": 5}");
+    }
+
+    @Test
     void anAdapterIsWrittenAsPeftWritesIt() throws IOException {
         var source = GOLDENS.resolve("lora_gpt2");
         var loaded = HuggingFace.readDecoder(source);

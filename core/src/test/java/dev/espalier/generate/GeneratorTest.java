@@ -57,6 +57,10 @@ class GeneratorTest {
                 .toList();
     }
 
+    private static GenerationConfig config(Sampling sampling, int tokens) {
+        return GenerationConfig.of(sampling, new Limits(tokens, List.of(), Set.of()));
+    }
+
     private static List<List<Integer>> written(
             Decoder model, List<int[]> prompts, Sampling sampling, int tokens) {
         var written = new ArrayList<List<Integer>>();
@@ -64,8 +68,7 @@ class GeneratorTest {
         new TokenGenerator(model, model.vocabulary())
                 .generate(
                         prompts,
-                        sampling,
-                        tokens,
+                        config(sampling, tokens),
                         (row, id) -> {
                             written.get(row).add(id);
                             return true;
@@ -164,8 +167,7 @@ class GeneratorTest {
         new TokenGenerator(MODEL, MODEL.vocabulary())
                 .generate(
                         prompts(2),
-                        WILD,
-                        40,
+                        config(WILD, 40),
                         (row, id) -> {
                             live.add(Torch.liveObjects());
                             return true;
@@ -187,8 +189,9 @@ class GeneratorTest {
             var generated =
                     GENERATOR.generate(
                             "once",
-                            new Sampling(2, 0, 1, seed),
-                            new Limits(30, List.of("e", " q"), Set.of()),
+                            GenerationConfig.of(
+                                    new Sampling(2, 0, 1, seed),
+                                    new Limits(30, List.of("e", " q"), Set.of())),
                             pieces::add);
             assertThat(String.join("", pieces)).isEqualTo(generated.text());
             assertThat(pieces)
@@ -225,10 +228,11 @@ class GeneratorTest {
     @Test
     void aFullContextEndsTheText() {
         var limits = new Limits(1000, List.of(), Set.of());
-        var generated = GENERATOR.generate(List.of("a".repeat(40), "b"), WILD, limits);
-        assertThat(generated.get(0).ids()).hasSize(CONTEXT - 40);
-        assertThat(generated.get(1).ids()).hasSize(CONTEXT - 1);
-        assertThat(generated).allMatch(g -> g.ending() == Ending.CONTEXT);
+        var config = GenerationConfig.of(WILD, limits);
+        var generated = GENERATOR.generate(List.of("a".repeat(40), "b"), config, tokens -> {});
+        assertThat(generated.get(0).getFirst().ids()).hasSize(CONTEXT - 40);
+        assertThat(generated.get(1).getFirst().ids()).hasSize(CONTEXT - 1);
+        assertThat(generated).allMatch(g -> g.getFirst().ending() == Ending.CONTEXT);
     }
 
     @Test
@@ -267,5 +271,99 @@ class GeneratorTest {
                         "a", new Sampling(50, 0, 1, 1), new Limits(47, List.of(), Set.of()));
         assertThat(Arrays.stream(all.ids()).max().orElseThrow())
                 .isLessThan(TOKENIZER.vocabularySize());
+    }
+
+    private static GenerationConfig beams(int count, int sequences) {
+        return new GenerationConfig(
+                Sampling.greedy(),
+                new Beams(count, 1, Beams.EarlyStopping.NO),
+                Penalties.NONE,
+                new Limits(20, List.of(), Set.of(1, 2, 3)),
+                sequences);
+    }
+
+    @Test
+    void beamsInABatchAreThoseOfEachPromptAlone() {
+        var generator = new TokenGenerator(MODEL, MODEL.vocabulary());
+        var prompts = prompts(1, 9, 4, 40);
+        var together = generator.search(prompts, beams(3, 2), tokens -> {});
+        for (var i = 0; i < prompts.size(); i++) {
+            var alone = generator.search(List.of(prompts.get(i)), beams(3, 2), tokens -> {});
+            assertThat(together.get(i))
+                    .extracting(TokenGenerator.Answer::ids)
+                    .isEqualTo(alone.getFirst().stream().map(TokenGenerator.Answer::ids).toList());
+        }
+        assertThat(together.getLast().getFirst().ids()).hasSizeLessThanOrEqualTo(CONTEXT - 40);
+    }
+
+    /// The score of a beam is that of its text read anew, without a cache.
+    @Test
+    void theScoreOfABeamIsTheMeanLogProbabilityOfItsText() {
+        var prompt = prompts(5).getFirst();
+        var generator = new TokenGenerator(MODEL, MODEL.vocabulary());
+        var answers = generator.search(List.of(prompt), beams(4, 4), tokens -> {}).getFirst();
+        assertThat(answers)
+                .extracting(TokenGenerator.Answer::score)
+                .isSortedAccordingTo(Comparator.reverseOrder());
+        for (var answer : answers) {
+            var all = new ArrayList<>(Arrays.stream(prompt).boxed().toList());
+            all.addAll(answer.ids());
+            var ids = all.stream().mapToLong(Integer::longValue).toArray();
+            var sum = 0.0;
+            try (var scope = new Scope()) {
+                var scores = MODEL.logits(MODEL.hidden(Tensor.of(ids, 1, ids.length)));
+                var logs = scores.logSoftmax(-1).floats();
+                for (var t = prompt.length; t < ids.length; t++) {
+                    sum += logs[(t - 1) * MODEL.vocabulary() + (int) ids[t]];
+                }
+            }
+            assertThat(answer.score())
+                    .isCloseTo(
+                            sum / answer.ids().size(), org.assertj.core.data.Offset.offset(1e-4));
+        }
+    }
+
+    @Test
+    void sequencesOfAPromptDifferAndAreThoseOfItsCopies() {
+        var config =
+                new GenerationConfig(
+                        WILD, Beams.NONE, Penalties.NONE, new Limits(15, List.of(), Set.of()), 3);
+        var sequences = GENERATOR.generate(List.of("abc", "xy"), config, tokens -> {});
+        assertThat(sequences).allMatch(s -> s.size() == 3);
+        assertThat(sequences.getFirst()).extracting(Generated::text).doesNotHaveDuplicates();
+        var copies =
+                GENERATOR.generate(
+                        List.of("abc", "abc", "abc", "xy", "xy", "xy"),
+                        config(WILD, 15),
+                        tokens -> {});
+        assertThat(sequences.stream().flatMap(List::stream).map(Generated::text))
+                .isEqualTo(copies.stream().flatMap(List::stream).map(Generated::text).toList());
+    }
+
+    @Test
+    void penaltiesHoldInEverySequence() {
+        for (var count : new int[] {1, 3}) {
+            var config =
+                    new GenerationConfig(
+                            count == 1 ? WILD : Sampling.greedy(),
+                            new Beams(count, 1, Beams.EarlyStopping.NO),
+                            new Penalties(1, 1, 8),
+                            new Limits(20, List.of(), Set.of(0, 1, 2)),
+                            3);
+            var all = GENERATOR.generate(List.of("abc", "z"), config, tokens -> {});
+            for (var sequences : all) {
+                for (var written : sequences) {
+                    assertThat(written.ids()).doesNotHaveDuplicates();
+                    assertThat(written.ids().length).isGreaterThan(8);
+                }
+            }
+        }
+    }
+
+    @Test
+    void progressCountsWhatIsWritten() {
+        var counts = new ArrayList<Integer>();
+        GENERATOR.generate(List.of("a", "b"), config(WILD, 10), counts::add);
+        assertThat(counts.stream().mapToInt(Integer::intValue).sum()).isEqualTo(20);
     }
 }

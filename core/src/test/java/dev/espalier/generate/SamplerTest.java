@@ -34,6 +34,18 @@ class SamplerTest {
         assertThat(drawn(new Sampling(1, 0, 0.8, 0), SECOND)).containsExactly(0, 1, 3, 4, 9);
     }
 
+    @Test
+    void unlikelyTokensAreDroppedByTheirShareOfTheBest() {
+        // e^(s - best): 0.21 0.02 … 0.30 … 1, 0.01; and 0.73 1 0.05 0.75 0.70 0.17 … 0.33 0.25 0.14
+        assertThat(drawn(new Sampling(1, 0, 1, 0.1, 0), FIRST)).containsExactly(0, 4, 8);
+        assertThat(drawn(new Sampling(1, 0, 1, 0.25, 0), FIRST)).containsExactly(4, 8);
+        assertThat(drawn(new Sampling(1, 0, 1, 0.3, 0), SECOND)).containsExactly(0, 1, 3, 4, 9);
+        assertThat(drawn(new Sampling(1, 0, 1, 1, 0), SECOND)).containsExactly(1);
+        // The temperature comes first: at 0.5 the shares are squared.
+        assertThat(drawn(new Sampling(0.5, 0, 1, 0.3, 0), SECOND)).containsExactly(0, 1, 3, 4);
+        assertThat(drawn(new Sampling(1, 4, 0.9, 0.72, 0), SECOND)).containsExactly(0, 1, 3);
+    }
+
     private static TreeSet<Integer> drawn(Sampling sampling, float[] scores) {
         var sampler = new Sampler(sampling, scores.length);
         var rng = Rng.at(1);
@@ -145,5 +157,6 @@ class SamplerTest {
         assertThatThrownBy(() -> new Sampling(1, -1, 1, 0)).hasMessageContaining("top-k");
         assertThatThrownBy(() -> new Sampling(1, 0, 0, 0)).hasMessageContaining("top-p");
         assertThatThrownBy(() -> new Sampling(1, 0, 1.1, 0)).hasMessageContaining("top-p");
+        assertThatThrownBy(() -> new Sampling(1, 0, 1, -0.1, 0)).hasMessageContaining("min-p");
     }
 }

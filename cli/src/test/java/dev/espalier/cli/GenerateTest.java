@@ -1,0 +1,151 @@
+package dev.espalier.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.espalier.io.Json;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
+
+class GenerateTest {
+    @TempDir private static Path shared;
+    private static String model = "";
+
+    @TempDir Path temp;
+    private String out = "";
+    private String err = "";
+
+    @BeforeAll
+    static void aModel() {
+        model = TinyModel.write(shared.resolve("model"), List.of()).toString();
+    }
+
+    private int run(String... args) {
+        var outBytes = new ByteArrayOutputStream();
+        var errBytes = new ByteArrayOutputStream();
+        var utf8 = StandardCharsets.UTF_8;
+        var errors = new PrintStream(errBytes, true, utf8);
+        var stop = new Stop(errors);
+        try {
+            var all = new ArrayList<>(List.of(args));
+            all.addFirst("generate");
+            return new Main(new PrintStream(outBytes, true, utf8), errors, false).run(stop, all);
+        } finally {
+            stop.finished();
+            out = outBytes.toString(utf8);
+            err = errBytes.toString(utf8);
+        }
+    }
+
+    private List<JsonNode> lines() {
+        return out.lines().map(Json.mapper()::readTree).toList();
+    }
+
+    private static List<String> texts(List<JsonNode> lines) {
+        return lines.stream().map(line -> line.get("text").asString()).toList();
+    }
+
+    @Test
+    void severalSequencesAndTheirBeamsComeAsLinesOfJson() {
+        assertThat(run(model, "the", "--sequences", "3", "--max-new-tokens=5", "--json")).isZero();
+        assertThat(lines()).hasSize(3).allMatch(line -> line.get("tokens").asInt() <= 5);
+        assertThat(texts(lines())).doesNotHaveDuplicates();
+        assertThat(run(model, "the", "--beams=4", "--sequences=2", "--max-new-tokens=5", "--json"))
+                .isZero();
+        assertThat(lines()).extracting(line -> line.get("sequence").asInt()).containsExactly(0, 1);
+        assertThat(lines().getFirst().get("score").asDouble())
+                .isGreaterThanOrEqualTo(lines().getLast().get("score").asDouble());
+    }
+
+    @Test
+    void promptsOfAFileAreWrittenOnAsEachAlone() throws IOException {
+        var prompts = List.of("a", "the cat", "on the mat. ", "x", "dog dog dog");
+        var text = Files.write(temp.resolve("prompts.txt"), prompts);
+        var jsonl =
+                Files.write(
+                        temp.resolve("prompts.jsonl"),
+                        prompts.stream().map(p -> "{\"prompt\": \"" + p + "\"}").toList());
+        var other =
+                Files.write(
+                        temp.resolve("other.txt"),
+                        prompts.stream().map(p -> "{\"q\": \"" + p + "\", \"n\": 1}").toList());
+        var greedy = new String[] {"--temperature=0", "--max-new-tokens=8", "--json"};
+        var alone = new ArrayList<String>();
+        for (var prompt : prompts) {
+            assertThat(run(model, prompt, greedy[0], greedy[1], greedy[2])).isZero();
+            alone.addAll(texts(lines()));
+        }
+        assertThat(run(model, "--file", text.toString(), greedy[0], greedy[1], greedy[2])).isZero();
+        assertThat(texts(lines())).isEqualTo(alone);
+        assertThat(lines()).extracting(l -> l.get("prompt").asString()).isEqualTo(prompts);
+        var tokens = lines().stream().mapToInt(l -> l.get("tokens").asInt()).sum();
+        assertThat(err)
+                .contains("\"done\":" + tokens + ",", "\"per-second\"", "5 prompts done");
+        assertThat(run(model, "--file", jsonl.toString(), greedy[0], greedy[1], greedy[2]))
+                .isZero();
+        assertThat(texts(lines())).isEqualTo(alone);
+        var in = System.in;
+        try {
+            System.setIn(new ByteArrayInputStream(Files.readAllBytes(other)));
+            assertThat(run(model, "--file=-", "--field=q", greedy[0], greedy[1], greedy[2]))
+                    .isZero();
+        } finally {
+            System.setIn(in);
+        }
+        assertThat(texts(lines())).isEqualTo(alone);
+    }
+
+    @Test
+    void theModelsSettingsCountUnlessTheCommandLineSaysElse() throws IOException {
+        var folder = TinyModel.write(temp.resolve("model"), List.of());
+        Files.writeString(
+                folder.resolve("generation_config.json"),
+                "{\"do_sample\": false, \"max_new_tokens\": 6, \"min_new_tokens\": 6, \"no_repeat_ngram_size\": 1}");
+        assertThat(run(folder.toString(), "the", "--json")).isZero();
+        var written = Objects.requireNonNull(lines().getFirst().get("text")).asString();
+        assertThat(written.chars().boxed().toList()).hasSize(6).doesNotHaveDuplicates();
+        assertThat(run(folder.toString(), "the", "--json", "--max-new-tokens=3")).isZero();
+        assertThat(texts(lines())).containsExactly(written.substring(0, 3));
+        Files.writeString(folder.resolve("generation_config.json"), "{\"typical_p\": 0.5}");
+        assertThat(run(folder.toString(), "the")).isEqualTo(3);
+        assertThat(err).contains("generation_config.json: typical_p 0.5").hasLineCount(1);
+    }
+
+    @Test
+    void whatCannotBeDoneIsSaidInOneLine() throws IOException {
+        assertThat(run(model, "the", "--beams=2", "--temperature=1")).isEqualTo(2);
+        assertThat(err).contains("beam search draws nothing").hasLineCount(1);
+        assertThat(run(model, "the", "--beams=2", "--sequences=3")).isEqualTo(2);
+        assertThat(run(model, "the", "--sequences=2", "--temperature=0")).isEqualTo(2);
+        assertThat(run(model, "the", "--beams=100000")).isEqualTo(2);
+        assertThat(run(model, "the", "--file=x")).isEqualTo(2);
+        var lines = Files.writeString(temp.resolve("x.jsonl"), "{\"prompt\": \"a\"}\n{\"p\": 1}\n");
+        assertThat(run(model, "--file", lines.toString())).isEqualTo(3);
+        assertThat(err).contains(lines + ":2", "'prompt'").hasLineCount(1);
+        Files.writeString(lines, "{\"prompt\"");
+        assertThat(run(model, "--file", lines.toString())).isEqualTo(3);
+        assertThat(err).contains(lines + ":1").hasLineCount(1);
+        assertThat(out).isEmpty();
+    }
+
+    @Test
+    void onePromptIsStreamedAsText() {
+        assertThat(run(model, "the", "--max-new-tokens=5")).isZero();
+        var text = out;
+        assertThat(text).startsWith("the").endsWith("\n").hasSizeGreaterThan(4);
+        assertThat(err).isEmpty();
+        assertThat(run(model, "the", "--max-new-tokens=5", "--seed=2")).isZero();
+        assertThat(out).isNotEqualTo(text);
+    }
+}

@@ -1,0 +1,38 @@
+package dev.espalier.cli;
+
+import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.model.Gpt2;
+import dev.espalier.model.Gpt2Config;
+import dev.espalier.tokenize.CharacterTokenizer;
+import dev.espalier.torch.Torch;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+
+/// A language model of characters that writes nonsense, of all of which the scores depend on what
+/// stands before.
+final class TinyModel {
+    private TinyModel() {}
+
+    /// Writes it into `folder`, with these special tokens beside the one that ends a text.
+    static Path write(Path folder, List<String> specials) {
+        var all = Stream.concat(Stream.of("<|endoftext|>"), specials.stream()).toList();
+        var tokenizer =
+                CharacterTokenizer.train(
+                        List.of("abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ\n.,:<>|"),
+                        all);
+        var model = new Gpt2(Gpt2Config.of(tokenizer.vocabularySize(), 96, 16, 2, 2, 0));
+        model.initialize(1);
+        Torch.noGrad(() ->
+                model.parameters()
+                        .forEach((name, parameter) -> {
+                            if (!name.contains("ln_")) {
+                                parameter.value().mulInPlace(12);
+                            }
+                        }));
+        HuggingFace.save(folder, model, HuggingFace.newConfig(0, null));
+        tokenizer.save(folder);
+        model.free();
+        return folder;
+    }
+}
