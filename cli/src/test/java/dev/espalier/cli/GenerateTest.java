@@ -90,8 +90,7 @@ class GenerateTest {
         assertThat(texts(lines())).isEqualTo(alone);
         assertThat(lines()).extracting(l -> l.get("prompt").asString()).isEqualTo(prompts);
         var tokens = lines().stream().mapToInt(l -> l.get("tokens").asInt()).sum();
-        assertThat(err)
-                .contains("\"done\":" + tokens + ",", "\"per-second\"", "5 prompts done");
+        assertThat(err).contains("\"done\":" + tokens + ",", "\"per-second\"", "5 prompts done");
         assertThat(run(model, "--file", jsonl.toString(), greedy[0], greedy[1], greedy[2]))
                 .isZero();
         assertThat(texts(lines())).isEqualTo(alone);

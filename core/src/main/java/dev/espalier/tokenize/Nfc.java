@@ -59,7 +59,7 @@ final class Nfc {
                     mark,
                     i == 0
                             ? 1
-                            : CLASSES.get(marks.get(i - 1))
+                            : CLASSES.getOrDefault(marks.get(i - 1), 0)
                                     + (compare(marks.get(i - 1), mark) == 0 ? 0 : 1));
         }
         INERT.andNot(joining);
@@ -207,7 +207,7 @@ final class Nfc {
                 if (end - i > 1) {
                     var keys = new long[end - i];
                     for (int k = 0; k < keys.length; k++) {
-                        keys[k] = (long) CLASSES.get(characters[i + k]) << 32 | k;
+                        keys[k] = (long) CLASSES.getOrDefault(characters[i + k], 0) << 32 | k;
                     }
                     Arrays.sort(keys);
                     var oldCharacters = Arrays.copyOfRange(characters, i, end);
