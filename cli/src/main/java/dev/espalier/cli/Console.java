@@ -36,6 +36,14 @@ final class Console {
         out.flush();
     }
 
+    /// Asks a person at a terminal for input.
+    void ask(String prompt) {
+        if (terminal && !json && !quiet) {
+            err.print(prompt);
+            err.flush();
+        }
+    }
+
     /// A remark on what goes on, not a result.
     void note(String message) {
         if (quiet) {

@@ -94,6 +94,7 @@ public final class Main {
                 .addSubcommand(new RunVerb.Finetune(context))
                 .addSubcommand(new Predict(context))
                 .addSubcommand(new Generate(context))
+                .addSubcommand(new Chat(context))
                 .addSubcommand(new Evaluate(context))
                 .addSubcommand(new Verify(context))
                 .addSubcommand(new VerifyResume(context))

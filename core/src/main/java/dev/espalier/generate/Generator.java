@@ -24,6 +24,11 @@ public final class Generator {
         tokens = new TokenGenerator(decoder, tokenizer.vocabularySize());
     }
 
+    /// Tokens that the model's context leaves for an answer to a prompt of this length.
+    public int room(int promptTokens) {
+        return tokens.room(promptTokens);
+    }
+
     /// Writes after `prompt`, which may be empty if the tokenizer has a token that begins or ends a
     /// text.
     public Generated generate(String prompt, Sampling sampling, Limits limits) {
