@@ -607,6 +607,9 @@ final class TokenizerReader {
         for (int b = 0; b < 256; b++) {
             var name = String.valueOf(ByteAlphabet.character(b));
             var id = modelId(vocabulary, name);
+            if (id.isEmpty() && Utf8.isImpossible(b)) {
+                continue;
+            }
             if (id.isEmpty() && (unknown.isEmpty() || flag(file, model, "fuse_unk", false))) {
                 throw EspalierException.data(
                         "%s: the vocabulary lacks \"%s\", the token of byte %d, and so cannot spell"

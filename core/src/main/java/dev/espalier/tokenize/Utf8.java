@@ -18,6 +18,11 @@ final class Utf8 {
         return 0xfffd;
     }
 
+    /// Whether the byte `b`, from 0 to 255, occurs in no text.
+    static boolean isImpossible(int b) {
+        return b == 0xc0 || b == 0xc1 || b > 0xf4;
+    }
+
     /// Writes the code point `c` at `bytes[at]` and returns where the next one goes.
     static int write(int c, byte[] bytes, int at) {
         if (c < 0x80) {

@@ -1,0 +1,251 @@
+package dev.espalier.tokenize;
+
+import dev.espalier.io.Json;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import tools.jackson.databind.node.ObjectNode;
+
+/// Makes folders for [TokenizerGoldenTest] of vocabularies and cases in the forms of tiktoken (as
+/// jtokkit tests it), llama.cpp, and GPT-2 with swift-transformers' case:
+///
+///     java -cp ... dev.espalier.tokenize.RealCases DATA DESTINATION
+///     ./mvnw -pl core test -Dtest='TokenizerGoldenTest,HuggingFaceLibraryTest' \
+///         -Despalier.tokenizers=DESTINATION
+///
+/// @param whole whether a piece that is a token is taken whole
+/// @param tokens names in the byte alphabet, by id
+/// @param merges names of two tokens, in the order in which they apply
+/// @param added ids of added tokens, of which the special ones begin with `<|`
+record RealCases(
+        Split split,
+        boolean nfc,
+        boolean whole,
+        List<String> tokens,
+        List<List<String>> merges,
+        List<Integer> added,
+        List<Case> cases) {
+    private record Case(String text, int[] ids) {}
+
+    public static void main(String[] args) throws IOException {
+        var data = Path.of(args[0]);
+        var destination = Path.of(args[1]);
+        var all = new LinkedHashMap<String, RealCases>();
+        all.put("r50k", tiktoken(data.resolve("tok-tiktoken"), "r50k", Split.GPT2));
+        all.put("cl100k", tiktoken(data.resolve("tok-tiktoken"), "cl100k", Split.CL100K));
+        all.put("llamacpp-gpt2", llama(data.resolve("tok-llamacpp/ggml-vocab-gpt-2.gguf"), false));
+        all.put("llamacpp-mpt", llama(data.resolve("tok-llamacpp/ggml-vocab-mpt.gguf"), true));
+        var story = Json.read(data.resolve("tok-bert-swift/gpt2_encoded_tokens.json"));
+        var gpt2 = all.get("llamacpp-gpt2");
+        all.put(
+                "swift-gpt2",
+                new RealCases(
+                        Split.GPT2,
+                        false,
+                        false,
+                        gpt2.tokens,
+                        gpt2.merges,
+                        gpt2.added,
+                        List.of(
+                                new Case(
+                                        story.get("text").stringValue(),
+                                        TokenizerGoldenTest.ints(story.get("token_ids"))))));
+        for (var entry : all.entrySet()) {
+            var cases = entry.getValue();
+            cases.write(destination.resolve(entry.getKey()));
+            System.out.println(
+                    "%s: %d cases, %d tokens"
+                            .formatted(entry.getKey(), cases.cases.size(), cases.tokens.size()));
+        }
+    }
+
+    private static RealCases tiktoken(Path folder, String name, Split split) throws IOException {
+        var tokens = new ArrayList<String>();
+        var ranks = new HashMap<String, Integer>();
+        for (var line : Files.readAllLines(folder.resolve(name + "_base.tiktoken"))) {
+            var bytes = Base64.getDecoder().decode(line.substring(0, line.indexOf(' ')));
+            ranks.put(ByteAlphabet.write(bytes, 0, bytes.length), tokens.size());
+            tokens.add(ByteAlphabet.write(bytes, 0, bytes.length));
+        }
+        // A token's merge is the last one in the merging of its bytes by the tokens before it.
+        var merges = new ArrayList<List<String>>();
+        for (var token : tokens) {
+            if (token.length() > 1) {
+                var parts = new ArrayList<>(List.of(token.split("")));
+                merge(parts, ranks, ranks.get(token));
+                merges.add(parts);
+            }
+        }
+        var cases = new ArrayList<Case>();
+        var rows = csv(Files.readString(folder.resolve(name + "_base_encodings.csv")));
+        for (var row : rows.subList(1, rows.size())) {
+            cases.add(
+                    new Case(
+                            row.get(0),
+                            TokenizerGoldenTest.ints(Json.mapper().readTree(row.get(1)))));
+        }
+        return new RealCases(split, false, true, tokens, merges, List.of(), cases);
+    }
+
+    /// Merges `parts` by the ranks below `limit` until none is left.
+    private static void merge(List<String> parts, Map<String, Integer> ranks, int limit) {
+        while (true) {
+            int best = -1;
+            int bestRank = limit;
+            for (int i = 0; i + 1 < parts.size(); i++) {
+                int rank = ranks.getOrDefault(parts.get(i) + parts.get(i + 1), limit);
+                if (rank < bestRank) {
+                    bestRank = rank;
+                    best = i;
+                }
+            }
+            if (best < 0) {
+                return;
+            }
+            parts.set(best, parts.get(best) + parts.remove(best + 1));
+        }
+    }
+
+    private static List<List<String>> csv(String text) {
+        var rows = new ArrayList<List<String>>();
+        var row = new ArrayList<String>();
+        var value = new StringBuilder();
+        boolean quoted = false;
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (c == '"') {
+                if (quoted && i + 1 < text.length() && text.charAt(i + 1) == '"') {
+                    value.append('"');
+                    i++;
+                } else {
+                    quoted = !quoted;
+                }
+            } else if (!quoted && (c == ',' || c == '\n')) {
+                row.add(value.toString());
+                value.setLength(0);
+                if (c == '\n') {
+                    rows.add(List.copyOf(row));
+                    row.clear();
+                }
+            } else if (quoted || c != '\r') {
+                value.append(c);
+            }
+        }
+        return rows;
+    }
+
+    private static RealCases llama(Path file, boolean nfc) throws IOException {
+        var in = ByteBuffer.wrap(Files.readAllBytes(file)).order(ByteOrder.LITTLE_ENDIAN);
+        in.position(16);
+        long entries = in.getLong();
+        var values = new HashMap<String, Object>();
+        for (long i = 0; i < entries; i++) {
+            values.put(string(in), value(in, in.getInt()));
+        }
+        var tokens = new ArrayList<String>();
+        ((List<?>) values.get("tokenizer.ggml.tokens")).forEach(t -> tokens.add((String) t));
+        var merges = new ArrayList<List<String>>();
+        ((List<?>) values.get("tokenizer.ggml.merges"))
+                .forEach(m -> merges.add(List.of(((String) m).split(" "))));
+        var added = new ArrayList<Integer>();
+        var types = (List<?>) values.get("tokenizer.ggml.token_type");
+        for (int id = 0; id < types.size(); id++) {
+            if (!types.get(id).equals(1)) {
+                added.add(id);
+            }
+        }
+        var border = "\n__ggml_vocab_test__\n";
+        var texts = Files.readString(Path.of(file + ".inp")).split(border, -1);
+        var ids = Files.readString(Path.of(file + ".out")).split("\n", -1);
+        var cases = new ArrayList<Case>();
+        for (int i = 0; i + 1 < texts.length; i++) {
+            cases.add(
+                    new Case(
+                            texts[i],
+                            Arrays.stream(ids[i].strip().split(" +"))
+                                    .filter(id -> !id.isEmpty())
+                                    .mapToInt(Integer::parseInt)
+                                    .toArray()));
+        }
+        return new RealCases(Split.GPT2, nfc, false, tokens, merges, added, cases);
+    }
+
+    private static String string(ByteBuffer in) {
+        var bytes = new byte[Math.toIntExact(in.getLong())];
+        in.get(bytes);
+        return new String(bytes, StandardCharsets.UTF_8);
+    }
+
+    private static Object value(ByteBuffer in, int type) {
+        return switch (type) {
+            case 0, 1, 7 -> (int) in.get();
+            case 2, 3 -> (int) in.getShort();
+            case 4, 5 -> in.getInt();
+            case 6 -> in.getFloat();
+            case 8 -> string(in);
+            case 9 -> {
+                int of = in.getInt();
+                long count = in.getLong();
+                var list = new ArrayList<>();
+                for (long i = 0; i < count; i++) {
+                    list.add(value(in, of));
+                }
+                yield list;
+            }
+            default -> in.getLong();
+        };
+    }
+
+    private void write(Path folder) throws IOException {
+        var saved = Files.createDirectories(folder.resolve("saved"));
+        var json = TokenizerFiles.byteLevelJson(false);
+        if (split != Split.GPT2) {
+            HuggingFaceLibraryTest.split(json, split, "Isolated");
+        }
+        if (nfc) {
+            json.putObject("normalizer").put("type", "NFC");
+        }
+        var model = (ObjectNode) json.get("model");
+        model.put("ignore_merges", whole);
+        var vocabulary = model.putObject("vocab");
+        var list = json.putArray("added_tokens");
+        for (int id = 0; id < tokens.size(); id++) {
+            var token = tokens.get(id);
+            boolean special = token.startsWith("<|");
+            if (added.contains(id)) {
+                list.addObject()
+                        .put("id", id)
+                        .put("content", token)
+                        .put("normalized", !special)
+                        .put("special", special);
+            }
+            if (special || !added.contains(id)) {
+                vocabulary.put(token, id);
+            }
+        }
+        var pairs = model.putArray("merges");
+        for (var merge : merges) {
+            pairs.add(merge.get(0) + " " + merge.get(1));
+        }
+        Files.writeString(saved.resolve("tokenizer.json"), json + "\n");
+        var golden = Json.mapper().createObjectNode();
+        var strings = golden.putArray("strings");
+        for (var one : cases) {
+            var string = strings.addObject().put("text", one.text());
+            var ids = string.putArray("ids");
+            Arrays.stream(one.ids()).forEach(ids::add);
+            string.put("decoded", nfc ? Nfc.of(one.text()) : one.text());
+        }
+        Files.writeString(folder.resolve("golden.json"), golden + "\n");
+    }
+}
