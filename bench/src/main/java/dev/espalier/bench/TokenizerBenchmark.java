@@ -19,6 +19,7 @@ import org.openjdk.jmh.annotations.Fork;
 import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
@@ -106,10 +107,37 @@ public class TokenizerBenchmark {
         return BytePairTrainer.train(documents, 8192, 2, List.of());
     }
 
-    /// A million letters without a space: the time must not grow with the square.
+    /// Text that is all one piece, or all borders, and a vocabulary whose merges chain.
+    @State(Scope.Benchmark)
+    public static class Hostile {
+        @Param({"a", "ab", " ", "!", "'s", "木"})
+        public String unit = "";
+
+        @Param({"1", "4"})
+        public int megabytes;
+
+        String text = "";
+        Tokenizer chained = BytePairTrainer.train(List.of("unused"), 256, 1, List.of());
+
+        @Setup
+        public void repeat() {
+            text =
+                    unit.repeat(
+                            megabytes * 1_000_000 / unit.getBytes(StandardCharsets.UTF_8).length);
+            chained = BytePairTrainer.train(List.of(unit.repeat(5000)), 600, 1, List.of());
+        }
+    }
+
+    /// The rate must not fall with the length: the work is linear, but for the logarithm of a heap.
     @Benchmark
-    public int[] encodeOneWord(Read read) {
-        read.megabytes++;
-        return tokenizer.encode("ab".repeat(500_000));
+    public int[] encodeHostile(Read read, Hostile hostile) {
+        read.megabytes += hostile.megabytes;
+        return tokenizer.encode(hostile.text);
+    }
+
+    @Benchmark
+    public int[] encodeChained(Read read, Hostile hostile) {
+        read.megabytes += hostile.megabytes;
+        return hostile.chained.encode(hostile.text);
     }
 }

@@ -1,6 +1,9 @@
 package dev.espalier.cli;
 
 import dev.espalier.EspalierException;
+import dev.espalier.corpus.Document;
+import dev.espalier.corpus.FileSource;
+import dev.espalier.corpus.Ledger;
 import dev.espalier.tokenize.BytePairTrainer;
 import dev.espalier.tokenize.CharacterTokenizer;
 import dev.espalier.tokenize.Tokenizer;
@@ -9,7 +12,6 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
-import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,6 +20,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -41,6 +44,10 @@ final class TokenizerVerb {
         CHARACTERS
     }
 
+    /// Files that hold text; what else is named is read as plain text.
+    private static final Pattern TEXT =
+            Pattern.compile(".*\\.(txt|md|jsonl|csv|tsv)(\\.gz|\\.zst)?", Pattern.DOTALL);
+
     private final Main.Context context;
 
     TokenizerVerb(Main.Context context) {
@@ -49,14 +56,22 @@ final class TokenizerVerb {
 
     @Command(
             name = "train",
-            description = "Trains a tokenizer on text files in UTF-8; each file is a document.",
+            description =
+                    "Trains a tokenizer on files of text, plain or packed by gzip or zstd. A file is a"
+                            + " document, or each record of *.jsonl, *.csv and *.tsv; of *.md the markup"
+                            + " is left out.",
             footerHeading = "%nExample:%n",
-            footer = "  espalier tokenizer train books/ notes.md --vocabulary 16k -o my-tokenizer")
+            footer = {
+                "  espalier tokenizer train books/ notes.md --vocabulary 16k -o my-tokenizer",
+                "  espalier tokenizer train reviews.jsonl.gz --field body -o my-tokenizer"
+            })
     int train(
             @Parameters(
                             paramLabel = "PATH",
                             arity = "1..*",
-                            description = "Text files, and folders of *.txt and *.md files.")
+                            description =
+                                    "Files, and folders of *.txt, *.md, *.jsonl, *.csv and *.tsv files,"
+                                            + " also *.gz and *.zst of these.")
                     List<Path> paths,
             @Option(
                             names = {"-o", "--output"},
@@ -64,6 +79,14 @@ final class TokenizerVerb {
                             paramLabel = "DIR",
                             description = "Where the tokenizer's files go.")
                     Path output,
+            @Option(
+                            names = "--field",
+                            defaultValue = "text",
+                            paramLabel = "NAME",
+                            description =
+                                    "The field or column of *.jsonl, *.csv and *.tsv that holds the"
+                                            + " text. Default: text.")
+                    String field,
             @Option(
                             names = "--type",
                             defaultValue = "BPE",
@@ -96,14 +119,16 @@ final class TokenizerVerb {
                 () -> {
                     var progress = console.progress("reading", files.size(), "files");
                     var read = new int[1];
+                    var ledger = Ledger.strict();
                     return files.stream()
-                            .map(file -> {
+                            .flatMap(file -> {
                                 progress.at(++read[0], "");
                                 if (read[0] == files.size()) {
                                     progress.close();
                                 }
-                                return read(file);
+                                return source(file, field).documents(ledger);
                             })
+                            .map(Document::text)
                             .iterator();
                 };
         var tokenizer =
@@ -269,7 +294,7 @@ final class TokenizerVerb {
         for (var path : paths) {
             if (Files.isDirectory(path)) {
                 try (var walk = Files.walk(path)) {
-                    walk.filter(file -> file.toString().matches(".*\\.(txt|md)"))
+                    walk.filter(file -> TEXT.matcher(file.toString()).matches())
                             .filter(Files::isRegularFile)
                             .sorted()
                             .forEach(files::add);
@@ -281,21 +306,22 @@ final class TokenizerVerb {
             }
         }
         if (files.isEmpty()) {
-            throw EspalierException.data(paths + ": no *.txt or *.md file in them");
+            throw EspalierException.data(
+                    paths + ": no *.txt, *.md, *.jsonl, *.csv or *.tsv file in them");
         }
         return files;
     }
 
-    private static String read(Path file) {
-        try {
-            return Files.readString(file);
-        } catch (CharacterCodingException e) {
-            throw EspalierException.data(file + ": is not text in UTF-8", e);
-        } catch (IOException e) {
-            throw EspalierException.data(file + ": cannot be read (" + e.getMessage() + ")", e);
-        } catch (OutOfMemoryError e) {
-            throw EspalierException.resources(
-                    file + ": is too long to be read as one document; split it");
-        }
+    private static FileSource source(Path file, String field) {
+        // A file's name is no glob.
+        var name = file.toString().replaceAll("[*?\\[{]", "[$0]");
+        var matcher = TEXT.matcher(file.toString());
+        return switch (matcher.matches() ? matcher.group(1) : "txt") {
+            case "md" -> FileSource.markdown(name);
+            case "jsonl" -> FileSource.jsonl(name, field);
+            case "csv" -> FileSource.csv(name, field);
+            case "tsv" -> FileSource.tsv(name, field);
+            default -> FileSource.text(name);
+        };
     }
 }

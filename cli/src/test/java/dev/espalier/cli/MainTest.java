@@ -1,5 +1,6 @@
 package dev.espalier.cli;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.espalier.io.Json;
@@ -12,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
+import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -106,6 +108,34 @@ class MainTest {
         err.reset();
         assertThat(main.failure(new OutOfMemoryError("Java heap space"))).isEqualTo(4);
         assertThat(err()).contains("ESPALIER_HEAP").hasLineCount(1);
+    }
+
+    @Test
+    void aTokenizerReadsWhatSourcesRead() throws IOException {
+        Files.writeString(temp.resolve("a [1].txt"), "plain ".repeat(9));
+        Files.writeString(temp.resolve("b.csv"), "no,body\n1,columns columns\n");
+        try (var out = new GZIPOutputStream(Files.newOutputStream(temp.resolve("c.jsonl.gz")))) {
+            out.write("{\"body\": \"packed packed\", \"text\": \"other other\"}\n".getBytes(UTF_8));
+        }
+        var folder = temp.resolve("tokenizer");
+        assertThat(
+                        run(
+                                "tokenizer",
+                                "train",
+                                temp.toString(),
+                                "--field=body",
+                                "--vocabulary=400",
+                                "-o",
+                                folder.toString()))
+                .isZero();
+        assertThat(out()).contains("from 3 files");
+        assertThat(folder.resolve("tokenizer.json"))
+                .content()
+                .contains("\"Ġplain\"", "columns\"", "packed\"")
+                .doesNotContain("other");
+        assertThat(run("tokenizer", "train", temp.resolve("b.csv").toString(), "-o", "x"))
+                .isEqualTo(3);
+        assertThat(err()).contains("b.csv", "text");
     }
 
     @Test

@@ -79,10 +79,11 @@ record RealCases(
         }
         // A token's merge is the last one in the merging of its bytes by the tokens before it.
         var merges = new ArrayList<List<String>>();
-        for (var token : tokens) {
+        for (int rank = 0; rank < tokens.size(); rank++) {
+            var token = tokens.get(rank);
             if (token.length() > 1) {
                 var parts = new ArrayList<>(List.of(token.split("")));
-                merge(parts, ranks, ranks.get(token));
+                merge(parts, ranks, rank);
                 merges.add(parts);
             }
         }
@@ -148,17 +149,19 @@ record RealCases(
         var in = ByteBuffer.wrap(Files.readAllBytes(file)).order(ByteOrder.LITTLE_ENDIAN);
         in.position(16);
         long entries = in.getLong();
-        var values = new HashMap<String, Object>();
+        var lists = new HashMap<String, List<?>>();
         for (long i = 0; i < entries; i++) {
-            values.put(string(in), value(in, in.getInt()));
+            var key = string(in);
+            if (value(in, in.getInt()) instanceof List<?> list) {
+                lists.put(key, list);
+            }
         }
         var tokens = new ArrayList<String>();
-        ((List<?>) values.get("tokenizer.ggml.tokens")).forEach(t -> tokens.add((String) t));
+        list(lists, "tokens").forEach(t -> tokens.add((String) t));
         var merges = new ArrayList<List<String>>();
-        ((List<?>) values.get("tokenizer.ggml.merges"))
-                .forEach(m -> merges.add(List.of(((String) m).split(" "))));
+        list(lists, "merges").forEach(m -> merges.add(List.of(((String) m).split(" "))));
         var added = new ArrayList<Integer>();
-        var types = (List<?>) values.get("tokenizer.ggml.token_type");
+        var types = list(lists, "token_type");
         for (int id = 0; id < types.size(); id++) {
             if (!types.get(id).equals(1)) {
                 added.add(id);
@@ -178,6 +181,10 @@ record RealCases(
                                     .toArray()));
         }
         return new RealCases(Split.GPT2, nfc, false, tokens, merges, added, cases);
+    }
+
+    private static List<?> list(Map<String, List<?>> lists, String name) {
+        return lists.getOrDefault("tokenizer.ggml." + name, List.of());
     }
 
     private static String string(ByteBuffer in) {
