@@ -222,6 +222,13 @@ class TokenizersTest {
         refused(vocabulary(ObjectNode::removeAll), "the id of");
     }
 
+    /// As GPT-NeoX has it.
+    @Test
+    void bytesThatNoTextHasNeedNoToken() throws Exception {
+        var without = Tokenizers.read(vocabulary(v -> renamed(v, "À")));
+        assertThat(without.decode(without.encode("naïve À 木🌳"))).isEqualTo("naïve À 木🌳");
+    }
+
     @Test
     void mergesAreOfKnownTokens() throws Exception {
         refused(
