@@ -16,7 +16,8 @@ public final class Attention {
     /// it.
     ///
     /// In fp32 libtorch's fused kernel is the fastest; in bf16 it falls back to a slow product on
-    /// processors, so there two products and a softmax are used.
+    /// processors, and its dropout draws from a stream of its own, so there two products and a
+    /// softmax are used.
     public static Tensor attend(
             Tensor q,
             Tensor k,
@@ -24,8 +25,8 @@ public final class Attention {
             @Nullable Tensor mask,
             double scale,
             double dropout) { // (B, H, T|S, d)
-        if (!Torch.inBf16()) {
-            return scaled(q, scale).attention(k, v, mask, dropout, mask == null);
+        if (!Torch.inBf16() && dropout == 0) {
+            return scaled(q, scale).attention(k, v, mask, mask == null);
         }
         var d = q.size(-1);
         var scores = q.mul(scale / Math.sqrt(d)).matmul(k.transpose(-2, -1)); // (B, H, T, S)

@@ -9,12 +9,18 @@ import dev.espalier.torch.Torch;
 /// The cross-entropy of the vocabulary's scores, -Σ log softmax(h Wᵀ)[label] over the positions
 /// whose label is not [Tensor#IGNORE].
 ///
-/// The (positions, vocabulary) scores never exist whole: the head goes forward and backward chunk
-/// by chunk into the gradient of the hidden states, and the body goes backward once at the end.
-/// That saves the memory, and the time to write and read it, of the largest array of the step.
+/// The (positions, vocabulary) scores of a step never exist whole, and none of them are kept for a
+/// backward pass: they are computed block by block, turned in place into their own gradient softmax
+/// - onehot, and multiplied on into the gradients of the hidden states and of W. The body goes
+///   backward once at the end.
 public final class VocabularyLoss implements Loss {
-    /// Scores of one chunk: 32 MiB in fp32, a size that stays in a server's last cache.
-    private static final long CHUNK_SCORES = 8L << 20;
+    /// Scores of one block: 64 MiB in bf16. The larger a block, the fewer times W and its gradient
+    /// pass through memory.
+    private static final long BLOCK_SCORES = 32L << 20;
+
+    /// Scores whose softmax is computed at once in fp32: 4 MiB, which stay in the cache between the
+    /// operations.
+    private static final long CACHED_SCORES = 1L << 20;
 
     private final Decoder decoder;
     private final Tensor hidden; // (N, D)
@@ -32,28 +38,84 @@ public final class VocabularyLoss implements Loss {
 
     @Override
     public Tensor backward(double scale) {
-        var leaf = hidden.detach().requiresGrad(true);
-        var total = Tensor.zeros(DType.FLOAT);
-        var rows = hidden.size(0);
-        var chunk = chunkRows(decoder.vocabulary());
-        for (var start = 0L; start < rows; start += chunk) {
-            var length = Math.min(chunk, rows - start);
-            var from = start;
-            try (var scope = new Scope()) {
-                var sum = Torch.bf16(bf16, () -> chunkSum(leaf, from, length));
-                sum.mul(scale).backward();
-                Torch.noGrad(() -> total.addInPlace(sum));
+        var type = bf16 ? DType.BFLOAT16 : DType.FLOAT;
+        long rows = hidden.size(0);
+        var block = blockRows(rows, decoder.vocabulary());
+        var total = Tensor.zeros(DType.DOUBLE);
+        var hiddenGradient = Tensor.zeros(DType.FLOAT, hidden.shape());
+        Torch.noGrad(() -> {
+            var head = decoder.head();
+            var w = head.to(type); // (V, D)
+            for (var start = 0L; start < rows; start += block) {
+                var length = Math.min(block, rows - start);
+                try (var scope = new Scope()) {
+                    var h = hidden.narrow(0, start, length).to(type); // (block, D)
+                    var scores = h.matmul(w.transpose(0, 1)); // (block, V)
+                    toGradient(scores, labels.narrow(0, start, length), scale, total);
+                    if (hidden.requiresGrad()) {
+                        hiddenGradient.narrow(0, start, length).copyInPlace(scores.matmul(w));
+                    }
+                    if (head.requiresGrad()) {
+                        addWeightGradient(gradient(head), scores, h);
+                    }
+                }
             }
-        }
+        });
         if (hidden.requiresGrad()) {
-            hidden.backward(java.util.Objects.requireNonNull(leaf.grad()).to(hidden.dtype()));
+            hidden.backward(hiddenGradient.to(hidden.dtype()));
         }
         return total;
     }
 
-    private Tensor chunkSum(Tensor from, long start, long length) {
-        var logits = decoder.logits(from.narrow(0, start, length)); // (chunk, V)
-        return logits.crossEntropySum(labels.narrow(0, start, length), null);
+    /// Replaces the scores (block, V) by their gradient, and adds their loss to `total`.
+    private static void toGradient(Tensor scores, Tensor labels, double scale, Tensor total) {
+        long rows = scores.size(0), vocabulary = scores.size(1);
+        var part = Math.max(1, CACHED_SCORES / vocabulary);
+        for (var start = 0L; start < rows; start += part) {
+            var length = Math.min(part, rows - start);
+            try (var scope = new Scope()) {
+                var place = scores.narrow(0, start, length);
+                var wanted = labels.narrow(0, start, length).view(length, 1);
+                var ignored = wanted.eq(Tensor.IGNORE);
+                var index = wanted.maskedFill(ignored, 0);
+                var logs = place.to(DType.FLOAT).logSoftmax(-1); // (part, V)
+                var picked = logs.gather(1, index).maskedFill(ignored, 0).to(DType.DOUBLE);
+                total.addInPlace(picked.sum().mul(-1));
+                var gradient = logs.expInPlace();
+                gradient.scatterAddInPlace(1, index, Tensor.full(-1, length, 1));
+                place.copyInPlace(
+                        gradient.mulInPlace(Tensor.full(scale, length, 1).maskedFill(ignored, 0)));
+            }
+        }
+    }
+
+    /// Adds the scores' gradient (block, V) transposed times `h` (block, D) to the head's gradient
+    /// (V, D): in fp32 within the product, else some rows at a time, since the product is rounded
+    /// to bf16 and has to be widened before it is added.
+    private static void addWeightGradient(Tensor gradient, Tensor scores, Tensor h) {
+        if (h.dtype() == DType.FLOAT) {
+            gradient.addmmInPlace(scores.transpose(0, 1), h);
+            return;
+        }
+        long vocabulary = gradient.size(0), part = Math.max(1, CACHED_SCORES / gradient.size(1));
+        for (var start = 0L; start < vocabulary; start += part) {
+            var length = Math.min(part, vocabulary - start);
+            try (var scope = new Scope()) {
+                var product =
+                        scores.narrow(1, start, length).transpose(0, 1).matmul(h); // (part, D)
+                gradient.narrow(0, start, length).addInPlace(product.to(DType.FLOAT));
+            }
+        }
+    }
+
+    /// The place where the leaf `weight` adds up its gradient, made if there is none.
+    private static Tensor gradient(Tensor weight) {
+        var gradient = weight.grad();
+        if (gradient == null) {
+            gradient = Tensor.zeros(DType.FLOAT, weight.shape());
+            weight.grad(gradient);
+        }
+        return gradient;
     }
 
     /// The loss of each position (N), 0 where the label is ignored; without gradients.
@@ -61,7 +123,7 @@ public final class VocabularyLoss implements Loss {
         return Torch.noGrad(() -> {
             var rows = hidden.size(0);
             var losses = new float[Math.toIntExact(rows)];
-            var chunk = chunkRows(decoder.vocabulary());
+            var chunk = Math.max(1, 8 * CACHED_SCORES / decoder.vocabulary());
             for (var start = 0L; start < rows; start += chunk) {
                 var length = Math.min(chunk, rows - start);
                 try (var scope = new Scope()) {
@@ -82,8 +144,9 @@ public final class VocabularyLoss implements Loss {
         });
     }
 
-    /// Positions whose scores are computed at once.
-    public static long chunkRows(long vocabulary) {
-        return Math.max(32, CHUNK_SCORES / vocabulary);
+    /// Positions whose scores are computed at once, of `rows`: blocks of nearly one size.
+    public static long blockRows(long rows, long vocabulary) {
+        var blocks = Math.ceilDiv(rows * vocabulary, BLOCK_SCORES);
+        return Math.max(1, Math.ceilDiv(rows, Math.max(1, blocks)));
     }
 }

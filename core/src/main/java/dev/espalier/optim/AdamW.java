@@ -1,6 +1,7 @@
 package dev.espalier.optim;
 
 import dev.espalier.torch.DType;
+import dev.espalier.torch.Scope;
 import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
 import java.util.LinkedHashMap;
@@ -8,9 +9,13 @@ import java.util.SequencedMap;
 
 /// Adam with decoupled weight decay (Kingma and Ba 2015, arXiv:1412.6980; Loshchilov and Hutter
 /// 2019, arXiv:1711.05101, algorithm 2), with the learning rate as a factor of the decay, as
-/// PyTorch has it: w ← w - η λ w m ← β₁ m + (1 - β₁) g; v ← β₂ v + (1 - β₂) g² w ← w - η (m / (1 -
-/// β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + ε) The first line is for matrices and tables alone, not for biases
-/// and norms.
+/// PyTorch has it:
+///
+///     w ← w - η λ w
+///     m ← β₁ m + (1 - β₁) g;  v ← β₂ v + (1 - β₂) g²
+///     w ← w - η (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + ε)
+///
+/// The first line is for matrices and tables alone, not for biases and norms.
 public final class AdamW implements Optimizer {
     private final FlatParameters parameters;
     private final double beta1;
@@ -42,25 +47,24 @@ public final class AdamW implements Optimizer {
     }
 
     private void update(long from, long to, double rate, double decay) {
-        var correction1 = 1 - Math.pow(beta1, steps);
-        var correction2 = Math.sqrt(1 - Math.pow(beta2, steps));
-        FlatParameters.forEachChunk(
-                from,
-                to,
-                (start, length) -> {
-                    var w = parameters.weights().narrow(0, start, length);
-                    var g = parameters.gradients().narrow(0, start, length);
-                    var m1 = m.narrow(0, start, length).lerpInPlace(g, 1 - beta1);
-                    var v1 =
-                            v.narrow(0, start, length)
-                                    .mulInPlace(beta2)
-                                    .addcmulInPlace(g, g, 1 - beta2);
-                    if (decay != 0) {
-                        w.mulInPlace(1 - rate * decay);
-                    }
-                    var denominator = v1.sqrt().mulInPlace(1 / correction2).addInPlace(epsilon);
-                    w.addcdivInPlace(m1, denominator, -rate / correction1);
-                });
+        if (from == to) {
+            return;
+        }
+        try (var scope = new Scope()) {
+            parameters
+                    .weights()
+                    .narrow(0, from, to - from)
+                    .adamwInPlace(
+                            parameters.gradients().narrow(0, from, to - from),
+                            m.narrow(0, from, to - from),
+                            v.narrow(0, from, to - from),
+                            steps,
+                            rate,
+                            beta1,
+                            beta2,
+                            epsilon,
+                            decay);
+        }
     }
 
     @Override

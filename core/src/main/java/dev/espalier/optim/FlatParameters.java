@@ -3,31 +3,37 @@ package dev.espalier.optim;
 import dev.espalier.nn.Module;
 import dev.espalier.nn.Parameter;
 import dev.espalier.torch.DType;
+import dev.espalier.torch.Scope;
 import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /// The trained parameters of a module laid out in one buffer, and their gradients in another, so
 /// that clipping, the optimizer and zeroing are a few large operations however many parameters
 /// there are. Matrices and tables come first, since they alone are decayed; biases and norms
 /// follow.
 public final class FlatParameters implements AutoCloseable {
-    /// Elements that are worked on at once: 1 MiB in fp32, so that an update's operands stay in the
-    /// cache between its operations.
-    private static final long CHUNK = 1 << 18;
+    /// Elements that are added up at once in single precision.
+    private static final long CHUNK = 1 << 20;
 
     /// A parameter's place in the buffers.
     public record Slot(String name, long offset, long[] shape) {}
 
     private final List<Slot> slots = new ArrayList<>();
     private final Tensor weights;
-    private final Tensor gradients;
+    private final List<Tensor> gradients; // one a worker; the first is the sum
     private final long decayed;
 
-    /// Moves the trained parameters of `module` into the buffer. The module goes on with views of
-    /// it.
+    /// As [#FlatParameters(Module, int)] for one worker.
     public FlatParameters(Module module) {
+        this(module, 1);
+    }
+
+    /// Moves the trained parameters of `module` into the buffer. The module goes on with views of
+    /// it. Each of `workers` has a buffer of gradients.
+    public FlatParameters(Module module, int workers) {
         var trained =
                 module.parameters().entrySet().stream()
                         .filter(e -> e.getValue().trained())
@@ -41,7 +47,10 @@ public final class FlatParameters implements AutoCloseable {
             throw new IllegalArgumentException("no parameter is trained");
         }
         weights = Tensor.zeros(DType.FLOAT, count);
-        gradients = Tensor.zeros(DType.FLOAT, count);
+        gradients =
+                IntStream.range(0, workers)
+                        .mapToObj(w -> Tensor.zeros(DType.FLOAT, count))
+                        .toList();
         var offset = 0L;
         for (var entry : ordered) {
             offset += move(entry.getKey(), entry.getValue(), offset);
@@ -55,9 +64,14 @@ public final class FlatParameters implements AutoCloseable {
         Torch.noGrad(() -> {
             var place = weights.narrow(0, offset, count).view(shape);
             place.copyInPlace(old);
-            var leaf = place.detach().requiresGrad(true);
-            leaf.grad(gradients.narrow(0, offset, count).view(shape));
-            parameter.replace(leaf);
+            parameter.share(
+                    gradients.stream()
+                            .map(buffer -> {
+                                var leaf = place.detach().requiresGrad(true);
+                                leaf.grad(buffer.narrow(0, offset, count).view(shape));
+                                return leaf;
+                            })
+                            .toList());
             old.close();
         });
         slots.add(new Slot(name, offset, shape));
@@ -73,7 +87,12 @@ public final class FlatParameters implements AutoCloseable {
     }
 
     public Tensor gradients() {
-        return gradients;
+        return gradients.getFirst();
+    }
+
+    /// Adds the other workers' gradients to the first's, in their order.
+    public void addUpGradients() {
+        gradients.stream().skip(1).forEach(gradients()::addInPlace);
     }
 
     public long count() {
@@ -86,20 +105,20 @@ public final class FlatParameters implements AutoCloseable {
     }
 
     public void zeroGradients() {
-        gradients.zeroInPlace();
+        gradients.forEach(Tensor::zeroInPlace);
     }
 
     /// The Euclidean norm of all gradients together, added up in double precision.
     public double gradientNorm() {
-        var squares = new double[1];
-        forEachChunk(
-                0,
-                count(),
-                (start, length) -> {
-                    var norm = gradients.narrow(0, start, length).norm().item();
-                    squares[0] += norm * norm;
-                });
-        return Math.sqrt(squares[0]);
+        var squares = 0.0;
+        for (var start = 0L; start < count(); start += CHUNK) {
+            try (var scope = new Scope()) {
+                var length = Math.min(CHUNK, count() - start);
+                var norm = gradients().narrow(0, start, length).norm().item();
+                squares += norm * norm;
+            }
+        }
+        return Math.sqrt(squares);
     }
 
     /// Scales the gradients so that their norm is at most `most` (Pascanu, Mikolov and Bengio 2013,
@@ -107,24 +126,9 @@ public final class FlatParameters implements AutoCloseable {
     public double clip(double most) {
         var norm = gradientNorm();
         if (most > 0 && norm > most) {
-            gradients.mulInPlace(most / (norm + 1e-6));
+            gradients().mulInPlace(most / (norm + 1e-6));
         }
         return norm;
-    }
-
-    @FunctionalInterface
-    interface ChunkBody {
-        void run(long start, long length);
-    }
-
-    /// Calls `body` with the start and length of each chunk from `from` to `to`, each in a scope of
-    /// its own.
-    static void forEachChunk(long from, long to, ChunkBody body) {
-        for (var start = from; start < to; start += CHUNK) {
-            try (var scope = new dev.espalier.torch.Scope()) {
-                body.run(start, Math.min(CHUNK, to - start));
-            }
-        }
     }
 
     /// Gives `module` copies of its weights that are its own, and frees both buffers.
@@ -145,6 +149,6 @@ public final class FlatParameters implements AutoCloseable {
     @Override
     public void close() {
         weights.close();
-        gradients.close();
+        gradients.forEach(Tensor::close);
     }
 }

@@ -50,11 +50,11 @@ public final class Cost {
                 bf16 ? 2 * 4 * width + 2 * 4 * width + 12 * 2 * width : 16 * 4 * width;
         var activations = tokens * (model.layers() * perTokenAndLayer + 3 * 4 * width);
         var table = 4L * model.vocabulary() * width;
-        var scores = 4L * VocabularyLoss.chunkRows(model.vocabulary()) * model.vocabulary();
-        var working =
-                table
-                        + 3 * Math.min(scores, 4 * tokens * model.vocabulary())
-                        + (bf16 ? 2 * parameters : 0);
+        var scores =
+                (bf16 ? 2L : 4L)
+                        * VocabularyLoss.blockRows(tokens, model.vocabulary())
+                        * model.vocabulary();
+        var working = table + scores + (bf16 ? 2 * parameters : 0);
         return new Memory(
                 4 * parameters, 4 * parameters, 8 * parameters, activations, working, process);
     }

@@ -299,7 +299,7 @@ public final class Quickstart {
                         model,
                         LENGTH,
                         BATCH,
-                        BATCH,
+                        CausalLearner.autoMicroBatch(model, BATCH, LENGTH),
                         order.size(),
                         i -> order.get((int) (i % order.size())));
         var speeds = new Trainer.Speeds(matmulRate, Cost.flopsPerToken(model, LENGTH));
@@ -576,7 +576,7 @@ public final class Quickstart {
                             classes,
                             step -> batch(texts.size(), perEpoch, taskSeed, step),
                             perEpoch,
-                            TASK_BATCH,
+                            CausalLearner.autoMicroBatch(model, TASK_BATCH, LENGTH),
                             null,
                             replay);
             var trainer =

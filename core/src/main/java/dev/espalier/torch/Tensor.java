@@ -7,6 +7,7 @@ import java.util.function.Supplier;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.DoubleOptional;
+import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.MemoryFormatOptional;
 import org.bytedeco.pytorch.Scalar;
@@ -369,6 +370,20 @@ public final class Tensor implements AutoCloseable {
         return op(() -> raw.mul_(other.raw));
     }
 
+    public Tensor expInPlace() {
+        return op(raw::exp_);
+    }
+
+    /// Adds `values` at the places that `indices`, of as many dimensions, names along `dimension`.
+    public Tensor scatterAddInPlace(int dimension, Tensor indices, Tensor values) {
+        return op(() -> raw.scatter_add_(dimension, indices.raw, values.raw));
+    }
+
+    /// this + a b, for matrices a and b.
+    public Tensor addmmInPlace(Tensor a, Tensor b) {
+        return op(() -> raw.addmm_(a.raw, b.raw));
+    }
+
     /// this + weight (other - this)
     public Tensor lerpInPlace(Tensor other, double weight) {
         return op(() -> raw.lerp_(other.raw, new Scalar(weight)));
@@ -384,14 +399,50 @@ public final class Tensor implements AutoCloseable {
         return op(() -> raw.addcdiv_(a.raw, b.raw, new Scalar(value)));
     }
 
-    /// Fills with draws from N(0, deviation²), of libtorch's stream (see [Torch#seed]).
-    public Tensor normalInPlace(double deviation) {
-        return op(() -> raw.normal_(0, deviation, new org.bytedeco.pytorch.GeneratorOptional()));
+    /// One step of AdamW on these weights, in one pass over memory by libtorch's fused kernel; `m`
+    /// and `v` are updated too. All are FLOAT and of one size. `step` counts from 1.
+    ///
+    ///     w ← w - η λ w;  m ← β₁ m + (1 - β₁) g;  v ← β₂ v + (1 - β₂) g²
+    ///     w ← w - η (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + ε)
+    public void adamwInPlace(
+            Tensor gradient,
+            Tensor m,
+            Tensor v,
+            long step,
+            double rate,
+            double beta1,
+            double beta2,
+            double epsilon,
+            double decay) {
+        try (var scope = new Scope()) {
+            Operators.call(
+                    "aten::_fused_adamw_",
+                    Operators.list(this),
+                    Operators.list(gradient),
+                    Operators.list(m),
+                    Operators.list(v),
+                    Operators.list(),
+                    Operators.list(full(step)),
+                    new IValue(rate),
+                    new IValue(beta1),
+                    new IValue(beta2),
+                    new IValue(decay),
+                    new IValue(epsilon),
+                    new IValue(false),
+                    new IValue(false),
+                    new IValue(),
+                    new IValue());
+        }
     }
 
-    /// Fills with draws from U(low, high), of libtorch's stream.
+    /// Fills with draws from N(0, deviation²), of this thread's stream (see [Torch#seed]).
+    public Tensor normalInPlace(double deviation) {
+        return op(() -> raw.normal_(0, deviation, Torch.stream()));
+    }
+
+    /// Fills with draws from U(low, high), of this thread's stream.
     public Tensor uniformInPlace(double low, double high) {
-        return op(() -> raw.uniform_(low, high, new org.bytedeco.pytorch.GeneratorOptional()));
+        return op(() -> raw.uniform_(low, high, Torch.stream()));
     }
 
     // Neural networks
@@ -447,22 +498,29 @@ public final class Tensor implements AutoCloseable {
                 op(() -> raw.log_softmax(dimension, new ScalarTypeOptional(ScalarType.Float))));
     }
 
+    /// Dropout (Srivastava et al. 2014): each element is 0 with `probability`, else divided by 1 -
+    /// `probability`; by draws from this thread's stream (see [Torch#seed]), which libtorch's own
+    /// dropout cannot use.
     public Tensor dropout(double probability, boolean training) {
-        return probability == 0 || !training
-                ? this
-                : op(() -> torch.dropout(raw, probability, true));
+        if (probability == 0 || !training) {
+            return this;
+        }
+        var keep = 1 - probability;
+        var mask =
+                Torch.noGrad(
+                        () -> op(() -> torch.empty_like(raw).bernoulli_(keep, Torch.stream())));
+        return mul(keep == 0 ? mask : mask.mulInPlace(1 / keep));
     }
 
     /// softmax(Q Kᵀ / √d + mask) V for this Q, all (B, H, T, d), by libtorch's fused kernel.
-    public Tensor attention(
-            Tensor keys, Tensor values, @Nullable Tensor mask, double dropout, boolean causal) {
+    public Tensor attention(Tensor keys, Tensor values, @Nullable Tensor mask, boolean causal) {
         return op(() ->
                 torch.scaled_dot_product_attention(
                         raw,
                         keys.raw,
                         values.raw,
                         optional(mask),
-                        dropout,
+                        0,
                         causal,
                         new DoubleOptional(),
                         false));

@@ -8,6 +8,7 @@ import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -16,14 +17,17 @@ import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.pytorch.Generator;
+import org.bytedeco.pytorch.GeneratorOptional;
 import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.DeviceType;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// The libtorch of this process: loading it, its threads, its random stream, gradients on and off.
+/// The libtorch of this process: loading it, its threads, random streams, gradients on and off.
 public final class Torch {
     private static final Logger LOG = LoggerFactory.getLogger(Torch.class);
 
@@ -98,7 +102,12 @@ public final class Torch {
                 return name;
             }
         }
-        return allocatorTuned() ? "glibc, tuned" : "the system's";
+        if (!allocatorTuned()) {
+            return "the system's";
+        }
+        return "1".equals(System.getenv("MALLOC_ARENA_MAX"))
+                ? "glibc, tuned, one arena"
+                : "glibc, tuned; faster with MALLOC_ARENA_MAX=1";
     }
 
     /// Names each native library that is not on the class path, or whose version is not that of its
@@ -190,9 +199,18 @@ public final class Torch {
                                     ValueLayout.ADDRESS,
                                     ValueLayout.ADDRESS,
                                     ValueLayout.JAVA_INT));
-            // Waiting OpenMP threads that spin take the cores from OpenBLAS's own pool. What the
-            // user set stays.
-            var settings = Map.of("OMP_WAIT_POLICY", "passive", "THP_MEM_ALLOC_ENABLE", "1");
+            // Waiting OpenMP threads that spin for long take the cores from OpenBLAS's own pool,
+            // and
+            // those that sleep at once wake late: so they spin for some microseconds. What the user
+            // set stays.
+            var settings =
+                    Map.of(
+                            "OMP_WAIT_POLICY",
+                            "passive",
+                            "GOMP_SPINCOUNT",
+                            "3000",
+                            "THP_MEM_ALLOC_ENABLE",
+                            "1");
             try (var arena = Arena.ofConfined()) {
                 for (var s : settings.entrySet()) {
                     var unused =
@@ -211,28 +229,36 @@ public final class Torch {
             return false;
         }
         // Freed memory stays in the process: otherwise the kernel zeroes every page of every
-        // activation again each
-        // step (18 % of a step's time). The numbers are glibc's: M_TRIM_THRESHOLD, M_MMAP_MAX,
-        // M_ARENA_MAX.
+        // activation again each step (18 % of a step's time). The numbers are glibc's:
+        // M_TRIM_THRESHOLD (-1: never), M_MMAP_MAX, M_ARENA_MAX. The last reaches only threads that
+        // have not allocated yet, which Java's main thread has: so the launcher sets
+        // MALLOC_ARENA_MAX before Java starts, and a program of its own should.
         var call =
                 linker.downcallHandle(
                         mallopt.get(),
                         FunctionDescriptor.of(
                                 ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT));
         try {
-            return (int) call.invokeExact(-1, Integer.MAX_VALUE) == 1
+            return (int) call.invokeExact(-1, -1) == 1
                     & (int) call.invokeExact(-4, 0) == 1
-                    & (int) call.invokeExact(-8, 2) == 1;
+                    & (int) call.invokeExact(-8, 1) == 1;
         } catch (Throwable e) {
             throw new AssertionError(e);
         }
     }
 
-    /// Sets the threads of both pools: libtorch's own and OpenBLAS's, which multiplies in fp32.
+    /// Sets the threads of both pools: libtorch's own for this thread and those that start later,
+    /// and OpenBLAS's, which multiplies in fp32, for all.
     public static void threads(int threads) {
+        intraOpThreads(threads);
+        blasThreads(threads);
+    }
+
+    /// Sets the threads that libtorch splits an operation into, for this thread and those that
+    /// start later.
+    public static void intraOpThreads(int threads) {
         load();
         torch.set_num_threads(threads);
-        blasThreads(threads);
     }
 
     public static int threads() {
@@ -244,39 +270,62 @@ public final class Torch {
     /// not libtorch's.
     public static void blasThreads(int threads) {
         load();
-        try (var arena = Arena.ofConfined()) {
+        if (Blas.SET_THREADS != null) {
+            try {
+                Blas.SET_THREADS.invokeExact(threads);
+            } catch (Throwable e) {
+                throw new AssertionError(e);
+            }
+        }
+    }
+
+    /// OpenBLAS's own functions, where its library can be found.
+    private static final class Blas {
+        static final @Nullable MethodHandle SET_THREADS = find();
+
+        private static @Nullable MethodHandle find() {
             var library =
                     Path.of(Loader.load(org.bytedeco.openblas.global.openblas_nolapack.class))
                             .getParent();
             if (library == null) {
-                return;
+                return null;
             }
             try (var files = Files.list(library)) {
-                var path =
-                        files.filter(f -> f.getFileName().toString().startsWith("libopenblas"))
-                                .findFirst();
-                if (path.isEmpty()) {
-                    return;
-                }
-                var symbol =
-                        SymbolLookup.libraryLookup(path.get(), arena)
-                                .find("openblas_set_num_threads");
-                if (symbol.isPresent()) {
-                    Linker.nativeLinker()
-                            .downcallHandle(
-                                    symbol.get(), FunctionDescriptor.ofVoid(ValueLayout.JAVA_INT))
-                            .invokeExact(threads);
-                }
+                return files.filter(f -> f.getFileName().toString().startsWith("libopenblas"))
+                        .findFirst()
+                        .flatMap(path ->
+                                SymbolLookup.libraryLookup(path, Arena.global())
+                                        .find("openblas_set_num_threads"))
+                        .map(symbol ->
+                                Linker.nativeLinker()
+                                        .downcallHandle(
+                                                symbol,
+                                                FunctionDescriptor.ofVoid(ValueLayout.JAVA_INT)))
+                        .orElse(null);
+            } catch (IOException | IllegalArgumentException e) {
+                LOG.debug("OpenBLAS keeps its threads", e);
+                return null;
             }
-        } catch (Throwable e) {
-            LOG.debug("OpenBLAS keeps its threads", e);
         }
     }
 
-    /// Seeds the stream that dropout draws from.
+    /// Each thread has a stream of its own, so that what one draws does not depend on the others.
+    private static final ThreadLocal<Generator> STREAM =
+            ThreadLocal.withInitial(() -> {
+                load();
+                var generator = torch.make_generator_cpu();
+                // It outlives the scope that it is made in.
+                generator.retainReference();
+                return generator;
+            });
+
+    /// Seeds this thread's stream, which dropout and random tensors draw from.
     public static void seed(long seed) {
-        load();
-        torch.manual_seed(seed);
+        STREAM.get().set_current_seed(seed);
+    }
+
+    static GeneratorOptional stream() {
+        return new GeneratorOptional(STREAM.get());
     }
 
     /// Runs `body` without recording gradients, on this thread.

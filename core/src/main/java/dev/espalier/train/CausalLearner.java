@@ -1,6 +1,7 @@
 package dev.espalier.train;
 
 import dev.espalier.model.Decoder;
+import dev.espalier.nn.Module;
 import dev.espalier.objective.CausalBatch;
 import dev.espalier.objective.MicroBatch;
 import java.util.ArrayList;
@@ -30,10 +31,11 @@ public record CausalLearner(
     /// memory.
     private static final int AUTO_TOKENS = 4096;
 
-    /// The largest divisor of `batch` whose windows hold at most 4096 tokens together. A pure
-    /// function of the recipe, so that the same recipe gives the same figures everywhere.
-    public static int autoMicroBatch(int batch, int length) {
-        for (var size = batch; size > 1; size--) {
+    /// The largest divisor of `batch` whose windows hold at most 4096 tokens together; at most half
+    /// of it for a small model, two of whose micro-batches are computed at once. A pure function of
+    /// the recipe, so that the same recipe gives the same figures everywhere.
+    public static int autoMicroBatch(Module model, int batch, int length) {
+        for (var size = Workers.small(model) ? batch / 2 : batch; size > 1; size--) {
             if (batch % size == 0 && (long) size * length <= AUTO_TOKENS) {
                 return size;
             }

@@ -112,7 +112,7 @@ final class Finetuning implements Job {
         var micro = recipe.training().microBatch();
         var microBatch =
                 micro == null
-                        ? CausalLearner.autoMicroBatch(recipe.training().batch(), maxLength)
+                        ? CausalLearner.autoMicroBatch(model, recipe.training().batch(), maxLength)
                         : micro;
         var completed = completed(recipe, Math.min(microBatch, recipe.training().batch()));
         var learner = learner(completed, task, model, train, tokenizer, microBatch);

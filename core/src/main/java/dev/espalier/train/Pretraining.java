@@ -58,7 +58,7 @@ final class Pretraining implements Job {
         var micro = recipe.training().microBatch();
         var microBatch =
                 micro == null
-                        ? CausalLearner.autoMicroBatch(recipe.training().batch(), length)
+                        ? CausalLearner.autoMicroBatch(model, recipe.training().batch(), length)
                         : micro;
         var learner =
                 new CausalLearner(

@@ -38,6 +38,7 @@ public final class Trainer implements AutoCloseable {
     private static final String STATE = "trainer.json";
 
     private final Learner learner;
+    private final Workers workers;
     private final FlatParameters parameters;
     private final Optimizer optimizer;
     private final Schedule schedule;
@@ -73,7 +74,9 @@ public final class Trainer implements AutoCloseable {
         schedule = schedule(recipe.schedule());
         clip = recipe.clip();
         peakRate = recipe.optimizer().rate();
-        parameters = new FlatParameters(learner.model());
+        var count = Workers.small(learner.model()) ? Torch.threads() : 1;
+        workers = new Workers(count);
+        parameters = new FlatParameters(learner.model(), count);
         optimizer =
                 switch (recipe.optimizer()) {
                     case OptimizerRecipe.AdamW a ->
@@ -137,17 +140,23 @@ public final class Trainer implements AutoCloseable {
         var sums = new TreeMap<String, Double>();
         learner.model().training(true);
         parameters.zeroGradients();
-        for (var i = 0; i < batches.size(); i++) {
-            var batch = batches.get(i);
-            // Dropout draws from a stream that depends on where we are and on nothing before, so a
-            // resumed run draws
-            // the same.
-            Torch.seed(Rng.seed(seed, progress.step(), i));
-            try (var scope = new Scope()) {
-                var loss = Torch.bf16(bf16, batch::forward);
-                var sum = loss.backward(batch.weight() / counts.getOrDefault(batch.term(), 1L));
-                sums.merge(batch.term(), sum.item(), Double::sum);
-            }
+        var losses = new double[batches.size()];
+        workers.run(
+                batches.size(),
+                i -> {
+                    var batch = batches.get(i);
+                    // Dropout draws from a stream that depends on where we are and on nothing
+                    // before, so a resumed run draws the same.
+                    Torch.seed(Rng.seed(seed, progress.step(), i));
+                    try (var scope = new Scope()) {
+                        var loss = Torch.bf16(bf16, batch::forward);
+                        var count = counts.getOrDefault(batch.term(), 1L);
+                        losses[i] = loss.backward(batch.weight() / count).item();
+                    }
+                });
+        parameters.addUpGradients();
+        for (var i = 0; i < losses.length; i++) {
+            sums.merge(batches.get(i).term(), losses[i], Double::sum);
         }
         learner.model().training(false);
         var norm = parameters.clip(clip);
@@ -262,6 +271,7 @@ public final class Trainer implements AutoCloseable {
     /// Ends the training and leaves the model usable: its weights move out of the buffer, and all
     /// else is freed.
     public void release() {
+        workers.close();
         parameters.release(learner.model());
         optimizer.close();
     }
@@ -269,6 +279,7 @@ public final class Trainer implements AutoCloseable {
     /// Frees the weights, gradients and optimizer state. The model must not be used any more.
     @Override
     public void close() {
+        workers.close();
         optimizer.close();
         parameters.close();
     }

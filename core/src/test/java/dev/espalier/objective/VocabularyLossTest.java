@@ -13,12 +13,12 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class VocabularyLossTest {
-    /// A vocabulary so large that a chunk holds 40 positions: 96 positions make three chunks.
-    private static final int VOCABULARY = 200_000;
+    /// A vocabulary so large that 96 positions make two blocks.
+    private static final int VOCABULARY = 600_000;
 
     @Test
-    void chunksGiveTheLossAndTheGradientOfTheWhole() {
-        assertThat(VocabularyLoss.chunkRows(VOCABULARY)).isLessThan(48);
+    void blocksGiveTheLossAndTheGradientOfTheWhole() {
+        assertThat(VocabularyLoss.blockRows(96, VOCABULARY)).isEqualTo(48);
         var model = new Gpt2(Gpt2Config.of(VOCABULARY, 96, 8, 1, 2, 0)).initialize(1);
         try (var flat = new FlatParameters(model);
                 var scope = new Scope()) {

@@ -1,0 +1,116 @@
+package dev.espalier.train;
+
+import dev.espalier.nn.Module;
+import dev.espalier.nn.Parameter;
+import dev.espalier.torch.Torch;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.function.IntConsumer;
+
+/// Threads that compute the micro-batches of one step at once, each micro-batch on one core.
+///
+/// A small model's products are so short that splitting each over the cores costs more than it
+/// gains, and comes to a crawl when another process wants a core: whoever waits for the half that
+/// was interrupted waits for a whole time slice, a thousand times a step. Whole micro-batches meet
+/// once a step.
+final class Workers implements AutoCloseable {
+    /// The most weights of a small model. Each worker has a buffer for all their gradients.
+    private static final long SMALL = 16_000_000;
+
+    private final List<ExecutorService> threads = new ArrayList<>();
+
+    /// Whether a step of `model` is computed by several workers.
+    static boolean small(Module model) {
+        return model.parameterCount() <= SMALL;
+    }
+
+    Workers(int count) {
+        for (var i = 0; i < count && count > 1; i++) {
+            threads.add(
+                    Executors.newSingleThreadExecutor(
+                            Thread.ofPlatform().daemon().name("worker-" + i).factory()));
+        }
+    }
+
+    /// Runs `body` for 0 to `tasks` - 1, each on the worker of its number modulo the workers, in
+    /// order; rethrows the first failure when all have ended.
+    void run(int tasks, IntConsumer body) {
+        if (threads.isEmpty() || tasks < 2) {
+            for (var i = 0; i < tasks; i++) {
+                body.accept(i);
+            }
+            return;
+        }
+        var all = Torch.threads();
+        Torch.blasThreads(1);
+        try {
+            var running = new ArrayList<Future<?>>();
+            for (var w = 0; w < threads.size(); w++) {
+                var worker = w;
+                running.add(
+                        threads.get(w)
+                                .submit(() -> {
+                                    Torch.intraOpThreads(1);
+                                    Parameter.asWorker(
+                                            worker,
+                                            () -> {
+                                                for (var i = worker;
+                                                        i < tasks;
+                                                        i += threads.size()) {
+                                                    body.accept(i);
+                                                }
+                                            });
+                                }));
+            }
+            join(running);
+        } finally {
+            // The last of these settings is also that of threads to come.
+            Torch.threads(all);
+        }
+    }
+
+    private static void join(List<Future<?>> running) {
+        RuntimeException failure = null;
+        for (var worker : running) {
+            try {
+                get(worker);
+            } catch (ExecutionException e) {
+                if (e.getCause() instanceof Error error) {
+                    throw error;
+                }
+                failure = failure == null ? (RuntimeException) e.getCause() : failure;
+            }
+        }
+        if (failure != null) {
+            throw failure;
+        }
+    }
+
+    /// Waits whatever interrupts it: what a worker uses must not be freed before it ends.
+    private static void get(Future<?> worker) throws ExecutionException {
+        var interrupted = false;
+        try {
+            while (true) {
+                try {
+                    worker.get();
+                    return;
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    @Override
+    public void close() {
+        threads.forEach(ExecutorService::shutdown);
+    }
+}
