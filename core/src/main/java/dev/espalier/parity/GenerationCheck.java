@@ -65,6 +65,9 @@ final class GenerationCheck {
         if (arguments.path("do_sample").asBoolean(false)) {
             unsupported.add("do_sample");
         }
+        if (arguments.hasNonNull("stop_strings")) {
+            unsupported.add("stop_strings");
+        }
         return unsupported;
     }
 

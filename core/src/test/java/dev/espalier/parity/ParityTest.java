@@ -184,6 +184,31 @@ class ParityTest {
     }
 
     @Test
+    void aGenerationThatCannotBeRepeatedFails() throws IOException {
+        for (var argument : java.util.List.of("do_sample", "stop_strings", "penalty_alpha")) {
+            var golden = copy(GOLDENS.resolve("gpt2"));
+            var file = golden.resolve("golden.json");
+            var json = (ObjectNode) Json.read(file);
+            object(json, "/generation/greedy20/args").put(argument, true);
+            Files.writeString(file, Json.pretty(json));
+            assertThat(check(GOLDENS.resolve("gpt2"), golden).failures())
+                    .singleElement()
+                    .matches(c -> c.name().equals("greedy20") && c.reason().contains(argument));
+        }
+    }
+
+    @Test
+    void aScoreOfBeamsThatIsALittleOffFails() throws IOException {
+        var golden = copy(GOLDENS.resolve("gpt2"));
+        var file = golden.resolve("golden.json");
+        var json = (ObjectNode) Json.read(file);
+        ((ArrayNode) json.at("/generation/beam4_20/sequences_scores")).set(0, -1.6315);
+        Files.writeString(file, Json.pretty(json));
+        assertThat(failedParts(check(GOLDENS.resolve("gpt2"), golden)))
+                .containsExactly("generation-score");
+    }
+
+    @Test
     void aTensorWithoutACheckFails() throws IOException {
         var golden = copy(GOLDENS.resolve("gpt2"));
         rename(golden.resolve("golden.safetensors"), "full.hidden_states.1", "full.router_logits");
