@@ -92,7 +92,9 @@ public final class FlatParameters implements AutoCloseable {
 
     /// Adds the other workers' gradients to the first's, in their order.
     public void addUpGradients() {
-        gradients.stream().skip(1).forEach(gradients()::addInPlace);
+        try (var scope = new Scope()) {
+            gradients.stream().skip(1).forEach(gradients()::addInPlace);
+        }
     }
 
     public long count() {
@@ -105,7 +107,9 @@ public final class FlatParameters implements AutoCloseable {
     }
 
     public void zeroGradients() {
-        gradients.forEach(Tensor::zeroInPlace);
+        try (var scope = new Scope()) {
+            gradients.forEach(Tensor::zeroInPlace);
+        }
     }
 
     /// The Euclidean norm of all gradients together, added up in double precision.
