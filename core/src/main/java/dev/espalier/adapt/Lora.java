@@ -61,6 +61,10 @@ public final class Lora extends Module implements Adapter {
         public Settings {
             targets = List.copyOf(targets);
         }
+
+        public Settings withTargets(List<String> others) {
+            return new Settings(rank, alpha, dropout, others);
+        }
     }
 
     /// Gives every targeted linear map of `model` an adapter and stops the training of all other

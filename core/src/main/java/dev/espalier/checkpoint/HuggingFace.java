@@ -6,8 +6,11 @@ import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
 import dev.espalier.model.Decoder;
 import dev.espalier.model.DecoderClassifier;
+import dev.espalier.model.Family;
 import dev.espalier.model.Gpt2;
 import dev.espalier.model.Gpt2Config;
+import dev.espalier.model.Llama;
+import dev.espalier.model.LlamaConfig;
 import dev.espalier.nn.Adapter;
 import dev.espalier.nn.Linear;
 import dev.espalier.nn.Module;
@@ -24,8 +27,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.SequencedMap;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -40,10 +45,10 @@ import tools.jackson.databind.node.ObjectNode;
 public final class HuggingFace {
     private static final Logger LOG = LoggerFactory.getLogger(HuggingFace.class);
     private static final String CONFIG = "config.json";
-    private static final String WEIGHTS = "model.safetensors";
     private static final String GENERATION = "generation_config.json";
     private static final String ADAPTER_CONFIG = "adapter_config.json";
     private static final String ADAPTER_WEIGHTS = "adapter_model.safetensors";
+    private static final int MOST_LABELS = 1_000_000;
     private static final String PEFT_PREFIX = "base_model.model.";
 
     private HuggingFace() {}
@@ -66,14 +71,16 @@ public final class HuggingFace {
     /// @throws EspalierException if a file is broken, a weight is missing, of another shape or not
     ///   a number
     public static Loaded<Decoder> readDecoder(Path folder) {
-        var config = config(folder);
-        return load(folder, decoder(folder, config, null), config);
+        return readDecoder(folder, null);
     }
 
     /// The language model in `folder` with every dropout set to `dropout`, if one is given.
     public static Loaded<Decoder> readDecoder(Path folder, @Nullable Double dropout) {
         var config = config(folder);
-        return load(folder, decoder(folder, config, dropout), config);
+        var plan = plan(folder, config, dropout, true);
+        try (var weights = WeightFiles.open(folder)) {
+            return load(weights, plan.make(folder, weights), config);
+        }
     }
 
     /// The classifier in `folder`: its labels are those of `id2label`. Where the folder holds an
@@ -91,10 +98,12 @@ public final class HuggingFace {
             readAdapter(folder, model);
             return new Loaded<>(model, config, List.of(), List.of());
         }
-        return load(
-                folder,
-                new DecoderClassifier(decoder(folder, config, null), labels(folder, config)),
-                config);
+        var labels = labels(folder, config);
+        var plan = plan(folder, config, null, false);
+        try (var weights = WeightFiles.open(folder)) {
+            var model = new DecoderClassifier(plan.make(folder, weights), labels);
+            return load(weights, model, config);
+        }
     }
 
     /// Whether the model in `folder` is a sequence classifier.
@@ -110,6 +119,15 @@ public final class HuggingFace {
         var names = config.path("id2label");
         if (names.isMissingNode()) {
             var count = config.path("num_labels").asInt(2);
+            if (count < 1 || count > MOST_LABELS) {
+                throw EspalierException.data(
+                        folder.resolve(CONFIG)
+                                + ": num_labels is "
+                                + config.path("num_labels")
+                                + "; a whole number from 1 to "
+                                + MOST_LABELS
+                                + " is needed");
+            }
             return java.util.stream.IntStream.range(0, count).mapToObj(i -> "LABEL_" + i).toList();
         }
         var labels = new ArrayList<String>();
@@ -124,21 +142,56 @@ public final class HuggingFace {
         return labels;
     }
 
-    private static Decoder decoder(Path folder, JsonNode config, @Nullable Double dropout) {
-        var type = config.path("model_type").asString("");
+    /// A model that is still to be made, with at least so many weights.
+    private record Plan(double weights, Supplier<Decoder> maker) {
+        /// The model, with its weights zero. A description that asks for far more than there is
+        /// must not take memory first.
+        Decoder make(Path folder, WeightFiles files) {
+            if (weights > 4.0 * files.elements()) {
+                throw EspalierException.data(
+                        String.format(
+                                Locale.ROOT,
+                                "%s: asks for a model of at least %,.0f weights, but %s holds %,d",
+                                folder.resolve(CONFIG),
+                                weights,
+                                files.path(),
+                                files.elements()));
+            }
+            return maker.get();
+        }
+    }
+
+    /// @param headed whether a head of its own is wanted, if the family has one
+    private static Plan plan(
+            Path folder, JsonNode config, @Nullable Double dropout, boolean headed) {
         try {
-            return switch (type) {
+            return switch (type(config)) {
                 case "gpt2" -> {
-                    var shape = Gpt2Config.of(config);
-                    yield new Gpt2(dropout == null ? shape : shape.withDropout(dropout));
+                    var read = Gpt2Config.of(config);
+                    var shape = dropout == null ? read : read.withDropout(dropout);
+                    yield new Plan(shape.bodyWeights(), () -> new Gpt2(shape));
+                }
+                case "llama", "mistral", "qwen2" -> {
+                    var read = LlamaConfig.of(config);
+                    var shape = dropout == null ? read : read.withDropout(dropout);
+                    yield new Plan(
+                            shape.bodyWeights(),
+                            () -> headed ? new Llama(shape) : Llama.withoutHead(shape));
                 }
                 default ->
                         throw EspalierException.data(
-                                "model_type '" + type + "' is not supported; allowed: gpt2");
+                                "model_type '"
+                                        + type(config)
+                                        + "' is not supported; allowed: gpt2, llama, mistral,"
+                                        + " qwen2");
             };
         } catch (EspalierException e) {
             throw EspalierException.data(folder.resolve(CONFIG) + ": " + e.getMessage(), e);
         }
+    }
+
+    private static String type(JsonNode config) {
+        return config.path("model_type").asString("");
     }
 
     /// The `config.json` of `folder`.
@@ -158,75 +211,64 @@ public final class HuggingFace {
         return config;
     }
 
-    private static <M extends Module> Loaded<M> load(Path folder, M model, ObjectNode config) {
-        var file = folder.resolve(WEIGHTS);
-        if (!Files.isRegularFile(file)) {
-            var others = List.of("pytorch_model.bin", "model.safetensors.index.json");
-            var found = others.stream().filter(o -> Files.exists(folder.resolve(o))).findFirst();
-            throw EspalierException.data(
-                    folder
-                            + ": no "
-                            + WEIGHTS
-                            + found.map(f ->
-                                            " ("
-                                                    + f
-                                                    + " is not read; save the model as one safetensors file)")
-                                    .orElse(""));
+    private static <M extends Module> Loaded<M> load(
+            WeightFiles weights, M model, ObjectNode config) {
+        var file = weights.path();
+        var family = body(model).family();
+        var names = new HashSet<String>();
+        weights.entries().forEach(e -> names.add(e.name()));
+        // Files of the bare body name its tensors without the prefix.
+        var prefix = family.body() + ".";
+        var bare = names.stream().noneMatch(n -> n.startsWith(prefix));
+        UnaryOperator<String> inFile =
+                name -> bare && name.startsWith(prefix) ? name.substring(prefix.length()) : name;
+        var missing = new ArrayList<String>();
+        for (var parameter : model.parameters().entrySet()) {
+            var name = inFile.apply(parameter.getKey());
+            var entry = weights.find(name);
+            if (entry.isPresent()) {
+                copy(file, entry.get(), parameter.getValue());
+                names.remove(name);
+            } else if (parameter.getKey().equals("score.weight")) {
+                missing.add(name);
+            } else {
+                throw EspalierException.data(
+                        file
+                                + ": the tensor '"
+                                + name
+                                + "' is missing; the file is not of this model's family or shape");
+            }
         }
-        try (var tensors = SafeTensors.open(file)) {
-            var names = new HashSet<String>();
-            tensors.entries().forEach(e -> names.add(e.name()));
-            // Files of the bare body name its tensors without the prefix.
-            var bare = names.stream().noneMatch(n -> n.startsWith("transformer."));
-            UnaryOperator<String> inFile =
-                    name -> bare ? name.replaceFirst("^transformer\\.", "") : name;
-            var missing = new ArrayList<String>();
-            for (var parameter : model.parameters().entrySet()) {
-                var name = inFile.apply(parameter.getKey());
-                var entry = tensors.find(name);
-                if (entry.isPresent()) {
-                    copy(file, entry.get(), parameter.getValue());
-                    names.remove(name);
-                } else if (parameter.getKey().equals("score.weight")) {
-                    missing.add(name);
-                } else {
-                    throw EspalierException.data(
-                            file
-                                    + ": the tensor '"
-                                    + name
-                                    + "' is missing; the file is not of this model's family or shape");
-                }
-            }
-            names.removeIf(name -> isKnownBuffer(name, tensors, model));
-            if (!names.isEmpty()) {
-                LOG.warn(
-                        "{}: passed over {} that this model has no place for",
-                        file,
-                        names.stream().sorted().toList());
-            }
-            return new Loaded<>(model, config, missing, names.stream().sorted().toList());
+        names.removeIf(name -> family.buffers().matcher(name).matches());
+        if (model instanceof Decoder && names.contains(Decoder.HEAD)) {
+            requireTied(weights, inFile.apply(family.table()), family);
+            names.remove(Decoder.HEAD);
+        }
+        if (!names.isEmpty()) {
+            LOG.warn(
+                    "{}: passed over {} that this model has no place for",
+                    file,
+                    names.stream().sorted().toList());
+        }
+        return new Loaded<>(model, config, missing, names.stream().sorted().toList());
+    }
+
+    /// A file may hold the head of a model that ties it, as a copy of the table.
+    private static void requireTied(WeightFiles weights, String table, Family family) {
+        var head = weights.find(Decoder.HEAD).orElseThrow();
+        if (head.data().mismatch(weights.find(table).orElseThrow().data()) >= 0) {
+            throw EspalierException.data(
+                    weights.path()
+                            + ": "
+                            + Decoder.HEAD
+                            + " differs from the token table, but config.json of this "
+                            + family.architecture()
+                            + " ties them");
         }
     }
 
-    /// The causal masks that old files store, and a head that is a copy of the table it is tied to.
-    private static boolean isKnownBuffer(String name, SafeTensors tensors, Module model) {
-        if (name.matches("(transformer\\.)?h\\.\\d+\\.attn\\.(masked_)?bias")) {
-            return true;
-        }
-        if (!name.equals("lm_head.weight")) {
-            return false;
-        }
-        var table = tensors.find("transformer.wte.weight");
-        var head = tensors.find(name);
-        if (table.isPresent()
-                && head.isPresent()
-                && head.get().data().mismatch(table.get().data()) < 0) {
-            return true;
-        }
-        throw EspalierException.data(
-                "lm_head.weight differs from the token table, but "
-                        + model.getClass().getSimpleName()
-                        + " ties them");
+    private static Decoder body(Module model) {
+        return model instanceof DecoderClassifier classifier ? classifier.body() : (Decoder) model;
     }
 
     private static void copy(Path file, SafeTensors.Entry entry, Parameter into) {
@@ -268,13 +310,14 @@ public final class HuggingFace {
         }
     }
 
-    /// Writes `model` into `folder`, which exists: `model.safetensors`, for a language model
-    /// `generation_config.json`, and `config.json`, which is `config` brought up to date where
-    /// `model` decides. Adapters must be merged or written apart.
+    /// Writes `model` into `folder`, which exists: `config.json`, which is `config` brought up to
+    /// date where `model` decides, for a language model `generation_config.json`, and
+    /// `model.safetensors`, or beyond 5 GB several files and their index. Adapters must be merged or
+    /// written apart.
     public static void write(Path folder, Module model, ObjectNode config) throws IOException {
         writeConfig(folder, model, config);
         writeGenerationConfig(folder, model, config);
-        SafeTensors.write(folder.resolve(WEIGHTS), entries("", model.parameters()));
+        write(folder, model, model.parameters());
     }
 
     /// For a language model the file that other libraries take the end of a text from: the ids that
@@ -308,23 +351,15 @@ public final class HuggingFace {
     private static void writeConfig(Path folder, Module model, ObjectNode config)
             throws IOException {
         var json = config.deepCopy();
-        var decoder = model instanceof DecoderClassifier c ? c.body() : (Decoder) model;
-        json.setAll(
-                switch (decoder) {
-                    case Gpt2 gpt2 -> changed(json, gpt2.config().json());
-                    default ->
-                            throw new IllegalArgumentException(
-                                    "no layout for " + decoder.getClass());
-                });
-        json.set(
-                "architectures",
-                JsonNodeFactory.instance
-                        .arrayNode()
-                        .add(
-                                model instanceof DecoderClassifier
-                                        ? "GPT2ForSequenceClassification"
-                                        : "GPT2LMHeadModel"));
-        json.put("torch_dtype", "float32");
+        var decoder = body(model);
+        json.setAll(changed(json, decoder.configJson()));
+        json.putArray("architectures")
+                .add(
+                        decoder.family().architecture()
+                                + (model instanceof DecoderClassifier
+                                        ? "ForSequenceClassification"
+                                        : decoder instanceof Gpt2 ? "LMHeadModel" : "ForCausalLM"));
+        json.put(json.has("dtype") ? "dtype" : "torch_dtype", "float32");
         if (model instanceof DecoderClassifier classifier) {
             var ids = json.putObject("id2label");
             var labels = json.putObject("label2id");
@@ -342,8 +377,7 @@ public final class HuggingFace {
         writeConfig(folder, model, config);
         writeGenerationConfig(folder, model, config);
         try (var scope = new Scope()) {
-            var merged = new java.util.LinkedHashMap<String, Tensor>();
-            model.parameters().forEach((name, p) -> merged.put(name, p.value()));
+            var merged = new java.util.LinkedHashMap<String, Parameter>(model.parameters());
             merged.keySet().removeIf(name -> name.contains(".lora_"));
             model.modules()
                     .forEach((path, part) -> {
@@ -355,34 +389,37 @@ public final class HuggingFace {
                                                     .value()
                                                     .add(adapter.weightDelta())
                                                     .contiguous());
-                            merged.put(path + ".weight", sum);
+                            merged.put(path + ".weight", new Parameter(sum));
                         }
                     });
-            var entries = new ArrayList<SafeTensors.Entry>();
-            merged.forEach((name, value) -> entries.add(entry(name, value)));
-            SafeTensors.write(folder.resolve(WEIGHTS), entries);
+            write(folder, model, merged);
         }
     }
 
+    /// A classifier's file has no head for the vocabulary.
+    private static void write(
+            Path folder, Module model, SequencedMap<String, Parameter> parameters) {
+        var entries = entries("", parameters);
+        entries.removeIf(e -> model instanceof DecoderClassifier && e.name().equals(Decoder.HEAD));
+        WeightFiles.write(folder, entries, WeightFiles.SHARD);
+    }
+
     /// The entries of `ours` that say something else than `theirs` or than a default that they
-    /// leave out.
+    /// leave out. A new config, which does not name its family, has everything to learn.
     private static ObjectNode changed(ObjectNode theirs, ObjectNode ours) {
-        var defaults = Gpt2Config.of(JsonNodeFactory.instance.objectNode()).json();
+        var said =
+                switch (type(theirs)) {
+                    case "" -> JsonNodeFactory.instance.objectNode();
+                    case "gpt2" -> Gpt2Config.of(theirs).json();
+                    default -> LlamaConfig.of(theirs).json();
+                };
         var changed = JsonNodeFactory.instance.objectNode();
         ours.forEachEntry((key, value) -> {
-            // A config that was read names its family and may leave defaults out; a new one says
-            // all.
-            var unsaid = theirs.has("model_type") ? defaults.get(key) : null;
-            var old = theirs.has(key) ? theirs.get(key) : unsaid;
-            if (!value.equals(old) && !sameNumber(value, old)) {
+            if (!value.equals(said.get(key))) {
                 changed.set(key, value);
             }
         });
         return changed;
-    }
-
-    private static boolean sameNumber(JsonNode a, @Nullable JsonNode b) {
-        return b != null && a.isNumber() && b.isNumber() && a.asDouble() == b.asDouble();
     }
 
     private static List<SafeTensors.Entry> entries(
@@ -402,7 +439,7 @@ public final class HuggingFace {
     }
 
     /// The settings of the adapter in `folder`. A setting that changes the mathematics and is not
-    /// supported is refused by name.
+    /// supported is refused by name. Without targets, they are the family's.
     public static Lora.Settings adapterSettings(Path folder) {
         var file = folder.resolve(ADAPTER_CONFIG);
         var json = Json.read(file);
@@ -431,7 +468,8 @@ public final class HuggingFace {
                 && !json.path("layers_to_transform").isMissingNode()) {
             throw EspalierException.data(file + ": layers_to_transform is not supported");
         }
-        if (!json.path("target_modules").isArray()) {
+        var named = json.path("target_modules");
+        if (!named.isArray() && !named.isNull()) {
             throw EspalierException.data(file + ": target_modules must be a list of names");
         }
         var rank = json.path("r").asInt(0);
@@ -443,7 +481,7 @@ public final class HuggingFace {
                             + "; a whole number from 1 to 65536 is needed");
         }
         var targets = new ArrayList<String>();
-        json.path("target_modules").forEach(t -> targets.add(t.asString("")));
+        named.forEach(t -> targets.add(t.asString("")));
         return new Lora.Settings(
                 rank,
                 json.path("lora_alpha").asDouble(8),
@@ -453,7 +491,13 @@ public final class HuggingFace {
 
     /// Attaches the adapter in `folder` to `model`, and loads a head that was trained with it.
     public static void readAdapter(Path folder, Module model) {
-        Lora.attach(model, adapterSettings(folder), 0);
+        var settings = adapterSettings(folder);
+        Lora.attach(
+                model,
+                settings.targets().isEmpty()
+                        ? settings.withTargets(body(model).family().adapted())
+                        : settings,
+                0);
         var file = folder.resolve(ADAPTER_WEIGHTS);
         try (var tensors = SafeTensors.open(file)) {
             var known = new HashSet<String>();
@@ -499,9 +543,7 @@ public final class HuggingFace {
         }
         json.put("base_model_name_or_path", base);
         json.put("bias", "none");
-        json.put(
-                "fan_in_fan_out",
-                (isClassifier ? ((DecoderClassifier) model).body() : model) instanceof Gpt2);
+        json.put("fan_in_fan_out", body(model) instanceof Gpt2);
         json.put("inference_mode", true);
         json.put("init_lora_weights", true);
         if (settings.alpha() == Math.rint(settings.alpha())) {

@@ -6,10 +6,14 @@ import dev.espalier.torch.DType;
 import dev.espalier.torch.Tensor;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.node.ObjectNode;
 
 /// A causal transformer up to its last hidden states, with the vocabulary head that goes on top.
 /// Families differ in how they compute; objectives, tasks and generation need only this.
 public abstract class Decoder extends Module {
+    /// The path of a head that is not tied to the token table, in all families.
+    public static final String HEAD = "lm_head.weight";
+
     /// The last hidden states (B, T, D) of `ids` (B, T).
     ///
     /// `positions` is (B, T) or (1, T) and counts from 0. `mask` is the additive (B|1, 1, T, S)
@@ -34,6 +38,15 @@ public abstract class Decoder extends Module {
     public final Tensor logits(Tensor hidden) {
         return hidden.linear(head(), null);
     }
+
+    /// What the family's files call things.
+    public abstract Family family();
+
+    /// The keys of `config.json` that decide what this model is.
+    public abstract ObjectNode configJson();
+
+    /// A model of this shape, with all weights zero, for another number of tokens.
+    public abstract Decoder withVocabulary(int size);
 
     public abstract int vocabulary();
 

@@ -14,7 +14,13 @@ public final class DecoderClassifier extends Module {
     private final Linear score;
     private final List<String> labels;
 
+    /// A head of its own that `body` has for the vocabulary is trained no more and not saved, but
+    /// goes on scoring general text.
     public DecoderClassifier(Decoder body, List<String> labels) {
+        var head = body.parameters().get(Decoder.HEAD);
+        if (head != null) {
+            head.trained(false);
+        }
         this.body = child("", body);
         this.score = child("score", Linear.of(body.width(), labels.size(), false));
         this.labels = List.copyOf(labels);

@@ -1,6 +1,6 @@
 package dev.espalier.model;
 
-import dev.espalier.Rng;
+import dev.espalier.nn.Activation;
 import dev.espalier.nn.Attention;
 import dev.espalier.nn.Embedding;
 import dev.espalier.nn.KeyValueCache;
@@ -11,7 +11,9 @@ import dev.espalier.torch.Tensor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.node.ObjectNode;
 
 /// GPT-2 (Radford et al. 2019, "Language models are unsupervised multitask learners"): a decoder
 /// with learnt positions, layer norms before attention and MLP, and a vocabulary head tied to the
@@ -19,6 +21,17 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Its files store the weights of linear maps as (in, out), and query, key and value as one map.
 public final class Gpt2 extends Decoder {
+    private static final List<String> ATTENTION = List.of("attn.c_attn", "attn.c_proj");
+    private static final Family FAMILY =
+            new Family(
+                    "GPT2",
+                    "transformer",
+                    "transformer.wte.weight",
+                    Pattern.compile("(transformer\\.)?h\\.\\d+\\.attn\\.(masked_)?bias"),
+                    ATTENTION,
+                    List.of("mlp.c_fc", "mlp.c_proj"),
+                    List.of("c_attn"));
+
     private final Gpt2Config config;
     private final Body transformer;
 
@@ -35,29 +48,26 @@ public final class Gpt2 extends Decoder {
     /// (section 2.3), biases 0 and gains 1. A pure function of `seed`, the same on every machine.
     public Gpt2 initialize(long seed) {
         var residual = config.initializerRange() / Math.sqrt(2.0 * config.layers());
-        var parameters = parameters().entrySet().stream().toList();
-        java.util.stream.IntStream.range(0, parameters.size())
-                .parallel()
-                .forEach(i -> {
-                    var name = parameters.get(i).getKey();
-                    var deviation =
-                            name.endsWith("c_proj.weight") ? residual : config.initializerRange();
-                    var floats = parameters.get(i).getValue().value();
-                    fill(name, floats, deviation, Rng.at(seed, i));
-                });
+        InitialWeights.fill(
+                this,
+                seed,
+                name -> name.endsWith("c_proj.weight") ? residual : config.initializerRange());
         return this;
     }
 
-    private static void fill(String name, Tensor weights, double deviation, Rng rng) {
-        var values = new float[Math.toIntExact(weights.count())];
-        if (name.matches(".*\\bln_\\w+\\.weight")) {
-            java.util.Arrays.fill(values, 1);
-        } else if (!name.endsWith(".bias")) {
-            for (var i = 0; i < values.length; i++) {
-                values[i] = (float) (deviation * rng.nextGaussian());
-            }
-        }
-        weights.segment().copyFrom(java.lang.foreign.MemorySegment.ofArray(values));
+    @Override
+    public Family family() {
+        return FAMILY;
+    }
+
+    @Override
+    public ObjectNode configJson() {
+        return config.json();
+    }
+
+    @Override
+    public Gpt2 withVocabulary(int size) {
+        return new Gpt2(config.withVocabulary(size));
     }
 
     @Override
@@ -231,13 +241,7 @@ public final class Gpt2 extends Decoder {
         }
 
         Tensor forward(Tensor x) { // (B, T, D)
-            var h = up.forward(x); // (B, T, inner)
-            h =
-                    switch (activation) {
-                        case "gelu" -> h.gelu();
-                        case "relu" -> h.relu();
-                        default -> h.geluTanh();
-                    };
+            var h = Activation.apply(activation, up.forward(x)); // (B, T, inner)
             return down.forward(h).dropout(dropout, training());
         }
     }

@@ -1,8 +1,7 @@
 package dev.espalier.model;
 
 import dev.espalier.EspalierException;
-import java.util.List;
-import java.util.Set;
+import dev.espalier.nn.Activation;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
@@ -10,7 +9,7 @@ import tools.jackson.databind.node.ObjectNode;
 /// The shape of a GPT-2, as its `config.json` says it.
 ///
 /// @param inner the width of the MLP's hidden layer
-/// @param activation `gelu_new`, `gelu` or `relu`
+/// @param activation one of [Activation#NAMES]
 /// @param attentionDropout the share of attention weights dropped while training
 /// @param scaleByLayer whether scores are divided by the block's number, counted from 1
 public record Gpt2Config(
@@ -28,9 +27,6 @@ public record Gpt2Config(
         double initializerRange,
         boolean scale,
         boolean scaleByLayer) {
-    private static final Set<String> ACTIVATIONS =
-            Set.of("gelu_new", "gelu_pytorch_tanh", "gelu", "relu");
-
     public Gpt2Config {
         positive("vocab_size", vocabulary);
         positive("n_positions", context);
@@ -42,13 +38,7 @@ public record Gpt2Config(
             throw EspalierException.data(
                     "n_embd " + width + " is not divisible by n_head " + heads);
         }
-        if (!ACTIVATIONS.contains(activation)) {
-            throw EspalierException.data(
-                    "activation_function '"
-                            + activation
-                            + "' is not known; allowed: "
-                            + List.copyOf(ACTIVATIONS));
-        }
+        Activation.check("activation_function", activation);
         for (var share : new double[] {residualDropout, embeddingDropout, attentionDropout}) {
             if (!(share >= 0 && share < 1)) {
                 throw EspalierException.data("a dropout of " + share + " is not in [0, 1)");
@@ -157,6 +147,12 @@ public record Gpt2Config(
                 initializerRange,
                 scale,
                 scaleByLayer);
+    }
+
+    /// The weights of the body's tables and matrices.
+    public double bodyWeights() {
+        return (double) width * (vocabulary + context)
+                + layers * (double) width * (4.0 * width + 2.0 * inner);
     }
 
     /// The keys of `config.json` that this record decides.

@@ -8,6 +8,9 @@ import org.jspecify.annotations.Nullable;
 /// Scaled dot-product attention (Vaswani et al. 2017, arXiv:1706.03762), eq. 1: Attention(Q, K, V)
 /// = softmax(Q Kᵀ / √d + M) V M is 0 where a position may be attended to and very negative
 /// elsewhere.
+///
+/// Where there are fewer heads of keys and values than of queries (grouped-query attention, Ainslie
+/// et al. 2023, arXiv:2305.13245), neighbouring queries share one.
 public final class Attention {
     private Attention() {}
 
@@ -24,7 +27,10 @@ public final class Attention {
             Tensor v,
             @Nullable Tensor mask,
             double scale,
-            double dropout) { // (B, H, T|S, d)
+            double dropout) { // (B, H, T|S, d), of keys and values (B, G, S, d)
+        if (k.size(1) != q.size(1)) {
+            return attend(q, shared(k, q.size(1)), shared(v, q.size(1)), mask, scale, dropout);
+        }
         if (!Torch.inBf16() && dropout == 0) {
             return scaled(q, scale).attention(k, v, mask, mask == null);
         }
@@ -34,6 +40,12 @@ public final class Attention {
                 scores.add(
                         (mask == null ? causal(q.size(-2), k.size(-2)) : mask).to(scores.dtype()));
         return masked.softmax(-1).dropout(dropout, dropout > 0).matmul(v); // (B, H, T, d)
+    }
+
+    /// Each of G heads for H / G queries.
+    private static Tensor shared(Tensor x, long heads) { // (B, G, S, d)
+        long b = x.size(0), g = x.size(1), s = x.size(2), d = x.size(3);
+        return x.unsqueeze(2).expand(b, g, heads / g, s, d).reshape(b, heads, s, d);
     }
 
     private static Tensor scaled(Tensor q, double scale) {
@@ -51,6 +63,18 @@ public final class Attention {
         var s = keep.size(1);
         var padded = keep.to(DType.FLOAT).add(-1).mul(-LEAST).view(-1, 1, 1, s); // 0 or LEAST
         return causal(t, s).add(padded).clampMin(LEAST);
+    }
+
+    /// `mask`, which may be null for the plain causal one, narrowed to a sliding window (Beltagy et
+    /// al. 2020, arXiv:2004.05150): the last `t` of `s` positions see themselves and the `window` -
+    /// 1 before.
+    public static @Nullable Tensor within(long window, @Nullable Tensor mask, long t, long s) {
+        if (s <= window) {
+            return mask;
+        }
+        var all = Tensor.full(LEAST, t, s);
+        var outside = all.sub(all.triu(s - t - window + 1)); // LEAST left of the window
+        return (mask == null ? causal(t, s) : mask).add(outside).clampMin(LEAST);
     }
 
     /// Finite, since a row in which everything is masked must stay a number.

@@ -134,7 +134,7 @@ final class TrajectoryCheck {
                     "loss",
                     name,
                     Math.abs(figures.loss() - at("losses", step)),
-                    tolerances.losses());
+                    Golden.tolerance(tolerances.losses(), json, "max_abs_loss_diff_fp32_fp64"));
             findings.add(
                     "gradient-norm",
                     name,

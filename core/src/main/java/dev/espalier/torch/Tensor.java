@@ -15,6 +15,7 @@ import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.TensorArrayRefOptional;
 import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.TensorOptions;
+import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
@@ -247,6 +248,18 @@ public final class Tensor implements AutoCloseable {
         return op(() -> raw.narrow(dimension, start, length));
     }
 
+    /// The tensors behind one another along `dimension`.
+    public static Tensor concat(int dimension, Tensor... parts) {
+        return op(() -> {
+            try (var list = new TensorVector()) {
+                for (var part : parts) {
+                    list.push_back(part.raw);
+                }
+                return torch.cat(list, dimension);
+            }
+        });
+    }
+
     public Tensor indexSelect(int dimension, Tensor indices) {
         return op(() -> raw.index_select(dimension, indices.raw));
     }
@@ -297,6 +310,14 @@ public final class Tensor implements AutoCloseable {
 
     public Tensor sqrt() {
         return op(raw::sqrt);
+    }
+
+    public Tensor cos() {
+        return op(raw::cos);
+    }
+
+    public Tensor sin() {
+        return op(raw::sin);
     }
 
     public Tensor sum() {
@@ -469,8 +490,19 @@ public final class Tensor implements AutoCloseable {
                 torch.layer_norm(raw, width, optional(weight), optional(bias), epsilon, true));
     }
 
+    /// g x / √(mean(x²) + epsilon) over the last dimension, of the size of the gain `weight`.
+    public Tensor rmsNorm(Tensor weight, double epsilon) {
+        var width = new long[] {weight.count()};
+        return op(() -> torch.rms_norm(raw, width, optional(weight), new DoubleOptional(epsilon)));
+    }
+
     public Tensor relu() {
         return op(raw::relu);
+    }
+
+    /// x σ(x), with the logistic function.
+    public Tensor silu() {
+        return op(() -> torch.silu(raw));
     }
 
     public Tensor tanh() {

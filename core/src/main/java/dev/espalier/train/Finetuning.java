@@ -10,6 +10,7 @@ import dev.espalier.evaluate.Classification;
 import dev.espalier.evaluate.Score;
 import dev.espalier.evaluate.TextLoss;
 import dev.espalier.model.DecoderClassifier;
+import dev.espalier.model.Family;
 import dev.espalier.plan.Cost;
 import dev.espalier.recipe.AdapterRecipe;
 import dev.espalier.recipe.FinetuneRecipe;
@@ -25,6 +26,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.JsonNodeFactory;
@@ -211,7 +213,11 @@ final class Finetuning implements Job {
             }
             case AdapterRecipe.Lora l -> {
                 var settings =
-                        new Lora.Settings(l.rank(), l.alpha(), l.dropout(), targets(l.targets()));
+                        new Lora.Settings(
+                                l.rank(),
+                                l.alpha(),
+                                l.dropout(),
+                                targets(l.targets(), model.body().family()));
                 Lora.attach(model, settings, Rng.seed(recipe.seed(), 3));
                 model.score().weight().trained(true);
                 yield settings;
@@ -219,13 +225,13 @@ final class Finetuning implements Job {
         };
     }
 
-    /// The names that `attention` and `all` stand for in a GPT-2.
-    private static List<String> targets(List<String> targets) {
+    /// `attention` and `all` stand for names of the family's.
+    private static List<String> targets(List<String> targets, Family family) {
         if (targets.equals(List.of("attention"))) {
-            return List.of("attn.c_attn", "attn.c_proj");
+            return family.attention();
         }
         return targets.equals(List.of("all"))
-                ? List.of("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj")
+                ? Stream.concat(family.attention().stream(), family.mlp().stream()).toList()
                 : targets;
     }
 

@@ -10,6 +10,7 @@ import dev.espalier.recipe.ModelRecipe;
 import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
+import java.util.Set;
 import tools.jackson.databind.node.ObjectNode;
 
 /// The model that a recipe names, made or read.
@@ -64,7 +65,7 @@ final class Models {
         if (size <= decoder.vocabulary()) {
             return decoder;
         }
-        if (recipe.addTokens().isEmpty() || !(decoder instanceof Gpt2 gpt2)) {
+        if (recipe.addTokens().isEmpty()) {
             throw EspalierException.data(
                     recipe.path()
                             + ": the tokenizer has "
@@ -73,21 +74,22 @@ final class Models {
                             + decoder.vocabulary()
                             + "; they do not belong together");
         }
-        var larger = new Gpt2(gpt2.config().withVocabulary(size));
-        var from = gpt2.parameters();
+        var larger = decoder.withVocabulary(size);
+        var from = decoder.parameters();
+        var tables = Set.of(decoder.family().table(), Decoder.HEAD);
         var rng = Rng.at(seed, 1);
         Torch.noGrad(() ->
                 larger.parameters()
                         .forEach((name, parameter) -> {
                             var old = java.util.Objects.requireNonNull(from.get(name)).value();
                             var target = parameter.value();
-                            if (name.equals("transformer.wte.weight")) {
+                            if (tables.contains(name)) {
                                 extend(target, old, rng);
                             } else {
                                 target.copyInPlace(old);
                             }
                         }));
-        gpt2.free();
+        decoder.free();
         return larger;
     }
 

@@ -51,7 +51,7 @@ class HuggingFaceTest {
 
     @Test
     void aModelWrittenBackUnchangedIsByteIdentical() throws IOException {
-        for (var name : List.of("gpt2", "gpt2_seqcls", "lora_gpt2")) {
+        for (var name : List.of("gpt2", "gpt2_seqcls", "lora_gpt2", "llama")) {
             var source = GOLDENS.resolve(name);
             var target = folder.resolve(name);
             if (HuggingFace.isClassifier(source)) {

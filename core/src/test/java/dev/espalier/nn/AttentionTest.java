@@ -1,5 +1,6 @@
 package dev.espalier.nn;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
@@ -7,6 +8,7 @@ import dev.espalier.torch.DType;
 import dev.espalier.torch.Scope;
 import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 class AttentionTest {
@@ -79,5 +81,46 @@ class AttentionTest {
             assertThat(Attention.causal(2, 4).floats())
                     .containsExactly(0, 0, 0, -Float.MAX_VALUE, 0, 0, 0, 0);
         }
+    }
+
+    @Test
+    void groupsOfQueriesShareKeysAndValues() {
+        try (var scope = new Scope()) {
+            Torch.seed(4);
+            var q = random(2, 6, 5, 4);
+            var k = random(2, 2, 5, 4);
+            var v = random(2, 2, 5, 4);
+            var got = Attention.attend(q, k, v, null, 1, 0);
+            for (var head = 0; head < 6; head++) {
+                var alone =
+                        Attention.attend(
+                                q.narrow(1, head, 1),
+                                k.narrow(1, head / 3, 1),
+                                v.narrow(1, head / 3, 1),
+                                null,
+                                1,
+                                0);
+                assertThat(got.narrow(1, head, 1).floats())
+                        .containsExactly(alone.floats(), within(1e-6f));
+            }
+        }
+    }
+
+    @Test
+    void aWindowHidesWhatIsFartherBack() {
+        try (var scope = new Scope()) {
+            var o = 0f;
+            var x = -Float.MAX_VALUE;
+            assertThat(window(null, 4, 4))
+                    .containsExactly(o, x, x, x, o, o, x, x, x, o, o, x, x, x, o, o);
+            assertThat(window(null, 1, 4)).containsExactly(x, x, o, o);
+            assertThat(Attention.within(4, null, 4, 4)).isNull();
+            var padded = Attention.causal(3, Tensor.of(new long[] {0, 1, 1}, 1, 3));
+            assertThat(window(padded, 3, 3)).containsExactly(x, x, x, x, o, x, x, o, o);
+        }
+    }
+
+    private static float[] window(@Nullable Tensor mask, int t, int s) {
+        return requireNonNull(Attention.within(2, mask, t, s)).floats();
     }
 }

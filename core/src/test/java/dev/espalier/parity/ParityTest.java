@@ -33,7 +33,7 @@ class ParityTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"gpt2", "gpt2_seqcls", "lora_gpt2", "traj_gpt2"})
+    @ValueSource(strings = {"gpt2", "llama", "gpt2_seqcls", "lora_gpt2", "traj_gpt2"})
     void equalsTheReference(String name) {
         var report = check(GOLDENS.resolve(name), GOLDENS.resolve(name));
         assertThat(report.failures()).isEmpty();
@@ -52,6 +52,7 @@ class ParityTest {
                         "gradient-norm",
                         "generation",
                         "generation-score");
+        assertThat(parts("llama")).containsAll(parts("gpt2"));
         assertThat(parts("gpt2_seqcls"))
                 .contains("logits", "scores_all_positions", "loss", "gradient");
         assertThat(parts("lora_gpt2"))

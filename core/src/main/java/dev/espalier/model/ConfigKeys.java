@@ -1,0 +1,84 @@
+package dev.espalier.model;
+
+import dev.espalier.EspalierException;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.JsonNode;
+
+/// Reads the keys of a `config.json`; null counts as absent.
+final class ConfigKeys {
+    /// The largest tables of published models have some 10⁶ rows; more is a broken or a hostile
+    /// file.
+    private static final long MOST = 100_000_000;
+
+    private final JsonNode json;
+
+    ConfigKeys(JsonNode json) {
+        this.json = json;
+    }
+
+    private @Nullable JsonNode find(String key) {
+        var node = json.path(key);
+        return node.isMissingNode() || node.isNull() ? null : node;
+    }
+
+    boolean has(String key) {
+        return find(key) != null;
+    }
+
+    int integer(String key, long otherwise) {
+        var node = find(key);
+        if (node == null) {
+            return Math.toIntExact(otherwise);
+        }
+        if (!node.isIntegralNumber()
+                || !node.canConvertToLong()
+                || node.longValue() < 1
+                || node.longValue() > MOST) {
+            throw EspalierException.data(
+                    key + " is " + node + "; a whole number from 1 to " + MOST + " is needed");
+        }
+        return (int) node.longValue();
+    }
+
+    double number(String key, double otherwise) {
+        var node = find(key);
+        if (node == null) {
+            return otherwise;
+        }
+        if (!node.isNumber() || !Double.isFinite(node.asDouble())) {
+            throw EspalierException.data(key + " is " + node + "; a number is needed");
+        }
+        return node.asDouble();
+    }
+
+    /// A number above 0.
+    double positive(String key, double otherwise) {
+        var value = number(key, otherwise);
+        if (!(value > 0)) {
+            throw EspalierException.data(key + " is " + value + ", but must be above 0");
+        }
+        return value;
+    }
+
+    boolean flag(String key, boolean otherwise) {
+        var node = find(key);
+        if (node == null) {
+            return otherwise;
+        }
+        if (!node.isBoolean()) {
+            throw EspalierException.data(key + " is " + node + "; true or false is needed");
+        }
+        return node.booleanValue();
+    }
+
+    String text(String key, String otherwise) {
+        var node = find(key);
+        if (node == null) {
+            return otherwise;
+        }
+        if (!node.isString()) {
+            throw EspalierException.data(key + " is " + node + "; a name is needed");
+        }
+        return node.stringValue();
+    }
+}

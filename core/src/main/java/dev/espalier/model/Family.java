@@ -1,0 +1,29 @@
+package dev.espalier.model;
+
+import java.util.List;
+import java.util.regex.Pattern;
+
+/// What the files of a family call things.
+///
+/// @param architecture what the names of its classes begin with, as `architectures` has them
+/// @param body the first name in the path of every weight but a head's; files of the bare body
+///   leave it out
+/// @param table the path of the token table
+/// @param buffers what older files store beside the weights
+/// @param attention the linear maps of attention, by the suffixes of their paths
+/// @param mlp those of the MLP
+/// @param adapted those that PEFT adapts where it is told none
+public record Family(
+        String architecture,
+        String body,
+        String table,
+        Pattern buffers,
+        List<String> attention,
+        List<String> mlp,
+        List<String> adapted) {
+    public Family {
+        attention = List.copyOf(attention);
+        mlp = List.copyOf(mlp);
+        adapted = List.copyOf(adapted);
+    }
+}

@@ -1,0 +1,46 @@
+package dev.espalier.model;
+
+import dev.espalier.Rng;
+import dev.espalier.nn.Module;
+import dev.espalier.nn.Parameter;
+import java.lang.foreign.ValueLayout;
+import java.util.function.ToDoubleFunction;
+import java.util.stream.IntStream;
+
+/// How decoders start: matrices and tables from a normal distribution, biases at 0 and the gains of
+/// norms at 1.
+final class InitialWeights {
+    private InitialWeights() {}
+
+    /// A pure function of `seed`, the same on every machine. `deviation` gives the standard
+    /// deviation of the matrix at a path.
+    static void fill(Module model, long seed, ToDoubleFunction<String> deviation) {
+        var parameters = model.parameters().entrySet().stream().toList();
+        IntStream.range(0, parameters.size())
+                .parallel()
+                .forEach(i -> {
+                    var name = parameters.get(i).getKey();
+                    var parameter = parameters.get(i).getValue();
+                    if (parameter.isMatrix()) {
+                        draw(parameter, deviation.applyAsDouble(name), Rng.at(seed, i));
+                    } else if (!name.endsWith(".bias")) {
+                        set(parameter, 1);
+                    }
+                });
+    }
+
+    private static void draw(Parameter parameter, double deviation, Rng rng) {
+        var segment = parameter.value().segment();
+        var count = parameter.value().count();
+        for (var i = 0L; i < count; i++) {
+            segment.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) (deviation * rng.nextGaussian()));
+        }
+    }
+
+    private static void set(Parameter parameter, float value) {
+        var segment = parameter.value().segment();
+        for (var i = 0L; i < parameter.value().count(); i++) {
+            segment.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
+        }
+    }
+}
