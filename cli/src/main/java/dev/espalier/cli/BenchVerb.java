@@ -104,7 +104,7 @@ final class BenchVerb implements Callable<Integer> {
                 || !(r.model() instanceof ModelRecipe.Gpt2 g)
                 || !(r.objective() instanceof ObjectiveRecipe.Causal causal)) {
             throw EspalierException.usage(
-                    file + ": bench needs a pre-training recipe with a new model");
+                    file + ": bench needs a pre-training recipe with a new GPT-2");
         }
         var vocabulary =
                 switch (r.tokenizer()) {

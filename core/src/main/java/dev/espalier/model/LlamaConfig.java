@@ -85,6 +85,46 @@ public record LlamaConfig(
         }
     }
 
+    /// A new model of the published recipe at another size.
+    ///
+    /// @param window positions that a token sees; null for all
+    public static LlamaConfig of(
+            Kind kind,
+            int vocabulary,
+            int context,
+            int width,
+            int layers,
+            int heads,
+            int keyValueHeads,
+            int hidden,
+            double theta,
+            double dropout,
+            boolean tied,
+            @Nullable Integer window) {
+        return new LlamaConfig(
+                kind,
+                vocabulary,
+                context,
+                width,
+                layers,
+                heads,
+                keyValueHeads,
+                width / heads,
+                hidden,
+                "silu",
+                theta,
+                new RotaryEmbedding.None(),
+                kind == Kind.QWEN2 ? 1e-6 : 1e-5,
+                0.02,
+                dropout,
+                tied,
+                kind == Kind.QWEN2,
+                false,
+                false,
+                window,
+                0);
+    }
+
     /// Reads `config.json`. What it leaves out has the family's published default; a key that would
     /// change the mathematics in a way that is not implemented is refused by name.
     public static LlamaConfig of(JsonNode json) {

@@ -23,7 +23,7 @@ public sealed interface AdapterRecipe {
             @Doc(
                             value =
                                     "Which matrices get an update: `attention`, `all` (attention and MLP), or a list of"
-                                            + " names such as `[c_attn, c_proj]`.",
+                                            + " names such as `[c_attn, c_proj]` or `[q_proj, v_proj]`.",
                             byDefault = "attention")
                     List<String> targets,
             @Doc(

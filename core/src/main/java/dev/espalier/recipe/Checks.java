@@ -61,22 +61,10 @@ final class Checks {
     private static void model(Recipe recipe, Problems problems) {
         switch (recipe.model()) {
             case ModelRecipe.Gpt2 gpt2 -> {
-                if (gpt2.width() % gpt2.heads() != 0) {
-                    problems.add(
-                            "model.width",
-                            gpt2.width()
-                                    + " cannot be shared evenly by "
-                                    + gpt2.heads()
-                                    + " heads; allowed: a multiple of "
-                                    + gpt2.heads());
-                }
-                if (recipe.tokenizer() == null) {
-                    problems.add(
-                            "tokenizer",
-                            "is missing; a new model has none beside it. Allowed: {type: bpe}, {type: characters} or"
-                                    + " {path: some/dir}");
-                }
+                heads("model.width", gpt2.width(), gpt2.heads(), 1, problems);
+                tokenizer(recipe, problems);
             }
+            case ModelRecipe.LlamaShape llama -> llama(llama, recipe, problems);
             case ModelRecipe.Saved saved -> {
                 distinct(saved.addTokens(), "model.add-tokens", problems);
                 if (recipe.tokenizer() != null && !saved.addTokens().isEmpty()) {
@@ -103,6 +91,41 @@ final class Checks {
                     distinct(characters.specialTokens(), "tokenizer.special-tokens", problems);
             case TokenizerRecipe.Saved saved -> {}
             case null -> {}
+        }
+    }
+
+    private static void llama(ModelRecipe.LlamaShape llama, Recipe recipe, Problems problems) {
+        heads("model.width", llama.width(), llama.heads(), 2, problems);
+        if (llama.heads() % llama.keyValueHeads() != 0) {
+            problems.add(
+                    "model.key-value-heads",
+                    llama.keyValueHeads()
+                            + " does not divide the "
+                            + llama.heads()
+                            + " heads; allowed: a divisor of them");
+        }
+        tokenizer(recipe, problems);
+    }
+
+    /// A head's width must be a multiple of `unit`, since rotation takes pairs.
+    private static void heads(String path, int width, int heads, int unit, Problems problems) {
+        if (width % (heads * unit) != 0) {
+            problems.add(
+                    path,
+                    width
+                            + " cannot be shared evenly by "
+                            + heads
+                            + " heads; allowed: a multiple of "
+                            + heads * unit);
+        }
+    }
+
+    private static void tokenizer(Recipe recipe, Problems problems) {
+        if (recipe.tokenizer() == null) {
+            problems.add(
+                    "tokenizer",
+                    "is missing; a new model has none beside it. Allowed: {type: bpe}, {type: characters} or"
+                            + " {path: some/dir}");
         }
     }
 
@@ -199,10 +222,15 @@ final class Checks {
 
     private static void withinContext(
             @Nullable Integer length, String path, ModelRecipe model, Problems problems) {
-        if (length != null && model instanceof ModelRecipe.Gpt2 gpt2 && length > gpt2.context()) {
+        var context =
+                switch (model) {
+                    case ModelRecipe.Gpt2 gpt2 -> gpt2.context();
+                    case ModelRecipe.LlamaShape llama -> llama.context();
+                    case ModelRecipe.Saved _ -> Integer.MAX_VALUE;
+                };
+        if (length != null && length > context) {
             problems.add(
-                    path,
-                    length + " is more than the model's context; allowed: up to " + gpt2.context());
+                    path, length + " is more than the model's context; allowed: up to " + context);
         }
     }
 

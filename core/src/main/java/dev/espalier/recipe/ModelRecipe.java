@@ -29,6 +29,96 @@ public sealed interface ModelRecipe {
                     boolean bias)
             implements ModelRecipe {}
 
+    @Doc(
+            "A new Llama (Touvron et al. 2023): a decoder with rotary positions, RMS norms and a gated MLP.")
+    record Llama(
+            @Doc(value = "Blocks.", in = "[1, 1000]") int layers,
+            @Doc(value = "Heads of queries; they share `width` evenly.", in = "[1, 1000]")
+                    int heads,
+            @Doc(value = "Heads of keys and values, a divisor of `heads`.", in = "[1, 1000]")
+                    int keyValueHeads,
+            @Doc(value = "The width of the hidden states.", in = "[1, 65536]") int width,
+            @Doc(value = "The width of the MLP's hidden layer.", in = "[1, 1048576]") int hidden,
+            @Doc(value = "The most tokens that the model can see at once.", in = "[1, 1048576]")
+                    int context,
+            @Doc(value = "The base of the rotary positions.", byDefault = "10000", in = "(0, ∞)")
+                    double ropeTheta,
+            @Doc(value = "Whether the head is the table of token embeddings.", byDefault = "false")
+                    boolean tied,
+            @Doc(
+                            value = "The share of attention weights dropped while training.",
+                            byDefault = "0",
+                            in = "[0, 1)")
+                    double dropout)
+            implements ModelRecipe, LlamaShape {}
+
+    @Doc("A new Mistral (Jiang et al. 2023): a Llama whose tokens see a sliding window.")
+    record Mistral(
+            @Doc(value = "Blocks.", in = "[1, 1000]") int layers,
+            @Doc(value = "Heads of queries; they share `width` evenly.", in = "[1, 1000]")
+                    int heads,
+            @Doc(value = "Heads of keys and values, a divisor of `heads`.", in = "[1, 1000]")
+                    int keyValueHeads,
+            @Doc(value = "The width of the hidden states.", in = "[1, 65536]") int width,
+            @Doc(value = "The width of the MLP's hidden layer.", in = "[1, 1048576]") int hidden,
+            @Doc(value = "The most tokens that the model can see at once.", in = "[1, 1048576]")
+                    int context,
+            @Doc(value = "The tokens that a token sees, itself included.", in = "[1, 1048576]")
+                    int window,
+            @Doc(value = "The base of the rotary positions.", byDefault = "10000", in = "(0, ∞)")
+                    double ropeTheta,
+            @Doc(value = "Whether the head is the table of token embeddings.", byDefault = "false")
+                    boolean tied,
+            @Doc(
+                            value = "The share of attention weights dropped while training.",
+                            byDefault = "0",
+                            in = "[0, 1)")
+                    double dropout)
+            implements ModelRecipe, LlamaShape {}
+
+    @Doc("A new Qwen2 (Yang et al. 2024): a Llama with biases on queries, keys and values.")
+    record Qwen2(
+            @Doc(value = "Blocks.", in = "[1, 1000]") int layers,
+            @Doc(value = "Heads of queries; they share `width` evenly.", in = "[1, 1000]")
+                    int heads,
+            @Doc(value = "Heads of keys and values, a divisor of `heads`.", in = "[1, 1000]")
+                    int keyValueHeads,
+            @Doc(value = "The width of the hidden states.", in = "[1, 65536]") int width,
+            @Doc(value = "The width of the MLP's hidden layer.", in = "[1, 1048576]") int hidden,
+            @Doc(value = "The most tokens that the model can see at once.", in = "[1, 1048576]")
+                    int context,
+            @Doc(value = "The base of the rotary positions.", byDefault = "1000000", in = "(0, ∞)")
+                    double ropeTheta,
+            @Doc(value = "Whether the head is the table of token embeddings.", byDefault = "false")
+                    boolean tied,
+            @Doc(
+                            value = "The share of attention weights dropped while training.",
+                            byDefault = "0",
+                            in = "[0, 1)")
+                    double dropout)
+            implements ModelRecipe, LlamaShape {}
+
+    /// What the recipes of Llama and its kin share.
+    sealed interface LlamaShape permits Llama, Mistral, Qwen2 {
+        int layers();
+
+        int heads();
+
+        int keyValueHeads();
+
+        int width();
+
+        int hidden();
+
+        int context();
+
+        double ropeTheta();
+
+        boolean tied();
+
+        double dropout();
+    }
+
     @Doc(value = "A model that exists, in the Hugging Face layout.", untyped = true)
     record Saved(
             @Doc("A folder with `config.json` and `model.safetensors`.") Path path,

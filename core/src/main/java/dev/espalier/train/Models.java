@@ -6,6 +6,8 @@ import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.model.Decoder;
 import dev.espalier.model.Gpt2;
 import dev.espalier.model.Gpt2Config;
+import dev.espalier.model.Llama;
+import dev.espalier.model.LlamaConfig;
 import dev.espalier.recipe.ModelRecipe;
 import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.torch.Tensor;
@@ -40,12 +42,36 @@ final class Models {
                 }
                 yield new Ready(model, newConfig(tokenizer));
             }
+            case ModelRecipe.LlamaShape llama ->
+                    new Ready(
+                            new Llama(config(llama, tokenizer.vocabularySize())).initialize(seed),
+                            newConfig(tokenizer));
             case ModelRecipe.Saved saved -> {
                 var loaded = HuggingFace.readDecoder(saved.path(), saved.dropout());
                 var decoder = grown(saved, loaded.model(), tokenizer, seed);
                 yield new Ready(decoder, loaded.config());
             }
         };
+    }
+
+    private static LlamaConfig config(ModelRecipe.LlamaShape l, int vocabulary) {
+        return LlamaConfig.of(
+                switch (l) {
+                    case ModelRecipe.Llama _ -> LlamaConfig.Kind.LLAMA;
+                    case ModelRecipe.Mistral _ -> LlamaConfig.Kind.MISTRAL;
+                    case ModelRecipe.Qwen2 _ -> LlamaConfig.Kind.QWEN2;
+                },
+                vocabulary,
+                l.context(),
+                l.width(),
+                l.layers(),
+                l.heads(),
+                l.keyValueHeads(),
+                l.hidden(),
+                l.ropeTheta(),
+                l.dropout(),
+                l.tied(),
+                l instanceof ModelRecipe.Mistral m ? m.window() : null);
     }
 
     private static ObjectNode newConfig(Tokenizer tokenizer) {

@@ -33,6 +33,7 @@ class ShippedRecipesTest {
                 .contains(
                         "pretrain/gpt2-toy.yaml",
                         "pretrain/gpt2-124m.yaml",
+                        "pretrain/llama-toy.yaml",
                         "pretrain/shakespeare-characters.yaml",
                         "finetune/classification-toy.yaml",
                         "finetune/classification-lora-toy.yaml",
