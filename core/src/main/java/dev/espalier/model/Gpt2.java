@@ -7,6 +7,7 @@ import dev.espalier.nn.KeyValueCache;
 import dev.espalier.nn.LayerNorm;
 import dev.espalier.nn.Linear;
 import dev.espalier.nn.Module;
+import dev.espalier.nn.Stack;
 import dev.espalier.torch.Tensor;
 import java.util.ArrayList;
 import java.util.List;
@@ -123,15 +124,16 @@ public final class Gpt2 extends Decoder {
     private static final class Body extends Module {
         private final Embedding wte;
         private final Embedding wpe;
-        private final List<Block> blocks = new ArrayList<>();
+        private final Stack<Block> blocks;
         private final LayerNorm norm;
         private final double dropout;
 
         Body(Gpt2Config c) {
             wte = child("wte", new Embedding(c.vocabulary(), c.width()));
             wpe = child("wpe", new Embedding(c.context(), c.width()));
+            blocks = child("h", new Stack<>());
             for (var i = 0; i < c.layers(); i++) {
-                blocks.add(child("h." + i, new Block(c, i)));
+                blocks.add(new Block(c, i));
             }
             norm = child("ln_f", new LayerNorm(c.width(), c.epsilon()));
             dropout = c.embeddingDropout();
@@ -144,13 +146,14 @@ public final class Gpt2 extends Decoder {
                 @Nullable KeyValueCache cache,
                 Consumer<Tensor> states) {
             var x =
-                    wte.forward(ids)
-                            .add(wpe.forward(positions))
-                            .dropout(dropout, training()); // (B, T, D)
-            for (var block : blocks) {
-                states.accept(x);
-                x = block.forward(x, mask, cache); // (B, T, D)
-            }
+                    blocks.forward(
+                            wte.forward(ids)
+                                    .add(wpe.forward(positions))
+                                    .dropout(dropout, training()), // (B, T, D)
+                            (block, input) -> {
+                                states.accept(input);
+                                return block.forward(input, mask, cache);
+                            });
             if (cache != null) {
                 cache.advance(ids.size(1));
             }

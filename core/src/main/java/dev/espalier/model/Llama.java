@@ -8,6 +8,7 @@ import dev.espalier.nn.Linear;
 import dev.espalier.nn.Module;
 import dev.espalier.nn.RmsNorm;
 import dev.espalier.nn.RotaryEmbedding;
+import dev.espalier.nn.Stack;
 import dev.espalier.torch.Tensor;
 import java.util.ArrayList;
 import java.util.List;
@@ -147,15 +148,16 @@ public final class Llama extends Decoder {
         private final LlamaConfig c;
         private final Embedding tokens;
         private final RotaryEmbedding rotary;
-        private final List<Block> blocks = new ArrayList<>();
+        private final Stack<Block> blocks;
         private final RmsNorm norm;
 
         Body(LlamaConfig c) {
             this.c = c;
             tokens = child("embed_tokens", new Embedding(c.vocabulary(), c.width()));
             rotary = new RotaryEmbedding(c.headWidth(), c.theta(), c.scaling(), c.context());
+            blocks = child("layers", new Stack<>());
             for (var i = 0; i < c.layers(); i++) {
-                blocks.add(child("layers." + i, new Block(c, i)));
+                blocks.add(new Block(c, i));
             }
             norm = child("norm", new RmsNorm(c.width(), c.epsilon()));
         }
@@ -170,12 +172,14 @@ public final class Llama extends Decoder {
             var s = cache == null ? t : cache.length() + t;
             var rotation = rotary.at(positions);
             var windowed = c.window() == null ? mask : Attention.within(c.window(), mask, t, s);
-            var x = tokens.forward(ids); // (B, T, D)
-            for (var block : blocks) {
-                states.accept(x);
-                var visible = block.layer < c.windowFrom() ? mask : windowed;
-                x = block.forward(x, rotation, visible, cache); // (B, T, D)
-            }
+            var x =
+                    blocks.forward(
+                            tokens.forward(ids), // (B, T, D)
+                            (block, input) -> {
+                                states.accept(input);
+                                var visible = block.layer < c.windowFrom() ? mask : windowed;
+                                return block.forward(input, rotation, visible, cache);
+                            });
             if (cache != null) {
                 cache.advance(t);
             }

@@ -1,6 +1,7 @@
 package dev.espalier.objective;
 
 import dev.espalier.model.Decoder;
+import dev.espalier.nn.Stack;
 import dev.espalier.torch.DType;
 import dev.espalier.torch.Scope;
 import dev.espalier.torch.Tensor;
@@ -64,6 +65,7 @@ public final class VocabularyLoss implements Loss {
         if (hidden.requiresGrad()) {
             hidden.backward(hiddenGradient.to(hidden.dtype()));
         }
+        Stack.backward(decoder);
         return total;
     }
 

@@ -94,6 +94,7 @@ final class TrajectoryCheck {
                 new ScheduleRecipe.Constant(new Share(0)),
                 json.path("grad_clip").asDouble(0),
                 TrainingRecipe.Precision.FP32,
+                false,
                 null);
     }
 

@@ -34,6 +34,12 @@ public record TrainingRecipe(
                 Precision precision,
         @Doc(
                         value =
+                                "Whether to compute the blocks once more on the way back instead of keeping what they"
+                                        + " computed: less memory, a third more time, the same result.",
+                        byDefault = "false")
+                boolean recompute,
+        @Doc(
+                        value =
                                 "Whether to stop when the validation figure no longer improves, keeping the best weights.",
                         byDefault = "none")
                 @Nullable EarlyStopping earlyStopping) {

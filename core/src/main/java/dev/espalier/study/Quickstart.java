@@ -287,6 +287,7 @@ public final class Quickstart {
                 new ScheduleRecipe.Cosine(new Share(0.1), 0.05),
                 1,
                 TrainingRecipe.Precision.FP32,
+                false,
                 null);
     }
 

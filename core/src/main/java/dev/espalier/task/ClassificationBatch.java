@@ -1,6 +1,7 @@
 package dev.espalier.task;
 
 import dev.espalier.model.DecoderClassifier;
+import dev.espalier.nn.Stack;
 import dev.espalier.objective.Loss;
 import dev.espalier.objective.MicroBatch;
 import dev.espalier.torch.Tensor;
@@ -46,6 +47,7 @@ public record ClassificationBatch(
         var sum = scores.crossEntropySum(Tensor.of(labels, labels.length), weights);
         return scale -> {
             sum.mul(scale).backward();
+            Stack.backward(model);
             return sum.detach();
         };
     }

@@ -142,6 +142,7 @@ public final class Run {
                 t.schedule(),
                 t.clip(),
                 precision,
+                t.recompute(),
                 t.earlyStopping());
     }
 

@@ -4,6 +4,7 @@ import dev.espalier.EspalierException;
 import dev.espalier.Rng;
 import dev.espalier.checkpoint.SafeTensors;
 import dev.espalier.io.Json;
+import dev.espalier.nn.Stack;
 import dev.espalier.objective.MicroBatch;
 import dev.espalier.optim.AdamW;
 import dev.espalier.optim.FlatParameters;
@@ -74,6 +75,7 @@ public final class Trainer implements AutoCloseable {
         schedule = schedule(recipe.schedule());
         clip = recipe.clip();
         peakRate = recipe.optimizer().rate();
+        Stack.recompute(learner.model(), recipe.recompute());
         var count = Workers.small(learner.model()) ? Torch.threads() : 1;
         workers = new Workers(count);
         parameters = new FlatParameters(learner.model(), count);

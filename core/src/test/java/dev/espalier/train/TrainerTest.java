@@ -37,6 +37,7 @@ class TrainerTest {
                 new ScheduleRecipe.Cosine(Duration.steps(2), 0.1),
                 1,
                 TrainingRecipe.Precision.FP32,
+                false,
                 null);
     }
 

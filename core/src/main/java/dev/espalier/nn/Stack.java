@@ -1,0 +1,140 @@
+package dev.espalier.nn;
+
+import dev.espalier.Rng;
+import dev.espalier.torch.DType;
+import dev.espalier.torch.Scope;
+import dev.espalier.torch.Tensor;
+import dev.espalier.torch.Torch;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.BiFunction;
+import org.jspecify.annotations.Nullable;
+
+/// The blocks of a model, run one after another. Asked to, it keeps of each block only what the
+/// block reads while training, and computes the rest anew on the way back (Chen et al. 2016,
+/// arXiv:1604.06174): a third more time for the memory of one block instead of all. A segment is
+/// one block, since what a block reads is far less than what it computes.
+///
+/// A recomputing forward pass must be followed by its backward pass: that of the loss into what
+/// [#forward] gave, and then [#backward(Module)]. Losses do both.
+public final class Stack<B extends Module> extends Module {
+    private final List<B> blocks = new ArrayList<>();
+    private boolean recompute;
+    private @Nullable Pending<B> pending;
+
+    /// A forward pass on which a backward pass has not followed.
+    ///
+    /// @param entry what the first block read, with the graph behind it
+    /// @param inputs what each block read, cut off from the graph
+    /// @param exit what the last block gave, as a leaf
+    private record Pending<B>(
+            Tensor entry,
+            List<Tensor> inputs,
+            Tensor exit,
+            BiFunction<B, Tensor, Tensor> run,
+            long seed,
+            boolean bf16) {}
+
+    /// Puts a block behind the others; its path is its number.
+    public void add(B block) {
+        child(String.valueOf(blocks.size()), block);
+        blocks.add(block);
+    }
+
+    /// Whether the stacks of `model` recompute their blocks on the way back.
+    public static void recompute(Module model, boolean recompute) {
+        model.modules()
+                .values()
+                .forEach(part -> {
+                    if (part instanceof Stack<?> stack) {
+                        stack.recompute = recompute;
+                    }
+                });
+    }
+
+    /// Goes backward through all blocks of `model` whose results were not kept, after the gradient
+    /// of what they gave is known. Does nothing where all was kept.
+    public static void backward(Module model) {
+        for (var part : List.copyOf(model.modules().values()).reversed()) {
+            if (part instanceof Stack<?> stack) {
+                stack.backward();
+            }
+        }
+    }
+
+    /// The last of `x` ← `run`(block, `x`) over all blocks.
+    public Tensor forward(Tensor x, BiFunction<B, Tensor, Tensor> run) {
+        if (!recompute || !training() || !isTrained(x)) {
+            for (var block : blocks) {
+                x = run.apply(block, x);
+            }
+            return x;
+        }
+        if (pending != null) {
+            throw new IllegalStateException(
+                    "the last forward pass was followed by no backward pass");
+        }
+        var seed = drawSeed();
+        var inputs = new ArrayList<Tensor>();
+        var state = x.detach();
+        for (var i = 0; i < blocks.size(); i++) {
+            inputs.add(state);
+            state = Torch.noGrad(kept(i, state, run, seed));
+        }
+        var exit = state.requiresGrad(true);
+        pending = new Pending<>(x, inputs, exit, run, seed, Torch.inBf16());
+        return exit;
+    }
+
+    private java.util.function.Supplier<Tensor> kept(
+            int i, Tensor state, BiFunction<B, Tensor, Tensor> run, long seed) {
+        return () -> {
+            try (var scope = new Scope()) {
+                Torch.seed(Rng.seed(seed, i));
+                return scope.keep(run.apply(blocks.get(i), state));
+            }
+        };
+    }
+
+    private boolean isTrained(Tensor x) {
+        return x.requiresGrad()
+                || parameters().values().stream().anyMatch(p -> p.value().requiresGrad());
+    }
+
+    /// Of libtorch's stream, so that it depends on what the stream was seeded with alone.
+    private static long drawSeed() {
+        var draw = Tensor.zeros(DType.DOUBLE, 1).uniformInPlace(0, 1).item();
+        return (long) (draw * 0x1p53);
+    }
+
+    private void backward() {
+        var p = pending;
+        pending = null;
+        if (p == null || p.exit.grad() == null) {
+            return;
+        }
+        var gradient = own(p.exit.grad());
+        for (var i = blocks.size() - 1; i >= 0 && gradient != null; i--) {
+            var above = gradient;
+            try (var scope = new Scope()) {
+                var block = blocks.get(i);
+                var leaf = p.inputs.get(i).detach().requiresGrad(true);
+                // Dropout draws what it drew on the way forward.
+                Torch.seed(Rng.seed(p.seed, i));
+                var y = Torch.bf16(p.bf16, () -> p.run.apply(block, leaf));
+                y.backward(above.to(y.dtype()));
+                var below = own(leaf.grad());
+                gradient = below == null ? null : scope.keep(below);
+            }
+            above.close();
+        }
+        if (gradient != null && p.entry.requiresGrad()) {
+            p.entry.backward(gradient);
+        }
+    }
+
+    /// A leaf's gradient is the leaf's, and would end with it.
+    private static @Nullable Tensor own(@Nullable Tensor gradient) {
+        return gradient == null ? null : gradient.detach();
+    }
+}
