@@ -312,8 +312,8 @@ public final class HuggingFace {
 
     /// Writes `model` into `folder`, which exists: `config.json`, which is `config` brought up to
     /// date where `model` decides, for a language model `generation_config.json`, and
-    /// `model.safetensors`, or beyond 5 GB several files and their index. Adapters must be merged or
-    /// written apart.
+    /// `model.safetensors`, or beyond 5 GB several files and their index. Adapters must be merged
+    /// or written apart.
     public static void write(Path folder, Module model, ObjectNode config) throws IOException {
         writeConfig(folder, model, config);
         writeGenerationConfig(folder, model, config);

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.espalier.EspalierException;
 import dev.espalier.Rng;
 import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.checkpoint.SafeTensors;
 import dev.espalier.evaluate.Score;
 import dev.espalier.io.Json;
 import dev.espalier.recipe.Recipe;
@@ -18,6 +19,8 @@ import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /// Whole runs at a tiny size: what a user of the library does.
 class RunTest {
@@ -250,5 +253,108 @@ class RunTest {
         var tokenizer = dev.espalier.tokenize.Tokenizers.read(result.model());
         assertThat(loaded.model().vocabulary()).isEqualTo(tokenizer.vocabularySize());
         assertThat(tokenizer.id("plum")).isPresent();
+    }
+
+    private static final String LLAMA =
+            "layers: 2, heads: 2, key-value-heads: 1, width: 32, hidden: 64, context: 32";
+
+    private Recipe pretraining(String name, String model, String training) {
+        return Recipes.parse(
+                """
+                name: %s
+                output: %s/%s
+                data: {sources: [{type: text, path: "%s/prose.txt"}], validation: 10%%}
+                tokenizer: {type: bpe, vocabulary: 300}
+                model: {%s}
+                objective: {type: causal}
+                training: {for: 60 steps, batch: 4, optimizer: {type: adamw, rate: 1e-2}%s}
+                """
+                        .formatted(name, folder, name, folder, model, training),
+                name);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "llama | rope-theta: 500 | LlamaForCausalLM",
+                "mistral | window: 8 | MistralForCausalLM",
+                "qwen2 | tied: true | Qwen2ForCausalLM"
+            })
+    void llamaAndItsKinArePretrainedFineTunedAndReadBack(
+            String type, String more, String architecture) {
+        var model = "type: " + type + ", " + more + ", " + LLAMA;
+        var base = new Run(pretraining(type, model, "")).train(step -> {});
+        assertThat(value(base, "validation", "loss")).isLessThan(3);
+        var at = base.model();
+        var config = Json.read(at.resolve("config.json"));
+        assertThat(config.at("/architectures/0").asString()).isEqualTo(architecture);
+        assertThat(config.path("model_type").asString()).isEqualTo(type);
+        var read = HuggingFace.readDecoder(at);
+        HuggingFace.save(folder.resolve("again"), read.model(), read.config());
+        for (var file : List.of("config.json", "model.safetensors")) {
+            assertThat(folder.resolve("again").resolve(file))
+                    .hasSameBinaryContentAs(at.resolve(file));
+        }
+
+        var general = "forgetting: {measure: {corpus: " + folder + "/prose.txt}}";
+        var tuned = new Run(finetuning(type + "-tuned", at, general)).train(step -> {});
+        assertThat(value(tuned, "validation", "accuracy")).isGreaterThan(0.9);
+        // The untied head is neither trained nor lost on the way: text is still foreseen.
+        assertThat(value(tuned, "general-before", "loss")).isLessThan(3);
+        var written = tuned.model();
+        try (var tensors = SafeTensors.open(written.resolve("model.safetensors"))) {
+            assertThat(tensors.find("lm_head.weight")).isEmpty();
+            assertThat(tensors.find("score.weight")).isPresent();
+            assertThat(tensors.find("model.norm.weight")).isPresent();
+        }
+        try (var classifier = TextClassifier.load(written)) {
+            assertThat(classifier.classify("I saw the plum and the fig by the door").label())
+                    .isEqualTo("fruit");
+        }
+        var classifier = HuggingFace.readClassifier(written);
+        HuggingFace.save(folder.resolve("tuned-again"), classifier.model(), classifier.config());
+        assertThat(folder.resolve("tuned-again/model.safetensors"))
+                .hasSameBinaryContentAs(written.resolve("model.safetensors"));
+    }
+
+    @Test
+    void anAdapterOfALlamaHasPeftsNames() {
+        var at =
+                new Run(pretraining("l", "type: llama, " + LLAMA, ""))
+                        .train(step -> {})
+                        .folder()
+                        .resolve("model");
+        var tuned =
+                new Run(finetuning("l-lora", at, "adapter: {type: lora, rank: 4}"))
+                        .train(step -> {});
+        assertThat(value(tuned, "validation", "accuracy")).isGreaterThan(0.9);
+        var written = tuned.model();
+        var config = Json.read(written.resolve("adapter_config.json"));
+        assertThat(config.path("fan_in_fan_out").asBoolean(true)).isFalse();
+        assertThat(config.path("target_modules").valueStream().map(t -> t.asString("")))
+                .containsExactly("k_proj", "o_proj", "q_proj", "v_proj");
+        try (var tensors = SafeTensors.open(written.resolve("adapter_model.safetensors"))) {
+            assertThat(
+                            tensors.find(
+                                    "base_model.model.model.layers.1.self_attn.k_proj.lora_A.weight"))
+                    .isPresent();
+            assertThat(tensors.entries()).hasSize(2 * 4 * 2 + 1);
+        }
+        try (var classifier = TextClassifier.load(written)) {
+            assertThat(classifier.classify("I saw the saw and the axe by the door").label())
+                    .isEqualTo("tool");
+        }
+    }
+
+    @Test
+    void aRunThatRecomputesLearnsTheSame() {
+        var model = "type: llama, " + LLAMA;
+        var kept = new Run(pretraining("kept", model, ", precision: fp32")).train(step -> {});
+        var again =
+                new Run(pretraining("again", model, ", precision: fp32, recompute: true"))
+                        .train(step -> {});
+        assertThat(again.model().resolve("model.safetensors"))
+                .hasSameBinaryContentAs(kept.model().resolve("model.safetensors"));
     }
 }
