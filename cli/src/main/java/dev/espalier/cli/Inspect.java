@@ -4,6 +4,7 @@ import dev.espalier.EspalierException;
 import dev.espalier.checkpoint.Checkpoints;
 import dev.espalier.checkpoint.SafeTensors;
 import dev.espalier.checkpoint.SafeTensors.Entry;
+import dev.espalier.checkpoint.WeightFiles;
 import dev.espalier.data.TokenShard;
 import dev.espalier.io.Json;
 import dev.espalier.tokenize.Tokenizers;
@@ -13,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
 import java.util.concurrent.Callable;
@@ -154,6 +156,7 @@ final class Inspect implements Callable<Integer> {
                     "num_hidden_layers",
                     "hidden_size",
                     "num_attention_heads",
+                    "num_key_value_heads",
                     "max_position_embeddings",
                     "vocab_size"
                 }) {
@@ -166,12 +169,12 @@ final class Inspect implements Callable<Integer> {
                     "labels",
                     config.path("id2label").valueStream().map(n -> n.asString()).toList());
         }
-        if (has(folder, "model.safetensors")) {
-            var weights = safeTensors(folder.resolve("model.safetensors"));
-            weights.remove("kind");
-            facts.put("weights", weights);
+        if (has(folder, WeightFiles.SINGLE) || has(folder, WeightFiles.INDEX)) {
+            try (var weights = WeightFiles.open(folder)) {
+                facts.put("weights", weights(weights.entries()));
+            }
         } else {
-            facts.put("weights", "no model.safetensors");
+            facts.put("weights", "no " + WeightFiles.SINGLE);
         }
         if (has(folder, "tokenizer.json") || has(folder, "vocab.json")) {
             facts.put("tokenizer", TokenizerVerb.facts(Tokenizers.read(folder)));
@@ -188,26 +191,27 @@ final class Inspect implements Callable<Integer> {
     private SequencedMap<String, Object> safeTensors(Path file) {
         try (var open = SafeTensors.open(file)) {
             var facts = facts("safetensors");
-            var entries = open.entries();
-            facts.put("tensors", (long) entries.size());
-            facts.put("elements", entries.stream().mapToLong(Inspect::elements).sum());
-            facts.put("bytes", entries.stream().mapToLong(entry -> entry.data().byteSize()).sum());
-            facts.put(
-                    "types",
-                    entries.stream().map(entry -> entry.dtype().name()).distinct().toList());
+            facts.putAll(weights(open.entries()));
             if (!open.metadata().isEmpty()) {
                 facts.put("metadata", open.metadata());
             }
-            if (tensors) {
-                var list = new LinkedHashMap<String, Object>();
-                entries.forEach(entry ->
-                        list.put(
-                                entry.name(),
-                                entry.dtype() + " " + Arrays.toString(entry.shape())));
-                facts.put("list", list);
-            }
             return facts;
         }
+    }
+
+    private SequencedMap<String, Object> weights(List<Entry> entries) {
+        var facts = new LinkedHashMap<String, Object>();
+        facts.put("tensors", (long) entries.size());
+        facts.put("elements", entries.stream().mapToLong(Inspect::elements).sum());
+        facts.put("bytes", entries.stream().mapToLong(entry -> entry.data().byteSize()).sum());
+        facts.put("types", entries.stream().map(entry -> entry.dtype().name()).distinct().toList());
+        if (tensors) {
+            var list = new LinkedHashMap<String, Object>();
+            entries.forEach(entry ->
+                    list.put(entry.name(), entry.dtype() + " " + Arrays.toString(entry.shape())));
+            facts.put("list", list);
+        }
+        return facts;
     }
 
     private static long elements(Entry entry) {

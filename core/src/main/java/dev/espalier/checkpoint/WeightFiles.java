@@ -22,9 +22,9 @@ import tools.jackson.databind.node.JsonNodeFactory;
 ///
 /// The index is not believed: a file that is not simply a name in the folder, that is missing or
 /// does not hold what the index says, or a tensor that two files hold, is refused by name.
-final class WeightFiles implements AutoCloseable {
-    static final String SINGLE = "model.safetensors";
-    static final String INDEX = "model.safetensors.index.json";
+public final class WeightFiles implements AutoCloseable {
+    public static final String SINGLE = "model.safetensors";
+    public static final String INDEX = "model.safetensors.index.json";
 
     /// Bytes of the tensors in one file, at most, unless a tensor alone has more; as Hugging Face's
     /// `save_pretrained` has it.
@@ -42,7 +42,7 @@ final class WeightFiles implements AutoCloseable {
 
     /// @throws EspalierException (DATA) if there are no weights, or a file is broken
     @SuppressWarnings("MustBeClosedChecker") // the instance owns its files
-    static WeightFiles open(Path folder) {
+    public static WeightFiles open(Path folder) {
         var single = Files.isRegularFile(folder.resolve(SINGLE));
         var indexed = Files.isRegularFile(folder.resolve(INDEX));
         if (!single && !indexed) {
@@ -124,20 +124,21 @@ final class WeightFiles implements AutoCloseable {
     }
 
     /// The file, or the index of the files, for messages.
-    Path path() {
+    public Path path() {
         return path;
     }
 
-    List<SafeTensors.Entry> entries() {
+    /// The tensors of all files; their data may be touched until [#close].
+    public List<SafeTensors.Entry> entries() {
         return List.copyOf(entries.values());
     }
 
-    Optional<SafeTensors.Entry> find(String name) {
+    public Optional<SafeTensors.Entry> find(String name) {
         return Optional.ofNullable(entries.get(name));
     }
 
     /// The numbers that all tensors hold together.
-    long elements() {
+    public long elements() {
         return entries.values().stream()
                 .mapToLong(e -> e.data().byteSize() / e.dtype().size())
                 .sum();
