@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
 public final class Stack<B extends Module> extends Module {
     private final List<B> blocks = new ArrayList<>();
     private boolean recompute;
-    private @Nullable Pending<B> pending;
+    // Of each thread its own, since threads may take the micro-batches of a step at once.
+    private final ThreadLocal<@Nullable Pending<B>> pending = new ThreadLocal<>();
 
     /// A forward pass on which a backward pass has not followed.
     ///
@@ -70,7 +71,7 @@ public final class Stack<B extends Module> extends Module {
             }
             return x;
         }
-        if (pending != null) {
+        if (pending.get() != null) {
             throw new IllegalStateException(
                     "the last forward pass was followed by no backward pass");
         }
@@ -82,7 +83,7 @@ public final class Stack<B extends Module> extends Module {
             state = Torch.noGrad(kept(i, state, run, seed));
         }
         var exit = state.requiresGrad(true);
-        pending = new Pending<>(x, inputs, exit, run, seed, Torch.inBf16());
+        pending.set(new Pending<>(x, inputs, exit, run, seed, Torch.inBf16()));
         return exit;
     }
 
@@ -108,8 +109,8 @@ public final class Stack<B extends Module> extends Module {
     }
 
     private void backward() {
-        var p = pending;
-        pending = null;
+        var p = pending.get();
+        pending.remove();
         if (p == null || p.exit.grad() == null) {
             return;
         }

@@ -303,6 +303,8 @@ class RunTest {
         // The untied head is neither trained nor lost on the way: text is still foreseen.
         assertThat(value(tuned, "general-before", "loss")).isLessThan(3);
         var written = tuned.model();
+        assertThat(Json.read(written.resolve("config.json")).at("/architectures/0").asString())
+                .isEqualTo(architecture.replace("CausalLM", "SequenceClassification"));
         try (var tensors = SafeTensors.open(written.resolve("model.safetensors"))) {
             assertThat(tensors.find("lm_head.weight")).isEmpty();
             assertThat(tensors.find("score.weight")).isPresent();
