@@ -7,6 +7,7 @@ import java.util.function.Supplier;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.DoubleOptional;
+import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.MemoryFormatOptional;
@@ -470,12 +471,39 @@ public final class Tensor implements AutoCloseable {
 
     /// x Wᵀ + b for `weight` (out, in) and `bias` (out).
     public Tensor linear(Tensor weight, @Nullable Tensor bias) {
+        if (isOneRow(weight)) {
+            var shape = shape();
+            shape[shape.length - 1] = weight.size(0);
+            return timesVector(weight.raw, bias).view(shape);
+        }
         return op(() -> torch.linear(raw, weight.raw, optional(bias)));
     }
 
     /// bias + this matrix times `weight`.
     public Tensor addmm(Tensor bias, Tensor weight) {
+        if (isOneRow(weight)) {
+            return op(() -> torch.addmv(bias.raw, weight.raw.t(), raw.reshape(-1)))
+                    .view(1, weight.size(1));
+        }
         return op(() -> torch.addmm(bias.raw, raw, weight.raw));
+    }
+
+    /// Whether this is one row in fp32 and no gradient is wanted, as when a model writes a single
+    /// text: libtorch hands that to OpenBLAS as a product of matrices, which is several times slower
+    /// than that of a matrix and a vector.
+    private boolean isOneRow(Tensor weight) {
+        return count() == raw.size(-1)
+                && !GradMode.is_enabled()
+                && dtype() == DType.FLOAT
+                && weight.dtype() == DType.FLOAT
+                && !Torch.inBf16();
+    }
+
+    private Tensor timesVector(org.bytedeco.pytorch.Tensor matrix, @Nullable Tensor bias) {
+        return op(() ->
+                bias == null
+                        ? torch.mv(matrix, raw.reshape(-1))
+                        : torch.addmv(bias.raw, matrix, raw.reshape(-1)));
     }
 
     /// The rows of this table (vocabulary, width) that `ids` names.

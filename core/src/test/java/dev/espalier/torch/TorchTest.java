@@ -165,4 +165,27 @@ class TorchTest {
         assertThat(List.of(Torch.residentBytes(), Torch.peakResidentBytes()))
                 .allMatch(b -> b == 0 || b > 10 << 20);
     }
+
+    @Test
+    void oneRowTimesAMatrixIsTheSameWithoutAndWithGradients() {
+        try (var scope = new Scope()) {
+            Torch.seed(4);
+            var row = Tensor.zeros(DType.FLOAT, 1, 1, 48).normalInPlace(1);
+            var out = Tensor.zeros(DType.FLOAT, 32, 48).normalInPlace(1);
+            var in = Tensor.zeros(DType.FLOAT, 48, 32).normalInPlace(1);
+            var bias = Tensor.zeros(DType.FLOAT, 32).normalInPlace(1);
+            for (var b : new Tensor[] {null, bias}) {
+                var alone = Torch.noGrad(() -> row.linear(out, b));
+                assertThat(alone.shape()).containsExactly(1, 1, 32);
+                assertThat(alone.floats())
+                        .usingComparatorWithPrecision(1e-5f)
+                        .containsExactly(row.linear(out, b).floats());
+            }
+            var alone = Torch.noGrad(() -> row.view(1, 48).addmm(bias, in));
+            assertThat(alone.shape()).containsExactly(1, 32);
+            assertThat(alone.floats())
+                    .usingComparatorWithPrecision(1e-5f)
+                    .containsExactly(row.view(1, 48).addmm(bias, in).floats());
+        }
+    }
 }
