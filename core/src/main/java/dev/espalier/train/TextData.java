@@ -280,9 +280,11 @@ final class TextData implements AutoCloseable {
         return Json.mapper().valueToTree(shards.data());
     }
 
-    /// General text by a file's name or a glob, to measure or to replay.
-    static GeneralText general(String pattern, Tokenizer tokenizer, int length) {
-        return GeneralText.read(pattern, tokenizer, length, GENERAL_TOKENS);
+    /// General text by a file's name or a glob, to measure or to replay, in windows of the model's
+    /// context, of 1024 tokens at most: a context of 128k would be one window, replayed in every
+    /// step.
+    static GeneralText general(String pattern, Tokenizer tokenizer, int context) {
+        return GeneralText.read(pattern, tokenizer, Math.min(context, 1024), GENERAL_TOKENS);
     }
 
     /// The i-th of the full windows of `text`, in an order that is new each epoch; all windows
