@@ -489,8 +489,8 @@ public final class Tensor implements AutoCloseable {
     }
 
     /// Whether this is one row in fp32 and no gradient is wanted, as when a model writes a single
-    /// text: libtorch hands that to OpenBLAS as a product of matrices, which is several times slower
-    /// than that of a matrix and a vector.
+    /// text: libtorch hands that to OpenBLAS as a product of matrices, which is several times
+    /// slower than that of a matrix and a vector.
     private boolean isOneRow(Tensor weight) {
         return count() == raw.size(-1)
                 && !GradMode.is_enabled()
