@@ -8,6 +8,9 @@ import org.jspecify.annotations.Nullable;
 public final class EspalierException extends RuntimeException {
     private static final long serialVersionUID = 1;
 
+    /// No message of ours is longer; what a broken file holds may be.
+    private static final int LONGEST = 2000;
+
     /// The kinds of failure, and the exit code of each.
     public enum Kind {
         /// A wrong command line, recipe or argument.
@@ -35,8 +38,25 @@ public final class EspalierException extends RuntimeException {
     private final Kind kind;
 
     public EspalierException(Kind kind, String message, @Nullable Throwable cause) {
-        super(message, cause);
+        super(printable(message), cause);
         this.kind = kind;
+    }
+
+    /// `message` without the control characters by which a hostile file could write to a terminal,
+    /// and without the middle of what it quotes at length.
+    private static String printable(String message) {
+        var text = message;
+        if (text.length() > LONGEST) {
+            var end = text.length() - LONGEST / 4;
+            text = text.substring(0, LONGEST - LONGEST / 4) + " […] " + text.substring(end);
+        }
+        var clean = new StringBuilder(text.length());
+        text.codePoints()
+                .map(c -> Character.isISOControl(c) && c != '\n' && c != '\t' ? '\uFFFD' : c)
+                .map(c ->
+                        c >= Character.MIN_SURROGATE && c <= Character.MAX_SURROGATE ? '\uFFFD' : c)
+                .forEach(clean::appendCodePoint);
+        return clean.toString();
     }
 
     public EspalierException(Kind kind, String message) {

@@ -49,6 +49,7 @@ public final class HuggingFace {
     private static final String ADAPTER_CONFIG = "adapter_config.json";
     private static final String ADAPTER_WEIGHTS = "adapter_model.safetensors";
     private static final int MOST_LABELS = 1_000_000;
+    private static final String LORA_A = ".lora_A.weight";
     private static final String PEFT_PREFIX = "base_model.model.";
 
     private HuggingFace() {}
@@ -482,24 +483,57 @@ public final class HuggingFace {
         }
         var targets = new ArrayList<String>();
         named.forEach(t -> targets.add(t.asString("")));
-        return new Lora.Settings(
-                rank,
-                json.path("lora_alpha").asDouble(8),
-                json.path("lora_dropout").asDouble(0),
-                targets);
+        var dropout = number(file, json, "lora_dropout", 0);
+        if (!(dropout >= 0 && dropout < 1)) {
+            throw EspalierException.data(file + ": lora_dropout is " + dropout + ", not in [0, 1)");
+        }
+        return new Lora.Settings(rank, number(file, json, "lora_alpha", 8), dropout, targets);
+    }
+
+    private static double number(Path file, JsonNode json, String key, double otherwise) {
+        var node = json.path(key);
+        var value = node.isMissingNode() ? otherwise : node.asDouble(Double.NaN);
+        if (!Double.isFinite(value)) {
+            throw EspalierException.data(file + ": " + key + " is " + node + ", not a number");
+        }
+        return value;
+    }
+
+    /// The rank decides what is allocated, so it must be that of the file's own tensors.
+    private static void requireRank(Path folder, int rank, SafeTensors tensors) {
+        var a = tensors.entries().stream().filter(e -> e.name().endsWith(LORA_A)).toList();
+        if (a.isEmpty()) {
+            throw EspalierException.data(
+                    folder.resolve(ADAPTER_WEIGHTS)
+                            + ": holds no tensor of an adapter, *"
+                            + LORA_A);
+        }
+        for (var entry : a) {
+            if (entry.shape().length != 2 || entry.shape()[0] != rank) {
+                throw EspalierException.data(
+                        "%s: the tensor '%s' has the shape %s, but r is %d in %s"
+                                .formatted(
+                                        folder.resolve(ADAPTER_WEIGHTS),
+                                        entry.name(),
+                                        Arrays.toString(entry.shape()),
+                                        rank,
+                                        ADAPTER_CONFIG));
+            }
+        }
     }
 
     /// Attaches the adapter in `folder` to `model`, and loads a head that was trained with it.
     public static void readAdapter(Path folder, Module model) {
         var settings = adapterSettings(folder);
-        Lora.attach(
-                model,
-                settings.targets().isEmpty()
-                        ? settings.withTargets(body(model).family().adapted())
-                        : settings,
-                0);
         var file = folder.resolve(ADAPTER_WEIGHTS);
         try (var tensors = SafeTensors.open(file)) {
+            requireRank(folder, settings.rank(), tensors);
+            try {
+                Lora.attach(model, settings, 0);
+            } catch (EspalierException e) {
+                throw EspalierException.data(
+                        folder.resolve(ADAPTER_CONFIG) + ": " + e.getMessage(), e);
+            }
             var known = new HashSet<String>();
             model.parameters()
                     .forEach((name, parameter) -> {

@@ -45,10 +45,11 @@ final class ConfigKeys {
         if (node == null) {
             return otherwise;
         }
-        if (!node.isNumber() || !Double.isFinite(node.asDouble())) {
+        var value = node.isNumber() ? node.asDouble(Double.NaN) : Double.NaN;
+        if (!Double.isFinite(value)) {
             throw EspalierException.data(key + " is " + node + "; a number is needed");
         }
-        return node.asDouble();
+        return value;
     }
 
     /// A number above 0.

@@ -69,28 +69,29 @@ public record Gpt2Config(
     /// Reads `config.json`. What it leaves out has the family's published default; a key that would
     /// change the mathematics in a way that is not implemented is refused by name.
     public static Gpt2Config of(JsonNode json) {
-        if (json.path("add_cross_attention").asBoolean(false)) {
+        var keys = new ConfigKeys(json);
+        if (keys.flag("add_cross_attention", false)) {
             throw EspalierException.data("add_cross_attention is not supported for gpt2");
         }
-        if (!json.path("tie_word_embeddings").asBoolean(true)) {
+        if (!keys.flag("tie_word_embeddings", true)) {
             throw EspalierException.data("tie_word_embeddings: false is not supported for gpt2");
         }
-        var width = integer(json, "n_embd", 768);
+        var width = keys.integer("n_embd", 768);
         return new Gpt2Config(
-                integer(json, "vocab_size", 50257),
-                integer(json, "n_positions", 1024),
+                keys.integer("vocab_size", 50257),
+                keys.integer("n_positions", 1024),
                 width,
-                integer(json, "n_layer", 12),
-                integer(json, "n_head", 12),
-                integer(json, "n_inner", 4L * width),
-                json.path("activation_function").asString("gelu_new"),
-                json.path("resid_pdrop").asDouble(0.1),
-                json.path("embd_pdrop").asDouble(0.1),
-                json.path("attn_pdrop").asDouble(0.1),
-                json.path("layer_norm_epsilon").asDouble(1e-5),
-                json.path("initializer_range").asDouble(0.02),
-                json.path("scale_attn_weights").asBoolean(true),
-                json.path("scale_attn_by_inverse_layer_idx").asBoolean(false));
+                keys.integer("n_layer", 12),
+                keys.integer("n_head", 12),
+                keys.integer("n_inner", 4L * width),
+                keys.text("activation_function", "gelu_new"),
+                keys.number("resid_pdrop", 0.1),
+                keys.number("embd_pdrop", 0.1),
+                keys.number("attn_pdrop", 0.1),
+                keys.positive("layer_norm_epsilon", 1e-5),
+                keys.number("initializer_range", 0.02),
+                keys.flag("scale_attn_weights", true),
+                keys.flag("scale_attn_by_inverse_layer_idx", false));
     }
 
     /// This shape with another activation: `gelu`, the exact one, is the faster on processors.
@@ -178,18 +179,6 @@ public record Gpt2Config(
         json.put("scale_attn_weights", scale);
         json.put("vocab_size", vocabulary);
         return json;
-    }
-
-    private static int integer(JsonNode json, String key, long otherwise) {
-        var node = json.path(key);
-        var value = node.isMissingNode() || node.isNull() ? otherwise : node.asLong(-1);
-        // The largest tables of published models have some 10^6 rows; more is a broken or a hostile
-        // file.
-        if (value < 1 || value > 100_000_000) {
-            throw EspalierException.data(
-                    key + " is " + node + "; a whole number from 1 to 100000000 is needed");
-        }
-        return (int) value;
     }
 
     private static void positive(String key, int value) {

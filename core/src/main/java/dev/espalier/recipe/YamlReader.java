@@ -40,10 +40,15 @@ final class YamlReader {
                             + MOST_CHARACTERS
                             + " characters)");
         }
+        var text = yaml.startsWith("\uFEFF") ? yaml.substring(1) : yaml;
+        // All in one read: the library's buffer overflows where its end parts a surrogate pair.
         var settings =
-                LoadSettings.builder().setLabel(source).setCodePointLimit(MOST_CHARACTERS).build();
+                LoadSettings.builder()
+                        .setLabel(source)
+                        .setCodePointLimit(MOST_CHARACTERS)
+                        .setBufferSize(text.length() + 2)
+                        .build();
         try {
-            var text = yaml.startsWith("\uFEFF") ? yaml.substring(1) : yaml;
             var events = new Parse(settings).parseString(text).iterator();
             return new YamlReader(source, events).document();
         } catch (MarkedYamlEngineException e) {

@@ -104,6 +104,28 @@ class HuggingFaceTest {
     }
 
     @Test
+    void anAdapterThatIsNotWhatItSaysIsRefusedBeforeItTakesMemory() throws IOException {
+        var source = GOLDENS.resolve("lora_gpt2");
+        var model = HuggingFace.readDecoder(source).model();
+        Files.copy(
+                source.resolve("adapter/adapter_model.safetensors"),
+                folder.resolve("adapter_model.safetensors"));
+        var said = Files.readString(source.resolve("adapter/adapter_config.json"));
+        for (var lie :
+                List.of(
+                        List.of("\"r\": 4", "\"r\": 60000", "r is 60000"),
+                        List.of("c_attn", "attention", "adapter_config.json: adapter target"),
+                        List.of("a\": 8", "a\": 1e999", "lora_alpha"),
+                        List.of("lora_dropout\": 0.0", "lora_dropout\": 1", "lora_dropout"))) {
+            Files.writeString(
+                    folder.resolve("adapter_config.json"), said.replace(lie.get(0), lie.get(1)));
+            assertThatThrownBy(() -> HuggingFace.readAdapter(folder, model))
+                    .isInstanceOf(EspalierException.class)
+                    .hasMessageContaining(lie.get(2));
+        }
+    }
+
+    @Test
     void filesOfTheBareBodyAndWithOldBuffersAreRead() throws IOException {
         var want = HuggingFace.readDecoder(GOLDENS.resolve("gpt2")).model().head().floats();
         var bare = changed(e -> with(e, e.name().replace("transformer.", "")));

@@ -1,0 +1,416 @@
+package dev.espalier.fuzz;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.fail;
+
+import com.github.luben.zstd.Zstd;
+import com.sun.management.ThreadMXBean;
+import dev.espalier.EspalierException;
+import dev.espalier.EspalierException.Kind;
+import dev.espalier.Rng;
+import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.checkpoint.SafeTensors;
+import dev.espalier.corpus.FileSource;
+import dev.espalier.corpus.Ledger;
+import dev.espalier.data.LabelledReader;
+import dev.espalier.data.TokenShard;
+import dev.espalier.data.TokenShardWriter;
+import dev.espalier.generate.GenerationConfig;
+import dev.espalier.generate.Limits;
+import dev.espalier.generate.Sampling;
+import dev.espalier.recipe.Recipes;
+import dev.espalier.tokenize.ChatTemplate;
+import dev.espalier.tokenize.Tokenizers;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.management.ManagementFactory;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
+import java.util.zip.CRC32C;
+import java.util.zip.GZIPOutputStream;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/// Every reader of what others wrote, given mutated files: it reads them or refuses them with a
+/// message for a person, takes memory in proportion to the file, and ends. `-Despalier.fuzz=N`
+/// tries N files a reader.
+class FuzzTest {
+    private static final int COUNT = Integer.getInteger("espalier.fuzz", 1000);
+    private static final long SEED = Long.getLong("espalier.fuzz.seed", 1);
+
+    /// What any reader may allocate, and how much more for each byte of the file.
+    private static final long FIXED = 16L << 20;
+
+    private static final long PER_BYTE = 2000;
+
+    /// Far beyond what any of these files takes.
+    private static final long HANG_MILLIS = 30_000;
+
+    private static final Path RESOURCES = Path.of("src/test/resources");
+    private static final Path GOLDENS = Path.of(System.getProperty("espalier.goldens"));
+
+    @TempDir static Path temp;
+
+    /// @param file that is mutated, below a folder of the reader's own
+    /// @param repair makes a mutated file look whole, or leaves it as it is
+    private record Reader(
+            String name, String file, List<byte[]> seeds, UnaryOperator<byte[]> repair, Body body) {
+        Reader(String name, String file, List<byte[]> seeds, Body body) {
+            this(name, file, seeds, bytes -> bytes, body);
+        }
+
+        @Override
+        public String toString() {
+            return name;
+        }
+    }
+
+    private interface Body {
+        void read(Path file) throws IOException;
+    }
+
+    static Stream<Reader> readers() throws IOException {
+        var gpt2 = GOLDENS.resolve("gpt2");
+        var adapter = GOLDENS.resolve("lora_gpt2/adapter");
+        var saved = Files.createDirectories(temp.resolve("saved"));
+        Tokenizers.read(RESOURCES.resolve("tokenizers/roberta/saved")).save(saved);
+        var vocabulary = RESOURCES.resolve("tokenizers/gpt2/saved");
+        var base = model("decoder", gpt2);
+        var llama = model("llama", GOLDENS.resolve("llama"));
+        var classifier = model("classifier", GOLDENS.resolve("gpt2_seqcls"));
+        var fixed =
+                Files.copy(
+                        adapter.resolve("adapter_model.safetensors"),
+                        Files.createDirectories(temp.resolve("adapter"))
+                                .resolve("adapter_model.safetensors"));
+        var vocabularyFolder = Files.createDirectories(temp.resolve("merges"));
+        Files.copy(vocabulary.resolve("vocab.json"), vocabularyFolder.resolve("vocab.json"));
+        var csv =
+                "text,label\n\"a \"\"b\"\"\nc\",x\nd\u00e9,y\n,\n".getBytes(StandardCharsets.UTF_8);
+        var jsonl =
+                "{\"text\":\"a\\u00e9\",\"label\":1}\n{\"label\":true,\"text\":\"b\"}\n\n"
+                        .getBytes(StandardCharsets.UTF_8);
+        var text =
+                "# A title\n\nSome *prose*, `code`\r\nand caf\u00e9.\n```\nmore\n```\n"
+                        .repeat(20)
+                        .getBytes(StandardCharsets.UTF_8);
+        return Stream.of(
+                new Reader(
+                        "safetensors",
+                        "tensors/model.safetensors",
+                        seeds(adapter.resolve("adapter_model.safetensors"), tensors()),
+                        file -> {
+                            try (var tensors = SafeTensors.open(file)) {
+                                for (var entry : tensors.entries()) {
+                                    var unused = entry.data().toArray(ValueLayout.JAVA_BYTE);
+                                }
+                            }
+                        }),
+                new Reader(
+                        "tokenizer.json",
+                        "tokenizer/tokenizer.json",
+                        seeds(saved.resolve("tokenizer.json")),
+                        FuzzTest::tokenize),
+                new Reader(
+                        "merges.txt",
+                        "merges/merges.txt",
+                        seeds(vocabulary.resolve("merges.txt")),
+                        FuzzTest::tokenize),
+                new Reader(
+                        "tokenizer_config.json",
+                        "configured/tokenizer_config.json",
+                        List.of(
+                                Files.readAllBytes(vocabulary.resolve("tokenizer_config.json")),
+                                "{\"chat_template\": [{\"name\": \"default\", \"template\": \"<|im_start|>{{ m }}<|im_end|>\"}]}"
+                                        .getBytes(StandardCharsets.UTF_8)),
+                        file -> {
+                            for (var other : List.of("vocab.json", "merges.txt")) {
+                                copyOnce(vocabulary, file, other);
+                            }
+                            tokenize(file);
+                            ChatTemplate.read(folder(file));
+                        }),
+                new Reader(
+                        "config.json of a decoder",
+                        "decoder/config.json",
+                        seeds(gpt2.resolve("config.json")),
+                        file -> HuggingFace.readDecoder(folder(file)).model().free()),
+                new Reader(
+                        "config.json of a Llama",
+                        "llama/config.json",
+                        seeds(llama.resolve("config.json")),
+                        file -> HuggingFace.readDecoder(folder(file)).model().free()),
+                new Reader(
+                        "config.json of a classifier",
+                        "classifier/config.json",
+                        List.of(
+                                Files.readAllBytes(classifier.resolve("config.json")),
+                                Files.readString(base.resolve("config.json"))
+                                        .replaceFirst("\\{", "{ \"num_labels\": 3,")
+                                        .getBytes(StandardCharsets.UTF_8)),
+                        file -> HuggingFace.readClassifier(folder(file)).model().free()),
+                new Reader(
+                        "generation_config.json",
+                        "generation/generation_config.json",
+                        List.of(
+                                Files.readAllBytes(gpt2.resolve("generation_config.json")),
+                                """
+                                {"do_sample": true, "temperature": 0.7, "top_k": 40, "top_p": 0.9,
+                                 "num_beams": 1, "eos_token_id": [1, 2], "max_new_tokens": 20,
+                                 "repetition_penalty": 1.1, "stop_strings": ["a", "b"]}
+                                """
+                                        .getBytes(StandardCharsets.UTF_8)),
+                        file -> {
+                            var defaults =
+                                    GenerationConfig.of(
+                                            Sampling.greedy(), new Limits(10, List.of(), Set.of()));
+                            GenerationConfig.read(folder(file), defaults);
+                        }),
+                new Reader(
+                        "adapter_config.json",
+                        "adapter/adapter_config.json",
+                        seeds(adapter.resolve("adapter_config.json")),
+                        file -> {
+                            var model = HuggingFace.readDecoder(GOLDENS.resolve("lora_gpt2"));
+                            try {
+                                HuggingFace.readAdapter(folder(fixed), model.model());
+                            } finally {
+                                model.model().free();
+                            }
+                        }),
+                new Reader(
+                        "token shard",
+                        "shard/a.tokens",
+                        List.of(shard(300), shard(70_000)),
+                        FuzzTest::withChecksums,
+                        file -> {
+                            try (var shard = TokenShard.open(file)) {
+                                shard.verify();
+                                for (var d = 0; d < shard.documents(); d++) {
+                                    var from = shard.documentStart(d);
+                                    shard.read(from, (int) (shard.documentEnd(d) - from));
+                                }
+                            }
+                        }),
+                new Reader(
+                        "recipe",
+                        "recipe/recipe.yaml",
+                        seeds(
+                                Path.of("../recipes/pretrain/gpt2-toy.yaml"),
+                                Path.of("../recipes/finetune/classification-lora-toy.yaml")),
+                        Recipes::read),
+                new Reader(
+                        "labelled CSV",
+                        "labelled/a.csv",
+                        List.of(csv, gzip(csv), Zstd.compress(csv)),
+                        FuzzTest::labelled),
+                new Reader(
+                        "labelled TSV",
+                        "labelled/a.tsv",
+                        List.of("text\tlabel\na\tb\n\"c\"\td\n".getBytes(StandardCharsets.UTF_8)),
+                        FuzzTest::labelled),
+                new Reader(
+                        "labelled JSONL",
+                        "labelled/a.jsonl",
+                        List.of(jsonl, gzip(jsonl), Zstd.compress(jsonl)),
+                        FuzzTest::labelled),
+                new Reader(
+                        "text",
+                        "text/a.md",
+                        List.of(
+                                text,
+                                gzip(text),
+                                Zstd.compress(text),
+                                "\ufeffa\u00e9\n".repeat(90).getBytes(StandardCharsets.UTF_16LE)),
+                        file -> {
+                            documents(FileSource.text(file.toString()));
+                            documents(FileSource.markdown(file.toString()));
+                        }));
+    }
+
+    private static void tokenize(Path file) {
+        var tokenizer = Tokenizers.read(folder(file));
+        var ids = tokenizer.encode("Hello <mask> w\u00f6rld <|endoftext|> 123");
+        tokenizer.decode(ids);
+        tokenizer.plain().encode("<s> a");
+    }
+
+    private static void labelled(Path file) {
+        LabelledReader.read(file, "text", "label", null, lenient());
+    }
+
+    private static void documents(FileSource source) {
+        try (var documents = source.documents(lenient())) {
+            documents.forEach(document -> assertThat(document.text()).isNotNull());
+        }
+    }
+
+    private static Ledger lenient() {
+        return new Ledger(null, new Ledger.Limit.Share(1));
+    }
+
+    @ParameterizedTest
+    @MethodSource("readers")
+    void aMutatedFileIsReadOrRefused(Reader reader) throws Exception {
+        var file = temp.resolve(reader.file);
+        Files.createDirectories(folder(file));
+        for (var seed : reader.seeds) {
+            // The first time loads classes and libraries, which is none of the file's doing.
+            reader.body.read(Files.write(file, seed));
+        }
+        var running = new AtomicReference<Integer>(-1);
+        var failure = new AtomicReference<@Nullable Throwable>();
+        var thread =
+                Thread.ofPlatform()
+                        .daemon()
+                        .uncaughtExceptionHandler((t, e) -> failure.set(e))
+                        .start(() -> fuzz(reader, file, running));
+        var last = -1;
+        while (!thread.join(java.time.Duration.ofMillis(HANG_MILLIS))) {
+            var now = running.get();
+            if (now == last) {
+                fail("%s: input %d of seed %d hangs; it is in %s", reader, now, SEED, file);
+            }
+            last = now;
+        }
+        if (failure.get() instanceof Throwable e) {
+            throw new AssertionError(
+                    "%s: input %d of seed %d; it is in %s"
+                            .formatted(reader, running.get(), SEED, keep(reader, file)),
+                    e);
+        }
+    }
+
+    private static void fuzz(Reader reader, Path file, AtomicReference<Integer> running) {
+        var refused = 0;
+        for (var i = 0; i < COUNT; i++) {
+            running.set(i);
+            var random = Rng.at(SEED, i, reader.name.hashCode());
+            var seeds = reader.seeds;
+            var bytes =
+                    Mutator.mutate(
+                            seeds.get(random.nextInt(seeds.size())),
+                            seeds.get(random.nextInt(seeds.size())),
+                            random);
+            try {
+                Files.write(file, random.nextInt(4) == 0 ? bytes : reader.repair.apply(bytes));
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+            refused += attempt(reader, file, bytes.length) == null ? 0 : 1;
+        }
+        assertThat(refused).as("refused").isLessThan(COUNT);
+    }
+
+    /// Why the reader refuses the file, or null if it reads it.
+    private static @Nullable String attempt(Reader reader, Path file, int size) {
+        var threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+        var before = threads.getCurrentThreadAllocatedBytes();
+        try {
+            reader.body.read(file);
+            return null;
+        } catch (EspalierException e) {
+            assertThat(e.kind()).isIn(Kind.DATA, Kind.USAGE);
+            assertThat(e.getMessage()).contains(folder(file).toString()).hasSizeLessThan(2010);
+            return e.getMessage();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } finally {
+            assertThat(threads.getCurrentThreadAllocatedBytes() - before)
+                    .as("bytes allocated for %d", size)
+                    .isLessThan(FIXED + PER_BYTE * size);
+        }
+    }
+
+    private static Path keep(Reader reader, Path file) throws IOException {
+        var kept = Path.of("target", "fuzz-" + reader.name.replace(' ', '-'));
+        return Files.copy(file, kept, java.nio.file.StandardCopyOption.REPLACE_EXISTING);
+    }
+
+    private static Path folder(Path file) {
+        return java.util.Objects.requireNonNull(file.getParent());
+    }
+
+    private static List<byte[]> seeds(Path... files) throws IOException {
+        var seeds = new ArrayList<byte[]>();
+        for (var file : files) {
+            seeds.add(Files.readAllBytes(file));
+        }
+        return seeds;
+    }
+
+    /// A folder with the weights of `from`, whose configuration is to be mutated.
+    private static Path model(String name, Path from) throws IOException {
+        var folder = Files.createDirectories(temp.resolve(name));
+        for (var file : List.of("config.json", "model.safetensors")) {
+            Files.copy(from.resolve(file), folder.resolve(file));
+        }
+        return folder;
+    }
+
+    private static void copyOnce(Path from, Path file, String other) throws IOException {
+        if (!Files.exists(file.resolveSibling(other))) {
+            Files.copy(from.resolve(other), file.resolveSibling(other));
+        }
+    }
+
+    /// A small file, most of which is its header.
+    private static Path tensors() {
+        var file = temp.resolve("seed.safetensors");
+        var data = MemorySegment.ofArray(new byte[24]);
+        SafeTensors.write(
+                file,
+                List.of(
+                        new SafeTensors.Entry("a", SafeTensors.DType.F32, new long[] {2, 3}, data),
+                        new SafeTensors.Entry("b", SafeTensors.DType.I64, new long[] {3}, data)));
+        return file;
+    }
+
+    private static byte[] shard(int vocabulary) throws IOException {
+        var file = temp.resolve("seed-" + vocabulary + ".tokens");
+        try (var writer = new TokenShardWriter(file, vocabulary, "00".repeat(32))) {
+            writer.add(new int[] {1, 2, vocabulary - 1}, 5);
+            writer.add(new int[] {0, 7}, 3);
+            writer.finish();
+        }
+        return Files.readAllBytes(file);
+    }
+
+    /// Gives a shard the checksums that its bytes have, so that what stands behind them is read.
+    private static byte[] withChecksums(byte[] bytes) {
+        if (bytes.length < 96) {
+            return bytes;
+        }
+        var shard = ByteBuffer.wrap(bytes.clone()).order(ByteOrder.LITTLE_ENDIAN);
+        shard.putInt(44, crc(bytes, 96, bytes.length - 96));
+        return shard.putInt(92, crc(shard.array(), 0, 92)).array();
+    }
+
+    private static int crc(byte[] bytes, int from, int length) {
+        var crc = new CRC32C();
+        crc.update(bytes, from, length);
+        return (int) crc.getValue();
+    }
+
+    private static byte[] gzip(byte[] bytes) throws IOException {
+        var packed = new ByteArrayOutputStream();
+        try (var out = new GZIPOutputStream(packed)) {
+            out.write(bytes);
+        }
+        return packed.toByteArray();
+    }
+}
