@@ -22,12 +22,26 @@ public sealed interface TaskRecipe {
                                     "`balanced` weighs each label's loss by the inverse of its frequency; `none` weighs"
                                             + " every record alike.",
                             byDefault = "none")
-                    ClassWeights classWeights)
+                    ClassWeights classWeights,
+            @Doc(
+                            value =
+                                    "What learns to tell the label. `every-token`: the states of all tokens, later ones"
+                                            + " with more weight, which learns more from few labels. `last-token`: the"
+                                            + " state of the last alone. Labels are predicted from the last token"
+                                            + " either way.",
+                            byDefault = "every-token")
+                    LearnFrom learnFrom)
             implements TaskRecipe {
         /// How the labels' losses are weighed.
         public enum ClassWeights {
             NONE,
             BALANCED
+        }
+
+        /// Whose states learn to tell the label.
+        public enum LearnFrom {
+            EVERY_TOKEN,
+            LAST_TOKEN
         }
     }
 }

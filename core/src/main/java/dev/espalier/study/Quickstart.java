@@ -62,7 +62,7 @@ public final class Quickstart {
     private static final String END_OF_TEXT = "<|endoftext|>";
     private static final int VOCABULARY = 4096;
     private static final int LENGTH = 64;
-    private static final int BATCH = 32;
+    private static final int BATCH = 8;
     private static final long HELD_OUT_TOKENS = 32_768;
     private static final int TEST_RECORDS = 880;
     private static final int TASK_BATCH = 8;
@@ -579,6 +579,7 @@ public final class Quickstart {
                             perEpoch,
                             CausalLearner.autoMicroBatch(model, TASK_BATCH, LENGTH),
                             null,
+                            true,
                             replay);
             var trainer =
                     new Trainer(

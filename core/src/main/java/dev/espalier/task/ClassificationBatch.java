@@ -15,12 +15,16 @@ import org.jspecify.annotations.Nullable;
 /// @param labels the class of each text
 /// @param classWeights the weight of each class in the loss, 1 on average over the training
 ///   records; null for all 1
+/// @param everyToken whether each token's state has to tell the text's class, rather than the last
+///   one's alone, with which classes are predicted: half of a text's weight is the last token's,
+///   and of the other half t / (1 + 2 + … + n) is that of the t-th of its n tokens
 public record ClassificationBatch(
         DecoderClassifier model,
         double weight,
         List<int[]> texts,
         int[] labels,
-        float @Nullable [] classWeights)
+        float @Nullable [] classWeights,
+        boolean everyToken)
         implements MicroBatch {
     /// What the figures call this loss.
     public static final String TERM = "classification";
@@ -42,9 +46,7 @@ public record ClassificationBatch(
 
     @Override
     public Loss forward() {
-        var scores = scores(model, texts); // (B, classes)
-        var weights = classWeights == null ? null : Tensor.of(classWeights, classWeights.length);
-        var sum = scores.crossEntropySum(Tensor.of(labels, labels.length), weights);
+        var sum = everyToken ? sumOverTokens() : sumOverTexts();
         return scale -> {
             sum.mul(scale).backward();
             Stack.backward(model);
@@ -52,23 +54,55 @@ public record ClassificationBatch(
         };
     }
 
+    private Tensor sumOverTexts() {
+        var weights = classWeights == null ? null : Tensor.of(classWeights, classWeights.length);
+        return scores(model, texts).crossEntropySum(Tensor.of(labels, labels.length), weights);
+    }
+
+    private Tensor sumOverTokens() {
+        var longest = longest(texts);
+        var weights = new float[texts.size() * longest];
+        var classes = new int[weights.length];
+        for (var r = 0; r < texts.size(); r++) {
+            var n = texts.get(r).length;
+            var weight = classWeights == null ? 1 : classWeights[labels[r]];
+            for (var t = 0; t < n; t++) {
+                weights[r * longest + t] = (float) (0.5 * weight * (t + 1) / (0.5 * n * (n + 1)));
+            }
+            weights[r * longest + n - 1] += 0.5f * weight;
+            Arrays.fill(classes, r * longest, (r + 1) * longest, labels[r]);
+        }
+        var scores = model.score().forward(model.body().hidden(padded(texts))); // (B, T, classes)
+        return scores.view(weights.length, -1)
+                .logSoftmax(-1)
+                .gather(1, Tensor.of(classes, weights.length, 1))
+                .mul(Tensor.of(weights, weights.length, 1))
+                .sum()
+                .mul(-1);
+    }
+
     /// The scores (B, classes) of `texts`, in the scope that is open.
     public static Tensor scores(DecoderClassifier model, List<int[]> texts) {
-        var longest = texts.stream().mapToInt(t -> t.length).max().orElseThrow();
-        var ids = new long[texts.size() * longest];
-        var last = new long[texts.size()];
+        var last = texts.stream().mapToLong(t -> t.length - 1).toArray();
+        var hidden = model.body().hidden(padded(texts)); // (B, T, D)
+        return model.forward(hidden, Tensor.of(last, texts.size()));
+    }
+
+    private static Tensor padded(List<int[]> texts) { // (B, T)
+        var longest = longest(texts);
+        var ids = new int[texts.size() * longest];
         for (var r = 0; r < texts.size(); r++) {
             var text = texts.get(r);
             if (text.length == 0) {
                 throw new IllegalArgumentException("a text without tokens");
             }
-            for (var t = 0; t < text.length; t++) {
-                ids[r * longest + t] = text[t];
-            }
-            last[r] = text.length - 1;
+            System.arraycopy(text, 0, ids, r * longest, text.length);
         }
-        var hidden = model.body().hidden(Tensor.of(ids, texts.size(), longest)); // (B, T, D)
-        return model.forward(hidden, Tensor.of(last, texts.size()));
+        return Tensor.of(ids, texts.size(), longest);
+    }
+
+    private static int longest(List<int[]> texts) {
+        return texts.stream().mapToInt(t -> t.length).max().orElseThrow();
     }
 
     @Override

@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
 /// @param stepsPerEpoch steps for one pass over the records
 /// @param microBatch records that pass through the model at once
 /// @param classWeights the weight of each class, or null
+/// @param everyToken whether every token's state learns to tell the class, or the last one's alone
 /// @param replay general text to go on learning, or null
 public record ClassificationLearner(
         DecoderClassifier classifier,
@@ -27,6 +28,7 @@ public record ClassificationLearner(
         double stepsPerEpoch,
         int microBatch,
         float @Nullable [] classWeights,
+        boolean everyToken,
         @Nullable Replay replay)
         implements Learner {
     /// General text in between (experience replay, Robins 1995): each step sees `windows` windows
@@ -61,7 +63,9 @@ public record ClassificationLearner(
                 part.add(texts.get(records[start + i]));
                 classes[i] = labels[records[start + i]];
             }
-            result.add(new ClassificationBatch(classifier, weight, part, classes, classWeights));
+            result.add(
+                    new ClassificationBatch(
+                            classifier, weight, part, classes, classWeights, everyToken));
         }
         if (replay != null) {
             var first = step * replay.windows();

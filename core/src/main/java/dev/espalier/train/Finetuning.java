@@ -257,6 +257,7 @@ final class Finetuning implements Job {
                 task.classWeights() == TaskRecipe.Classification.ClassWeights.BALANCED
                         ? balanced(train.labels(), model.labels().size())
                         : null,
+                task.learnFrom() == TaskRecipe.Classification.LearnFrom.EVERY_TOKEN,
                 replay(recipe, model, tokenizer, batch));
     }
 

@@ -197,6 +197,7 @@ class TrainerTest {
                         2,
                         4,
                         null,
+                        false,
                         new ClassificationLearner.Replay(3, 0.25, TrainerTest::window));
         try (var trainer =
                 new Trainer(learner, recipe(40, 3e-3), false, 5, Trainer.Speeds.UNKNOWN)) {
