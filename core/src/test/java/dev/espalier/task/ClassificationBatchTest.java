@@ -10,6 +10,7 @@ import dev.espalier.torch.Scope;
 import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 class ClassificationBatchTest {
@@ -73,7 +74,8 @@ class ClassificationBatchTest {
         }
     }
 
-    private static double sum(DecoderClassifier model, float[] weights, boolean everyToken) {
+    private static double sum(
+            DecoderClassifier model, float @Nullable [] weights, boolean everyToken) {
         return new ClassificationBatch(model, 1, TEXTS, LABELS, weights, everyToken)
                 .forward()
                 .backward(1)
