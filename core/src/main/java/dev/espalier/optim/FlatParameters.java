@@ -55,6 +55,7 @@ public final class FlatParameters implements AutoCloseable {
         for (var entry : ordered) {
             offset += move(entry.getKey(), entry.getValue(), offset);
         }
+        Torch.returnFreedMemory();
     }
 
     private long move(String name, Parameter parameter, long offset) {

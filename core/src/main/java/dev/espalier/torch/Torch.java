@@ -395,6 +395,31 @@ public final class Torch {
         }
     }
 
+    /// Gives freed memory back to the system, where the allocator is told to keep it. For once, after
+    /// something large was freed whose size will not be asked for again.
+    public static void returnFreedMemory() {
+        load();
+        if (!Loaded.ALLOCATOR_TUNED) {
+            return;
+        }
+        var linker = Linker.nativeLinker();
+        var trim = linker.defaultLookup().find("malloc_trim");
+        if (trim.isPresent()) {
+            try {
+                var unused =
+                        (int)
+                                linker.downcallHandle(
+                                                trim.get(),
+                                                FunctionDescriptor.of(
+                                                        ValueLayout.JAVA_INT,
+                                                        ValueLayout.JAVA_LONG))
+                                        .invokeExact(0L);
+            } catch (Throwable e) {
+                throw new AssertionError(e);
+            }
+        }
+    }
+
     /// Native objects that are alive, counted by the binding. Flat from step to step, or something
     /// leaks.
     public static long liveObjects() {
