@@ -6,10 +6,11 @@ import dev.espalier.checkpoint.SafeTensors;
 import dev.espalier.checkpoint.SafeTensors.Entry;
 import dev.espalier.checkpoint.WeightFiles;
 import dev.espalier.data.TokenShard;
+import dev.espalier.evaluate.Score;
 import dev.espalier.io.Json;
 import dev.espalier.tokenize.Tokenizers;
-import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -19,9 +20,12 @@ import java.util.Map;
 import java.util.SequencedMap;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.type.TypeReference;
 
 @Command(
         name = "inspect",
@@ -64,12 +68,20 @@ final class Inspect implements Callable<Integer> {
                                 ? fact.getKey()
                                         + ":\n"
                                         + text(named(more)).indent(2).stripTrailing()
-                                : fact.getKey()
-                                        + ": "
-                                        + (fact.getValue() instanceof Long n
-                                                ? "%,d".formatted(n)
-                                                : fact.getValue()))
+                                : fact.getKey() + ": " + text(fact.getValue()))
                 .collect(Collectors.joining("\n"));
+    }
+
+    private static String text(@Nullable Object value) {
+        return switch (value) {
+            case Long n -> "%,d".formatted(n);
+            case Double d -> "%.4g".formatted(d);
+            case List<?> list when list.stream().anyMatch(Score.class::isInstance) -> {
+                var scores = list.stream().map(Score.class::cast).toList();
+                yield "\n" + Scores.table(scores).indent(2).stripTrailing();
+            }
+            case null, default -> String.valueOf(value);
+        };
     }
 
     private static Map<String, Object> named(Map<?, ?> map) {
@@ -227,10 +239,12 @@ final class Inspect implements Callable<Integer> {
         }
         facts.put("checkpoints", checkpoints.isEmpty() ? "none" : checkpoints);
         if (has(folder, "metrics.jsonl")) {
-            facts.put("last-metrics", lastLine(folder.resolve("metrics.jsonl")));
+            facts.put("last-metrics", lastMetrics(folder.resolve("metrics.jsonl")));
         }
         if (has(folder, "evaluation.json")) {
-            facts.put("evaluation", Json.read(folder.resolve("evaluation.json")));
+            facts.put(
+                    "evaluation",
+                    List.of(Json.read(folder.resolve("evaluation.json"), Score[].class)));
         }
         if (has(folder.resolve("model"), "config.json")) {
             facts.put("model", model(folder.resolve("model")));
@@ -247,10 +261,17 @@ final class Inspect implements Callable<Integer> {
         }
     }
 
-    private static String lastLine(Path file) {
-        try (BufferedReader reader = Files.newBufferedReader(file)) {
-            return reader.lines().reduce("", (before, line) -> line);
-        } catch (IOException e) {
+    /// The figures of the last whole line; one that a run is writing, or was killed in, is not.
+    private static Map<String, Object> lastMetrics(Path file) {
+        try (var lines = Files.lines(file)) {
+            var last =
+                    lines.filter(line -> line.endsWith("}")).reduce("{}", (before, line) -> line);
+            return Json.mapper()
+                    .readValue(last, new TypeReference<LinkedHashMap<String, Object>>() {});
+        } catch (JacksonException e) {
+            throw EspalierException.data(
+                    file + ": its last line is broken (" + Json.why(e) + ")", e);
+        } catch (IOException | UncheckedIOException e) {
             throw EspalierException.data(file + ": cannot be read (" + e.getMessage() + ")", e);
         }
     }

@@ -107,8 +107,7 @@ final class TextLines {
                 return value.stringValue();
             }
         } catch (JacksonException e) {
-            throw EspalierException.data(
-                    place + ": not a JSON object (" + e.getOriginalMessage() + ")", e);
+            throw EspalierException.data(place + ": not a JSON object (" + Json.why(e) + ")", e);
         }
         throw EspalierException.data(
                 "%s: a JSON object with text under '%s' is needed".formatted(place, key));

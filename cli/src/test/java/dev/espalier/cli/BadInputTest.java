@@ -2,6 +2,7 @@ package dev.espalier.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.espalier.checkpoint.Checkpoints;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -10,6 +11,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -259,6 +261,116 @@ class BadInputTest {
                 4,
                 List.of(file.toString(), "cannot be written"),
                 pretrain(shared.resolve("corpus.txt"), file.resolve("run")));
+    }
+
+    @Test
+    void aFolderThatCannotBeWritten() throws IOException {
+        // Permissions do not bind the system's administrator; the kernel's own folders do.
+        var folder = Files.createDirectory(temp.resolve("closed"));
+        folder.toFile().setWritable(false);
+        var closed = Files.isWritable(folder) ? Path.of("/proc/self") : folder;
+        refused(
+                4,
+                List.of(closed.resolve("run").toString(), "cannot be written"),
+                pretrain(shared.resolve("corpus.txt"), closed.resolve("run")));
+        folder.toFile().setWritable(true);
+    }
+
+    /// Runs the program in a process of its own in which no file may grow beyond 98 blocks, which
+    /// to a writer is a disk that fills up.
+    private static void runOnASmallDisk(String... args) throws Exception {
+        var command =
+                new ArrayList<>(List.of("sh", "-c", "ulimit -f $1; shift; exec \"$@\"", "sh"));
+        // Shells count in blocks of 512 bytes or of 1024.
+        command.add("98");
+        command.addAll(
+                List.of(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-Xmx512m",
+                        "-XX:+UseSerialGC",
+                        "-XX:-UsePerfData",
+                        "--enable-native-access=ALL-UNNAMED",
+                        "--sun-misc-unsafe-memory-access=allow",
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        Main.class.getName(),
+                        "--quiet"));
+        command.addAll(List.of(args));
+        var process =
+                new ProcessBuilder(command).redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
+        said = new String(process.getErrorStream().readAllBytes(), StandardCharsets.UTF_8);
+        code = process.waitFor();
+    }
+
+    private void assertNothingHalfWritten() throws IOException {
+        assertThat(code).as(said).isEqualTo(4);
+        assertThat(said).startsWith("espalier: ").contains("cannot be written").hasLineCount(1);
+        try (var files = Files.walk(temp)) {
+            assertThat(files.map(file -> String.valueOf(file.getFileName())))
+                    .noneMatch(name -> name.contains(".partial-") || name.contains(".writing-"));
+        }
+    }
+
+    @Test
+    void aDiskThatFillsUpWhileTokensAreWritten() throws Exception {
+        var corpus = write("long.txt", PROSE.repeat(40));
+        runOnASmallDisk(pretrain(corpus, temp.resolve("run")));
+        assertNothingHalfWritten();
+        assertThat(said).contains(".tokens");
+        assertThat(temp.resolve("run/model")).doesNotExist();
+    }
+
+    @Test
+    void aDiskThatFillsUpWhileACheckpointIsSavedKeepsTheLastWholeOne() throws Exception {
+        var run = temp.resolve("run");
+        // The tokens are few; the weights of this width are beyond the limit.
+        var recipe = pretrain(shared.resolve("corpus.txt"), run, "model.width=64");
+        run(recipe);
+        assertThat(code).as(said).isZero();
+        var longer =
+                Stream.concat(
+                                Arrays.stream(recipe),
+                                Stream.of("--set", "training.for=4 steps", "--resume"))
+                        .toArray(String[]::new);
+        runOnASmallDisk(longer);
+        assertNothingHalfWritten();
+        var checkpoints = new Checkpoints(run.resolve("checkpoints"));
+        assertThat(checkpoints.last().orElseThrow().step()).isEqualTo(2);
+        run(longer);
+        assertThat(code).as(said).isZero();
+        assertThat(checkpoints.last().orElseThrow().step()).isEqualTo(4);
+    }
+
+    @Test
+    void anAdapterWithoutItsModel() throws IOException {
+        var adapter = Files.createDirectory(temp.resolve("adapter"));
+        Files.writeString(adapter.resolve("adapter_config.json"), "{\"peft_type\": \"LORA\"}");
+        var data = write("data.csv", "text,label\nthe mill,place\n");
+        var culprits = List.of(adapter.toString(), "adapter without its model");
+        refused(3, culprits, "predict", adapter.toString(), "the mill");
+        refused(3, culprits, "evaluate", adapter.toString(), "--data", data.toString());
+        refused(3, culprits, "generate", adapter.toString(), "the mill");
+    }
+
+    @Test
+    void anAdapterWhoseModelHasMoved() throws IOException {
+        var base = model();
+        var train = write("train.csv", "text,label\nthe mill,place\nthe miller,person\n");
+        run(finetune(base, train, "adapter.type=lora"));
+        assertThat(code).as(said).isZero();
+        var adapter = temp.resolve("run/model").toString();
+        run("predict", adapter, "the mill");
+        assertThat(code).as(said).isZero();
+        Files.move(base, temp.resolve("moved"));
+        var culprits = List.of(base.toString());
+        for (var command :
+                List.of(
+                        List.of("predict", adapter, "the mill"),
+                        List.of("evaluate", adapter, "--data", train.toString()))) {
+            run(command.toArray(String[]::new));
+            assertThat(code).as(said).isEqualTo(3);
+            assertThat(said).startsWith("espalier: ").contains(culprits).hasLineCount(1);
+        }
     }
 
     @Test

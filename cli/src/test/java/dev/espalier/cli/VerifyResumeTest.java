@@ -40,17 +40,51 @@ class VerifyResumeTest {
                         output: "%s"
                         """
                                 .formatted(corpus, temp.resolve("run")));
+        verify(recipe, 2, "metrics.jsonl (40 steps)");
+        assertThat(temp.resolve("run.verify")).doesNotExist();
+    }
+
+    @Test
+    void soDoesFineTuning() throws IOException {
+        var model = TinyModel.write(temp.resolve("model"), List.of());
+        var records = new StringBuilder("text,label\n");
+        for (var i = 0; i < 40; i++) {
+            var label = i % 2 == 0 ? "place" : "person";
+            records.append("the ").append(label).append(" of ").append((char) ('a' + i % 26));
+            records.append(',').append(label).append('\n');
+        }
+        var data = Files.writeString(temp.resolve("labelled.csv"), records);
+        var recipe =
+                Files.writeString(
+                        temp.resolve("recipe.yaml"),
+                        """
+                        name: tiny
+                        data: {train: "%s", validation-share: 25%%}
+                        model: {path: "%s"}
+                        task: {type: classification, text: text, label: label}
+                        adapter: {type: lora, rank: 2, alpha: 4, targets: attention}
+                        training: {for: 30 steps, batch: 4}
+                        evaluate: {every: 10 steps}
+                        save: {every: 5 steps}
+                        output: "%s"
+                        """
+                                .formatted(data, model, temp.resolve("run")));
+        verify(recipe, 1, "metrics.jsonl (30 steps)");
+    }
+
+    private static void verify(Path recipe, int kills, String compared) {
         var out = new ByteArrayOutputStream();
         var errors = new PrintStream(out, true, StandardCharsets.UTF_8);
         var stop = new Stop(errors);
         var code =
                 new Main(errors, errors, false)
-                        .run(stop, List.of("verify-resume", recipe.toString(), "--kills", "2"));
+                        .run(
+                                stop,
+                                List.of("verify-resume", recipe.toString(), "--kills", kills + ""));
         stop.finished();
         assertThat(code).as(out.toString(StandardCharsets.UTF_8)).isZero();
         assertThat(out.toString(StandardCharsets.UTF_8))
-                .contains("killed 2 times", "metrics.jsonl (40 steps)", "equal, bit for bit");
-        assertThat(temp.resolve("run.verify")).doesNotExist();
+                .contains("killed " + kills + " times", compared, "equal, bit for bit");
     }
 
     @Test

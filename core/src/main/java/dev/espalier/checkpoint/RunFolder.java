@@ -4,16 +4,16 @@ import dev.espalier.EspalierException;
 import dev.espalier.io.AtomicFiles;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// The folder of a run, held by one process at a time:
+/// The folder of a run, held by one run at a time:
 ///
 ///     recipe.yaml  model/  checkpoints/  metrics.jsonl  evaluation.json  passport.json  report.html
 ///
@@ -22,14 +22,19 @@ import org.slf4j.LoggerFactory;
 public final class RunFolder implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(RunFolder.class);
 
-    private final Path folder;
-    private final FileChannel channel;
-    private final @Nullable FileLock lock;
+    /// What this process holds. The system's locks belong to the process, and closing any channel
+    /// to the file lets go of them, even one that a second run opened only to be refused: so a
+    /// second one must be refused before it opens the file.
+    private static final Set<Path> HELD = ConcurrentHashMap.newKeySet();
 
-    private RunFolder(Path folder, FileChannel channel, @Nullable FileLock lock) {
+    private final Path folder;
+    private final Path held;
+    private final FileChannel channel;
+
+    private RunFolder(Path folder, Path held, FileChannel channel) {
         this.folder = folder;
+        this.held = held;
         this.channel = channel;
-        this.lock = lock;
     }
 
     /// Takes hold of `folder`, made if it is absent, and clears away what interrupted writes left.
@@ -37,44 +42,52 @@ public final class RunFolder implements AutoCloseable {
     /// @throws EspalierException of kind USAGE if another run holds it, RESOURCES if it cannot be
     ///   written
     public static RunFolder open(Path folder) {
+        Path held;
+        try {
+            held = Files.createDirectories(folder).toRealPath();
+        } catch (IOException e) {
+            throw AtomicFiles.failure(folder, e);
+        }
+        if (!HELD.add(held)) {
+            throw taken(folder);
+        }
         FileChannel channel = null;
         try {
-            Files.createDirectories(folder);
             channel =
                     FileChannel.open(
                             folder.resolve("run.lock"),
                             StandardOpenOption.CREATE,
                             StandardOpenOption.WRITE);
-            var run = new RunFolder(folder, channel, lock(folder, channel));
+            lock(folder, channel);
             AtomicFiles.tidy(folder);
             AtomicFiles.tidy(folder.resolve("checkpoints"));
-            channel = null;
-            return run;
+            return new RunFolder(folder, held, channel);
         } catch (IOException e) {
+            letGo(held, channel);
             throw AtomicFiles.failure(folder, e);
-        } finally {
-            closeQuietly(channel);
+        } catch (RuntimeException e) {
+            letGo(held, channel);
+            throw e;
         }
     }
 
-    private static @Nullable FileLock lock(Path folder, FileChannel channel) {
-        FileLock lock;
+    private static void lock(Path folder, FileChannel channel) {
         try {
-            lock = channel.tryLock();
-        } catch (OverlappingFileLockException e) {
-            lock = null;
+            // The lock ends with its channel.
+            if (channel.tryLock() == null) {
+                throw taken(folder);
+            }
         } catch (IOException e) {
             // Some network file systems have no locks; a run there is worth more than the guard.
             log.warn("{}: cannot be locked against a second run ({})", folder, e.getMessage());
-            return null;
         }
-        if (lock == null) {
-            throw EspalierException.usage(
-                    folder
-                            + ": another run is writing here; wait for it, stop it, or choose another"
-                            + " output folder");
-        }
-        return lock;
+    }
+
+    private static EspalierException taken(Path folder) {
+        return EspalierException.usage(
+                folder
+                        + ": another run is writing here; wait for it, stop it, or choose another"
+                        + " output folder");
     }
 
     public Path path() {
@@ -113,16 +126,18 @@ public final class RunFolder implements AutoCloseable {
     /// Lets go of the folder.
     @Override
     public void close() {
-        closeQuietly(channel);
+        letGo(held, channel);
     }
 
-    private static void closeQuietly(@Nullable FileChannel channel) {
-        if (channel != null) {
-            try {
+    private static void letGo(Path held, @Nullable FileChannel channel) {
+        try {
+            if (channel != null) {
                 channel.close();
-            } catch (IOException e) {
-                log.debug("closing a lock", e);
             }
+        } catch (IOException e) {
+            log.debug("closing a lock", e);
+        } finally {
+            HELD.remove(held);
         }
     }
 }

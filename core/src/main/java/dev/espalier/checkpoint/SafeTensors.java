@@ -369,8 +369,7 @@ public final class SafeTensors implements AutoCloseable {
                 }
             } catch (JacksonException e) {
                 throw EspalierException.data(
-                        "%s: its header is not JSON (%s)".formatted(file, e.getOriginalMessage()),
-                        e);
+                        "%s: its header is not JSON (%s)".formatted(file, Json.why(e)), e);
             }
         }
 

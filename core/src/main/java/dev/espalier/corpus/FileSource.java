@@ -46,7 +46,8 @@ public record FileSource(String pattern, Format format, @Nullable Charset charse
         record Tsv(String field) implements Format {}
     }
 
-    /// The longest piece by default: 4 Mi characters.
+    /// The longest piece by default: 4 Mi characters. Descriptions, by which shards are cached, do
+    /// not name it: whoever changes it raises the version of `ShardBuilder`.
     public static final int PIECE = 1 << 22;
 
     public static FileSource text(String pattern) {
@@ -81,7 +82,19 @@ public record FileSource(String pattern, Format format, @Nullable Charset charse
 
     @Override
     public String description() {
-        return format + " " + pattern + " " + (charset == null ? "auto" : charset.name());
+        var what =
+                switch (format) {
+                    case Format.Text(var piece) -> "text" + pieces(piece) + " in ";
+                    case Format.Markdown(var piece) -> "Markdown" + pieces(piece) + " in ";
+                    case Format.Jsonl(var field) -> "field `" + field + "` of JSON lines in ";
+                    case Format.Csv(var field) -> "column `" + field + "` of CSV in ";
+                    case Format.Tsv(var field) -> "column `" + field + "` of TSV in ";
+                };
+        return what + pattern + (charset == null ? "" : " (" + charset.name() + ")");
+    }
+
+    private static String pieces(int piece) {
+        return piece == PIECE ? "" : " by " + piece + " characters";
     }
 
     @Override

@@ -147,7 +147,7 @@ public final class Rows implements AutoCloseable {
         try {
             node = Json.mapper().readTree(source);
         } catch (JacksonException e) {
-            ledger.reject(file, at, "broken JSON", "not JSON (" + e.getOriginalMessage() + ")");
+            ledger.reject(file, at, "broken JSON", "not JSON (" + Json.why(e) + ")");
             return null;
         }
         if (!node.isObject()) {

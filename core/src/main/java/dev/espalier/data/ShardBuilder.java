@@ -98,7 +98,9 @@ public final class ShardBuilder {
         }
     }
 
-    private static final int VERSION = 1;
+    /// Of what a key stands for; another version finds none of the shards that were cached before.
+    private static final int VERSION = 2;
+
     private static final int CHUNK = 1 << 18;
 
     private ShardBuilder() {}

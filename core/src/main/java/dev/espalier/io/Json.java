@@ -4,6 +4,7 @@ import dev.espalier.EspalierException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.regex.Pattern;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadFeature;
 import tools.jackson.databind.DeserializationFeature;
@@ -15,6 +16,9 @@ import tools.jackson.databind.json.JsonMapper;
 /// The JSON that Espalier writes: kebab-case keys, in the order of a record's components, doubles
 /// as Java prints them.
 public final class Json {
+    private static final Pattern PLACE =
+            Pattern.compile("\\s*(\\(for \\w+ starting )?at \\[Source: [^]]*]\\)?");
+
     private static final JsonMapper MAPPER =
             JsonMapper.builder()
                     .propertyNamingStrategy(PropertyNamingStrategies.KEBAB_CASE)
@@ -69,7 +73,11 @@ public final class Json {
                 place == null || place.getLineNr() < 1
                         ? ""
                         : ":" + place.getLineNr() + ":" + place.getColumnNr();
-        return EspalierException.data(
-                file + at + ": not the JSON expected (" + e.getOriginalMessage() + ")", e);
+        return EspalierException.data(file + at + ": not the JSON expected (" + why(e) + ")", e);
+    }
+
+    /// What is wrong, without the places that the library tells in its own way.
+    public static String why(JacksonException e) {
+        return PLACE.matcher(String.valueOf(e.getOriginalMessage())).replaceAll("");
     }
 }

@@ -53,8 +53,11 @@ public final class Trainer implements AutoCloseable {
     private Progress progress = Progress.START;
     private double seconds;
 
+    /// Of everything under `resume/`; another is refused.
+    private static final int VERSION = 1;
+
     /// What of the trainer's own state a checkpoint holds.
-    record State(Progress progress, double seconds, long optimizerSteps) {}
+    record State(int version, Progress progress, double seconds, long optimizerSteps) {}
 
     /// The speeds that a step's share of the machine is reckoned with; zeros where they are not
     /// wanted.
@@ -232,7 +235,7 @@ public final class Trainer implements AutoCloseable {
         SafeTensors.write(folder.resolve(OPTIMIZER), tensors);
         Files.writeString(
                 folder.resolve(STATE),
-                Json.pretty(new State(progress, seconds, optimizer.steps())));
+                Json.pretty(new State(VERSION, progress, seconds, optimizer.steps())));
     }
 
     private static SafeTensors.Entry entry(String name, Tensor tensor) {
@@ -240,7 +243,16 @@ public final class Trainer implements AutoCloseable {
     }
 
     /// Goes on from what [#save] wrote.
+    ///
+    /// @throws EspalierException (DATA) if another version wrote it, or for another model
     public void restore(Path folder) {
+        var said = folder.resolve(STATE);
+        var version = Json.read(said).path("version");
+        if (version.asInt(-1) != VERSION) {
+            throw EspalierException.data(
+                    "%s: is of version %s; this program goes on from version %d"
+                            .formatted(said, version.isMissingNode() ? "0" : version, VERSION));
+        }
         var file = folder.resolve(OPTIMIZER);
         try (var tensors = SafeTensors.open(file)) {
             copy(file, tensors, "weights", parameters.weights());
@@ -248,7 +260,7 @@ public final class Trainer implements AutoCloseable {
                     .state()
                     .forEach((name, tensor) -> copy(file, tensors, "optimizer." + name, tensor));
         }
-        var state = Json.read(folder.resolve(STATE), State.class);
+        var state = Json.read(said, State.class);
         progress = state.progress();
         seconds = state.seconds();
         optimizer.steps(state.optimizerSteps());

@@ -11,6 +11,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -40,18 +41,50 @@ class RunFolderTest {
         }
     }
 
+    private Process other(Class<?> main) throws IOException {
+        return new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin/java").toString(),
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        main.getName(),
+                        temp.resolve("run.lock").toString())
+                .redirectError(ProcessBuilder.Redirect.INHERIT)
+                .start();
+    }
+
+    /// Tries for the lock given as argument.
+    static final class Rival {
+        public static void main(String[] args) throws IOException {
+            try (var channel = FileChannel.open(Path.of(args[0]), StandardOpenOption.WRITE)) {
+                System.out.println(channel.tryLock() == null ? "refused" : "held");
+            }
+        }
+    }
+
+    @Test
+    void aRefusedSecondRunInThisProcessLeavesTheHoldOfTheFirst() throws Exception {
+        var link = temp.resolveSibling(temp.getFileName() + "-link");
+        Files.createSymbolicLink(link, temp);
+        try (var first = RunFolder.open(temp)) {
+            for (var folder : List.of(first.path(), link)) {
+                assertThatThrownBy(() -> RunFolder.open(folder))
+                        .hasMessageContaining("another run");
+            }
+            try (BufferedReader out = other(Rival.class).inputReader()) {
+                assertThat(out.readLine()).isEqualTo("refused");
+            }
+        } finally {
+            Files.delete(link);
+        }
+        try (BufferedReader out = other(Rival.class).inputReader()) {
+            assertThat(out.readLine()).isEqualTo("held");
+        }
+    }
+
     @Test
     void aKilledRunLeavesNoHold() throws Exception {
         RunFolder.open(temp).close();
-        var holder =
-                new ProcessBuilder(
-                                Path.of(System.getProperty("java.home"), "bin/java").toString(),
-                                "-cp",
-                                System.getProperty("java.class.path"),
-                                Holder.class.getName(),
-                                temp.resolve("run.lock").toString())
-                        .redirectError(ProcessBuilder.Redirect.INHERIT)
-                        .start();
+        var holder = other(Holder.class);
         try (BufferedReader out = holder.inputReader()) {
             assertThat(out.readLine()).isEqualTo("held");
             assertThatThrownBy(() -> RunFolder.open(temp)).hasMessageContaining("another run");

@@ -43,6 +43,15 @@ class FileSourceTest {
     }
 
     @Test
+    void aSourceSaysWhatItIs() {
+        assertThat(FileSource.text("b/*.txt").description()).isEqualTo("text in b/*.txt");
+        assertThat(FileSource.jsonl("a.jsonl", "qa").withCharset("latin1").description())
+                .isEqualTo("field `qa` of JSON lines in a.jsonl (ISO-8859-1)");
+        assertThat(new FileSource("a.md", new FileSource.Format.Markdown(64), null).description())
+                .isEqualTo("Markdown by 64 characters in a.md");
+    }
+
+    @Test
     void whatIsNotThereIsNamed() {
         for (var pattern : List.of("/none.txt", "/*.txt", "/none/*.txt", "")) {
             assertThatThrownBy(() -> FileSource.text(folder + pattern).files())

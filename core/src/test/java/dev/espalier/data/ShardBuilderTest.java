@@ -1,5 +1,6 @@
 package dev.espalier.data;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -14,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -141,6 +143,49 @@ class ShardBuilderTest {
         try (var left = Files.list(folder.resolve("c"))) {
             assertThat(left).singleElement().asString().endsWith(".rejects.jsonl");
         }
+    }
+
+    /// Builds shards of the source and into the cache that are its arguments.
+    static final class Builder {
+        public static void main(String[] args) {
+            var source = new FileSource(args[0], new FileSource.Format.Text(1 << 16), null);
+            var data =
+                    ShardBuilder.build(Path.of(args[1]), List.of(source), BYTES, 0.01, NONE, 1)
+                            .data();
+            System.out.println(data.trainTokens() + " " + data.sources().get(0).counts().kept());
+        }
+    }
+
+    @Test
+    void aDocumentLongerThanMemoryIsRead() throws Exception {
+        var file = folder.resolve("long.txt.gz");
+        var paragraph =
+                ("the old miller carried a sack of grain. ".repeat(25) + "\n").getBytes(UTF_8);
+        var repetitions = 60_000;
+        try (var out = new GZIPOutputStream(Files.newOutputStream(file), 1 << 16)) {
+            for (var i = 0; i < repetitions; i++) {
+                out.write(paragraph);
+            }
+        }
+        var heap = 24 << 20;
+        assertThat((long) repetitions * paragraph.length).isGreaterThan(2 * heap);
+        var process =
+                new ProcessBuilder(
+                                Path.of(System.getProperty("java.home"), "bin/java").toString(),
+                                "-Xmx" + heap,
+                                "-XX:+UseSerialGC",
+                                "-cp",
+                                System.getProperty("java.class.path"),
+                                Builder.class.getName(),
+                                file.toString(),
+                                folder.resolve("c").toString())
+                        .redirectError(ProcessBuilder.Redirect.INHERIT)
+                        .start();
+        try (var out = process.inputReader()) {
+            var whole = (long) repetitions * paragraph.length + 1;
+            assertThat(out.readLine()).startsWith(whole - Math.round(0.01 * whole) + " ");
+        }
+        assertThat(process.waitFor()).isZero();
     }
 
     private ShardBuilder.Shards build(

@@ -133,6 +133,24 @@ class TrainerTest {
     }
 
     @Test
+    void aCheckpointOfAnotherVersionIsRefusedByName(@TempDir Path folder) throws IOException {
+        try (var trainer = trainer(learner(4, 0), 30)) {
+            trainer.save(folder);
+            var state = folder.resolve("trainer.json");
+            var said = Files.readString(state);
+            for (var other : List.of("\"version\" : 2", "\"later\" : true")) {
+                Files.writeString(state, said.replace("\"version\" : 1", other));
+                assertThatThrownBy(() -> trainer.restore(folder))
+                        .isInstanceOf(EspalierException.class)
+                        .hasMessageContaining("trainer.json: is of version")
+                        .hasMessageEndingWith("this program goes on from version 1");
+            }
+            Files.writeString(state, said);
+            trainer.restore(folder);
+        }
+    }
+
+    @Test
     void aCheckpointOfAnotherModelIsRefused(@TempDir Path folder) throws IOException {
         try (var trainer = trainer(learner(4, 0), 30)) {
             trainer.save(folder);

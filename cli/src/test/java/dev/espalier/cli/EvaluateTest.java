@@ -1,0 +1,81 @@
+package dev.espalier.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.io.Json;
+import dev.espalier.model.DecoderClassifier;
+import dev.espalier.tokenize.Tokenizers;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
+
+class EvaluateTest {
+    @TempDir Path temp;
+
+    private static List<JsonNode> run(String... args) {
+        var out = new ByteArrayOutputStream();
+        var err = new ByteArrayOutputStream();
+        var errors = new PrintStream(err, true, StandardCharsets.UTF_8);
+        var stop = new Stop(errors);
+        var code =
+                new Main(new PrintStream(out, true, StandardCharsets.UTF_8), errors, false)
+                        .run(stop, Stream.concat(Stream.of(args), Stream.of("--json")).toList());
+        stop.finished();
+        assertThat(code).as(err.toString(StandardCharsets.UTF_8)).isZero();
+        return out.toString(StandardCharsets.UTF_8)
+                .lines()
+                .map(line -> Json.mapper().readTree(line))
+                .toList();
+    }
+
+    /// Labels are what the classifier itself says, but for five of twenty.
+    @Test
+    void theAccuracyAndItsIntervalAreRight() throws IOException {
+        var base = TinyModel.write(temp.resolve("base"), List.of());
+        var body = HuggingFace.readDecoder(base);
+        var classifier = new DecoderClassifier(body.model(), List.of("no", "yes"));
+        classifier.initializeHead(7);
+        var model = temp.resolve("classifier");
+        HuggingFace.save(model, classifier, body.config());
+        Tokenizers.read(base).save(model);
+        classifier.free();
+
+        var texts = IntStream.range(0, 20).mapToObj(i -> "line " + (char) ('a' + i)).toList();
+        var predict = new ArrayList<>(List.of("predict", model.toString()));
+        predict.addAll(texts);
+        var told =
+                run(predict.toArray(String[]::new)).stream()
+                        .map(line -> line.get("label").asString())
+                        .toList();
+        var csv = new StringBuilder("text,label\n");
+        for (var i = 0; i < 20; i++) {
+            var label = i % 4 == 0 ? told.get(i).equals("no") ? "yes" : "no" : told.get(i);
+            csv.append(texts.get(i)).append(',').append(label).append('\n');
+        }
+        var file = Files.writeString(temp.resolve("test.csv"), csv);
+
+        var accuracy =
+                run("evaluate", model.toString(), "--data", "mine=" + file).stream()
+                        .filter(line -> line.path("metric").asString("").equals("accuracy"))
+                        .findFirst()
+                        .orElseThrow();
+        assertThat(accuracy.get("data").asString()).isEqualTo("mine");
+        assertThat(accuracy.get("n").asInt()).isEqualTo(20);
+        assertThat(accuracy.get("value").asDouble()).isEqualTo(0.75);
+        // Wilson's interval of 15 of 20.
+        assertThat(accuracy.get("low").asDouble()).isCloseTo(0.5313, within(1e-4));
+        assertThat(accuracy.get("high").asDouble()).isCloseTo(0.8881, within(1e-4));
+    }
+}
