@@ -2,6 +2,7 @@ package dev.espalier.task;
 
 import dev.espalier.model.DecoderClassifier;
 import dev.espalier.nn.Stack;
+import dev.espalier.objective.CrossEntropy;
 import dev.espalier.objective.Loss;
 import dev.espalier.objective.MicroBatch;
 import dev.espalier.torch.Tensor;
@@ -18,13 +19,15 @@ import org.jspecify.annotations.Nullable;
 /// @param everyToken whether each token's state has to tell the text's class, rather than the last
 ///   one's alone, with which classes are predicted: half of a text's weight is the last token's,
 ///   and of the other half t / (1 + 2 + … + n) is that of the t-th of its n tokens
+/// @param loss the loss of a record or token
 public record ClassificationBatch(
         DecoderClassifier model,
         double weight,
         List<int[]> texts,
         int[] labels,
         float @Nullable [] classWeights,
-        boolean everyToken)
+        boolean everyToken,
+        CrossEntropy loss)
         implements MicroBatch {
     /// What the figures call this loss.
     public static final String TERM = "classification";
@@ -55,8 +58,11 @@ public record ClassificationBatch(
     }
 
     private Tensor sumOverTexts() {
-        var weights = classWeights == null ? null : Tensor.of(classWeights, classWeights.length);
-        return scores(model, texts).crossEntropySum(Tensor.of(labels, labels.length), weights);
+        var weights = new float[labels.length];
+        for (var r = 0; r < weights.length; r++) {
+            weights[r] = classWeights == null ? 1 : classWeights[labels[r]];
+        }
+        return sum(scores(model, texts), labels, weights);
     }
 
     private Tensor sumOverTokens() {
@@ -73,12 +79,12 @@ public record ClassificationBatch(
             Arrays.fill(classes, r * longest, (r + 1) * longest, labels[r]);
         }
         var scores = model.score().forward(model.body().hidden(padded(texts))); // (B, T, classes)
-        return scores.view(weights.length, -1)
-                .logSoftmax(-1)
-                .gather(1, Tensor.of(classes, weights.length, 1))
-                .mul(Tensor.of(weights, weights.length, 1))
-                .sum()
-                .mul(-1);
+        return sum(scores.view(weights.length, -1), classes, weights);
+    }
+
+    private Tensor sum(Tensor scores, int[] classes, float[] weights) {
+        var n = weights.length;
+        return loss.sum(scores, Tensor.of(classes, n, 1), Tensor.of(weights, n, 1));
     }
 
     /// The scores (B, classes) of `texts`, in the scope that is open.

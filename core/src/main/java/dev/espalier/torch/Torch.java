@@ -395,8 +395,8 @@ public final class Torch {
         }
     }
 
-    /// Gives freed memory back to the system, where the allocator is told to keep it. For once, after
-    /// something large was freed whose size will not be asked for again.
+    /// Gives freed memory back to the system, where the allocator is told to keep it. For once,
+    /// after something large was freed whose size will not be asked for again.
     public static void returnFreedMemory() {
         load();
         if (!Loaded.ALLOCATOR_TUNED) {
