@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.io.Json;
-import dev.espalier.model.DecoderClassifier;
+import dev.espalier.model.SequenceClassifier;
 import dev.espalier.tokenize.Tokenizers;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -45,7 +45,7 @@ class EvaluateTest {
     void theAccuracyAndItsIntervalAreRight() throws IOException {
         var base = TinyModel.write(temp.resolve("base"), List.of());
         var body = HuggingFace.readDecoder(base);
-        var classifier = new DecoderClassifier(body.model(), List.of("no", "yes"));
+        var classifier = new SequenceClassifier(body.model(), List.of("no", "yes"));
         classifier.initializeHead(7);
         var model = temp.resolve("classifier");
         HuggingFace.save(model, classifier, body.config());

@@ -4,13 +4,20 @@ import dev.espalier.EspalierException;
 import dev.espalier.adapt.Lora;
 import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
+import dev.espalier.model.Bert;
 import dev.espalier.model.Decoder;
-import dev.espalier.model.DecoderClassifier;
+import dev.espalier.model.DistilBert;
+import dev.espalier.model.Encoder;
+import dev.espalier.model.EncoderConfig;
 import dev.espalier.model.Family;
 import dev.espalier.model.Gpt2;
 import dev.espalier.model.Gpt2Config;
+import dev.espalier.model.LanguageModel;
 import dev.espalier.model.Llama;
 import dev.espalier.model.LlamaConfig;
+import dev.espalier.model.Roberta;
+import dev.espalier.model.SequenceClassifier;
+import dev.espalier.model.TokenClassifier;
 import dev.espalier.nn.Adapter;
 import dev.espalier.nn.Linear;
 import dev.espalier.nn.Module;
@@ -29,9 +36,10 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.SequencedMap;
+import java.util.Set;
 import java.util.function.Supplier;
-import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -50,6 +58,9 @@ public final class HuggingFace {
     private static final String ADAPTER_WEIGHTS = "adapter_model.safetensors";
     private static final int MOST_LABELS = 1_000_000;
     private static final String LORA_A = ".lora_A.weight";
+    private static final String SEQUENCES = "ForSequenceClassification";
+    private static final String TOKENS = "ForTokenClassification";
+    private static final List<String> ENCODERS = List.of("bert", "roberta", "distilbert");
     private static final String PEFT_PREFIX = "base_model.model.";
 
     private HuggingFace() {}
@@ -67,16 +78,32 @@ public final class HuggingFace {
         }
     }
 
-    /// The language model in `folder`.
+    /// The decoder in `folder`.
     ///
     /// @throws EspalierException if a file is broken, a weight is missing, of another shape or not
-    ///   a number
+    ///   a number, or the model is no decoder
     public static Loaded<Decoder> readDecoder(Path folder) {
         return readDecoder(folder, null);
     }
 
-    /// The language model in `folder` with every dropout set to `dropout`, if one is given.
+    /// The decoder in `folder` with every dropout set to `dropout`, if one is given.
     public static Loaded<Decoder> readDecoder(Path folder, @Nullable Double dropout) {
+        var type = type(config(folder));
+        if (ENCODERS.contains(type)) {
+            throw EspalierException.data(
+                    folder.resolve(CONFIG)
+                            + ": a "
+                            + type
+                            + " is an encoder and cannot write text; a decoder is needed");
+        }
+        var loaded = readModel(folder, dropout);
+        return new Loaded<>(
+                (Decoder) loaded.model(), loaded.config(), loaded.missing(), loaded.extra());
+    }
+
+    /// The language model in `folder` with every dropout set to `dropout`, if one is given. An
+    /// encoder may lack its head.
+    public static Loaded<LanguageModel> readModel(Path folder, @Nullable Double dropout) {
         var config = config(folder);
         var plan = plan(folder, config, dropout, true);
         try (var weights = WeightFiles.open(folder)) {
@@ -86,34 +113,68 @@ public final class HuggingFace {
 
     /// The classifier in `folder`: its labels are those of `id2label`. Where the folder holds an
     /// adapter, its model is read from the folder that `base_model_name_or_path` names.
-    public static Loaded<DecoderClassifier> readClassifier(Path folder) {
+    public static Loaded<SequenceClassifier> readClassifier(Path folder) {
         var config = config(folder);
-        if (isAdapter(folder)) {
-            var base =
-                    Path.of(
-                            Json.read(folder.resolve(ADAPTER_CONFIG))
-                                    .path("base_model_name_or_path")
-                                    .asString(""));
-            var body = readDecoder(base);
-            var model = new DecoderClassifier(body.model(), labels(folder, config));
-            readAdapter(folder, model);
-            return new Loaded<>(model, config, List.of(), List.of());
+        if (!isAdapter(folder)) {
+            return readClassifier(folder, config, labels(folder, config));
         }
-        var labels = labels(folder, config);
+        var adapter = Json.read(folder.resolve(ADAPTER_CONFIG));
+        var base = Path.of(adapter.path("base_model_name_or_path").asString(""));
+        var loaded = readClassifier(base, config(base), labels(folder, config));
+        var given = readAdapter(folder, loaded.model());
+        var missing = loaded.missing().stream().filter(name -> !given.contains(name)).toList();
+        return new Loaded<>(loaded.model(), config, missing, List.of());
+    }
+
+    private static Loaded<SequenceClassifier> readClassifier(
+            Path folder, ObjectNode config, List<String> labels) {
         var plan = plan(folder, config, null, false);
         try (var weights = WeightFiles.open(folder)) {
-            var model = new DecoderClassifier(plan.make(folder, weights), labels);
-            return load(weights, model, config);
+            return load(
+                    weights, new SequenceClassifier(plan.make(folder, weights), labels), config);
+        }
+    }
+
+    /// The classifier of tokens in `folder`: its labels are those of `id2label`.
+    public static Loaded<TokenClassifier> readTokenClassifier(Path folder) {
+        var config = config(folder);
+        var plan = plan(folder, config, null, false);
+        try (var weights = WeightFiles.open(folder)) {
+            if (!(plan.make(folder, weights) instanceof Encoder body)) {
+                throw EspalierException.data(
+                        folder.resolve(CONFIG) + ": only encoders classify tokens");
+            }
+            return load(weights, new TokenClassifier(body, labels(folder, config)), config);
+        }
+    }
+
+    /// Copies into the head of `model` what the files in `folder` hold of it, such as BERT's
+    /// pooler, which is trained before any task is; a head for other classes is passed over.
+    public static void readHead(Path folder, SequenceClassifier model) {
+        try (var weights = WeightFiles.open(folder)) {
+            var inFile = new Names(weights, model.body().family());
+            model.head()
+                    .parameters()
+                    .forEach((name, parameter) -> {
+                        if (model.body().family().isBody(name)) {
+                            inFile.find(name).ifPresent(e -> copy(weights.path(), e, parameter));
+                        }
+                    });
         }
     }
 
     /// Whether the model in `folder` is a sequence classifier.
     public static boolean isClassifier(Path folder) {
-        return config(folder)
-                .path("architectures")
-                .path(0)
-                .asString("")
-                .endsWith("ForSequenceClassification");
+        return isFor(folder, SEQUENCES);
+    }
+
+    /// Whether the model in `folder` is a classifier of tokens.
+    public static boolean isTokenClassifier(Path folder) {
+        return isFor(folder, TOKENS);
+    }
+
+    private static boolean isFor(Path folder, String task) {
+        return config(folder).path("architectures").path(0).asString("").endsWith(task);
     }
 
     private static List<String> labels(Path folder, JsonNode config) {
@@ -144,10 +205,10 @@ public final class HuggingFace {
     }
 
     /// A model that is still to be made, with at least so many weights.
-    private record Plan(double weights, Supplier<Decoder> maker) {
+    private record Plan(double weights, Supplier<LanguageModel> maker) {
         /// The model, with its weights zero. A description that asks for far more than there is
         /// must not take memory first.
-        Decoder make(Path folder, WeightFiles files) {
+        LanguageModel make(Path folder, WeightFiles files) {
             if (weights > 4.0 * files.elements()) {
                 throw EspalierException.data(
                         String.format(
@@ -179,12 +240,24 @@ public final class HuggingFace {
                             shape.bodyWeights(),
                             () -> headed ? new Llama(shape) : Llama.withoutHead(shape));
                 }
+                case "bert", "roberta", "distilbert" -> {
+                    var read = EncoderConfig.of(config);
+                    var shape = dropout == null ? read : read.withDropout(dropout);
+                    yield new Plan(
+                            shape.bodyWeights(),
+                            () ->
+                                    switch (shape.kind()) {
+                                        case BERT -> new Bert(shape, headed);
+                                        case ROBERTA -> new Roberta(shape, headed);
+                                        case DISTILBERT -> new DistilBert(shape, headed);
+                                    });
+                }
                 default ->
                         throw EspalierException.data(
                                 "model_type '"
                                         + type(config)
                                         + "' is not supported; allowed: gpt2, llama, mistral,"
-                                        + " qwen2");
+                                        + " qwen2, bert, roberta, distilbert");
             };
         } catch (EspalierException e) {
             throw EspalierException.data(folder.resolve(CONFIG) + ": " + e.getMessage(), e);
@@ -212,64 +285,104 @@ public final class HuggingFace {
         return config;
     }
 
+    /// Where a file holds a weight: under its path, without the body's name in files of the bare
+    /// body, or under the name that older files have.
+    private static final class Names {
+        private final WeightFiles weights;
+        private final Family family;
+        private final boolean bare;
+
+        Names(WeightFiles weights, Family family) {
+            this.weights = weights;
+            this.family = family;
+            bare = weights.entries().stream().noneMatch(e -> family.isBody(e.name()));
+        }
+
+        String of(String path) {
+            return bare && family.isBody(path) ? path.substring(family.body().length() + 1) : path;
+        }
+
+        Optional<SafeTensors.Entry> find(String path) {
+            var found = weights.find(of(path));
+            for (var alias : family.aliases().entrySet()) {
+                if (found.isEmpty() && path.endsWith(alias.getKey())) {
+                    var end = path.length() - alias.getKey().length();
+                    found = weights.find(of(path.substring(0, end) + alias.getValue()));
+                }
+            }
+            return found;
+        }
+    }
+
     private static <M extends Module> Loaded<M> load(
             WeightFiles weights, M model, ObjectNode config) {
         var file = weights.path();
-        var family = body(model).family();
-        var names = new HashSet<String>();
-        weights.entries().forEach(e -> names.add(e.name()));
-        // Files of the bare body name its tensors without the prefix.
-        var prefix = family.body() + ".";
-        var bare = names.stream().noneMatch(n -> n.startsWith(prefix));
-        UnaryOperator<String> inFile =
-                name -> bare && name.startsWith(prefix) ? name.substring(prefix.length()) : name;
+        var body = body(model);
+        var family = body.family();
+        var unused = new HashSet<String>();
+        weights.entries().forEach(e -> unused.add(e.name()));
+        var inFile = new Names(weights, family);
+        var needed = body.parameters().keySet();
         var missing = new ArrayList<String>();
         for (var parameter : model.parameters().entrySet()) {
-            var name = inFile.apply(parameter.getKey());
-            var entry = weights.find(name);
+            var path = parameter.getKey();
+            var entry = inFile.find(path);
             if (entry.isPresent()) {
                 copy(file, entry.get(), parameter.getValue());
-                names.remove(name);
-            } else if (parameter.getKey().equals("score.weight")) {
-                missing.add(name);
+                unused.remove(entry.get().name());
+            } else if (!needed.contains(path) || body instanceof Encoder && !family.isBody(path)) {
+                missing.add(inFile.of(path));
             } else {
                 throw EspalierException.data(
                         file
                                 + ": the tensor '"
-                                + name
+                                + inFile.of(path)
                                 + "' is missing; the file is not of this model's family or shape");
             }
         }
-        names.removeIf(name -> family.buffers().matcher(name).matches());
-        if (model instanceof Decoder && names.contains(Decoder.HEAD)) {
-            requireTied(weights, inFile.apply(family.table()), family);
-            names.remove(Decoder.HEAD);
+        unused.removeIf(name -> family.buffers().matcher(name).matches());
+        if (model instanceof LanguageModel) {
+            family.copies()
+                    .forEach((copy, original) -> {
+                        if (unused.remove(copy)) {
+                            requireSame(weights, copy, inFile.of(original), family);
+                        }
+                    });
         }
-        if (!names.isEmpty()) {
+        if (!unused.isEmpty()) {
             LOG.warn(
                     "{}: passed over {} that this model has no place for",
                     file,
-                    names.stream().sorted().toList());
+                    unused.stream().sorted().toList());
         }
-        return new Loaded<>(model, config, missing, names.stream().sorted().toList());
+        return new Loaded<>(model, config, missing, unused.stream().sorted().toList());
     }
 
-    /// A file may hold the head of a model that ties it, as a copy of the table.
-    private static void requireTied(WeightFiles weights, String table, Family family) {
-        var head = weights.find(Decoder.HEAD).orElseThrow();
-        if (head.data().mismatch(weights.find(table).orElseThrow().data()) >= 0) {
+    /// A file may hold what a model ties as a copy.
+    private static void requireSame(
+            WeightFiles weights, String copy, String original, Family family) {
+        var other = weights.find(original);
+        if (other.isPresent()
+                && weights.find(copy).orElseThrow().data().mismatch(other.get().data()) >= 0) {
             throw EspalierException.data(
                     weights.path()
                             + ": "
-                            + Decoder.HEAD
-                            + " differs from the token table, but config.json of this "
+                            + copy
+                            + " differs from "
+                            + original
+                            + ", but config.json of this "
                             + family.architecture()
                             + " ties them");
         }
     }
 
-    private static Decoder body(Module model) {
-        return model instanceof DecoderClassifier classifier ? classifier.body() : (Decoder) model;
+    private static LanguageModel body(Module model) {
+        return switch (model) {
+            case SequenceClassifier classifier -> classifier.body();
+            case TokenClassifier classifier -> classifier.body();
+            case LanguageModel body -> body;
+            default -> throw new IllegalArgumentException("no language model: " + model);
+        };
     }
 
     private static void copy(Path file, SafeTensors.Entry entry, Parameter into) {
@@ -325,7 +438,8 @@ public final class HuggingFace {
     /// `config` names.
     private static void writeGenerationConfig(Path folder, Module model, ObjectNode config)
             throws IOException {
-        if (!(model instanceof Decoder)) {
+        // The library writes one for BERT too, of all encoders.
+        if (!(model instanceof Decoder || model instanceof Bert)) {
             return;
         }
         var json = JsonNodeFactory.instance.objectNode();
@@ -352,24 +466,45 @@ public final class HuggingFace {
     private static void writeConfig(Path folder, Module model, ObjectNode config)
             throws IOException {
         var json = config.deepCopy();
-        var decoder = body(model);
-        json.setAll(changed(json, decoder.configJson()));
-        json.putArray("architectures")
-                .add(
-                        decoder.family().architecture()
-                                + (model instanceof DecoderClassifier
-                                        ? "ForSequenceClassification"
-                                        : decoder instanceof Gpt2 ? "LMHeadModel" : "ForCausalLM"));
+        var body = body(model);
+        json.setAll(changed(json, body.configJson()));
+        json.putArray("architectures").add(body.family().architecture() + suffix(model));
         json.put(json.has("dtype") ? "dtype" : "torch_dtype", "float32");
-        if (model instanceof DecoderClassifier classifier) {
-            var ids = json.putObject("id2label");
-            var labels = json.putObject("label2id");
-            for (var i = 0; i < classifier.labels().size(); i++) {
-                ids.put(String.valueOf(i), classifier.labels().get(i));
-                labels.put(classifier.labels().get(i), i);
-            }
+        if (!(model instanceof LanguageModel)) {
+            writeLabels(json, labels(model));
         }
         Files.writeString(folder.resolve(CONFIG), PythonJson.write(json, true));
+    }
+
+    private static String suffix(Module model) {
+        return switch (model) {
+            case SequenceClassifier _ -> SEQUENCES;
+            case TokenClassifier _ -> TOKENS;
+            case Encoder _ -> "ForMaskedLM";
+            case Gpt2 _ -> "LMHeadModel";
+            default -> "ForCausalLM";
+        };
+    }
+
+    private static List<String> labels(Module model) {
+        return switch (model) {
+            case SequenceClassifier classifier -> classifier.labels();
+            case TokenClassifier classifier -> classifier.labels();
+            default -> List.of();
+        };
+    }
+
+    /// Two labels without names of their own are the library's default, which files leave out.
+    private static void writeLabels(ObjectNode json, List<String> labels) {
+        if (!json.has("id2label") && labels.equals(List.of("LABEL_0", "LABEL_1"))) {
+            return;
+        }
+        var ids = json.putObject("id2label");
+        var numbers = json.putObject("label2id");
+        for (var i = 0; i < labels.size(); i++) {
+            ids.put(String.valueOf(i), labels.get(i));
+            numbers.put(labels.get(i), i);
+        }
     }
 
     /// As [#write], with every adapter added to its weight in the file; the model stays as it is.
@@ -401,7 +536,11 @@ public final class HuggingFace {
     private static void write(
             Path folder, Module model, SequencedMap<String, Parameter> parameters) {
         var entries = entries("", parameters);
-        entries.removeIf(e -> model instanceof DecoderClassifier && e.name().equals(Decoder.HEAD));
+        if (model instanceof SequenceClassifier classifier) {
+            var body = classifier.body();
+            var bodys = body.parameters().keySet();
+            entries.removeIf(e -> bodys.contains(e.name()) && !body.family().isBody(e.name()));
+        }
         WeightFiles.write(folder, entries, WeightFiles.SHARD);
     }
 
@@ -412,6 +551,7 @@ public final class HuggingFace {
                 switch (type(theirs)) {
                     case "" -> JsonNodeFactory.instance.objectNode();
                     case "gpt2" -> Gpt2Config.of(theirs).json();
+                    case "bert", "roberta", "distilbert" -> EncoderConfig.of(theirs).json();
                     default -> LlamaConfig.of(theirs).json();
                 };
         var changed = JsonNodeFactory.instance.objectNode();
@@ -523,23 +663,35 @@ public final class HuggingFace {
     }
 
     /// Attaches the adapter in `folder` to `model`, and loads a head that was trained with it.
-    public static void readAdapter(Path folder, Module model) {
+    ///
+    /// @return the paths of the weights that the adapter gave
+    public static Set<String> readAdapter(Path folder, Module model) {
         var settings = adapterSettings(folder);
         var file = folder.resolve(ADAPTER_WEIGHTS);
         try (var tensors = SafeTensors.open(file)) {
             requireRank(folder, settings.rank(), tensors);
             try {
-                Lora.attach(model, settings, 0);
+                Lora.attach(
+                        model,
+                        settings.targets().isEmpty()
+                                ? settings.withTargets(body(model).family().adapted())
+                                : settings,
+                        0);
             } catch (EspalierException e) {
                 throw EspalierException.data(
                         folder.resolve(ADAPTER_CONFIG) + ": " + e.getMessage(), e);
             }
             var known = new HashSet<String>();
+            var given = new HashSet<String>();
             model.parameters()
                     .forEach((name, parameter) -> {
                         var entry = tensors.find(PEFT_PREFIX + name);
-                        entry.ifPresent(e -> copy(file, e, parameter));
-                        entry.ifPresent(e -> known.add(e.name()));
+                        entry.ifPresent(e -> {
+                            copy(file, e, parameter);
+                            parameter.trained(true);
+                            known.add(e.name());
+                            given.add(name);
+                        });
                         if (entry.isEmpty() && name.contains(".lora_")) {
                             throw EspalierException.data(
                                     file + ": the tensor '" + PEFT_PREFIX + name + "' is missing");
@@ -551,6 +703,7 @@ public final class HuggingFace {
                             file + ": the tensor '" + entry.name() + "' has no place in the model");
                 }
             }
+            return given;
         }
     }
 
@@ -560,7 +713,17 @@ public final class HuggingFace {
     public static void writeAdapter(
             Path folder, Module model, ObjectNode config, Lora.Settings settings, String base)
             throws IOException {
-        var isClassifier = model instanceof DecoderClassifier;
+        var heads = new ArrayList<String>();
+        var headPaths = new HashSet<String>();
+        if (model instanceof SequenceClassifier classifier) {
+            heads.addAll(List.of("classifier", "score"));
+            var head = classifier.head().parameters();
+            headPaths.addAll(head.keySet());
+            if (head.entrySet().stream()
+                    .anyMatch(p -> p.getKey().contains(".pooler.") && p.getValue().trained())) {
+                heads.add("pooler");
+            }
+        }
         var json = JsonNodeFactory.instance.objectNode();
         for (var key : List.of("alpha_pattern", "loftq_config", "rank_pattern")) {
             json.putObject(key);
@@ -587,28 +750,31 @@ public final class HuggingFace {
         }
         json.put("lora_dropout", settings.dropout());
         json.put("megatron_core", "megatron.core");
-        if (isClassifier) {
-            json.putArray("modules_to_save").add("classifier").add("score");
-        } else {
+        if (heads.isEmpty()) {
             json.putNull("modules_to_save");
+        } else {
+            var saved = json.putArray("modules_to_save");
+            heads.forEach(saved::add);
         }
         json.put("peft_type", "LORA");
         json.put("r", settings.rank());
         var targets = json.putArray("target_modules");
         settings.targets().stream().sorted().forEach(targets::add);
-        json.put("task_type", isClassifier ? "SEQ_CLS" : "CAUSAL_LM");
+        json.put(
+                "task_type",
+                heads.isEmpty() ? (model instanceof Decoder ? "CAUSAL_LM" : null) : "SEQ_CLS");
         json.put("use_dora", false);
         json.put("use_rslora", false);
         Files.writeString(folder.resolve(ADAPTER_CONFIG), PythonJson.write(json, false));
         var kept = new java.util.LinkedHashMap<String, Parameter>();
         model.parameters()
                 .forEach((name, p) -> {
-                    if (name.contains(".lora_") || name.equals("score.weight")) {
+                    if (name.contains(".lora_") || headPaths.contains(name) && p.trained()) {
                         kept.put(name, p);
                     }
                 });
         SafeTensors.write(folder.resolve(ADAPTER_WEIGHTS), entries(PEFT_PREFIX, kept));
-        if (isClassifier) {
+        if (!heads.isEmpty()) {
             writeConfig(folder, model, config);
         }
     }

@@ -1,16 +1,14 @@
 package dev.espalier.model;
 
 import dev.espalier.nn.KeyValueCache;
-import dev.espalier.nn.Module;
 import dev.espalier.torch.DType;
 import dev.espalier.torch.Tensor;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import tools.jackson.databind.node.ObjectNode;
 
 /// A causal transformer up to its last hidden states, with the vocabulary head that goes on top.
 /// Families differ in how they compute; objectives, tasks and generation need only this.
-public abstract class Decoder extends Module {
+public abstract non-sealed class Decoder extends LanguageModel {
     /// The path of a head that is not tied to the token table, in all families.
     public static final String HEAD = "lm_head.weight";
 
@@ -31,38 +29,22 @@ public abstract class Decoder extends Module {
     /// hidden states themselves, one more than there are layers.
     public abstract List<Tensor> states(Tensor ids, Tensor positions, @Nullable Tensor mask);
 
-    /// The matrix (V, D) that hidden states are multiplied by to score the vocabulary.
-    public abstract Tensor head();
-
-    /// The scores (…, V) of `hidden` (…, D).
-    public final Tensor logits(Tensor hidden) {
-        return hidden.linear(head(), null);
-    }
-
-    /// What the family's files call things.
-    public abstract Family family();
-
-    /// The keys of `config.json` that decide what this model is.
-    public abstract ObjectNode configJson();
-
-    /// A model of this shape, with all weights zero, for another number of tokens.
+    @Override
     public abstract Decoder withVocabulary(int size);
 
-    public abstract int vocabulary();
+    @Override
+    final ClassificationHead classificationHead(int classes) {
+        return new ClassificationHead.Plain("score", width(), classes, false, 0);
+    }
 
-    /// The most positions that the model can tell apart.
-    public abstract int context();
-
-    public abstract int width();
-
-    public abstract int layers();
+    /// Any id will do: no token sees what follows it.
+    @Override
+    public final int padding() {
+        return 0;
+    }
 
     /// A cache for `batch` sequences of up to `capacity` positions.
     public abstract KeyValueCache cache(long batch, long capacity);
-
-    /// The weights that take part in a matrix product for every token: all but the tables that are
-    /// only looked up.
-    public abstract long matrixWeights();
 
     /// Positions that count the kept tokens before each, as generation needs with padding on the
     /// left; padding itself gets position 1, which nothing looks at.

@@ -1,6 +1,7 @@
 package dev.espalier.model;
 
 import java.util.List;
+import java.util.Map;
 import java.util.regex.Pattern;
 
 /// What the files of a family call things.
@@ -13,6 +14,8 @@ import java.util.regex.Pattern;
 /// @param attention the linear maps of attention, by the suffixes of their paths
 /// @param mlp those of the MLP
 /// @param adapted those that PEFT adapts where it is told none
+/// @param copies tensors that files may hold as copies of another, with the other's path
+/// @param aliases ends of paths, with the ends that older files have in their place
 public record Family(
         String architecture,
         String body,
@@ -20,10 +23,19 @@ public record Family(
         Pattern buffers,
         List<String> attention,
         List<String> mlp,
-        List<String> adapted) {
+        List<String> adapted,
+        Map<String, String> copies,
+        Map<String, String> aliases) {
     public Family {
         attention = List.copyOf(attention);
         mlp = List.copyOf(mlp);
         adapted = List.copyOf(adapted);
+        copies = Map.copyOf(copies);
+        aliases = Map.copyOf(aliases);
+    }
+
+    /// Whether the weight at `path` belongs to the body, and not to a head.
+    public boolean isBody(String path) {
+        return path.startsWith(body + ".");
     }
 }

@@ -11,6 +11,7 @@ import dev.espalier.nn.Stack;
 import dev.espalier.torch.Tensor;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -31,7 +32,9 @@ public final class Gpt2 extends Decoder {
                     Pattern.compile("(transformer\\.)?h\\.\\d+\\.attn\\.(masked_)?bias"),
                     ATTENTION,
                     List.of("mlp.c_fc", "mlp.c_proj"),
-                    List.of("c_attn"));
+                    List.of("c_attn"),
+                    Map.of(HEAD, "transformer.wte.weight"),
+                    Map.of());
 
     private final Gpt2Config config;
     private final Body transformer;

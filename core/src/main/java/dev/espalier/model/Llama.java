@@ -12,6 +12,7 @@ import dev.espalier.nn.Stack;
 import dev.espalier.torch.Tensor;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -75,7 +76,9 @@ public final class Llama extends Decoder {
                 Pattern.compile("(model\\.)?layers\\.\\d+\\.self_attn\\.rotary_emb\\.inv_freq"),
                 ATTENTION,
                 MLP,
-                List.of("q_proj", "v_proj"));
+                List.of("q_proj", "v_proj"),
+                Map.of(HEAD, "model.embed_tokens.weight"),
+                Map.of());
     }
 
     @Override

@@ -31,15 +31,32 @@ public final class Attention {
         if (k.size(1) != q.size(1)) {
             return attend(q, shared(k, q.size(1)), shared(v, q.size(1)), mask, scale, dropout);
         }
-        if (!Torch.inBf16() && dropout == 0) {
+        if (isFused(dropout)) {
             return scaled(q, scale).attention(k, v, mask, mask == null);
         }
+        var shown = mask == null ? causal(q.size(-2), k.size(-2)) : mask;
+        return unfused(q, k, v, shown, scale, dropout);
+    }
+
+    /// As [#attend], where every position sees all others: `mask` is that of padding (B, 1, 1, S),
+    /// or null.
+    public static Tensor attendToAll(
+            Tensor q, Tensor k, Tensor v, @Nullable Tensor mask, double dropout) { // (B, H, T|S, d)
+        return isFused(dropout)
+                ? q.attention(k, v, mask, false)
+                : unfused(q, k, v, mask, 1, dropout);
+    }
+
+    private static boolean isFused(double dropout) {
+        return !Torch.inBf16() && dropout == 0;
+    }
+
+    private static Tensor unfused(
+            Tensor q, Tensor k, Tensor v, @Nullable Tensor mask, double scale, double dropout) {
         var d = q.size(-1);
         var scores = q.mul(scale / Math.sqrt(d)).matmul(k.transpose(-2, -1)); // (B, H, T, S)
-        var masked =
-                scores.add(
-                        (mask == null ? causal(q.size(-2), k.size(-2)) : mask).to(scores.dtype()));
-        return masked.softmax(-1).dropout(dropout, dropout > 0).matmul(v); // (B, H, T, d)
+        var shown = mask == null ? scores : scores.add(mask.to(scores.dtype()));
+        return shown.softmax(-1).dropout(dropout, dropout > 0).matmul(v); // (B, H, T, d)
     }
 
     /// Each of G heads for H / G queries.
@@ -60,9 +77,12 @@ public final class Attention {
 
     /// As [#causal], and blind to keys where `keep` (B, S) is 0: (B, 1, T, S).
     public static Tensor causal(long t, Tensor keep) {
-        var s = keep.size(1);
-        var padded = keep.to(DType.FLOAT).add(-1).mul(-LEAST).view(-1, 1, 1, s); // 0 or LEAST
-        return causal(t, s).add(padded).clampMin(LEAST);
+        return causal(t, keep.size(1)).add(padding(keep)).clampMin(LEAST);
+    }
+
+    /// The additive mask (B, 1, 1, S) that hides keys where `keep` (B, S) is 0.
+    public static Tensor padding(Tensor keep) {
+        return keep.to(DType.FLOAT).add(-1).mul(-LEAST).view(-1, 1, 1, keep.size(1));
     }
 
     /// `mask`, which may be null for the plain causal one, narrowed to a sliding window (Beltagy et

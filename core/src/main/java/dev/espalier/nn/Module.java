@@ -1,16 +1,20 @@
 package dev.espalier.nn;
 
 import dev.espalier.torch.Tensor;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.SequencedMap;
 
 /// A part of a model: named parameters and named parts of its own. The path of a parameter, names
 /// joined by dots, is the name of its tensor in a Hugging Face file.
 public abstract class Module {
     private final SequencedMap<String, Parameter> parameters = new LinkedHashMap<>();
-    private final SequencedMap<String, Module> children = new LinkedHashMap<>();
+    private final List<Child> children = new ArrayList<>();
     private boolean training;
+
+    private record Child(String name, Module module) {}
 
     /// Adds a parameter of this shape, zero until it is initialized or loaded.
     protected final Parameter parameter(String name, long... shape) {
@@ -21,16 +25,14 @@ public abstract class Module {
 
     /// Adds a part; a path with dots stands for parts without code of their own.
     protected final <M extends Module> M child(String name, M module) {
-        children.put(name, module);
+        children.add(new Child(name, module));
         return module;
     }
 
     /// Takes a part off, and frees its weights.
     protected final void remove(String name) {
-        var module = children.remove(name);
-        if (module != null) {
-            module.free();
-        }
+        children.stream().filter(c -> c.name.equals(name)).forEach(c -> c.module.free());
+        children.removeIf(c -> c.name.equals(name));
     }
 
     /// Every parameter by its path, in the order in which they were added.
@@ -42,7 +44,7 @@ public abstract class Module {
 
     private void collect(String prefix, SequencedMap<String, Parameter> into) {
         parameters.forEach((name, parameter) -> into.put(prefix + name, parameter));
-        children.forEach((name, child) -> child.collect(join(prefix, name), into));
+        children.forEach(c -> c.module.collect(join(prefix, c.name), into));
     }
 
     /// An empty name adds no step to the path: its parameters are named as if they were this part's
@@ -51,7 +53,8 @@ public abstract class Module {
         return name.isEmpty() ? prefix : prefix + name + ".";
     }
 
-    /// Every part by its path, this one (the empty path) first.
+    /// Every part by its path, this one (the empty path) first. Of parts without a name, which
+    /// share a path, the outermost stands for all; what they hold has paths of its own.
     public final SequencedMap<String, Module> modules() {
         var all = new LinkedHashMap<String, Module>();
         collectModules("", all);
@@ -59,9 +62,9 @@ public abstract class Module {
     }
 
     private void collectModules(String path, SequencedMap<String, Module> into) {
-        into.put(path, this);
-        children.forEach((name, child) ->
-                child.collectModules(path.isEmpty() ? name : path + "." + name, into));
+        into.putIfAbsent(path, this);
+        children.forEach(
+                c -> c.module.collectModules(path.isEmpty() ? c.name : path + "." + c.name, into));
     }
 
     /// The number of weights, tied ones once.
@@ -75,7 +78,8 @@ public abstract class Module {
     }
 
     public final void training(boolean training) {
-        modules().values().forEach(module -> module.training = training);
+        this.training = training;
+        children.forEach(c -> c.module.training(training));
     }
 
     /// Frees every weight.

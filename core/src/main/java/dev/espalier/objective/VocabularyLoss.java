@@ -1,22 +1,20 @@
 package dev.espalier.objective;
 
-import dev.espalier.model.Decoder;
+import dev.espalier.model.LanguageModel;
 import dev.espalier.nn.Stack;
 import dev.espalier.torch.DType;
 import dev.espalier.torch.Scope;
 import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
+import org.jspecify.annotations.Nullable;
 
-/// The cross-entropy of the vocabulary's scores, -Σ log softmax(h Wᵀ)[label] over the positions
+/// The cross-entropy of the vocabulary's scores, -Σ log softmax(h Wᵀ + b)[label] over the positions
 /// whose label is not [Tensor#IGNORE].
 ///
 /// The (positions, vocabulary) scores of a step never exist whole, and none of them are kept for a
 /// backward pass: they are computed block by block, turned in place into their own gradient softmax
 /// - onehot, and multiplied on into the gradients of the hidden states and of W. The body goes
 ///   backward once at the end.
-///
-/// With label smoothing ε and z-loss z (see [CrossEntropy]) the gradient is (1 + 2 z L) softmax -
-/// (1 - ε) onehot - ε / V.
 public final class VocabularyLoss implements Loss {
     /// Scores of one block: 64 MiB in bf16. The larger a block, the fewer times W and its gradient
     /// pass through memory.
@@ -26,42 +24,36 @@ public final class VocabularyLoss implements Loss {
     /// operations.
     private static final long CACHED_SCORES = 1L << 20;
 
-    private final Decoder decoder;
-    private final Tensor hidden; // (N, D)
+    private final LanguageModel model;
+    private final Tensor hidden; // (N, D), as the head multiplies it
     private final Tensor labels; // (N)
     private final boolean bf16;
-    private final CrossEntropy kind;
 
-    /// `hidden` is (B, T, D); `labels` is (B, T) with the label of the *same* position, already
-    /// shifted.
-    public VocabularyLoss(Decoder decoder, Tensor hidden, Tensor labels) {
-        this(decoder, hidden, labels, CrossEntropy.PLAIN);
-    }
-
-    /// As above, with a loss of its own kind for [#backward].
-    public VocabularyLoss(Decoder decoder, Tensor hidden, Tensor labels, CrossEntropy kind) {
-        this.decoder = decoder;
-        this.hidden = hidden.reshape(-1, hidden.size(-1));
+    /// `hidden` is (…, D); `labels` is (…) with the label of the *same* position, already shifted.
+    public VocabularyLoss(LanguageModel model, Tensor hidden, Tensor labels) {
+        this.model = model;
+        this.hidden = model.transformed(hidden.reshape(-1, hidden.size(-1)));
         this.labels = labels.reshape(-1);
         this.bf16 = Torch.inBf16();
-        this.kind = kind;
     }
 
     @Override
     public Tensor backward(double scale) {
         var type = bf16 ? DType.BFLOAT16 : DType.FLOAT;
         long rows = hidden.size(0);
-        var block = blockRows(rows, decoder.vocabulary());
+        var block = blockRows(rows, model.vocabulary());
         var total = Tensor.zeros(DType.DOUBLE);
         var hiddenGradient = Tensor.zeros(DType.FLOAT, hidden.shape());
         Torch.noGrad(() -> {
-            var head = decoder.head();
+            var head = model.head();
+            var bias = model.headBias();
             var w = head.to(type); // (V, D)
+            var b = bias == null ? null : bias.to(type); // (V)
             for (var start = 0L; start < rows; start += block) {
                 var length = Math.min(block, rows - start);
                 try (var scope = new Scope()) {
                     var h = hidden.narrow(0, start, length).to(type); // (block, D)
-                    var scores = h.matmul(w.transpose(0, 1)); // (block, V)
+                    var scores = scores(h, w, b); // (block, V)
                     toGradient(scores, labels.narrow(0, start, length), scale, total);
                     if (hidden.requiresGrad()) {
                         hiddenGradient.narrow(0, start, length).copyInPlace(scores.matmul(w));
@@ -69,21 +61,27 @@ public final class VocabularyLoss implements Loss {
                     if (head.requiresGrad()) {
                         addWeightGradient(gradient(head), scores, h);
                     }
+                    if (bias != null && bias.requiresGrad()) {
+                        addBiasGradient(gradient(bias), scores);
+                    }
                 }
             }
         });
         if (hidden.requiresGrad()) {
             hidden.backward(hiddenGradient.to(hidden.dtype()));
         }
-        Stack.backward(decoder);
+        Stack.backward(model);
         return total;
     }
 
+    private static Tensor scores(Tensor h, Tensor w, @Nullable Tensor b) {
+        return b == null ? h.matmul(w.transpose(0, 1)) : h.addmm(b, w.transpose(0, 1));
+    }
+
     /// Replaces the scores (block, V) by their gradient, and adds their loss to `total`.
-    private void toGradient(Tensor scores, Tensor labels, double scale, Tensor total) {
+    private static void toGradient(Tensor scores, Tensor labels, double scale, Tensor total) {
         long rows = scores.size(0), vocabulary = scores.size(1);
         var part = Math.max(1, CACHED_SCORES / vocabulary);
-        double smoothing = kind.labelSmoothing(), z = kind.zLoss();
         for (var start = 0L; start < rows; start += part) {
             var length = Math.min(part, rows - start);
             try (var scope = new Scope()) {
@@ -92,23 +90,10 @@ public final class VocabularyLoss implements Loss {
                 var ignored = wanted.eq(Tensor.IGNORE);
                 var index = wanted.maskedFill(ignored, 0);
                 var logs = place.to(DType.FLOAT).logSoftmax(-1); // (part, V)
-                var loss = logs.gather(1, index).mul(smoothing - 1); // (part, 1)
-                if (smoothing > 0) {
-                    loss.addInPlace(logs.sum(1).mul(-smoothing / vocabulary));
-                }
-                var normalizer = z > 0 ? CrossEntropy.normalizer(place, logs) : null; // (part, 1)
-                if (normalizer != null) {
-                    loss.addcmulInPlace(normalizer, normalizer, z);
-                }
-                total.addInPlace(loss.maskedFill(ignored, 0).to(DType.DOUBLE).sum());
+                var picked = logs.gather(1, index).maskedFill(ignored, 0).to(DType.DOUBLE);
+                total.addInPlace(picked.sum().mul(-1));
                 var gradient = logs.expInPlace();
-                if (normalizer != null) {
-                    gradient.mulInPlace(normalizer.mul(2 * z).addInPlace(1));
-                }
-                if (smoothing > 0) {
-                    gradient.addInPlace(-smoothing / vocabulary);
-                }
-                gradient.scatterAddInPlace(1, index, Tensor.full(smoothing - 1, length, 1));
+                gradient.scatterAddInPlace(1, index, Tensor.full(-1, length, 1));
                 place.copyInPlace(
                         gradient.mulInPlace(Tensor.full(scale, length, 1).maskedFill(ignored, 0)));
             }
@@ -134,6 +119,12 @@ public final class VocabularyLoss implements Loss {
         }
     }
 
+    /// Adds the sums of the columns of `scores` (block, V) to the bias' gradient (V).
+    private static void addBiasGradient(Tensor gradient, Tensor scores) {
+        var ones = Tensor.full(1, 1, scores.size(0)).to(scores.dtype());
+        gradient.addInPlace(ones.matmul(scores).view(-1).to(DType.FLOAT));
+    }
+
     /// The place where the leaf `weight` adds up its gradient, made if there is none.
     private static Tensor gradient(Tensor weight) {
         var gradient = weight.grad();
@@ -149,12 +140,13 @@ public final class VocabularyLoss implements Loss {
         return Torch.noGrad(() -> {
             var rows = hidden.size(0);
             var losses = new float[Math.toIntExact(rows)];
-            var chunk = Math.max(1, 8 * CACHED_SCORES / decoder.vocabulary());
+            var chunk = Math.max(1, 8 * CACHED_SCORES / model.vocabulary());
             for (var start = 0L; start < rows; start += chunk) {
                 var length = Math.min(chunk, rows - start);
                 try (var scope = new Scope()) {
                     var part = hidden.narrow(0, start, length);
-                    var logits = decoder.logits(part).to(DType.FLOAT).logSoftmax(-1); // (chunk, V)
+                    var scores = part.linear(model.head(), model.headBias()); // (chunk, V)
+                    var logits = scores.to(DType.FLOAT).logSoftmax(-1);
                     var wanted = labels.narrow(0, start, length); // (chunk)
                     var picked =
                             logits.gather(

@@ -15,8 +15,8 @@ import java.util.stream.IntStream;
 /// there are. Matrices and tables come first, since they alone are decayed; biases and norms
 /// follow.
 public final class FlatParameters implements AutoCloseable {
-    /// Elements that are added up at once in single precision.
-    private static final long CHUNK = 1 << 20;
+    /// Elements that are widened to double precision at once: few enough to stay in the cache.
+    private static final long CHUNK = 1 << 16;
 
     /// A parameter's place in the buffers.
     public record Slot(String name, long offset, long[] shape) {}
@@ -119,7 +119,7 @@ public final class FlatParameters implements AutoCloseable {
         for (var start = 0L; start < count(); start += CHUNK) {
             try (var scope = new Scope()) {
                 var length = Math.min(CHUNK, count() - start);
-                var norm = gradients().narrow(0, start, length).norm().item();
+                var norm = gradients().narrow(0, start, length).to(DType.DOUBLE).norm().item();
                 squares += norm * norm;
             }
         }

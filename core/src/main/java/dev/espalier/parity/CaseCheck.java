@@ -2,7 +2,8 @@ package dev.espalier.parity;
 
 import dev.espalier.EspalierException;
 import dev.espalier.adapt.Lora;
-import dev.espalier.model.DecoderClassifier;
+import dev.espalier.model.Decoder;
+import dev.espalier.model.SequenceClassifier;
 import dev.espalier.nn.Module;
 import dev.espalier.optim.FlatParameters;
 import dev.espalier.torch.DType;
@@ -18,7 +19,8 @@ import tools.jackson.databind.JsonNode;
 
 /// Compares forward and backward passes over a reference's cases.
 final class CaseCheck {
-    private static final Set<String> INPUTS = Set.of("input_ids", "attention_mask", "labels");
+    private static final Set<String> INPUTS =
+            Set.of("input_ids", "attention_mask", "token_type_ids", "labels");
 
     private final JsonNode json;
     private final Golden golden;
@@ -38,7 +40,7 @@ final class CaseCheck {
         try (var parameters = new FlatParameters(model)) {
             for (var entry : json.path("cases").properties()) {
                 var name = entry.getKey();
-                if (isChecked(name, entry.getValue())) {
+                if (isChecked(model, name, entry.getValue())) {
                     var batch = batch(model, name, entry.getValue());
                     forward(name, batch, "");
                     backward(name, entry.getValue(), batch, parameters, gradientPrefix);
@@ -53,7 +55,7 @@ final class CaseCheck {
         for (var entry : json.path("cases").properties()) {
             var name = entry.getKey();
             if (entry.getValue().has(prefix + "loss")
-                    && unknownInputs(entry.getValue()).isEmpty()) {
+                    && unknownInputs(model, entry.getValue()).isEmpty()) {
                 var batch = batch(model, name, entry.getValue());
                 forward(name, batch, prefix);
                 var loss = Torch.noGrad(() -> loss(batch));
@@ -62,10 +64,10 @@ final class CaseCheck {
         }
     }
 
-    private boolean isChecked(String name, JsonNode reference) {
-        var unknown = unknownInputs(reference);
+    private boolean isChecked(Module model, String name, JsonNode reference) {
+        var unknown = unknownInputs(model, reference);
         if (!unknown.isEmpty()) {
-            findings.unchecked("case", name, "no decoder takes the inputs " + unknown);
+            findings.unchecked("case", name, "the model does not take the inputs " + unknown);
         } else if (reference.path("train_mode").asBoolean(false)) {
             findings.unchecked("case", name, "dropout cannot be compared");
         } else {
@@ -74,9 +76,11 @@ final class CaseCheck {
         return false;
     }
 
-    private static List<String> unknownInputs(JsonNode reference) {
+    private static List<String> unknownInputs(Module model, JsonNode reference) {
         return reference.path("inputs").propertyNames().stream()
-                .filter(i -> !INPUTS.contains(i))
+                .filter(i ->
+                        !INPUTS.contains(i)
+                                || i.equals("token_type_ids") && model instanceof Decoder)
                 .toList();
     }
 
@@ -88,6 +92,7 @@ final class CaseCheck {
                         "case '" + name + "': input_ids must have two dimensions");
             }
             var mask = input(name, reference, "attention_mask");
+            var segments = input(name, reference, "token_type_ids");
             var labels = input(name, reference, "labels");
             var pooled = json.path("pooled_position").path(name);
             return new GoldenBatch(
@@ -95,6 +100,7 @@ final class CaseCheck {
                     (int) ids.size(1),
                     ids.longs(),
                     mask == null ? null : mask.longs(),
+                    segments == null ? null : segments.longs(),
                     labels == null ? new long[0] : labels.longs(),
                     pooled.isArray()
                             ? pooled.valueStream().mapToLong(JsonNode::longValue).toArray()
@@ -113,9 +119,7 @@ final class CaseCheck {
     private void forward(String name, GoldenBatch batch, String prefix) {
         Torch.noGrad(() -> {
             try (var scope = new Scope()) {
-                var states =
-                        batch.body()
-                                .states(batch.idTensor(), batch.positions(), batch.additiveMask());
+                var states = batch.states();
                 for (var tensor : golden.names(name + ".")) {
                     var ours = prefix.isEmpty() ? ours(batch, states, tensor) : null;
                     if (tensor.equals(prefix + "logits")) {
@@ -132,8 +136,9 @@ final class CaseCheck {
     }
 
     private static @Nullable Tensor ours(GoldenBatch batch, List<Tensor> states, String tensor) {
-        if (tensor.equals("scores_all_positions") && batch.model() instanceof DecoderClassifier c) {
-            return c.score().forward(states.getLast());
+        if (tensor.equals("scores_all_positions")
+                && batch.model() instanceof SequenceClassifier c) {
+            return c.head().forward(states.getLast());
         }
         var state = "hidden_states.";
         for (var i = 0; i < states.size(); i++) {
@@ -180,17 +185,7 @@ final class CaseCheck {
     /// The mean over the batch.
     static double loss(GoldenBatch batch) {
         try (var scope = new Scope()) {
-            if (batch.model() instanceof DecoderClassifier) {
-                var scores = batch.scores(batch.hidden());
-                var labels = Tensor.of(batch.labels(), batch.labels().length);
-                return scores.crossEntropySum(labels, null).item() / batch.count();
-            }
-            var each = ((dev.espalier.objective.VocabularyLoss) batch.forward()).each();
-            var sum = 0.0;
-            for (var loss : each) {
-                sum += loss;
-            }
-            return sum / batch.count();
+            return batch.loss();
         }
     }
 
@@ -292,7 +287,7 @@ final class CaseCheck {
         Torch.noGrad(() -> {
             for (var entry : json.path("cases").properties()) {
                 var name = entry.getKey();
-                if (!unknownInputs(entry.getValue()).isEmpty()) {
+                if (!unknownInputs(model, entry.getValue()).isEmpty()) {
                     continue;
                 }
                 try (var scope = new Scope()) {

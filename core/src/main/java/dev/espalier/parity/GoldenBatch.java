@@ -1,7 +1,10 @@
 package dev.espalier.parity;
 
 import dev.espalier.model.Decoder;
-import dev.espalier.model.DecoderClassifier;
+import dev.espalier.model.Encoder;
+import dev.espalier.model.LanguageModel;
+import dev.espalier.model.SequenceClassifier;
+import dev.espalier.model.TokenClassifier;
 import dev.espalier.nn.Attention;
 import dev.espalier.nn.Module;
 import dev.espalier.objective.Loss;
@@ -9,22 +12,26 @@ import dev.espalier.objective.MicroBatch;
 import dev.espalier.objective.VocabularyLoss;
 import dev.espalier.torch.Tensor;
 import java.util.Arrays;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/// A reference's batch: positions count from 0 whatever the mask, as the reference has it outside
-/// of generation.
+/// A reference's batch: a decoder's positions count from 0 whatever the mask, as the reference has
+/// it outside of generation.
 ///
 /// @param ids row-major, rows of `length`
 /// @param mask 1 for tokens, 0 for padding; null for no padding
-/// @param labels for a language model of each position, which are shifted here; for a classifier
-///   one a row
-/// @param pooled for a classifier the position in each row whose state is scored; else null
+/// @param segments the text of a pair that each token belongs to; null for all 0
+/// @param labels of each position, which for a decoder are shifted here; for a classifier of
+///   sequences one a row
+/// @param pooled for a classifier on a decoder the position in each row whose state is scored; else
+///   null
 @SuppressWarnings("ArrayRecordComponent") // batches are passed on, never compared
 record GoldenBatch(
         Module model,
         int length,
         long[] ids,
         long @Nullable [] mask,
+        long @Nullable [] segments,
         long[] labels,
         long @Nullable [] pooled)
         implements MicroBatch {
@@ -32,35 +39,50 @@ record GoldenBatch(
         return ids.length / length;
     }
 
-    Tensor idTensor() {
-        return Tensor.of(ids, rows(), length);
+    private @Nullable Tensor tensor(long @Nullable [] values) {
+        return values == null ? null : Tensor.of(values, rows(), length);
     }
 
-    Tensor positions() {
-        return Tensor.arange(0, length).unsqueeze(0);
+    LanguageModel body() {
+        return switch (model) {
+            case SequenceClassifier classifier -> classifier.body();
+            case TokenClassifier classifier -> classifier.body();
+            default -> (LanguageModel) model;
+        };
     }
 
-    @Nullable Tensor additiveMask() {
-        return mask == null ? null : Attention.causal(length, Tensor.of(mask, rows(), length));
-    }
-
-    Decoder body() {
-        return model instanceof DecoderClassifier classifier ? classifier.body() : (Decoder) model;
+    /// What each block reads and the last hidden states, all (B, T, D).
+    List<Tensor> states() {
+        var tokens = Tensor.of(ids, rows(), length);
+        var keep = tensor(mask);
+        return switch (body()) {
+            case Decoder decoder ->
+                    decoder.states(
+                            tokens,
+                            Tensor.arange(0, length).unsqueeze(0),
+                            keep == null ? null : Attention.causal(length, keep));
+            case Encoder encoder -> encoder.states(tokens, tensor(segments), keep);
+        };
     }
 
     Tensor hidden() {
-        return body().hidden(idTensor(), positions(), additiveMask(), null); // (B, T, D)
+        return states().getLast(); // (B, T, D)
     }
 
-    /// The scores (B, classes) of a classifier, (B, T, V) of a language model.
+    /// The scores (B, classes) of a classifier of sequences, (B, T, classes or V) of others.
     Tensor scores(Tensor hidden) {
-        return model instanceof DecoderClassifier classifier
-                ? classifier.forward(hidden, pooledTensor())
-                : body().logits(hidden);
+        return switch (model) {
+            case SequenceClassifier classifier -> classifier.forward(hidden, pooledTensor());
+            case TokenClassifier classifier -> classifier.forward(hidden);
+            default -> body().logits(hidden);
+        };
     }
 
     private Tensor pooledTensor() {
-        var at = pooled == null ? lastTokens() : pooled;
+        var at =
+                pooled != null
+                        ? pooled
+                        : body() instanceof Encoder ? new long[rows()] : lastTokens();
         return Tensor.of(at, at.length);
     }
 
@@ -88,9 +110,7 @@ record GoldenBatch(
 
     @Override
     public long count() {
-        return Arrays.stream(model instanceof DecoderClassifier ? labels : shifted())
-                .filter(l -> l != Tensor.IGNORE)
-                .count();
+        return Arrays.stream(targets()).filter(l -> l != Tensor.IGNORE).count();
     }
 
     @Override
@@ -98,7 +118,11 @@ record GoldenBatch(
         return ids.length;
     }
 
-    private long[] shifted() {
+    /// The label of what each position, or each row, is scored for.
+    private long[] targets() {
+        if (!(model instanceof Decoder)) {
+            return labels;
+        }
         var shifted = new long[labels.length];
         for (var i = 0; i < labels.length; i++) {
             shifted[i] = (i + 1) % length == 0 ? Tensor.IGNORE : labels[i + 1];
@@ -108,13 +132,33 @@ record GoldenBatch(
 
     @Override
     public Loss forward() {
-        if (model instanceof DecoderClassifier) {
-            var sum = scores(hidden()).crossEntropySum(Tensor.of(labels, labels.length), null);
-            return scale -> {
-                sum.mul(scale).backward();
-                return sum.detach();
-            };
+        var targets = Tensor.of(targets(), labels.length);
+        if (model instanceof LanguageModel language) {
+            return new VocabularyLoss(language, hidden(), targets);
         }
-        return new VocabularyLoss(body(), hidden(), Tensor.of(shifted(), rows(), length));
+        var sum = crossEntropy();
+        return scale -> {
+            sum.mul(scale).backward();
+            return sum.detach();
+        };
+    }
+
+    /// Of a classifier, summed.
+    private Tensor crossEntropy() {
+        var scores = scores(hidden());
+        return scores.view(-1, scores.size(-1))
+                .crossEntropySum(Tensor.of(labels, labels.length), null);
+    }
+
+    /// The mean loss of the batch, without gradients.
+    double loss() {
+        if (!(model instanceof LanguageModel)) {
+            return crossEntropy().item() / count();
+        }
+        var sum = 0.0;
+        for (var loss : ((VocabularyLoss) forward()).each()) {
+            sum += loss;
+        }
+        return sum / count();
     }
 }

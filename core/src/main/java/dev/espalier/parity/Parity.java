@@ -39,42 +39,43 @@ public final class Parity {
             throw EspalierException.data(
                     golden.resolve("golden.json")
                             + ": neither 'cases' nor 'losses' is there; this is no reference that"
-                            + " a decoder can be compared with");
+                            + " a language model can be compared with");
         }
         return findings.report();
     }
 
     private static void plain(
             Path model, JsonNode json, CaseCheck cases, Tolerances tolerances, Findings findings) {
-        if (HuggingFace.isClassifier(model)) {
-            with(HuggingFace.readClassifier(model).model(), m -> cases.check(m, ""));
-            json.path("generation")
-                    .propertyNames()
-                    .forEach(name ->
-                            findings.unchecked("generation", name, "the model is a classifier"));
-        } else {
-            // Generation first: the check of gradients ends by freeing the weights.
-            with(
-                    decoder(model),
-                    m -> {
-                        new GenerationCheck(m, tolerances, findings).check(json.path("generation"));
-                        cases.check(m, "");
-                    });
-        }
+        with(
+                module(model),
+                m -> {
+                    // Generation first: the check of gradients ends by freeing the weights.
+                    var generation = json.path("generation");
+                    if (m instanceof Decoder decoder) {
+                        new GenerationCheck(decoder, tolerances, findings).check(generation);
+                    } else {
+                        generation
+                                .propertyNames()
+                                .forEach(name ->
+                                        findings.unchecked(
+                                                "generation", name, "the model does not write"));
+                    }
+                    cases.check(m, "");
+                });
     }
 
     private static void adapter(Path model, Path golden, CaseCheck cases) {
-        with(decoder(model), base -> cases.checkForward(base, "base_"));
+        with(module(model), base -> cases.checkForward(base, "base_"));
         var own = model.resolve("adapter");
         var adapter = Files.isDirectory(own) ? own : golden.resolve("adapter");
         with(
-                decoder(model),
+                module(model),
                 m -> {
                     HuggingFace.readAdapter(adapter, m);
                     cases.check(m, "base_model.model.");
                 });
         with(
-                decoder(model),
+                module(model),
                 m -> {
                     HuggingFace.readAdapter(adapter, m);
                     try (var merged =
@@ -84,8 +85,13 @@ public final class Parity {
                 });
     }
 
-    private static Decoder decoder(Path folder) {
-        return HuggingFace.readDecoder(folder, 0.0).model();
+    private static Module module(Path folder) {
+        if (HuggingFace.isClassifier(folder)) {
+            return HuggingFace.readClassifier(folder).model();
+        }
+        return HuggingFace.isTokenClassifier(folder)
+                ? HuggingFace.readTokenClassifier(folder).model()
+                : HuggingFace.readModel(folder, 0.0).model();
     }
 
     private static <M extends Module> void with(M model, Consumer<M> body) {

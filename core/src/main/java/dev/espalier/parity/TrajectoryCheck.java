@@ -67,12 +67,14 @@ final class TrajectoryCheck {
                 StreamSupport.stream(json.path("batch_keys").spliterator(), false)
                         .map(k -> k.asString(""))
                         .toList();
-        if (!Set.copyOf(keys).equals(Set.of("input_ids", "labels"))) {
-            findings.unchecked("trajectory", optimizer, "no decoder takes the inputs " + keys);
+        var model = HuggingFace.readModel(folder, 0.0).model();
+        var inputs = Set.of("input_ids", "attention_mask", "token_type_ids", "labels");
+        if (!inputs.containsAll(keys) || model instanceof Decoder && keys.size() > 2) {
+            findings.unchecked(
+                    "trajectory", optimizer, "the model does not take the inputs " + keys);
             return;
         }
-        var decoder = HuggingFace.readDecoder(folder, 0.0).model();
-        var learner = new Batches(decoder, batches(decoder));
+        var learner = new Batches(model, batches(model));
         try (var trainer = new Trainer(learner, recipe(), false, 0, Trainer.Speeds.UNKNOWN)) {
             steps(trainer, learner.batches().size());
             Torch.noGrad(() -> afterwards(learner));
@@ -98,19 +100,22 @@ final class TrajectoryCheck {
                 null);
     }
 
-    private List<GoldenBatch> batches(Decoder decoder) {
+    private List<GoldenBatch> batches(Module model) {
         var batches = new ArrayList<GoldenBatch>();
         try (var file = new Golden(golden.resolve("batches.safetensors"));
                 var scope = new Scope()) {
             var ids = file.tensor("input_ids"); // (steps, B, T)
             var labels = file.tensor("labels");
+            var masks = file.has("attention_mask") ? file.tensor("attention_mask") : null;
+            var segments = file.has("token_type_ids") ? file.tensor("token_type_ids") : null;
             for (var step = 0; step < ids.size(0); step++) {
                 batches.add(
                         new GoldenBatch(
-                                decoder,
+                                model,
                                 (int) ids.size(2),
                                 ids.select(0, step).longs(),
-                                null,
+                                masks == null ? null : masks.select(0, step).longs(),
+                                segments == null ? null : segments.select(0, step).longs(),
                                 labels.select(0, step).longs(),
                                 null));
             }

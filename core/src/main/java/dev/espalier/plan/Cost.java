@@ -1,6 +1,7 @@
 package dev.espalier.plan;
 
 import dev.espalier.model.Decoder;
+import dev.espalier.model.LanguageModel;
 import dev.espalier.objective.VocabularyLoss;
 
 /// What training a decoder costs, by formula.
@@ -13,7 +14,7 @@ public final class Cost {
     /// counts each multiply-add as two, the backward pass as twice the forward, and attention as if
     /// it were not causal (Kaplan et al. 2020, arXiv:2001.08361, section 2.1; Chowdhery et al.
     /// 2022, arXiv:2204.02311, appendix B).
-    public static double flopsPerToken(Decoder model, int length) {
+    public static double flopsPerToken(LanguageModel model, int length) {
         return 6.0 * model.matrixWeights() + 12.0 * model.layers() * model.width() * length;
     }
 

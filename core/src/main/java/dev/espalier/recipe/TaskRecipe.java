@@ -28,7 +28,8 @@ public sealed interface TaskRecipe {
                                     "What learns to tell the label. `every-token`: the states of all tokens, later ones"
                                             + " with more weight, which learns more from few labels. `last-token`: the"
                                             + " state of the last alone. Labels are predicted from the last token"
-                                            + " either way.",
+                                            + " either way. Encoders learn and predict by the first token's"
+                                            + " state.",
                             byDefault = "every-token")
                     LearnFrom learnFrom)
             implements TaskRecipe {

@@ -13,9 +13,9 @@ import dev.espalier.evaluate.TextLoss;
 import dev.espalier.generate.Generator;
 import dev.espalier.generate.Limits;
 import dev.espalier.generate.Sampling;
-import dev.espalier.model.DecoderClassifier;
 import dev.espalier.model.Gpt2;
 import dev.espalier.model.Gpt2Config;
+import dev.espalier.model.SequenceClassifier;
 import dev.espalier.plan.Cost;
 import dev.espalier.plan.Machine;
 import dev.espalier.recipe.Duration;
@@ -465,7 +465,7 @@ public final class Quickstart {
                     times.merge(method.title, took, Double::sum);
                     seconds.merge("fine-tuning: " + method.title, took, Double::sum);
                     if (last && taskSeed == 1 && method != Method.SCRATCH) {
-                        var loss = held.loss(model.body(), false);
+                        var loss = held.loss(model.decoder(), false);
                         forgetting.add(
                                 new Forgetting(
                                         method.title,
@@ -532,7 +532,7 @@ public final class Quickstart {
             into.computeIfAbsent(method, m -> new ArrayList<>()).add(value);
         }
 
-        private DecoderClassifier train(
+        private SequenceClassifier train(
                 Method method, List<LabelledText> drawn, Budget budget, long taskSeed) {
             var body = new Gpt2(shape);
             if (method == Method.SCRATCH) {
@@ -547,7 +547,7 @@ public final class Quickstart {
                                                         java.util.Objects.requireNonNull(
                                                                 base.get(name)))));
             }
-            var model = new DecoderClassifier(body, labels);
+            var model = new SequenceClassifier(body, labels);
             model.initializeHead(taskSeed);
             if (method == Method.LORA) {
                 Lora.attach(
@@ -558,7 +558,7 @@ public final class Quickstart {
                                 0,
                                 List.of("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj")),
                         taskSeed);
-                model.score().weight().trained(true);
+                model.trainHead();
             }
             var texts = tokens(drawn);
             var classes = classes(drawn);

@@ -1,8 +1,8 @@
 package dev.espalier.task;
 
-import dev.espalier.model.DecoderClassifier;
+import dev.espalier.model.Decoder;
+import dev.espalier.model.SequenceClassifier;
 import dev.espalier.nn.Stack;
-import dev.espalier.objective.CrossEntropy;
 import dev.espalier.objective.Loss;
 import dev.espalier.objective.MicroBatch;
 import dev.espalier.torch.Tensor;
@@ -16,18 +16,16 @@ import org.jspecify.annotations.Nullable;
 /// @param labels the class of each text
 /// @param classWeights the weight of each class in the loss, 1 on average over the training
 ///   records; null for all 1
-/// @param everyToken whether each token's state has to tell the text's class, rather than the last
-///   one's alone, with which classes are predicted: half of a text's weight is the last token's,
-///   and of the other half t / (1 + 2 + … + n) is that of the t-th of its n tokens
-/// @param loss the loss of a record or token
+/// @param everyToken on a decoder, whether each token's state has to tell the text's class, rather
+///   than the last one's alone, with which classes are predicted: half of a text's weight is the
+///   last token's, and of the other half t / (1 + 2 + … + n) is that of the t-th of its n tokens
 public record ClassificationBatch(
-        DecoderClassifier model,
+        SequenceClassifier model,
         double weight,
         List<int[]> texts,
         int[] labels,
         float @Nullable [] classWeights,
-        boolean everyToken,
-        CrossEntropy loss)
+        boolean everyToken)
         implements MicroBatch {
     /// What the figures call this loss.
     public static final String TERM = "classification";
@@ -49,7 +47,7 @@ public record ClassificationBatch(
 
     @Override
     public Loss forward() {
-        var sum = everyToken ? sumOverTokens() : sumOverTexts();
+        var sum = everyToken && model.body() instanceof Decoder ? sumOverTokens() : sumOverTexts();
         return scale -> {
             sum.mul(scale).backward();
             Stack.backward(model);
@@ -58,11 +56,8 @@ public record ClassificationBatch(
     }
 
     private Tensor sumOverTexts() {
-        var weights = new float[labels.length];
-        for (var r = 0; r < weights.length; r++) {
-            weights[r] = classWeights == null ? 1 : classWeights[labels[r]];
-        }
-        return sum(scores(model, texts), labels, weights);
+        var weights = classWeights == null ? null : Tensor.of(classWeights, classWeights.length);
+        return scores(model, texts).crossEntropySum(Tensor.of(labels, labels.length), weights);
     }
 
     private Tensor sumOverTokens() {
@@ -78,25 +73,28 @@ public record ClassificationBatch(
             weights[r * longest + n - 1] += 0.5f * weight;
             Arrays.fill(classes, r * longest, (r + 1) * longest, labels[r]);
         }
-        var scores = model.score().forward(model.body().hidden(padded(texts))); // (B, T, classes)
-        return sum(scores.view(weights.length, -1), classes, weights);
-    }
-
-    private Tensor sum(Tensor scores, int[] classes, float[] weights) {
-        var n = weights.length;
-        return loss.sum(scores, Tensor.of(classes, n, 1), Tensor.of(weights, n, 1));
+        var scores = model.scoresOfAll(padded(model, texts), lengths(texts)); // (B, T, classes)
+        return scores.view(weights.length, -1)
+                .logSoftmax(-1)
+                .gather(1, Tensor.of(classes, weights.length, 1))
+                .mul(Tensor.of(weights, weights.length, 1))
+                .sum()
+                .mul(-1);
     }
 
     /// The scores (B, classes) of `texts`, in the scope that is open.
-    public static Tensor scores(DecoderClassifier model, List<int[]> texts) {
-        var last = texts.stream().mapToLong(t -> t.length - 1).toArray();
-        var hidden = model.body().hidden(padded(texts)); // (B, T, D)
-        return model.forward(hidden, Tensor.of(last, texts.size()));
+    public static Tensor scores(SequenceClassifier model, List<int[]> texts) {
+        return model.scores(padded(model, texts), lengths(texts));
     }
 
-    private static Tensor padded(List<int[]> texts) { // (B, T)
+    private static long[] lengths(List<int[]> texts) {
+        return texts.stream().mapToLong(t -> t.length).toArray();
+    }
+
+    private static Tensor padded(SequenceClassifier model, List<int[]> texts) { // (B, T)
         var longest = longest(texts);
         var ids = new int[texts.size() * longest];
+        Arrays.fill(ids, model.body().padding());
         for (var r = 0; r < texts.size(); r++) {
             var text = texts.get(r);
             if (text.length == 0) {

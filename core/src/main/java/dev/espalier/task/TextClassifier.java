@@ -8,7 +8,7 @@ import dev.espalier.evaluate.Classification;
 import dev.espalier.evaluate.ConfusionMatrix;
 import dev.espalier.evaluate.Interval;
 import dev.espalier.evaluate.Score;
-import dev.espalier.model.DecoderClassifier;
+import dev.espalier.model.SequenceClassifier;
 import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.tokenize.Tokenizers;
 import dev.espalier.torch.Scope;
@@ -27,7 +27,7 @@ public final class TextClassifier implements AutoCloseable {
     /// Texts in a batch hold at most about this many tokens, padding included.
     private static final int BATCH_TOKENS = 4096;
 
-    private final DecoderClassifier model;
+    private final SequenceClassifier model;
     private final Tokenizer tokenizer;
     private final int maxLength;
 
@@ -42,7 +42,7 @@ public final class TextClassifier implements AutoCloseable {
     /// A classifier of `model`, which it owns from now on.
     ///
     /// @param maxLength tokens of a text that the model sees
-    public TextClassifier(DecoderClassifier model, Tokenizer tokenizer, int maxLength) {
+    public TextClassifier(SequenceClassifier model, Tokenizer tokenizer, int maxLength) {
         this.model = model;
         this.tokenizer = tokenizer;
         this.maxLength = maxLength;
@@ -126,7 +126,7 @@ public final class TextClassifier implements AutoCloseable {
 
     /// The probability of each class for each of `texts`, in their order; texts of like length go
     /// together.
-    public static float[][] probabilities(DecoderClassifier model, List<int[]> texts) {
+    public static float[][] probabilities(SequenceClassifier model, List<int[]> texts) {
         var order =
                 IntStream.range(0, texts.size())
                         .boxed()

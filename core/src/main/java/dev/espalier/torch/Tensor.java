@@ -325,11 +325,6 @@ public final class Tensor implements AutoCloseable {
         return op(raw::sum);
     }
 
-    /// The sums along a dimension, which stays with a size of 1.
-    public Tensor sum(int dimension) {
-        return op(() -> raw.sum(new long[] {dimension}, true, new ScalarTypeOptional()));
-    }
-
     /// The Euclidean norm of all elements, as a scalar tensor.
     public Tensor norm() {
         return op(raw::norm);
@@ -511,9 +506,10 @@ public final class Tensor implements AutoCloseable {
                         : torch.addmv(bias.raw, matrix, raw.reshape(-1)));
     }
 
-    /// The rows of this table (vocabulary, width) that `ids` names.
-    public Tensor embedding(Tensor ids) {
-        return op(() -> torch.embedding(raw, ids.raw));
+    /// The rows of this table (vocabulary, width) that `ids` names. The row `padding` gets no
+    /// gradient from it; -1 stands for none.
+    public Tensor embedding(Tensor ids, long padding) {
+        return op(() -> torch.embedding(raw, ids.raw, padding, false, false));
     }
 
     /// Over the last dimension, of the size of `weight` and `bias`.

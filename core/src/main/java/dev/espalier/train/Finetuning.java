@@ -9,8 +9,8 @@ import dev.espalier.data.LabelledText;
 import dev.espalier.evaluate.Classification;
 import dev.espalier.evaluate.Score;
 import dev.espalier.evaluate.TextLoss;
-import dev.espalier.model.DecoderClassifier;
 import dev.espalier.model.Family;
+import dev.espalier.model.SequenceClassifier;
 import dev.espalier.plan.Cost;
 import dev.espalier.recipe.AdapterRecipe;
 import dev.espalier.recipe.FinetuneRecipe;
@@ -36,7 +36,7 @@ import tools.jackson.databind.node.ObjectNode;
 final class Finetuning implements Job {
     private final FinetuneRecipe recipe;
     private final Tokenizer tokenizer;
-    private final DecoderClassifier model;
+    private final SequenceClassifier model;
     private final ObjectNode config;
     private final Lora.@Nullable Settings lora;
     private final Records training;
@@ -56,7 +56,7 @@ final class Finetuning implements Job {
     private Finetuning(
             FinetuneRecipe recipe,
             Tokenizer tokenizer,
-            DecoderClassifier model,
+            SequenceClassifier model,
             ObjectNode config,
             Lora.@Nullable Settings lora,
             Records training,
@@ -76,7 +76,7 @@ final class Finetuning implements Job {
         this.learner = learner;
         this.general = general;
         this.passport = passport;
-        generalBefore = general == null ? null : general.loss(model.body(), bf16());
+        generalBefore = general == null ? null : general.loss(model.decoder(), bf16());
     }
 
     static Job prepare(FinetuneRecipe recipe, Path folder, Watcher watcher) {
@@ -97,8 +97,14 @@ final class Finetuning implements Job {
         }
         var tokenizer = TextData.tokenizer(recipe, files.train(), folder, watcher);
         var ready = Models.of(recipe.model(), tokenizer, recipe.seed());
-        var model = new DecoderClassifier(ready.decoder(), labels);
+        var model = new SequenceClassifier(ready.model(), labels);
         model.initializeHead(recipe.seed());
+        if (recipe.model() instanceof ModelRecipe.Saved saved) {
+            HuggingFace.readHead(saved.path(), model);
+        }
+        if (recipe.forgetting() != null) {
+            model.decoder();
+        }
         var maxLength = maxLength(task, model);
         var train = records(files.train(), labels, tokenizer, maxLength, recipe.data().train());
         var validation =
@@ -137,7 +143,7 @@ final class Finetuning implements Job {
                 files.passport());
     }
 
-    private static int maxLength(TaskRecipe.Classification task, DecoderClassifier model) {
+    private static int maxLength(TaskRecipe.Classification task, SequenceClassifier model) {
         var context = model.body().context();
         var asked = task.maxLength();
         if (asked != null && asked > context) {
@@ -204,7 +210,7 @@ final class Finetuning implements Job {
         return new Records(texts, tokens, classes, truncated);
     }
 
-    private static Lora.@Nullable Settings adapt(FinetuneRecipe recipe, DecoderClassifier model) {
+    private static Lora.@Nullable Settings adapt(FinetuneRecipe recipe, SequenceClassifier model) {
         return switch (recipe.adapter()) {
             case AdapterRecipe.None _ -> null;
             case AdapterRecipe.Frozen _ -> {
@@ -219,7 +225,7 @@ final class Finetuning implements Job {
                                 l.dropout(),
                                 targets(l.targets(), model.body().family()));
                 Lora.attach(model, settings, Rng.seed(recipe.seed(), 3));
-                model.score().weight().trained(true);
+                model.trainHead();
                 yield settings;
             }
         };
@@ -238,7 +244,7 @@ final class Finetuning implements Job {
     private static ClassificationLearner learner(
             FinetuneRecipe recipe,
             TaskRecipe.Classification task,
-            DecoderClassifier model,
+            SequenceClassifier model,
             Records train,
             Tokenizer tokenizer,
             int microBatch) {
@@ -258,7 +264,6 @@ final class Finetuning implements Job {
                         ? balanced(train.labels(), model.labels().size())
                         : null,
                 task.learnFrom() == TaskRecipe.Classification.LearnFrom.EVERY_TOKEN,
-                Run.loss(recipe.training()),
                 replay(recipe, model, tokenizer, batch));
     }
 
@@ -277,7 +282,7 @@ final class Finetuning implements Job {
     }
 
     private static ClassificationLearner.@Nullable Replay replay(
-            FinetuneRecipe recipe, DecoderClassifier model, Tokenizer tokenizer, int batch) {
+            FinetuneRecipe recipe, SequenceClassifier model, Tokenizer tokenizer, int batch) {
         if (recipe.forgetting() == null
                 || !(recipe.forgetting().defence()
                         instanceof ForgettingRecipe.DefenceRecipe.Replay replay)) {
@@ -325,7 +330,7 @@ final class Finetuning implements Job {
     public List<Score> validate(long tokens) {
         var all = new ArrayList<>(scores("validation", validation));
         if (general != null) {
-            generalNow = general.loss(model.body(), bf16());
+            generalNow = general.loss(model.decoder(), bf16());
             all.addAll(generalNow.scores("general"));
         }
         return all;
@@ -375,7 +380,7 @@ final class Finetuning implements Job {
             all.addAll(scores("test", test));
         }
         if (general != null && generalBefore != null) {
-            var after = general.loss(model.body(), bf16());
+            var after = general.loss(model.decoder(), bf16());
             generalNow = after;
             all.addAll(generalBefore.scores("general-before"));
             all.addAll(after.scores("general-after"));

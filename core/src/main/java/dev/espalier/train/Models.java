@@ -3,16 +3,16 @@ package dev.espalier.train;
 import dev.espalier.EspalierException;
 import dev.espalier.Rng;
 import dev.espalier.checkpoint.HuggingFace;
-import dev.espalier.model.Decoder;
+import dev.espalier.model.Encoder;
 import dev.espalier.model.Gpt2;
 import dev.espalier.model.Gpt2Config;
+import dev.espalier.model.LanguageModel;
 import dev.espalier.model.Llama;
 import dev.espalier.model.LlamaConfig;
 import dev.espalier.recipe.ModelRecipe;
 import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
-import java.util.Set;
 import tools.jackson.databind.node.ObjectNode;
 
 /// The model that a recipe names, made or read.
@@ -20,7 +20,7 @@ final class Models {
     private Models() {}
 
     /// A model with the tokens that it is to be used with, and its `config.json`.
-    record Ready(Decoder decoder, ObjectNode config) {}
+    record Ready(LanguageModel model, ObjectNode config) {}
 
     /// @throws EspalierException if the tokenizer does not belong to the model
     static Ready of(ModelRecipe recipe, Tokenizer tokenizer, long seed) {
@@ -47,9 +47,11 @@ final class Models {
                             new Llama(config(llama, tokenizer.vocabularySize())).initialize(seed),
                             newConfig(tokenizer));
             case ModelRecipe.Saved saved -> {
-                var loaded = HuggingFace.readDecoder(saved.path(), saved.dropout());
-                var decoder = grown(saved, loaded.model(), tokenizer, seed);
-                yield new Ready(decoder, loaded.config());
+                var loaded = HuggingFace.readModel(saved.path(), saved.dropout());
+                if (!loaded.missing().isEmpty() && loaded.model() instanceof Encoder encoder) {
+                    encoder.initializeHead(seed);
+                }
+                yield new Ready(grown(saved, loaded.model(), tokenizer, seed), loaded.config());
             }
         };
     }
@@ -85,11 +87,11 @@ final class Models {
     /// The model with rows for the tokens that were added to its vocabulary: the mean of the
     /// others, with a little noise so that they can part (Hewitt 2021, "Initializing new word
     /// embeddings for pretrained language models").
-    private static Decoder grown(
-            ModelRecipe.Saved recipe, Decoder decoder, Tokenizer tokenizer, long seed) {
+    private static LanguageModel grown(
+            ModelRecipe.Saved recipe, LanguageModel model, Tokenizer tokenizer, long seed) {
         var size = tokenizer.vocabularySize();
-        if (size <= decoder.vocabulary()) {
-            return decoder;
+        if (size <= model.vocabulary()) {
+            return model;
         }
         if (recipe.addTokens().isEmpty()) {
             throw EspalierException.data(
@@ -97,25 +99,26 @@ final class Models {
                             + ": the tokenizer has "
                             + size
                             + " tokens, but the model's vocab_size is "
-                            + decoder.vocabulary()
+                            + model.vocabulary()
                             + "; they do not belong together");
         }
-        var larger = decoder.withVocabulary(size);
-        var from = decoder.parameters();
-        var tables = Set.of(decoder.family().table(), Decoder.HEAD);
+        var larger = model.withVocabulary(size);
+        var from = model.parameters();
         var rng = Rng.at(seed, 1);
         Torch.noGrad(() ->
                 larger.parameters()
                         .forEach((name, parameter) -> {
                             var old = java.util.Objects.requireNonNull(from.get(name)).value();
                             var target = parameter.value();
-                            if (tables.contains(name)) {
+                            if (target.count() == old.count()) {
+                                target.copyInPlace(old);
+                            } else if (parameter.isMatrix()) {
                                 extend(target, old, rng);
                             } else {
-                                target.copyInPlace(old);
+                                target.narrow(0, 0, old.count()).copyInPlace(old);
                             }
                         }));
-        decoder.free();
+        model.free();
         return larger;
     }
 

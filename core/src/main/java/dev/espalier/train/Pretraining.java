@@ -41,7 +41,9 @@ final class Pretraining implements Job {
     static Job prepare(PretrainRecipe recipe, Path folder, Watcher watcher) {
         var text = TextData.pretraining(recipe, folder, watcher);
         var ready = Models.of(recipe.model(), text.tokenizer(), recipe.seed());
-        var model = ready.decoder();
+        if (!(ready.model() instanceof Decoder model)) {
+            throw EspalierException.usage("objective: causal needs a decoder");
+        }
         var asked =
                 switch (recipe.objective()) {
                     case ObjectiveRecipe.Causal causal -> causal.length();
@@ -66,7 +68,6 @@ final class Pretraining implements Job {
                         length,
                         recipe.training().batch(),
                         microBatch,
-                        Run.loss(recipe.training()),
                         windows.perEpoch(),
                         i -> windows.at(recipe.seed(), i));
         watcher.said(

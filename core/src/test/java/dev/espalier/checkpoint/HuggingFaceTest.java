@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.espalier.EspalierException;
 import dev.espalier.io.Json;
+import dev.espalier.model.SequenceClassifier;
+import dev.espalier.nn.Module;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -12,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Function;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.node.ObjectNode;
@@ -23,7 +26,11 @@ class HuggingFaceTest {
 
     /// A copy of the GPT-2 golden with its tensors changed; null drops one.
     private Path changed(Function<SafeTensors.Entry, SafeTensors.Entry> change) throws IOException {
-        var source = GOLDENS.resolve("gpt2");
+        return changed(GOLDENS.resolve("gpt2"), change);
+    }
+
+    private Path changed(Path source, Function<SafeTensors.Entry, SafeTensors.Entry> change)
+            throws IOException {
         Files.copy(source.resolve("config.json"), folder.resolve("config.json"));
         try (var tensors = SafeTensors.open(source.resolve("model.safetensors"))) {
             var entries =
@@ -51,20 +58,37 @@ class HuggingFaceTest {
 
     @Test
     void aModelWrittenBackUnchangedIsByteIdentical() throws IOException {
-        for (var name : List.of("gpt2", "gpt2_seqcls", "lora_gpt2", "llama")) {
+        for (var name :
+                List.of(
+                        "gpt2",
+                        "gpt2_seqcls",
+                        "lora_gpt2",
+                        "llama",
+                        "bert_mlm",
+                        "bert_seqcls",
+                        "roberta_mlm",
+                        "roberta_seqcls",
+                        "roberta_tokcls",
+                        "distilbert_mlm")) {
             var source = GOLDENS.resolve(name);
             var target = folder.resolve(name);
             if (HuggingFace.isClassifier(source)) {
                 var loaded = HuggingFace.readClassifier(source);
                 HuggingFace.save(target, loaded.model(), loaded.config());
+            } else if (HuggingFace.isTokenClassifier(source)) {
+                var loaded = HuggingFace.readTokenClassifier(source);
+                HuggingFace.save(target, loaded.model(), loaded.config());
             } else {
-                var loaded = HuggingFace.readDecoder(source);
+                var loaded = HuggingFace.readModel(source, null);
                 HuggingFace.save(target, loaded.model(), loaded.config());
             }
-            for (var file : List.of("config.json", "model.safetensors")) {
-                assertThat(target.resolve(file))
-                        .as(name)
-                        .hasSameBinaryContentAs(source.resolve(file));
+            assertThat(target).isDirectoryContaining(f -> f.endsWith("config.json"));
+            try (var files = Files.list(target)) {
+                for (var file : files.toList()) {
+                    assertThat(file)
+                            .as(name)
+                            .hasSameBinaryContentAs(source.resolve(file.getFileName()));
+                }
             }
         }
     }
@@ -88,17 +112,25 @@ class HuggingFaceTest {
 
     @Test
     void anAdapterIsWrittenAsPeftWritesIt() throws IOException {
-        var source = GOLDENS.resolve("lora_gpt2");
-        var loaded = HuggingFace.readDecoder(source);
+        writesTheAdapterOf("lora_gpt2", HuggingFace::readDecoder);
+        writesTheAdapterOf("lora_bert_seqcls", HuggingFace::readClassifier);
+    }
+
+    private void writesTheAdapterOf(
+            String name, Function<Path, ? extends HuggingFace.Loaded<? extends Module>> read)
+            throws IOException {
+        var source = GOLDENS.resolve(name);
+        var loaded = read.apply(source);
         HuggingFace.readAdapter(source.resolve("adapter"), loaded.model());
+        var target = Files.createDirectory(folder.resolve(name));
         HuggingFace.writeAdapter(
-                folder,
+                target,
                 loaded.model(),
                 loaded.config(),
                 HuggingFace.adapterSettings(source.resolve("adapter")),
                 "tiny-base");
         for (var file : List.of("adapter_config.json", "adapter_model.safetensors")) {
-            assertThat(folder.resolve(file))
+            assertThat(target.resolve(file))
                     .hasSameBinaryContentAs(source.resolve("adapter").resolve(file));
         }
     }
@@ -134,6 +166,90 @@ class HuggingFaceTest {
         assertThat(loaded.missing()).isEmpty();
         var classifier = HuggingFace.readClassifier(bare);
         assertThat(classifier.missing()).containsExactly("score.weight");
+    }
+
+    @Test
+    void oldFilesOfEncodersAreRead() throws IOException {
+        var source = GOLDENS.resolve("bert_mlm");
+        var want = HuggingFace.readModel(source, null).model();
+        var old =
+                changed(
+                        source,
+                        e ->
+                                with(
+                                        e,
+                                        e.name()
+                                                .replace("LayerNorm.weight", "LayerNorm.gamma")
+                                                .replace("LayerNorm.bias", "LayerNorm.beta")));
+        var loaded = HuggingFace.readModel(old, null);
+        assertThat(loaded.missing()).isEmpty();
+        assertThat(loaded.extra()).isEmpty();
+        for (var name : want.parameters().keySet()) {
+            assertThat(weight(loaded.model(), name)).as(name).isEqualTo(weight(want, name));
+        }
+    }
+
+    private static float[] weight(Module model, String name) {
+        return java.util.Objects.requireNonNull(model.parameters().get(name)).value().floats();
+    }
+
+    @Test
+    void aCopyOfTheTableMustBeOne() throws IOException {
+        var copied = "cls.predictions.decoder.weight";
+        var table = "bert.embeddings.word_embeddings.weight";
+        var source = GOLDENS.resolve("bert_mlm");
+        var same = doubled(source, table, e -> with(e, copied));
+        assertThat(HuggingFace.readModel(same, null).extra()).isEmpty();
+        var other =
+                doubled(
+                        source,
+                        table,
+                        e ->
+                                new SafeTensors.Entry(
+                                        copied,
+                                        e.dtype(),
+                                        e.shape(),
+                                        MemorySegment.ofArray(
+                                                new byte[(int) e.data().byteSize()])));
+        assertThatThrownBy(() -> HuggingFace.readModel(other, null))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining(copied)
+                .hasMessageContaining("ties");
+    }
+
+    private Path doubled(Path source, String name, UnaryOperator<SafeTensors.Entry> second)
+            throws IOException {
+        var target = Files.createTempDirectory(folder, "doubled");
+        Files.copy(source.resolve("config.json"), target.resolve("config.json"));
+        try (var file = SafeTensors.open(source.resolve("model.safetensors"))) {
+            var all = new java.util.ArrayList<>(file.entries());
+            all.add(second.apply(file.find(name).orElseThrow()));
+            SafeTensors.write(target.resolve("model.safetensors"), all);
+        }
+        return target;
+    }
+
+    @Test
+    void aPretrainedEncoderBecomesAClassifierWithItsPooler() throws IOException {
+        var loaded = HuggingFace.readModel(GOLDENS.resolve("bert_seqcls"), null);
+        assertThat(loaded.missing()).contains("cls.predictions.bias");
+        var model = new SequenceClassifier(loaded.model(), List.of("a", "b", "c", "d"));
+        HuggingFace.readHead(GOLDENS.resolve("bert_seqcls"), model);
+        var original = HuggingFace.readClassifier(GOLDENS.resolve("bert_seqcls")).model();
+        var pooler = "bert.pooler.dense.weight";
+        assertThat(weight(model, pooler)).isEqualTo(weight(original, pooler));
+        HuggingFace.save(folder.resolve("four"), model, loaded.config());
+        var again = HuggingFace.readClassifier(folder.resolve("four"));
+        assertThat(again.model().labels()).containsExactly("a", "b", "c", "d");
+        assertThat(again.extra()).isEmpty();
+        assertThat(again.missing()).isEmpty();
+    }
+
+    @Test
+    void anEncoderIsNoDecoder() {
+        assertThatThrownBy(() -> HuggingFace.readDecoder(GOLDENS.resolve("bert_mlm")))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("a bert is an encoder");
     }
 
     @Test

@@ -3,10 +3,9 @@ package dev.espalier.task;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.espalier.model.DecoderClassifier;
 import dev.espalier.model.Gpt2;
 import dev.espalier.model.Gpt2Config;
-import dev.espalier.objective.CrossEntropy;
+import dev.espalier.model.SequenceClassifier;
 import dev.espalier.torch.Scope;
 import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
@@ -19,9 +18,9 @@ class ClassificationBatchTest {
     private static final int[] LABELS = {2, 0};
     private static final float[] WEIGHTS = {0.5f, 1, 1.5f};
 
-    private static DecoderClassifier model() {
+    private static SequenceClassifier model() {
         var model =
-                new DecoderClassifier(
+                new SequenceClassifier(
                         new Gpt2(Gpt2Config.of(10, 8, 16, 2, 2, 0)).initialize(1),
                         List.of("a", "b", "c"));
         model.initializeHead(2);
@@ -70,15 +69,15 @@ class ClassificationBatchTest {
         try (var scope = new Scope()) {
             var model = model();
             // A head of zeros gives every class the same score at every token.
-            Torch.noGrad(() -> model.score().weight().value().zeroInPlace());
+            Torch.noGrad(
+                    () -> model.head().parameters().firstEntry().getValue().value().zeroInPlace());
             assertThat(sum(model, null, true)).isCloseTo(2 * Math.log(3), within(1e-5));
         }
     }
 
     private static double sum(
-            DecoderClassifier model, float @Nullable [] weights, boolean everyToken) {
-        return new ClassificationBatch(
-                        model, 1, TEXTS, LABELS, weights, everyToken, CrossEntropy.PLAIN)
+            SequenceClassifier model, float @Nullable [] weights, boolean everyToken) {
+        return new ClassificationBatch(model, 1, TEXTS, LABELS, weights, everyToken)
                 .forward()
                 .backward(1)
                 .item();

@@ -6,9 +6,9 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.espalier.EspalierException;
 import dev.espalier.Rng;
-import dev.espalier.model.DecoderClassifier;
 import dev.espalier.model.Gpt2;
 import dev.espalier.model.Gpt2Config;
+import dev.espalier.model.SequenceClassifier;
 import dev.espalier.recipe.Duration;
 import dev.espalier.recipe.OptimizerRecipe;
 import dev.espalier.recipe.ScheduleRecipe;
@@ -199,7 +199,7 @@ class TrainerTest {
     @Test
     void termsAreDividedByTheirOwnCounts() {
         var body = new Gpt2(Gpt2Config.of(VOCABULARY, 12, 24, 1, 2, 0)).initialize(3);
-        var model = new DecoderClassifier(body, List.of("a", "b"));
+        var model = new SequenceClassifier(body, List.of("a", "b"));
         model.initializeHead(1);
         var texts = IntStream.range(0, 12).mapToObj(i -> new int[] {i, i + 1, 2 * i}).toList();
         var labels = IntStream.range(0, 12).map(i -> i % 2).toArray();

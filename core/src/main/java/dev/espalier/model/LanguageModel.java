@@ -1,0 +1,58 @@
+package dev.espalier.model;
+
+import dev.espalier.nn.Module;
+import dev.espalier.torch.Tensor;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.node.ObjectNode;
+
+/// A transformer over tokens up to its last hidden states, with the head that scores the vocabulary
+/// on top: a [Decoder], whose positions see what is before them, or an [Encoder], whose positions
+/// see everything.
+public abstract sealed class LanguageModel extends Module permits Decoder, Encoder {
+    /// The matrix (V, D) that the head multiplies by to score the vocabulary.
+    public abstract Tensor head();
+
+    /// What is added to the scores (V), or null.
+    public @Nullable Tensor headBias() {
+        return null;
+    }
+
+    /// What the head does to `hidden` (…, D) before [#head] is multiplied by.
+    public Tensor transformed(Tensor hidden) {
+        return hidden;
+    }
+
+    /// The scores (…, V) of `hidden` (…, D).
+    public final Tensor logits(Tensor hidden) {
+        return transformed(hidden).linear(head(), headBias());
+    }
+
+    /// A new head with which the family classifies texts, by the state (B, D) of one position each:
+    /// of the last for decoders, of the first for encoders.
+    abstract ClassificationHead classificationHead(int classes);
+
+    /// What the family's files call things.
+    public abstract Family family();
+
+    /// The keys of `config.json` that decide what this model is.
+    public abstract ObjectNode configJson();
+
+    /// A model of this shape, with all weights zero, for another number of tokens.
+    public abstract LanguageModel withVocabulary(int size);
+
+    public abstract int vocabulary();
+
+    /// The most positions that the model can tell apart.
+    public abstract int context();
+
+    public abstract int width();
+
+    public abstract int layers();
+
+    /// The id to fill short rows of a batch with.
+    public abstract int padding();
+
+    /// The weights that take part in a matrix product for every token: all but the tables that are
+    /// only looked up.
+    public abstract long matrixWeights();
+}

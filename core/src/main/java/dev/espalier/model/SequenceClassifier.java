@@ -1,0 +1,119 @@
+package dev.espalier.model;
+
+import dev.espalier.EspalierException;
+import dev.espalier.Rng;
+import dev.espalier.nn.Module;
+import dev.espalier.torch.Tensor;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/// A language model's body with a head that tells the class of a text, as Hugging Face's
+/// `…ForSequenceClassification` of the families have it: by the state of the last token for
+/// decoders, of the first for encoders.
+public final class SequenceClassifier extends Module {
+    private final LanguageModel body;
+    private final ClassificationHead head;
+    private final List<String> labels;
+
+    /// A head of its own that `body` has for the vocabulary is trained no more and not saved, but
+    /// goes on scoring general text.
+    public SequenceClassifier(LanguageModel body, List<String> labels) {
+        body.parameters()
+                .forEach((name, p) -> p.trained(p.trained() && body.family().isBody(name)));
+        this.body = child("", body);
+        this.head = child("", body.classificationHead(labels.size()));
+        this.labels = List.copyOf(labels);
+    }
+
+    /// New weights for the head: N(0, 0.02²), as the families' other weights start. A pure function
+    /// of `seed`.
+    public void initializeHead(long seed) {
+        var i = 0;
+        for (var parameter : head.parameters().values()) {
+            if (parameter.isMatrix()) {
+                var rng = i == 0 ? Rng.at(seed, 2) : Rng.at(seed, 2, i);
+                var values = new float[Math.toIntExact(parameter.value().count())];
+                for (var j = 0; j < values.length; j++) {
+                    values[j] = (float) (0.02 * rng.nextGaussian());
+                }
+                parameter.value().segment().copyFrom(MemorySegment.ofArray(values));
+                i++;
+            }
+        }
+    }
+
+    /// Has the head trained, whatever else is frozen.
+    public void trainHead() {
+        head.parameters().values().forEach(p -> p.trained(true));
+    }
+
+    /// The scores (B, classes) of texts of `lengths` tokens, the rows of `ids` (B, T), which are
+    /// filled up on the right with [LanguageModel#padding].
+    public Tensor scores(Tensor ids, long[] lengths) {
+        var at =
+                switch (body) {
+                    case Decoder _ -> Arrays.stream(lengths).map(length -> length - 1).toArray();
+                    case Encoder _ -> new long[lengths.length];
+                };
+        return forward(hidden(ids, lengths), Tensor.of(at, at.length));
+    }
+
+    /// As [#scores] by the state of each token: (B, T, classes).
+    public Tensor scoresOfAll(Tensor ids, long[] lengths) {
+        return head.forward(hidden(ids, lengths));
+    }
+
+    private Tensor hidden(Tensor ids, long[] lengths) { // (B, T, D)
+        return switch (body) {
+            // Padding behind the last token changes nothing, since no token sees what follows.
+            case Decoder decoder -> decoder.hidden(ids);
+            case Encoder encoder -> encoder.hidden(ids, null, keep(lengths, (int) ids.size(1)));
+        };
+    }
+
+    private static @Nullable Tensor keep(long[] lengths, int longest) {
+        if (Arrays.stream(lengths).allMatch(length -> length == longest)) {
+            return null;
+        }
+        var keep = new long[lengths.length * longest];
+        for (var r = 0; r < lengths.length; r++) {
+            Arrays.fill(keep, r * longest, r * longest + (int) lengths[r], 1);
+        }
+        return Tensor.of(keep, lengths.length, longest); // (B, T)
+    }
+
+    /// The scores (B, classes) by the states of `hidden` (B, T, D) at the places `at` (B).
+    public Tensor forward(Tensor hidden, Tensor at) {
+        long b = hidden.size(0), d = hidden.size(2);
+        var index = at.view(b, 1, 1).expand(b, 1, d); // (B, 1, D)
+        return head.forward(hidden.gather(1, index).view(b, d)); // (B, classes)
+    }
+
+    public LanguageModel body() {
+        return body;
+    }
+
+    /// The body, to go on learning and foreseeing general text with.
+    ///
+    /// @throws EspalierException if it is no decoder
+    public Decoder decoder() {
+        if (body instanceof Decoder decoder) {
+            return decoder;
+        }
+        throw EspalierException.usage(
+                "forgetting: is measured and held off on decoders alone, and this "
+                        + body.family().architecture()
+                        + " is an encoder");
+    }
+
+    public ClassificationHead head() {
+        return head;
+    }
+
+    /// The classes' names, in the order of the scores.
+    public List<String> labels() {
+        return labels;
+    }
+}
