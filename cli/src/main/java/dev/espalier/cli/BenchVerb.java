@@ -120,7 +120,13 @@ final class BenchVerb implements Callable<Integer> {
         var micro = r.training().microBatch();
         return new Shape(
                 Gpt2Config.of(
-                        vocabulary, g.context(), g.width(), g.layers(), g.heads(), g.dropout()),
+                                vocabulary,
+                                g.context(),
+                                g.width(),
+                                g.layers(),
+                                g.heads(),
+                                g.dropout())
+                        .withActivation(g.activation().inConfig()),
                 micro == null ? r.training().batch() : micro,
                 length);
     }

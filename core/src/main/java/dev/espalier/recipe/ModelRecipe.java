@@ -26,8 +26,31 @@ public sealed interface ModelRecipe {
                                     "Whether biases are trained; `false` leaves them at zero, which is the same function"
                                             + " as having none.",
                             byDefault = "true")
-                    boolean bias)
-            implements ModelRecipe {}
+                    boolean bias,
+            @Doc(
+                            value =
+                                    "What stands within the MLP: `gelu-tanh` is GPT-2's, the exact `gelu` is nanoGPT's and"
+                                            + " the faster on processors.",
+                            byDefault = "gelu-tanh")
+                    Activation activation)
+            implements ModelRecipe {
+        /// The activations, by their names in `config.json`.
+        public enum Activation {
+            GELU_TANH("gelu_new"),
+            GELU("gelu"),
+            RELU("relu");
+
+            private final String inConfig;
+
+            Activation(String inConfig) {
+                this.inConfig = inConfig;
+            }
+
+            public String inConfig() {
+                return inConfig;
+            }
+        }
+    }
 
     @Doc(
             "A new Llama (Touvron et al. 2023): a decoder with rotary positions, RMS norms and a gated MLP.")

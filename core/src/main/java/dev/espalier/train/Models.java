@@ -28,12 +28,13 @@ final class Models {
             case ModelRecipe.Gpt2 g -> {
                 var config =
                         Gpt2Config.of(
-                                tokenizer.vocabularySize(),
-                                g.context(),
-                                g.width(),
-                                g.layers(),
-                                g.heads(),
-                                g.dropout());
+                                        tokenizer.vocabularySize(),
+                                        g.context(),
+                                        g.width(),
+                                        g.layers(),
+                                        g.heads(),
+                                        g.dropout())
+                                .withActivation(g.activation().inConfig());
                 var model = new Gpt2(config).initialize(seed);
                 if (!g.bias()) {
                     model.parameters()

@@ -57,7 +57,10 @@ class RecipesTest {
         assertThat(recipe.data().validation()).isEqualTo(0.01);
         assertThat(recipe.tokenizer())
                 .isEqualTo(new TokenizerRecipe.Bpe(16_000, 2, List.of("<|endoftext|>")));
-        assertThat(recipe.model()).isEqualTo(new ModelRecipe.Gpt2(6, 6, 384, 256, 0, true));
+        assertThat(recipe.model())
+                .isEqualTo(
+                        new ModelRecipe.Gpt2(
+                                6, 6, 384, 256, 0, true, ModelRecipe.Gpt2.Activation.GELU_TANH));
         assertThat(recipe.training().duration()).isEqualTo(Duration.tokens(50_000_000));
         assertThat(recipe.training().schedule())
                 .isEqualTo(new ScheduleRecipe.Cosine(new Share(0.02), 0.1));
