@@ -9,8 +9,15 @@ import dev.espalier.torch.Tensor;
 /// @param term what the step's figures call this loss
 /// @param windows one row a window, of `length + 1` tokens: inputs are all but the last, labels all
 ///   but the first
-public record CausalBatch(Decoder model, String term, double weight, int[][] windows)
+/// @param loss the loss of a token
+public record CausalBatch(
+        Decoder model, String term, double weight, int[][] windows, CrossEntropy loss)
         implements MicroBatch {
+    /// With the plain loss.
+    public CausalBatch(Decoder model, String term, double weight, int[][] windows) {
+        this(model, term, weight, windows, CrossEntropy.PLAIN);
+    }
+
     @Override
     public long count() {
         return (long) windows.length * length();
@@ -37,6 +44,6 @@ public record CausalBatch(Decoder model, String term, double weight, int[][] win
             }
         }
         var hidden = model.hidden(Tensor.of(inputs, rows, length)); // (B, T, D)
-        return new VocabularyLoss(model, hidden, Tensor.of(labels, rows, length));
+        return new VocabularyLoss(model, hidden, Tensor.of(labels, rows, length), loss);
     }
 }

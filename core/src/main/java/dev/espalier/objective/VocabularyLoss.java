@@ -15,6 +15,9 @@ import org.jspecify.annotations.Nullable;
 /// backward pass: they are computed block by block, turned in place into their own gradient softmax
 /// - onehot, and multiplied on into the gradients of the hidden states and of W. The body goes
 ///   backward once at the end.
+///
+/// With label smoothing ε and z-loss z (see [CrossEntropy]) the gradient is (1 + 2 z L) softmax -
+/// (1 - ε) onehot - ε / V.
 public final class VocabularyLoss implements Loss {
     /// Scores of one block: 64 MiB in bf16. The larger a block, the fewer times W and its gradient
     /// pass through memory.
@@ -28,13 +31,20 @@ public final class VocabularyLoss implements Loss {
     private final Tensor hidden; // (N, D), as the head multiplies it
     private final Tensor labels; // (N)
     private final boolean bf16;
+    private final CrossEntropy kind;
 
     /// `hidden` is (…, D); `labels` is (…) with the label of the *same* position, already shifted.
     public VocabularyLoss(LanguageModel model, Tensor hidden, Tensor labels) {
+        this(model, hidden, labels, CrossEntropy.PLAIN);
+    }
+
+    /// As above, with a loss of its own kind for [#backward].
+    public VocabularyLoss(LanguageModel model, Tensor hidden, Tensor labels, CrossEntropy kind) {
         this.model = model;
         this.hidden = model.transformed(hidden.reshape(-1, hidden.size(-1)));
         this.labels = labels.reshape(-1);
         this.bf16 = Torch.inBf16();
+        this.kind = kind;
     }
 
     @Override
@@ -79,9 +89,10 @@ public final class VocabularyLoss implements Loss {
     }
 
     /// Replaces the scores (block, V) by their gradient, and adds their loss to `total`.
-    private static void toGradient(Tensor scores, Tensor labels, double scale, Tensor total) {
+    private void toGradient(Tensor scores, Tensor labels, double scale, Tensor total) {
         long rows = scores.size(0), vocabulary = scores.size(1);
         var part = Math.max(1, CACHED_SCORES / vocabulary);
+        double smoothing = kind.labelSmoothing(), z = kind.zLoss();
         for (var start = 0L; start < rows; start += part) {
             var length = Math.min(part, rows - start);
             try (var scope = new Scope()) {
@@ -90,10 +101,23 @@ public final class VocabularyLoss implements Loss {
                 var ignored = wanted.eq(Tensor.IGNORE);
                 var index = wanted.maskedFill(ignored, 0);
                 var logs = place.to(DType.FLOAT).logSoftmax(-1); // (part, V)
-                var picked = logs.gather(1, index).maskedFill(ignored, 0).to(DType.DOUBLE);
-                total.addInPlace(picked.sum().mul(-1));
+                var loss = logs.gather(1, index).mul(smoothing - 1); // (part, 1)
+                if (smoothing > 0) {
+                    loss.addInPlace(logs.sum(1).mul(-smoothing / vocabulary));
+                }
+                var normalizer = z > 0 ? CrossEntropy.normalizer(place, logs) : null; // (part, 1)
+                if (normalizer != null) {
+                    loss.addcmulInPlace(normalizer, normalizer, z);
+                }
+                total.addInPlace(loss.maskedFill(ignored, 0).to(DType.DOUBLE).sum());
                 var gradient = logs.expInPlace();
-                gradient.scatterAddInPlace(1, index, Tensor.full(-1, length, 1));
+                if (normalizer != null) {
+                    gradient.mulInPlace(normalizer.mul(2 * z).addInPlace(1));
+                }
+                if (smoothing > 0) {
+                    gradient.addInPlace(-smoothing / vocabulary);
+                }
+                gradient.scatterAddInPlace(1, index, Tensor.full(smoothing - 1, length, 1));
                 place.copyInPlace(
                         gradient.mulInPlace(Tensor.full(scale, length, 1).maskedFill(ignored, 0)));
             }

@@ -28,6 +28,20 @@ public record TrainingRecipe(
                 double clip,
         @Doc(
                         value =
+                                "The share of a label's probability that all labels or tokens get alike while training;"
+                                        + " validation is measured without.",
+                        byDefault = "0",
+                        in = "[0, 1)")
+                double labelSmoothing,
+        @Doc(
+                        value =
+                                "How strongly the scores' normaliser is held near 1 while training: this times log² Z is"
+                                        + " added to the loss (PaLM has 1e-4); validation is measured without.",
+                        byDefault = "0",
+                        in = "[0, 1]")
+                double zLoss,
+        @Doc(
+                        value =
                                 "`bf16` computes in bfloat16 and keeps the weights in 32 bits; `auto` does so where the"
                                         + " machine is faster that way.",
                         byDefault = "auto")
@@ -43,6 +57,31 @@ public record TrainingRecipe(
                                 "Whether to stop when the validation figure no longer improves, keeping the best weights.",
                         byDefault = "none")
                 @Nullable EarlyStopping earlyStopping) {
+    /// With the plain cross-entropy.
+    public TrainingRecipe(
+            Duration duration,
+            int batch,
+            @Nullable Integer microBatch,
+            OptimizerRecipe optimizer,
+            ScheduleRecipe schedule,
+            double clip,
+            Precision precision,
+            boolean recompute,
+            @Nullable EarlyStopping earlyStopping) {
+        this(
+                duration,
+                batch,
+                microBatch,
+                optimizer,
+                schedule,
+                clip,
+                0,
+                0,
+                precision,
+                recompute,
+                earlyStopping);
+    }
+
     /// What the forward and backward passes compute in.
     public enum Precision {
         AUTO,

@@ -3,6 +3,7 @@ package dev.espalier.task;
 import dev.espalier.model.Decoder;
 import dev.espalier.model.SequenceClassifier;
 import dev.espalier.nn.Stack;
+import dev.espalier.objective.CrossEntropy;
 import dev.espalier.objective.Loss;
 import dev.espalier.objective.MicroBatch;
 import dev.espalier.torch.Tensor;
@@ -19,13 +20,15 @@ import org.jspecify.annotations.Nullable;
 /// @param everyToken on a decoder, whether each token's state has to tell the text's class, rather
 ///   than the last one's alone, with which classes are predicted: half of a text's weight is the
 ///   last token's, and of the other half t / (1 + 2 + … + n) is that of the t-th of its n tokens
+/// @param loss the loss of a record or token
 public record ClassificationBatch(
         SequenceClassifier model,
         double weight,
         List<int[]> texts,
         int[] labels,
         float @Nullable [] classWeights,
-        boolean everyToken)
+        boolean everyToken,
+        CrossEntropy loss)
         implements MicroBatch {
     /// What the figures call this loss.
     public static final String TERM = "classification";
@@ -56,8 +59,11 @@ public record ClassificationBatch(
     }
 
     private Tensor sumOverTexts() {
-        var weights = classWeights == null ? null : Tensor.of(classWeights, classWeights.length);
-        return scores(model, texts).crossEntropySum(Tensor.of(labels, labels.length), weights);
+        var weights = new float[labels.length];
+        for (var r = 0; r < weights.length; r++) {
+            weights[r] = classWeights == null ? 1 : classWeights[labels[r]];
+        }
+        return sum(scores(model, texts), labels, weights);
     }
 
     private Tensor sumOverTokens() {
@@ -74,12 +80,12 @@ public record ClassificationBatch(
             Arrays.fill(classes, r * longest, (r + 1) * longest, labels[r]);
         }
         var scores = model.scoresOfAll(padded(model, texts), lengths(texts)); // (B, T, classes)
-        return scores.view(weights.length, -1)
-                .logSoftmax(-1)
-                .gather(1, Tensor.of(classes, weights.length, 1))
-                .mul(Tensor.of(weights, weights.length, 1))
-                .sum()
-                .mul(-1);
+        return sum(scores.view(weights.length, -1), classes, weights);
+    }
+
+    private Tensor sum(Tensor scores, int[] classes, float[] weights) {
+        var n = weights.length;
+        return loss.sum(scores, Tensor.of(classes, n, 1), Tensor.of(weights, n, 1));
     }
 
     /// The scores (B, classes) of `texts`, in the scope that is open.

@@ -325,6 +325,11 @@ public final class Tensor implements AutoCloseable {
         return op(raw::sum);
     }
 
+    /// The sums along a dimension, which stays with a size of 1.
+    public Tensor sum(int dimension) {
+        return op(() -> raw.sum(new long[] {dimension}, true, new ScalarTypeOptional()));
+    }
+
     /// The Euclidean norm of all elements, as a scalar tensor.
     public Tensor norm() {
         return op(raw::norm);

@@ -3,6 +3,7 @@ package dev.espalier.train;
 import dev.espalier.model.Decoder;
 import dev.espalier.nn.Module;
 import dev.espalier.objective.CausalBatch;
+import dev.espalier.objective.CrossEntropy;
 import dev.espalier.objective.MicroBatch;
 import java.util.ArrayList;
 import java.util.List;
@@ -13,6 +14,7 @@ import java.util.function.LongFunction;
 /// @param length tokens that the model sees of a window; a window has one more
 /// @param batch windows a step
 /// @param microBatch windows that pass through the model at once
+/// @param loss the loss of a token
 /// @param windowsPerEpoch windows in one pass over the text
 /// @param window the i-th window of the run, of `length + 1` tokens; goes on beyond the first epoch
 public record CausalLearner(
@@ -20,9 +22,21 @@ public record CausalLearner(
         int length,
         int batch,
         int microBatch,
+        CrossEntropy loss,
         long windowsPerEpoch,
         LongFunction<int[]> window)
         implements Learner {
+    /// With the plain loss.
+    public CausalLearner(
+            Decoder model,
+            int length,
+            int batch,
+            int microBatch,
+            long windowsPerEpoch,
+            LongFunction<int[]> window) {
+        this(model, length, batch, microBatch, CrossEntropy.PLAIN, windowsPerEpoch, window);
+    }
+
     /// What the figures call this loss.
     public static final String TERM = "language-model";
 
@@ -55,7 +69,8 @@ public record CausalLearner(
 
     @Override
     public List<MicroBatch> step(long step) {
-        return batches(model, TERM, 1, batch, microBatch, i -> window.apply(step * batch + i));
+        return batches(
+                model, TERM, 1, batch, microBatch, loss, i -> window.apply(step * batch + i));
     }
 
     /// `count` windows in micro-batches of `microBatch`.
@@ -65,6 +80,7 @@ public record CausalLearner(
             double weight,
             int count,
             int microBatch,
+            CrossEntropy loss,
             LongFunction<int[]> window) {
         var batches = new ArrayList<MicroBatch>();
         for (var start = 0; start < count; start += microBatch) {
@@ -72,7 +88,7 @@ public record CausalLearner(
             for (var i = 0; i < windows.length; i++) {
                 windows[i] = window.apply(start + i);
             }
-            batches.add(new CausalBatch(model, term, weight, windows));
+            batches.add(new CausalBatch(model, term, weight, windows, loss));
         }
         return batches;
     }

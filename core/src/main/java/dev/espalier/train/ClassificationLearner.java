@@ -2,6 +2,7 @@ package dev.espalier.train;
 
 import dev.espalier.model.SequenceClassifier;
 import dev.espalier.nn.Module;
+import dev.espalier.objective.CrossEntropy;
 import dev.espalier.objective.MicroBatch;
 import dev.espalier.task.ClassificationBatch;
 import java.util.ArrayList;
@@ -19,6 +20,7 @@ import org.jspecify.annotations.Nullable;
 /// @param microBatch records that pass through the model at once
 /// @param classWeights the weight of each class, or null
 /// @param everyToken whether every token's state learns to tell the class, or the last one's alone
+/// @param loss the loss of a record, and of a token of the replayed text
 /// @param replay general text to go on learning, or null
 public record ClassificationLearner(
         SequenceClassifier classifier,
@@ -29,8 +31,33 @@ public record ClassificationLearner(
         int microBatch,
         float @Nullable [] classWeights,
         boolean everyToken,
+        CrossEntropy loss,
         @Nullable Replay replay)
         implements Learner {
+    /// With the plain loss.
+    public ClassificationLearner(
+            SequenceClassifier classifier,
+            List<int[]> texts,
+            int[] labels,
+            LongFunction<int[]> batches,
+            double stepsPerEpoch,
+            int microBatch,
+            float @Nullable [] classWeights,
+            boolean everyToken,
+            @Nullable Replay replay) {
+        this(
+                classifier,
+                texts,
+                labels,
+                batches,
+                stepsPerEpoch,
+                microBatch,
+                classWeights,
+                everyToken,
+                CrossEntropy.PLAIN,
+                replay);
+    }
+
     /// General text in between (experience replay, Robins 1995): each step sees `windows` windows
     /// of it, whose loss counts as much in the step's loss as their share of its examples.
     ///
@@ -65,7 +92,7 @@ public record ClassificationLearner(
             }
             result.add(
                     new ClassificationBatch(
-                            classifier, weight, part, classes, classWeights, everyToken));
+                            classifier, weight, part, classes, classWeights, everyToken, loss));
         }
         if (replay != null) {
             var first = step * replay.windows();
@@ -76,6 +103,7 @@ public record ClassificationLearner(
                             replay.fraction(),
                             replay.windows(),
                             microBatch,
+                            loss,
                             i -> replay.window().apply(first + i)));
         }
         return result;

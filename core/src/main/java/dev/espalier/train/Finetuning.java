@@ -264,6 +264,7 @@ final class Finetuning implements Job {
                         ? balanced(train.labels(), model.labels().size())
                         : null,
                 task.learnFrom() == TaskRecipe.Classification.LearnFrom.EVERY_TOKEN,
+                Run.loss(recipe.training()),
                 replay(recipe, model, tokenizer, batch));
     }
 

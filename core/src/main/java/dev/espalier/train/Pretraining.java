@@ -68,6 +68,7 @@ final class Pretraining implements Job {
                         length,
                         recipe.training().batch(),
                         microBatch,
+                        Run.loss(recipe.training()),
                         windows.perEpoch(),
                         i -> windows.at(recipe.seed(), i));
         watcher.said(

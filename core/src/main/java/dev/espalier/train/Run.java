@@ -7,6 +7,7 @@ import dev.espalier.checkpoint.RunFolder;
 import dev.espalier.evaluate.Score;
 import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
+import dev.espalier.objective.CrossEntropy;
 import dev.espalier.plan.Machine;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.PretrainRecipe;
@@ -128,6 +129,10 @@ public final class Run {
         }
     }
 
+    static CrossEntropy loss(TrainingRecipe t) {
+        return new CrossEntropy(t.labelSmoothing(), t.zLoss());
+    }
+
     /// `t` with its micro-batch, and with the precision that `auto` stands for on this machine.
     static TrainingRecipe completed(TrainingRecipe t, int microBatch) {
         var precision = t.precision();
@@ -141,6 +146,8 @@ public final class Run {
                 t.optimizer(),
                 t.schedule(),
                 t.clip(),
+                t.labelSmoothing(),
+                t.zLoss(),
                 precision,
                 t.recompute(),
                 t.earlyStopping());

@@ -95,15 +95,22 @@ public final class Trainer implements AutoCloseable {
     }
 
     private Schedule schedule(ScheduleRecipe recipe) {
-        var warmup =
-                switch (recipe.warmup()) {
-                    case Share share -> Math.round(share.fraction() * totalSteps);
-                    case Duration duration -> steps(duration, learner);
-                };
+        var warmup = stepsOfRun(recipe.warmup());
         return switch (recipe) {
-            case ScheduleRecipe.Cosine cosine ->
-                    Schedule.cosine(warmup, totalSteps, cosine.floor());
+            case ScheduleRecipe.Cosine s -> Schedule.cosine(warmup, totalSteps, s.floor());
+            case ScheduleRecipe.Linear s -> Schedule.linear(warmup, totalSteps, s.floor());
+            case ScheduleRecipe.InverseSquareRoot _ -> Schedule.inverseSquareRoot(warmup);
+            case ScheduleRecipe.WarmupStableDecay s ->
+                    Schedule.warmupStableDecay(
+                            warmup, stepsOfRun(s.decay()), totalSteps, s.floor());
             case ScheduleRecipe.Constant _ -> Schedule.constant(warmup);
+        };
+    }
+
+    private long stepsOfRun(Span span) {
+        return switch (span) {
+            case Share share -> Math.round(share.fraction() * totalSteps);
+            case Duration duration -> steps(duration, learner);
         };
     }
 

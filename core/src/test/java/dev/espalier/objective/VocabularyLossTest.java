@@ -11,6 +11,8 @@ import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class VocabularyLossTest {
     /// A vocabulary so large that 96 positions make two blocks.
@@ -58,6 +60,53 @@ class VocabularyLossTest {
                 total += each[i];
             }
             assertThat(total).isCloseTo(whole.item(), within(1e-3));
+        }
+    }
+
+    /// The gradients that the loss works out by itself against those of autograd.
+    @ParameterizedTest
+    @CsvSource({"0.1, 0", "0, 0.01", "0.2, 0.05"})
+    void smoothingAndZLossHaveTheGradientsOfAutograd(double smoothing, double z) {
+        var kind = new CrossEntropy(smoothing, z);
+        var model = new Gpt2(Gpt2Config.of(50, 24, 16, 1, 2, 0)).initialize(1);
+        try (var flat = new FlatParameters(model);
+                var scope = new Scope()) {
+            Torch.noGrad(() -> model.head().mulInPlace(40)); // scores far from uniform
+            var ids = IntStream.range(0, 24).map(i -> i * 7 % 50).toArray();
+            var labels = IntStream.range(0, 24).map(i -> i % 5 == 0 ? -100 : i * 31 % 50).toArray();
+            var scores = model.logits(model.hidden(Tensor.of(ids, 1, 24))).view(24, 50);
+            // Written out once more, apart from CrossEntropy.
+            var logs = scores.logSoftmax(-1);
+            var some = new float[24];
+            var picked = new long[24];
+            for (var i = 0; i < 24; i++) {
+                some[i] = labels[i] < 0 ? 0 : 1;
+                picked[i] = Math.max(0, labels[i]);
+            }
+            var keep = Tensor.of(some, 24, 1);
+            var likelihood = logs.gather(1, Tensor.of(picked, 24, 1)).mul(keep).sum();
+            var uniform = logs.matmul(Tensor.full(1 / 50.0, 50, 1)).mul(keep).sum();
+            var normalizer =
+                    scores.sub(logs)
+                            .matmul(Tensor.full(1 / 50.0, 50, 1)); // the same in each column
+            var want =
+                    likelihood
+                            .mul(smoothing - 1)
+                            .sub(uniform.mul(smoothing))
+                            .add(normalizer.mul(normalizer).mul(keep).sum().mul(z));
+            want.mul(0.1).backward();
+            var gradient = flat.gradients().floats();
+            flat.zeroGradients();
+
+            var hidden = model.hidden(Tensor.of(ids, 1, 24));
+            var sum =
+                    new VocabularyLoss(model, hidden, Tensor.of(labels, 1, 24), kind).backward(0.1);
+
+            assertThat(sum.item()).isCloseTo(want.item(), within(1e-3));
+            assertThat(flat.gradients().floats()).containsExactly(gradient, within(2e-4f));
+            var rows = model.logits(model.hidden(Tensor.of(ids, 1, 24))).view(24, 50);
+            assertThat(kind.sum(rows, Tensor.of(picked, 24, 1), keep).item())
+                    .isCloseTo(want.item(), within(1e-3));
         }
     }
 

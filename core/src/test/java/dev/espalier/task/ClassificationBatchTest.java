@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import dev.espalier.model.Gpt2;
 import dev.espalier.model.Gpt2Config;
 import dev.espalier.model.SequenceClassifier;
+import dev.espalier.objective.CrossEntropy;
 import dev.espalier.torch.Scope;
 import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
@@ -77,7 +78,8 @@ class ClassificationBatchTest {
 
     private static double sum(
             SequenceClassifier model, float @Nullable [] weights, boolean everyToken) {
-        return new ClassificationBatch(model, 1, TEXTS, LABELS, weights, everyToken)
+        return new ClassificationBatch(
+                        model, 1, TEXTS, LABELS, weights, everyToken, CrossEntropy.PLAIN)
                 .forward()
                 .backward(1)
                 .item();
