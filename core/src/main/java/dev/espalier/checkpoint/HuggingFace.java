@@ -49,7 +49,8 @@ import tools.jackson.databind.node.ObjectNode;
 
 /// Models as Hugging Face's `save_pretrained` lays them out in a folder (`config.json`,
 /// `model.safetensors`, for language models `generation_config.json`) and adapters as PEFT does
-/// (`adapter_config.json`, `adapter_model.safetensors`).
+/// (`adapter_config.json`, `adapter_model.safetensors`). May be called by many threads, each with
+/// models and folders of its own; several may read one folder.
 public final class HuggingFace {
     private static final Logger LOG = LoggerFactory.getLogger(HuggingFace.class);
     private static final String CONFIG = "config.json";

@@ -16,7 +16,8 @@ import org.jspecify.annotations.Nullable;
 /// Reads recipes from YAML, and writes them back with every default written out.
 ///
 /// Whatever is wrong with a recipe is reported in one [EspalierException] of kind USAGE, each
-/// mistake with its file, line, column and key, what is wrong, and what is allowed.
+/// mistake with its file, line, column and key, what is wrong, and what is allowed. Recipes are
+/// immutable; everything here may be called by many threads.
 public final class Recipes {
     private static final Map<String, Class<?>> KINDS = kinds();
 

@@ -6,7 +6,6 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Optional;
 import org.snakeyaml.engine.v2.api.LoadSettings;
-import org.snakeyaml.engine.v2.api.lowlevel.Parse;
 import org.snakeyaml.engine.v2.events.AliasEvent;
 import org.snakeyaml.engine.v2.events.CollectionStartEvent;
 import org.snakeyaml.engine.v2.events.DocumentStartEvent;
@@ -16,6 +15,8 @@ import org.snakeyaml.engine.v2.events.ScalarEvent;
 import org.snakeyaml.engine.v2.exceptions.Mark;
 import org.snakeyaml.engine.v2.exceptions.MarkedYamlEngineException;
 import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
+import org.snakeyaml.engine.v2.parser.ParserImpl;
+import org.snakeyaml.engine.v2.scanner.StreamReader;
 
 /// YAML to [Node]s. A recipe needs no anchors, aliases or tags, so they are refused, and with them
 /// whatever small files could do to memory; so are files and nestings beyond any recipe.
@@ -49,7 +50,7 @@ final class YamlReader {
                         .setBufferSize(text.length() + 2)
                         .build();
         try {
-            var events = new Parse(settings).parseString(text).iterator();
+            var events = new ParserImpl(settings, new StreamReader(settings, text));
             return new YamlReader(source, events).document();
         } catch (MarkedYamlEngineException e) {
             var mark = e.getProblemMark().or(e::getContextMark);

@@ -592,8 +592,8 @@ public final class Tensor implements AutoCloseable {
                         false));
     }
 
-    /// The sum of -w[label] log softmax(logits)[label] over the rows (N, classes) whose label is
-    /// not [#IGNORE].
+    /// The sum of -w\[label\] log softmax(logits)\[label\] over the rows (N, classes) whose label
+    /// is not [#IGNORE].
     public Tensor crossEntropySum(Tensor labels, @Nullable Tensor classWeights) {
         return Torch.fullPrecision(() ->
                 op(() ->

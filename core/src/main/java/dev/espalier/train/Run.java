@@ -33,6 +33,9 @@ import tools.jackson.databind.node.JsonNodeFactory;
 /// Evaluation and saving happen between steps, at steps that the recipe fixes, so that a run that
 /// was interrupted at any moment and resumed makes the same weights and figures, bit for bit, as
 /// one that never stopped.
+///
+/// A run is carried out on the thread that calls it, with help of others; one at a time in a
+/// process, since it sets how many threads libtorch uses.
 public final class Run {
     private static final String BEST = "best.bin";
     private static final String STATE = "run.json";

@@ -3,7 +3,9 @@ package dev.espalier.train;
 import dev.espalier.evaluate.Score;
 import java.util.List;
 
-/// Who looks on while a run goes, and may stop it. Called on the run's own thread.
+/// Who looks on while a run goes, and may stop it. Called on the thread that called [Run#train], so
+/// that what another thread tells it, to stop say, must be `volatile` or guarded. What a method
+/// throws ends the run as it is; the last checkpoint stays.
 public interface Watcher {
     /// A step was made, of `total`.
     default void stepped(StepFigures figures, long total) {}
