@@ -8,8 +8,8 @@ import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
 import org.jspecify.annotations.Nullable;
 
-/// The cross-entropy of the vocabulary's scores, -Σ log softmax(h Wᵀ + b)\[label\] over the positions
-/// whose label is not [Tensor#IGNORE].
+/// The cross-entropy of the vocabulary's scores, -Σ log softmax(h Wᵀ + b)\[label\] over the
+/// positions whose label is not [Tensor#IGNORE].
 ///
 /// The (positions, vocabulary) scores of a step never exist whole, and none of them are kept for a
 /// backward pass: they are computed block by block, turned in place into their own gradient softmax

@@ -10,10 +10,12 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.MissingNode;
@@ -258,6 +260,7 @@ final class TokenizerReader {
 
     private List<AddedToken> addedTokens(Path file, JsonNode node, Map<String, Integer> names) {
         var found = new LinkedHashMap<Integer, AddedToken>();
+        var contents = new HashSet<String>();
         if (!isAbsent(node)) {
             if (!node.isArray()) {
                 throw EspalierException.data(file + ": \"added_tokens\" is not a list");
@@ -265,7 +268,7 @@ final class TokenizerReader {
             for (var entry : node) {
                 var token = object(file, entry, "an entry of \"added_tokens\"");
                 var name = text(token.path("content"));
-                add(file, found, added(file, token, id(file, name, token.path("id"))));
+                add(file, found, contents, added(file, token, id(file, name, token.path("id"))));
             }
         }
         // What only the files beside it name, in the order of their ids.
@@ -274,17 +277,14 @@ final class TokenizerReader {
             var configFile = folder.resolve(CONFIG);
             for (var entry : object(configFile, decoder, "\"added_tokens_decoder\"").properties()) {
                 var token = object(configFile, entry.getValue(), "token " + entry.getKey());
-                int id;
-                try {
-                    id = Integer.parseInt(entry.getKey());
-                } catch (NumberFormatException e) {
+                if (!entry.getKey().matches("[0-9]{1,9}")) {
                     throw EspalierException.data(
                             "%s: \"%s\" in \"added_tokens_decoder\" is no token id"
                                     .formatted(configFile, shorten(entry.getKey())));
                 }
-                var fresh = added(configFile, token, id);
-                if (found.values().stream().noneMatch(t -> t.content().equals(fresh.content()))) {
-                    add(configFile, found, fresh);
+                var fresh = added(configFile, token, Integer.parseInt(entry.getKey()));
+                if (!contents.contains(fresh.content())) {
+                    add(configFile, found, contents, fresh);
                 }
             }
         }
@@ -292,8 +292,8 @@ final class TokenizerReader {
         if (Files.exists(older)) {
             for (var entry : object(older, Json.read(older), "the whole file").properties()) {
                 int id = id(older, entry.getKey(), entry.getValue());
-                if (found.values().stream().noneMatch(t -> t.content().equals(entry.getKey()))) {
-                    add(older, found, AddedToken.word(id, entry.getKey()));
+                if (!contents.contains(entry.getKey())) {
+                    add(older, found, contents, AddedToken.word(id, entry.getKey()));
                 }
             }
         }
@@ -304,10 +304,11 @@ final class TokenizerReader {
                 continue;
             }
             var id = names.get(name);
-            if (id != null && found.values().stream().noneMatch(t -> t.content().equals(name))) {
+            if (id != null && !contents.contains(name)) {
                 add(
                         file,
                         found,
+                        contents,
                         value.isObject()
                                 ? added(file, (ObjectNode) value, id)
                                 : AddedToken.special(id, name));
@@ -316,7 +317,9 @@ final class TokenizerReader {
         return List.copyOf(found.values());
     }
 
-    private static void add(Path file, Map<Integer, AddedToken> found, AddedToken token) {
+    private static void add(
+            Path file, Map<Integer, AddedToken> found, Set<String> contents, AddedToken token) {
+        contents.add(token.content());
         var other = found.putIfAbsent(token.id(), token);
         if (other != null) {
             throw EspalierException.data(

@@ -251,6 +251,20 @@ class TokenizersTest {
     }
 
     @Test
+    void idsOfAddedTokensThatAreNoneAreRefused() throws Exception {
+        Tokenizers.read(GPT2).save(folder);
+        for (var id : List.of("-1", "1.5", "4294967295", "x")) {
+            Files.writeString(
+                    folder.resolve("tokenizer_config.json"),
+                    "{\"added_tokens_decoder\": {\"%s\": {\"content\": \"new\"}}}".formatted(id));
+            assertThatThrownBy(() -> Tokenizers.read(folder))
+                    .isInstanceOf(EspalierException.class)
+                    .hasMessageContaining("tokenizer_config.json: \"" + id + "\"")
+                    .hasMessageContaining("no token id");
+        }
+    }
+
+    @Test
     void addedTokensAreChecked() throws Exception {
         refused(
                 added("{\"id\": 5, \"content\": \"x\"}"),
