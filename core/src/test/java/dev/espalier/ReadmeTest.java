@@ -3,7 +3,7 @@ package dev.espalier;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.espalier.checkpoint.HuggingFace;
-import dev.espalier.model.DecoderClassifier;
+import dev.espalier.model.SequenceClassifier;
 import dev.espalier.tokenize.Tokenizers;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -56,7 +56,7 @@ class ReadmeTest {
     /// And a classifier.
     private void writeClassifier(Path body) {
         var decoder = HuggingFace.readDecoder(body);
-        var classifier = new DecoderClassifier(decoder.model(), List.of("bad", "good"));
+        var classifier = new SequenceClassifier(decoder.model(), List.of("bad", "good"));
         classifier.initializeHead(1);
         var model = folder.resolve("runs/reviews/model");
         HuggingFace.save(model, classifier, decoder.config());

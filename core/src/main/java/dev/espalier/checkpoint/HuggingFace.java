@@ -28,6 +28,7 @@ import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
@@ -119,12 +120,23 @@ public final class HuggingFace {
         if (!isAdapter(folder)) {
             return readClassifier(folder, config, labels(folder, config));
         }
-        var adapter = Json.read(folder.resolve(ADAPTER_CONFIG));
-        var base = Path.of(adapter.path("base_model_name_or_path").asString(""));
+        var base = adapted(folder);
         var loaded = readClassifier(base, config(base), labels(folder, config));
         var given = readAdapter(folder, loaded.model());
         var missing = loaded.missing().stream().filter(name -> !given.contains(name)).toList();
         return new Loaded<>(loaded.model(), config, missing, List.of());
+    }
+
+    /// The model that the adapter in `folder` was made for.
+    private static Path adapted(Path folder) {
+        var file = folder.resolve(ADAPTER_CONFIG);
+        var base = Json.read(file).path("base_model_name_or_path");
+        try {
+            return Path.of(base.asString(""));
+        } catch (InvalidPathException e) {
+            throw EspalierException.data(
+                    file + ": base_model_name_or_path is " + base + ", no path", e);
+        }
     }
 
     private static Loaded<SequenceClassifier> readClassifier(

@@ -30,7 +30,7 @@ public final class WeightFiles implements AutoCloseable {
     /// `save_pretrained` has it.
     static final long SHARD = 5_000_000_000L;
 
-    private static final Pattern FILE_NAME = Pattern.compile("[^/\\\\:]+\\.safetensors");
+    private static final Pattern FILE_NAME = Pattern.compile("[^/\\\\:\\p{Cntrl}]+\\.safetensors");
 
     private final Path path;
     private final List<SafeTensors> files = new ArrayList<>();

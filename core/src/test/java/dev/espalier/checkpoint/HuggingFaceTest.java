@@ -158,6 +158,17 @@ class HuggingFaceTest {
     }
 
     @Test
+    void anAdapterOfNoPlaceIsRefused() throws IOException {
+        Files.copy(GOLDENS.resolve("gpt2_seqcls/config.json"), folder.resolve("config.json"));
+        Files.writeString(
+                folder.resolve("adapter_config.json"),
+                "{\"base_model_name_or_path\": \"\\u0000\"}");
+        assertThatThrownBy(() -> HuggingFace.readClassifier(folder))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("adapter_config.json: base_model_name_or_path");
+    }
+
+    @Test
     void filesOfTheBareBodyAndWithOldBuffersAreRead() throws IOException {
         var want = HuggingFace.readDecoder(GOLDENS.resolve("gpt2")).model().head().floats();
         var bare = changed(e -> with(e, e.name().replace("transformer.", "")));

@@ -18,6 +18,7 @@ import dev.espalier.data.TokenShardWriter;
 import dev.espalier.generate.GenerationConfig;
 import dev.espalier.generate.Limits;
 import dev.espalier.generate.Sampling;
+import dev.espalier.io.Json;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.tokenize.ChatTemplate;
 import dev.espalier.tokenize.Tokenizers;
@@ -34,7 +35,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
@@ -49,7 +52,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /// message for a person, takes memory in proportion to the file, and ends. `-Despalier.fuzz=N`
 /// tries N files a reader.
 class FuzzTest {
-    private static final int COUNT = Integer.getInteger("espalier.fuzz", 1000);
+    private static final int COUNT = Integer.getInteger("espalier.fuzz", 800);
     private static final long SEED = Long.getLong("espalier.fuzz.seed", 1);
 
     /// What any reader may allocate, and how much more for each byte of the file.
@@ -91,6 +94,7 @@ class FuzzTest {
         var vocabulary = RESOURCES.resolve("tokenizers/gpt2/saved");
         var base = model("decoder", gpt2);
         var llama = model("llama", GOLDENS.resolve("llama"));
+        var encoder = model("encoder", GOLDENS.resolve("bert_seqcls"));
         var classifier = model("classifier", GOLDENS.resolve("gpt2_seqcls"));
         var fixed =
                 Files.copy(
@@ -153,6 +157,16 @@ class FuzzTest {
                         "config.json of a Llama",
                         "llama/config.json",
                         seeds(llama.resolve("config.json")),
+                        file -> HuggingFace.readDecoder(folder(file)).model().free()),
+                new Reader(
+                        "config.json of an encoder",
+                        "encoder/config.json",
+                        seeds(encoder.resolve("config.json")),
+                        file -> HuggingFace.readClassifier(folder(file)).model().free()),
+                new Reader(
+                        "model.safetensors.index.json",
+                        "sharded/model.safetensors.index.json",
+                        List.of(shards(gpt2)),
                         file -> HuggingFace.readDecoder(folder(file)).model().free()),
                 new Reader(
                         "config.json of a classifier",
@@ -360,6 +374,18 @@ class FuzzTest {
             Files.copy(from.resolve(file), folder.resolve(file));
         }
         return folder;
+    }
+
+    /// A folder with the weights of `from` in one of several files, and the index of them.
+    private static byte[] shards(Path from) throws IOException {
+        var folder = model("sharded", from);
+        var shard = "model-00001-of-00001.safetensors";
+        Files.move(folder.resolve("model.safetensors"), folder.resolve(shard));
+        var map = new TreeMap<String, String>();
+        try (var tensors = SafeTensors.open(folder.resolve(shard))) {
+            tensors.entries().forEach(tensor -> map.put(tensor.name(), shard));
+        }
+        return Json.mapper().writeValueAsBytes(Map.of("weight_map", map));
     }
 
     private static void copyOnce(Path from, Path file, String other) throws IOException {
