@@ -5,6 +5,7 @@ import dev.espalier.torch.Scope;
 import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.SequencedMap;
 
 /// Adam with decoupled weight decay (Kingma and Ba 2015, arXiv:1412.6980; Loshchilov and Hutter
@@ -15,55 +16,73 @@ import java.util.SequencedMap;
 ///     m ← β₁ m + (1 - β₁) g;  v ← β₂ v + (1 - β₂) g²
 ///     w ← w - η (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + ε)
 ///
-/// The first line is for matrices and tables alone, not for biases and norms.
+/// The decay λ and a factor of the rate η are those of each [Segment].
 public final class AdamW implements Optimizer {
     private final FlatParameters parameters;
     private final double beta1;
     private final double beta2;
     private final double epsilon;
-    private final double decay;
-    private final Tensor m;
+    private final List<Segment> segments;
+    private final Tensor m; // of the segments, one after the other
     private final Tensor v;
     private long steps;
 
+    /// With decay for matrices and tables alone, not for biases and norms.
     public AdamW(
             FlatParameters parameters, double beta1, double beta2, double epsilon, double decay) {
+        this(
+                parameters,
+                beta1,
+                beta2,
+                epsilon,
+                Segment.of(parameters, slot -> true, Segment.Settings.plain(decay)));
+    }
+
+    /// For the weights of `segments`; the others stay as they are.
+    public AdamW(
+            FlatParameters parameters,
+            double beta1,
+            double beta2,
+            double epsilon,
+            List<Segment> segments) {
         this.parameters = parameters;
         this.beta1 = beta1;
         this.beta2 = beta2;
         this.epsilon = epsilon;
-        this.decay = decay;
-        m = Tensor.zeros(DType.FLOAT, parameters.count());
-        v = Tensor.zeros(DType.FLOAT, parameters.count());
+        this.segments = List.copyOf(segments);
+        var count = segments.stream().mapToLong(Segment::length).sum();
+        m = Tensor.zeros(DType.FLOAT, count);
+        v = Tensor.zeros(DType.FLOAT, count);
     }
 
     @Override
     public void step(double rate) {
         steps++;
         Torch.noGrad(() -> {
-            update(0, parameters.decayed(), rate, decay);
-            update(parameters.decayed(), parameters.count(), rate, 0);
+            var offset = 0L;
+            for (var segment : segments) {
+                update(segment, offset, rate * segment.rateFactor());
+                offset += segment.length();
+            }
         });
     }
 
-    private void update(long from, long to, double rate, double decay) {
-        if (from == to) {
-            return;
-        }
+    private void update(Segment segment, long offset, double rate) {
+        long from = segment.from(), length = segment.length();
         try (var scope = new Scope()) {
             parameters
                     .weights()
-                    .narrow(0, from, to - from)
+                    .narrow(0, from, length)
                     .adamwInPlace(
-                            parameters.gradients().narrow(0, from, to - from),
-                            m.narrow(0, from, to - from),
-                            v.narrow(0, from, to - from),
+                            parameters.gradients().narrow(0, from, length),
+                            m.narrow(0, offset, length),
+                            v.narrow(0, offset, length),
                             steps,
                             rate,
                             beta1,
                             beta2,
                             epsilon,
-                            decay);
+                            segment.decay());
         }
     }
 

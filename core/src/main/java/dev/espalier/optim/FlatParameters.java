@@ -19,7 +19,16 @@ public final class FlatParameters implements AutoCloseable {
     private static final long CHUNK = 1 << 16;
 
     /// A parameter's place in the buffers.
-    public record Slot(String name, long offset, long[] shape) {}
+    public record Slot(String name, long offset, long[] shape) {
+        public long count() {
+            return java.util.Arrays.stream(shape).reduce(1, (a, b) -> a * b);
+        }
+
+        /// As [Parameter#isMatrix].
+        public boolean isMatrix() {
+            return shape.length >= 2;
+        }
+    }
 
     private final List<Slot> slots = new ArrayList<>();
     private final Tensor weights;

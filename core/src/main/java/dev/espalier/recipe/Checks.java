@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
 import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
 import org.jspecify.annotations.Nullable;
 
 /// What must hold between the values of a recipe, beyond each value's own type and range.
@@ -139,11 +140,22 @@ final class Checks {
                             + training.batch()
                             + "; allowed: a divisor of it, or `auto`");
         }
-        if (training.optimizer() instanceof OptimizerRecipe.AdamW adamw
-                && adamw.betas().size() != 2) {
-            problems.add(
-                    "training.optimizer.betas",
-                    "has " + adamw.betas().size() + " numbers; allowed: 2, such as [0.9, 0.95]");
+        switch (training.optimizer()) {
+            case OptimizerRecipe.AdamW adamw -> betas(adamw, "training.optimizer", problems);
+            case OptimizerRecipe.Muon muon ->
+                    betas(muon.others(), "training.optimizer.adamw", problems);
+        }
+        for (var i = 0; i < training.groups().size(); i++) {
+            try {
+                Pattern.compile(training.groups().get(i).match());
+            } catch (PatternSyntaxException e) {
+                problems.add(
+                        "training.groups[" + i + "].match",
+                        "`"
+                                + training.groups().get(i).match()
+                                + "` is not a regular expression: "
+                                + e.getDescription());
+            }
         }
         if (training.schedule().warmup() instanceof Duration warmup
                 && warmup.unit() == training.duration().unit()
@@ -151,6 +163,14 @@ final class Checks {
             problems.add(
                     "training.schedule.warmup",
                     warmup + " is longer than the run of " + training.duration());
+        }
+    }
+
+    private static void betas(OptimizerRecipe.AdamW adamw, String path, Problems problems) {
+        if (adamw.betas().size() != 2) {
+            problems.add(
+                    path + ".betas",
+                    "has " + adamw.betas().size() + " numbers; allowed: 2, such as [0.9, 0.95]");
         }
     }
 

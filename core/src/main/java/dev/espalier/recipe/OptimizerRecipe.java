@@ -33,4 +33,28 @@ public sealed interface OptimizerRecipe {
             betas = List.copyOf(betas);
         }
     }
+
+    @Doc(
+            "Muon (Jordan 2024) for the matrices of the model's blocks: momentum whose direction is made nearly orthogonal."
+                    + " Embeddings, heads, biases, norms and adapters go by AdamW.")
+    record Muon(
+            @Doc(
+                            value = "The peak learning rate of the matrices.",
+                            byDefault = "0.02",
+                            in = "(0, 10]")
+                    double rate,
+            @Doc(value = "The momentum, after Nesterov.", byDefault = "0.95", in = "[0, 1)")
+                    double momentum,
+            @Doc(
+                            value = "Each step shrinks the matrices by this times the rate.",
+                            byDefault = "0.1",
+                            in = "[0, 100]")
+                    double weightDecay,
+            @Doc(
+                            value =
+                                    "How all else is updated; its rate follows the schedule as well.",
+                            key = "adamw",
+                            byDefault = "{rate: 1e-3}")
+                    AdamW others)
+            implements OptimizerRecipe {}
 }

@@ -1,5 +1,6 @@
 package dev.espalier.recipe;
 
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 @Doc("How long and how a model is trained.")
@@ -18,6 +19,19 @@ public record TrainingRecipe(
                 @Nullable Integer microBatch,
         @Doc(value = "How gradients become updates.", byDefault = "{type: adamw}")
                 OptimizerRecipe optimizer,
+        @Doc(
+                        value =
+                                "Weights with their own rate or decay, such as `[{match: wte, rate-factor: 0.1}]`.",
+                        byDefault = "[]")
+                List<GroupRecipe> groups,
+        @Doc(
+                        value =
+                                "The factor of the learning rate from one block to the one below it, so that the first"
+                                        + " blocks of a pre-trained model change least; what comes before the blocks"
+                                        + " counts as one more, and 1 is the same rate everywhere.",
+                        byDefault = "1",
+                        in = "(0, 1]")
+                double layerDecay,
         @Doc(value = "How the rate goes over the run.", byDefault = "{type: cosine}")
                 ScheduleRecipe schedule,
         @Doc(
@@ -57,7 +71,11 @@ public record TrainingRecipe(
                                 "Whether to stop when the validation figure no longer improves, keeping the best weights.",
                         byDefault = "none")
                 @Nullable EarlyStopping earlyStopping) {
-    /// With the plain cross-entropy.
+    public TrainingRecipe {
+        groups = List.copyOf(groups);
+    }
+
+    /// With one rate for all weights and the plain cross-entropy.
     public TrainingRecipe(
             Duration duration,
             int batch,
@@ -73,6 +91,8 @@ public record TrainingRecipe(
                 batch,
                 microBatch,
                 optimizer,
+                List.of(),
+                1,
                 schedule,
                 clip,
                 0,

@@ -147,6 +147,8 @@ public final class Run {
                 t.batch(),
                 microBatch,
                 t.optimizer(),
+                t.groups(),
+                t.layerDecay(),
                 t.schedule(),
                 t.clip(),
                 t.labelSmoothing(),

@@ -6,12 +6,10 @@ import dev.espalier.checkpoint.SafeTensors;
 import dev.espalier.io.Json;
 import dev.espalier.nn.Stack;
 import dev.espalier.objective.MicroBatch;
-import dev.espalier.optim.AdamW;
 import dev.espalier.optim.FlatParameters;
 import dev.espalier.optim.Optimizer;
 import dev.espalier.optim.Schedule;
 import dev.espalier.recipe.Duration;
-import dev.espalier.recipe.OptimizerRecipe;
 import dev.espalier.recipe.ScheduleRecipe;
 import dev.espalier.recipe.Share;
 import dev.espalier.recipe.Span;
@@ -82,16 +80,7 @@ public final class Trainer implements AutoCloseable {
         var count = Workers.small(learner.model()) ? Torch.threads() : 1;
         workers = new Workers(count);
         parameters = new FlatParameters(learner.model(), count);
-        optimizer =
-                switch (recipe.optimizer()) {
-                    case OptimizerRecipe.AdamW a ->
-                            new AdamW(
-                                    parameters,
-                                    a.betas().get(0),
-                                    a.betas().get(1),
-                                    a.epsilon(),
-                                    a.weightDecay());
-                };
+        optimizer = Optimizers.of(learner.model(), parameters, recipe, bf16);
     }
 
     private Schedule schedule(ScheduleRecipe recipe) {
@@ -228,7 +217,8 @@ public final class Trainer implements AutoCloseable {
 
     /// The bytes that [#save] writes, nearly.
     public long stateBytes() {
-        return 4 * parameters.count() * (1 + optimizer.state().size());
+        return parameters.weights().bytes()
+                + optimizer.state().values().stream().mapToLong(Tensor::bytes).sum();
     }
 
     /// Writes what is needed to go on, bit for bit, into `folder`, which exists: the trained

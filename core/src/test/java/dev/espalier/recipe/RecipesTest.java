@@ -43,7 +43,45 @@ class RecipesTest {
             forgetting: {measure: {corpus: general.txt}, budget: 0.05, defence: {type: replay, fraction: 5%, corpus: general.txt}}
             """;
 
+    private static final String OTHER_TRAINING =
+            """
+            model: {path: runs/java-prose/model}
+            task: {type: classification, text: sentence, label: area}
+            data: {train: train.csv, validation: dev.csv}
+            training:
+              optimizer: {type: muon, rate: 0.01, adamw: {rate: 3e-4}}
+              groups:
+                - {match: 'wte|wpe', rate-factor: 0.1}
+                - {match: '\\.bias$', weight-decay: 0.5}
+              layer-decay: 0.9
+              schedule: {type: warmup-stable-decay, decay: 100 steps}
+              label-smoothing: 10%
+              z-loss: 1e-4
+            """;
+
     @TempDir Path folder;
+
+    @Test
+    void readsOptimizersGroupsAndSchedules() {
+        var training = Recipes.parse(OTHER_TRAINING, "x").training();
+        assertThat(training.optimizer())
+                .isEqualTo(
+                        new OptimizerRecipe.Muon(
+                                0.01,
+                                0.95,
+                                0.1,
+                                new OptimizerRecipe.AdamW(3e-4, List.of(0.9, 0.95), 1e-8, 0.1)));
+        assertThat(training.groups())
+                .containsExactly(
+                        new GroupRecipe("wte|wpe", 0.1, null), new GroupRecipe("\\.bias$", 1, 0.5));
+        assertThat(training.schedule())
+                .isEqualTo(
+                        new ScheduleRecipe.WarmupStableDecay(
+                                new Share(0.02), Duration.steps(100), 0));
+        assertThatThrownBy(() -> Recipes.parse(OTHER_TRAINING.replace("wte|wpe", "wte("), "x"))
+                .hasMessageContaining("training.groups[0].match")
+                .hasMessageContaining("not a regular expression");
+    }
 
     @Test
     void readsPretraining() {
@@ -102,7 +140,7 @@ class RecipesTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {PRETRAIN, FINETUNE})
+    @ValueSource(strings = {PRETRAIN, FINETUNE, OTHER_TRAINING})
     void writesWhatReadsBackEqual(String yaml) {
         var recipe = Recipes.parse(yaml, "x");
         var written = Recipes.write(recipe);

@@ -1,0 +1,153 @@
+package dev.espalier.train;
+
+import dev.espalier.EspalierException;
+import dev.espalier.nn.Linear;
+import dev.espalier.nn.Module;
+import dev.espalier.nn.Stack;
+import dev.espalier.optim.AdamW;
+import dev.espalier.optim.FlatParameters;
+import dev.espalier.optim.Muon;
+import dev.espalier.optim.Optimizer;
+import dev.espalier.optim.Segment;
+import dev.espalier.recipe.OptimizerRecipe;
+import dev.espalier.recipe.TrainingRecipe;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.function.Predicate;
+import java.util.regex.Pattern;
+
+/// The optimizer that a recipe asks for.
+final class Optimizers {
+    private static final Pattern BLOCK = Pattern.compile("\\d+");
+
+    private final Module model;
+    private final FlatParameters parameters;
+    private final TrainingRecipe recipe;
+    private final Map<String, Double> depthFactors = new HashMap<>();
+
+    private Optimizers(Module model, FlatParameters parameters, TrainingRecipe recipe) {
+        this.model = model;
+        this.parameters = parameters;
+        this.recipe = recipe;
+        if (recipe.layerDecay() != 1) {
+            depthFactors();
+        }
+    }
+
+    /// @throws EspalierException if a group matches no trained weight, or there is nothing for Muon
+    static Optimizer of(
+            Module model, FlatParameters parameters, TrainingRecipe recipe, boolean bf16) {
+        return new Optimizers(model, parameters, recipe).make(bf16);
+    }
+
+    private Optimizer make(boolean bf16) {
+        for (var group : recipe.groups()) {
+            var pattern = Pattern.compile(group.match());
+            if (parameters.slots().stream().noneMatch(s -> pattern.matcher(s.name()).find())) {
+                throw EspalierException.usage(
+                        "training.groups: `"
+                                + group.match()
+                                + "` matches no trained weight; they are named like "
+                                + parameters.slots().getFirst().name()
+                                + " and "
+                                + parameters.slots().getLast().name());
+            }
+        }
+        return switch (recipe.optimizer()) {
+            case OptimizerRecipe.AdamW a -> adamw(a, slot -> true);
+            case OptimizerRecipe.Muon muon -> muon(muon, bf16);
+        };
+    }
+
+    private AdamW adamw(OptimizerRecipe.AdamW a, Predicate<FlatParameters.Slot> chosen) {
+        return new AdamW(
+                parameters,
+                a.betas().get(0),
+                a.betas().get(1),
+                a.epsilon(),
+                Segment.of(parameters, chosen, settings(a.weightDecay())));
+    }
+
+    private Muon muon(OptimizerRecipe.Muon recipe, boolean bf16) {
+        var linears = new HashMap<String, Linear>(); // of the blocks, by their weight's name
+        model.modules()
+                .forEach((path, part) -> {
+                    if (part instanceof Stack<?> stack) {
+                        stack.modules()
+                                .forEach((below, inner) -> {
+                                    if (inner instanceof Linear linear) {
+                                        linears.put(path + "." + below + ".weight", linear);
+                                    }
+                                });
+                    }
+                });
+        var settings = settings(recipe.weightDecay());
+        var matrices =
+                parameters.slots().stream()
+                        .filter(slot -> linears.containsKey(slot.name()))
+                        .map(slot ->
+                                new Muon.Matrix(
+                                        slot,
+                                        linears.get(slot.name()).transposed(),
+                                        settings.of(slot)))
+                        .toList();
+        if (matrices.isEmpty()) {
+            throw EspalierException.usage(
+                    "training.optimizer: muon trains the matrices of the model's blocks, of which none is trained here;"
+                            + " allowed: adamw");
+        }
+        return new Muon(
+                parameters,
+                matrices,
+                recipe.momentum(),
+                bf16,
+                adamw(recipe.others(), slot -> !linears.containsKey(slot.name())),
+                recipe.others().rate() / recipe.rate());
+    }
+
+    /// The group's or else the optimizer's decay, and the factors of the group's and the block's
+    /// rate.
+    private Segment.Settings settings(double decay) {
+        var plain = Segment.Settings.plain(decay);
+        return slot -> {
+            var depth = depthFactors.getOrDefault(slot.name(), 1.0);
+            var setting = new Segment.Setting(depth, plain.of(slot).decay());
+            for (var group : recipe.groups()) {
+                if (Pattern.compile(group.match()).matcher(slot.name()).find()) {
+                    setting =
+                            new Segment.Setting(
+                                    depth * group.rateFactor(),
+                                    group.weightDecay() == null
+                                            ? plain.of(slot).decay()
+                                            : group.weightDecay());
+                }
+            }
+            return setting;
+        };
+    }
+
+    /// Of n blocks, block i counted from 0 has the factor d^(n - i), what was declared before the
+    /// blocks d^(n + 1), and what comes after them 1 (Clark et al. 2020, arXiv:2003.10555, appendix
+    /// A).
+    private void depthFactors() {
+        var d = recipe.layerDecay();
+        var deepest = 0L;
+        for (var module : model.modules().entrySet()) {
+            if (!(module.getValue() instanceof Stack<?> stack)) {
+                continue;
+            }
+            var n = stack.modules().keySet().stream().filter(BLOCK.asMatchPredicate()).count();
+            deepest = Math.max(deepest, n);
+            for (var name : stack.parameters().keySet()) {
+                var block = Long.parseLong(name.substring(0, name.indexOf('.')));
+                depthFactors.put(module.getKey() + "." + name, Math.pow(d, n - block));
+            }
+        }
+        for (var name : model.parameters().keySet()) {
+            if (depthFactors.containsKey(name)) {
+                break;
+            }
+            depthFactors.put(name, Math.pow(d, deepest + 1));
+        }
+    }
+}
