@@ -69,14 +69,17 @@ final class Optimizers {
     }
 
     private Muon muon(OptimizerRecipe.Muon recipe, boolean bf16) {
-        var linears = new HashMap<String, Linear>(); // of the blocks, by their weight's name
+        // The weights of the blocks' linear maps, and whether they are stored as (in, out).
+        var linears = new HashMap<String, Boolean>();
         model.modules()
                 .forEach((path, part) -> {
                     if (part instanceof Stack<?> stack) {
                         stack.modules()
                                 .forEach((below, inner) -> {
                                     if (inner instanceof Linear linear) {
-                                        linears.put(path + "." + below + ".weight", linear);
+                                        linears.put(
+                                                path + "." + below + ".weight",
+                                                linear.transposed());
                                     }
                                 });
                     }
@@ -88,7 +91,7 @@ final class Optimizers {
                         .map(slot ->
                                 new Muon.Matrix(
                                         slot,
-                                        linears.get(slot.name()).transposed(),
+                                        linears.getOrDefault(slot.name(), false),
                                         settings.of(slot)))
                         .toList();
         if (matrices.isEmpty()) {
