@@ -1,6 +1,7 @@
 package dev.espalier.recipe;
 
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -59,7 +60,8 @@ final class YamlWriter {
 
     private void block(Shape.Field field, Object record, String indent) {
         var kind = Shape.kind(record.getClass());
-        if (record.getClass() != field.type() && !kind.isEmpty()) {
+        var chosen = Arrays.stream(record.getClass().getInterfaces()).anyMatch(Shape::isChoice);
+        if (chosen && record.getClass() != field.type() && !kind.isEmpty()) {
             out.append(indent).append("type: ").append(kind).append('\n');
         }
         fields(record, indent);
