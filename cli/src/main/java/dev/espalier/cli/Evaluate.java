@@ -132,7 +132,12 @@ final class Evaluate implements Callable<Integer> {
             var tokenizer = Tokenizers.read(model).plain();
             TextClassifier.checkVocabulary(model, tokenizer, decoder.vocabulary());
             for (var set : sets) {
-                var read = GeneralText.read(set.files(), tokenizer, decoder.context(), maxTokens);
+                var read =
+                        GeneralText.read(
+                                set.files(),
+                                tokenizer,
+                                GeneralText.length(decoder.context()),
+                                maxTokens);
                 print(console, read.loss(decoder, false).scores(set.name()));
             }
         } finally {

@@ -48,7 +48,7 @@ final class QuickstartVerb implements Callable<Integer> {
             throw EspalierException.usage("--tokens must be at least 10000");
         }
         var console = context.console();
-        var stop = context.stop().waitForJob();
+        var stop = context.stop();
         console.note("reading the corpus");
         var read = corpus == null ? Corpora.jdk() : Corpora.folder(corpus);
         console.note(

@@ -50,8 +50,7 @@ abstract class RunVerb implements Callable<Integer> {
         var read = Recipes.read(recipe, overrides);
         check(read);
         var console = context.console();
-        var stop = context.stop().waitForJob();
-        try (var progress = new RunProgress(console, stop)) {
+        try (var progress = new RunProgress(console, context.stop())) {
             var result = new Run(read).train(progress, resume);
             if (result.stoppedBecause() != null) {
                 console.note("ended early: " + result.stoppedBecause());
@@ -83,10 +82,10 @@ abstract class RunVerb implements Callable<Integer> {
     /// Shows a run's steps as they are made.
     private static final class RunProgress implements Watcher, AutoCloseable {
         private final Console console;
-        private final java.util.function.BooleanSupplier stop;
+        private final Stop stop;
         private @Nullable Progress bar;
 
-        RunProgress(Console console, java.util.function.BooleanSupplier stop) {
+        RunProgress(Console console, Stop stop) {
             this.console = console;
             this.stop = stop;
         }
@@ -95,6 +94,8 @@ abstract class RunVerb implements Callable<Integer> {
         public void stepped(StepFigures figures, long total) {
             if (bar == null) {
                 bar = console.progress("training", total, "steps");
+                // Before the first step there is nothing to save.
+                var unused = stop.waitForJob("stopping after this step, and saving");
             }
             bar.at(
                     figures.step(),

@@ -7,6 +7,7 @@ import java.lang.foreign.Linker;
 import java.lang.foreign.ValueLayout;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
 
 /// Whether the user or the system has asked the program to stop (Ctrl-C, SIGTERM). A job that looks
 /// at [#asBoolean] between steps and saves first calls [#waitForJob]; then the process stays until
@@ -16,7 +17,7 @@ final class Stop implements BooleanSupplier {
     private final CountDownLatch finished = new CountDownLatch(1);
     private final Thread hook = new Thread(this::stop, "stop");
     private volatile boolean asked;
-    private volatile boolean waiting;
+    private volatile @Nullable String waiting;
 
     /// Hooks into the process's shutdown.
     Stop(PrintStream err) {
@@ -29,9 +30,10 @@ final class Stop implements BooleanSupplier {
         return asked;
     }
 
-    /// From here on a request to stop waits for the end of the command.
-    BooleanSupplier waitForJob() {
-        waiting = true;
+    /// From here on a request to stop says `what` is done about it, and waits for the end of the
+    /// command.
+    BooleanSupplier waitForJob(String what) {
+        waiting = what;
         return this;
     }
 
@@ -47,8 +49,9 @@ final class Stop implements BooleanSupplier {
 
     private void stop() {
         asked = true;
-        if (waiting) {
-            err.println("\nespalier: stopping after this step, and saving");
+        var what = waiting;
+        if (what != null) {
+            err.println("\nespalier: " + what);
             try {
                 finished.await();
             } catch (InterruptedException e) {

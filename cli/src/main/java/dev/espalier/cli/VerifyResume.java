@@ -98,7 +98,7 @@ final class VerifyResume implements Callable<Integer> {
         try {
             AtomicFiles.deleteTree(folder);
             Files.createDirectories(folder);
-            return check(read, folder, context.stop().waitForJob());
+            return check(read, folder, context.stop().waitForJob("stopping"));
         } catch (IOException e) {
             throw AtomicFiles.failure(folder, e);
         } catch (InterruptedException e) {

@@ -18,7 +18,7 @@ class StopTest {
     static final class Job {
         public static void main(String[] args) throws IOException {
             var stop = new Stop(System.err);
-            var asked = stop.waitForJob();
+            var asked = stop.waitForJob("stopping after this step, and saving");
             System.out.println("running");
             while (!asked.getAsBoolean()) {
                 Thread.onSpinWait();

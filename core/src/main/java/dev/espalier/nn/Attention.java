@@ -97,6 +97,7 @@ public final class Attention {
         return (mask == null ? causal(t, s) : mask).add(outside).clampMin(LEAST);
     }
 
-    /// Finite, since a row in which everything is masked must stay a number.
-    private static final double LEAST = -Float.MAX_VALUE;
+    /// Finite in bf16 too, whose largest number is a little smaller than fp32's, since a row in
+    /// which everything is masked must stay a number.
+    static final double LEAST = -3.3e38;
 }

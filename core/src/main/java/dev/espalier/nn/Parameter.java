@@ -23,6 +23,11 @@ public final class Parameter {
         return leaves.isEmpty() || !WORKER.isBound() ? value : leaves.get(WORKER.get());
     }
 
+    /// The value, once for each worker that has a leaf of its own.
+    public List<Tensor> leaves() {
+        return leaves.isEmpty() ? List.of(value) : leaves;
+    }
+
     /// Runs `body` as the worker of that number, from 0.
     public static void asWorker(int worker, Runnable body) {
         ScopedValue.where(WORKER, worker).run(body);

@@ -151,9 +151,10 @@ public final class FlatParameters implements AutoCloseable {
                 .values()
                 .forEach(parameter -> {
                     if (parameter.trained()) {
-                        var view = parameter.value();
-                        parameter.replace(Torch.noGrad(() -> view.detach().copy()));
-                        view.close();
+                        var views = parameter.leaves();
+                        var own = Torch.noGrad(() -> parameter.value().detach().copy());
+                        parameter.replace(own);
+                        views.forEach(Tensor::close);
                     }
                 });
         close();

@@ -137,6 +137,7 @@ public final class Corpora {
             }
         }
         train.values().removeIf(records -> records.size() < FEWEST);
+        test.values().removeIf(List::isEmpty);
         train.keySet().retainAll(test.keySet());
         test.keySet().retainAll(train.keySet());
         if (train.size() < 2) {

@@ -553,7 +553,8 @@ public final class Tensor implements AutoCloseable {
         return op(() -> torch.gelu(raw, "tanh"));
     }
 
-    /// In fp32, whatever the precision around it.
+    /// In the precision of this tensor, whatever that of the products around it; bf16 is added up
+    /// in fp32.
     public Tensor softmax(int dimension) {
         return Torch.fullPrecision(() -> op(() -> raw.softmax(dimension)));
     }

@@ -11,6 +11,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.Supplier;
@@ -23,7 +24,6 @@ import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.DeviceType;
 import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -270,41 +270,42 @@ public final class Torch {
     /// not libtorch's.
     public static void blasThreads(int threads) {
         load();
-        if (Blas.SET_THREADS != null) {
+        for (var setter : Blas.SET_THREADS) {
             try {
-                Blas.SET_THREADS.invokeExact(threads);
+                setter.invokeExact(threads);
             } catch (Throwable e) {
                 throw new AssertionError(e);
             }
         }
     }
 
-    /// OpenBLAS's own functions, where its library can be found.
+    /// The function that sets OpenBLAS's threads, once for each of its copies: libtorch multiplies
+    /// with the one without LAPACK, but may be linked with the other.
     private static final class Blas {
-        static final @Nullable MethodHandle SET_THREADS = find();
+        static final List<MethodHandle> SET_THREADS = find();
 
-        private static @Nullable MethodHandle find() {
+        private static List<MethodHandle> find() {
             var library =
                     Path.of(Loader.load(org.bytedeco.openblas.global.openblas_nolapack.class))
                             .getParent();
             if (library == null) {
-                return null;
+                return List.of();
             }
             try (var files = Files.list(library)) {
                 return files.filter(f -> f.getFileName().toString().startsWith("libopenblas"))
-                        .findFirst()
                         .flatMap(path ->
                                 SymbolLookup.libraryLookup(path, Arena.global())
-                                        .find("openblas_set_num_threads"))
+                                        .find("openblas_set_num_threads")
+                                        .stream())
                         .map(symbol ->
                                 Linker.nativeLinker()
                                         .downcallHandle(
                                                 symbol,
                                                 FunctionDescriptor.ofVoid(ValueLayout.JAVA_INT)))
-                        .orElse(null);
+                        .toList();
             } catch (IOException | IllegalArgumentException e) {
                 LOG.debug("OpenBLAS keeps its threads", e);
-                return null;
+                return List.of();
             }
         }
     }

@@ -19,6 +19,15 @@ import java.util.stream.IntStream;
 /// @param bytes of UTF-8 that the n tokens of each window to be foreseen stand for
 @SuppressWarnings("ArrayRecordComponent") // filled once, here
 public record GeneralText(List<int[]> windows, long[] bytes) {
+    /// The longest window, since a context of 128k would be one window, measured with one figure
+    /// and replayed in every step.
+    private static final int LONGEST = 1024;
+
+    /// The window that text is measured in for a model of that context.
+    public static int length(int context) {
+        return Math.min(context, LONGEST);
+    }
+
     /// The first `most` tokens of the text files that a name or a glob stands for, in windows of
     /// `length` tokens.
     ///

@@ -118,7 +118,6 @@ public final class Run {
 
     private Result train(RunFolder folder, Job job, Watcher watcher, @Nullable Path resumeFrom) {
         var completed = job.recipe();
-        AtomicFiles.write(folder.recipe(), Recipes.write(completed));
         var bf16 = job.bf16();
         var speeds = new Trainer.Speeds(Machine.matmulRate(bf16), job.flopsPerToken());
         try (var trainer =
@@ -128,6 +127,7 @@ public final class Run {
                 loop.restore(resumeFrom);
                 watcher.said("resumed after step " + trainer.progress().step());
             }
+            AtomicFiles.write(folder.recipe(), Recipes.write(completed));
             return loop.run();
         }
     }

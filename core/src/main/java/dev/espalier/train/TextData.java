@@ -284,7 +284,7 @@ final class TextData implements AutoCloseable {
     /// context, of 1024 tokens at most: a context of 128k would be one window, replayed in every
     /// step.
     static GeneralText general(String pattern, Tokenizer tokenizer, int context) {
-        return GeneralText.read(pattern, tokenizer, Math.min(context, 1024), GENERAL_TOKENS);
+        return GeneralText.read(pattern, tokenizer, GeneralText.length(context), GENERAL_TOKENS);
     }
 
     /// The i-th of the full windows of `text`, in an order that is new each epoch; all windows

@@ -77,7 +77,7 @@ public final class Trainer implements AutoCloseable {
         clip = recipe.clip();
         peakRate = recipe.optimizer().rate();
         Stack.recompute(learner.model(), recipe.recompute());
-        var count = Workers.small(learner.model()) ? Torch.threads() : 1;
+        var count = Workers.count(learner.model());
         workers = new Workers(count);
         parameters = new FlatParameters(learner.model(), count);
         optimizer = Optimizers.of(learner.model(), parameters, recipe, bf16);

@@ -11,7 +11,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.IntConsumer;
 
-/// Threads that compute the micro-batches of one step at once, each micro-batch on one core.
+/// Threads that compute the micro-batches of one step at once, each on its share of the cores.
 ///
 /// A small model's products are so short that splitting each over the cores costs more than it
 /// gains, and comes to a crawl when another process wants a core: whoever waits for the half that
@@ -21,7 +21,17 @@ final class Workers implements AutoCloseable {
     /// The most weights of a small model. Each worker has a buffer for all their gradients.
     private static final long SMALL = 16_000_000;
 
+    /// The most workers, however many cores there are: as many as there are micro-batches in a step
+    /// where the recipe leaves their size to us, and few enough that the order in which gradients
+    /// are added up is the same on all machines but those with one core.
+    private static final int MOST = 2;
+
     private final List<ExecutorService> threads = new ArrayList<>();
+
+    /// How many workers compute a step of `model` on this machine.
+    static int count(Module model) {
+        return small(model) ? Math.min(MOST, Torch.threads()) : 1;
+    }
 
     /// Whether a step of `model` is computed by several workers.
     static boolean small(Module model) {
@@ -46,7 +56,8 @@ final class Workers implements AutoCloseable {
             return;
         }
         var all = Torch.threads();
-        Torch.blasThreads(1);
+        var each = Math.max(1, all / threads.size());
+        Torch.blasThreads(each);
         try {
             var running = new ArrayList<Future<?>>();
             for (var w = 0; w < threads.size(); w++) {
@@ -54,7 +65,7 @@ final class Workers implements AutoCloseable {
                 running.add(
                         threads.get(w)
                                 .submit(() -> {
-                                    Torch.intraOpThreads(1);
+                                    Torch.intraOpThreads(each);
                                     Parameter.asWorker(
                                             worker,
                                             () -> {
@@ -74,19 +85,19 @@ final class Workers implements AutoCloseable {
     }
 
     private static void join(List<Future<?>> running) {
-        RuntimeException failure = null;
+        Throwable failure = null;
         for (var worker : running) {
             try {
                 get(worker);
             } catch (ExecutionException e) {
-                if (e.getCause() instanceof Error error) {
-                    throw error;
-                }
-                failure = failure == null ? (RuntimeException) e.getCause() : failure;
+                failure = failure == null ? e.getCause() : failure;
             }
         }
+        if (failure instanceof Error error) {
+            throw error;
+        }
         if (failure != null) {
-            throw failure;
+            throw (RuntimeException) failure;
         }
     }
 
