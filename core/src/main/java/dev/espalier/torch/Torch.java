@@ -105,9 +105,9 @@ public final class Torch {
         if (!allocatorTuned()) {
             return "the system's";
         }
-        return "1".equals(System.getenv("MALLOC_ARENA_MAX"))
-                ? "glibc, tuned, one arena"
-                : "glibc, tuned; faster with MALLOC_ARENA_MAX=1";
+        return "2".equals(System.getenv("MALLOC_ARENA_MAX"))
+                ? "glibc, tuned, two arenas"
+                : "glibc, tuned; faster with MALLOC_ARENA_MAX=2";
     }
 
     /// Names each native library that is not on the class path, or whose version is not that of its
@@ -230,9 +230,11 @@ public final class Torch {
         }
         // Freed memory stays in the process: otherwise the kernel zeroes every page of every
         // activation again each step (18 % of a step's time). The numbers are glibc's:
-        // M_TRIM_THRESHOLD (-1: never), M_MMAP_MAX, M_ARENA_MAX. The last reaches only threads that
-        // have not allocated yet, which Java's main thread has: so the launcher sets
-        // MALLOC_ARENA_MAX before Java starts, and a program of its own should.
+        // M_TRIM_THRESHOLD (-1: never), M_MMAP_MAX, M_ARENA_MAX, M_TOP_PAD. The second arena, for
+        // the second of two workers, returns its heaps of 64 MiB unless it must keep more than one
+        // free. The number of arenas reaches only threads that have not allocated yet, which Java's
+        // main thread has: so the launcher sets MALLOC_ARENA_MAX before Java starts, and a program
+        // of its own should.
         var call =
                 linker.downcallHandle(
                         mallopt.get(),
@@ -241,7 +243,8 @@ public final class Torch {
         try {
             return (int) call.invokeExact(-1, -1) == 1
                     & (int) call.invokeExact(-4, 0) == 1
-                    & (int) call.invokeExact(-8, 1) == 1;
+                    & (int) call.invokeExact(-8, 2) == 1
+                    & (int) call.invokeExact(-2, 128 << 20) == 1;
         } catch (Throwable e) {
             throw new AssertionError(e);
         }

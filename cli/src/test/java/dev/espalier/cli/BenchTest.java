@@ -1,0 +1,67 @@
+package dev.espalier.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.espalier.io.Json;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class BenchTest {
+    @TempDir Path temp;
+
+    private int code;
+
+    private String run(String... args) {
+        var out = new ByteArrayOutputStream();
+        var err = new ByteArrayOutputStream();
+        var errors = new PrintStream(err, true, StandardCharsets.UTF_8);
+        var stop = new Stop(errors);
+        code =
+                new Main(new PrintStream(out, true, StandardCharsets.UTF_8), errors, false)
+                        .run(stop, List.of(args));
+        stop.finished();
+        return code == 0
+                ? out.toString(StandardCharsets.UTF_8)
+                : err.toString(StandardCharsets.UTF_8);
+    }
+
+    @Test
+    void theRatesOfARecipesModelAreGivenByName() throws IOException {
+        var recipe = temp.resolve("small.yaml");
+        Files.writeString(
+                recipe,
+                """
+                name: small
+                data: {sources: [{type: text, path: none.txt}]}
+                tokenizer: {type: bpe, vocabulary: 512}
+                model: {type: gpt2, layers: 2, heads: 2, width: 32, context: 32}
+                objective: {type: causal}
+                training: {for: 10 steps, batch: 4}
+                """);
+        var out = run("bench", recipe.toString(), "--steps", "2", "--precision", "fp32", "--json");
+        assertThat(code).as(out).isZero();
+        var result = Json.mapper().readTree(out.lines().toList().getLast());
+        // 2 blocks of 12 D² + 13 D, the tables of tokens and of places, the last norm.
+        assertThat(result.path("parameters").asInt())
+                .isEqualTo(2 * (12 * 32 * 32 + 13 * 32) + (512 + 32) * 32 + 64);
+        for (var key : List.of("tokens-per-second", "matmul-gflops", "matmul-share")) {
+            assertThat(result.path(key).asDouble()).as(key).isPositive();
+        }
+        for (var key : List.of("peak-memory-bytes", "predicted-memory-bytes")) {
+            assertThat(result.path(key).asLong()).as(key).isGreaterThan(10_000_000);
+        }
+    }
+
+    @Test
+    void noStepsAreRefused() {
+        assertThat(run("bench", "--steps", "0")).contains("--steps must be at least 1");
+        assertThat(code).isEqualTo(2);
+    }
+}
