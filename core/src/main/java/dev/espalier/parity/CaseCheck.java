@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.JsonNodeFactory;
 
 /// Compares forward and backward passes over a reference's cases.
 final class CaseCheck {
@@ -302,14 +303,28 @@ final class CaseCheck {
                 }
             }
             if (merged != null) {
-                weights("merged-weights", model, merged, tolerances, findings);
+                weights(
+                        "merged-weights",
+                        model,
+                        merged,
+                        JsonNodeFactory.instance.objectNode(),
+                        tolerances,
+                        findings);
             }
         });
     }
 
     /// Compares all weights of `model` with a file's.
+    ///
+    /// @param distances what the reference says of its own weights' distances from 64-bit numbers,
+    ///     by name
     static void weights(
-            String part, Module model, Golden file, Tolerances tolerances, Findings findings) {
+            String part,
+            Module model,
+            Golden file,
+            JsonNode distances,
+            Tolerances tolerances,
+            Findings findings) {
         var names = new ArrayList<>(file.names(""));
         model.parameters()
                 .forEach((name, parameter) -> {
@@ -321,7 +336,7 @@ final class CaseCheck {
                                     part,
                                     name,
                                     Findings.largest(ours, theirs),
-                                    tolerances.weights());
+                                    Golden.tolerance(tolerances.weights(), distances, name));
                         } else {
                             findings.unchecked(part, name, "the reference has no such weight");
                         }

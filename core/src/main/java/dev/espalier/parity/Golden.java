@@ -61,10 +61,11 @@ final class Golden implements AutoCloseable {
         return exact.isNumber() ? exact.doubleValue() : json.path(key).asDouble(Double.NaN);
     }
 
-    /// `tolerance`, and what the reference says under `key` of its own distance from 64-bit
-    /// numbers; at most doubled, so that no reference makes a check idle.
+    /// `tolerance`, and twice what the reference says under `key` of its own distance from 64-bit
+    /// numbers, since ours may lie as far on the other side; at most doubled, so that no reference
+    /// makes a check idle.
     static double tolerance(double tolerance, JsonNode json, String key) {
-        return tolerance + Math.clamp(json.path(key).asDouble(0), 0, tolerance);
+        return tolerance + Math.clamp(2 * json.path(key).asDouble(0), 0, tolerance);
     }
 
     @Override

@@ -170,7 +170,14 @@ final class TrajectoryCheck {
                 golden.resolve("after" + json.path("steps").asInt(0)).resolve("model.safetensors");
         if (Files.exists(after)) {
             try (var file = new Golden(after)) {
-                CaseCheck.weights("weight", learner.model(), file, tolerances, findings);
+                // AdamW divides a key bias's gradient, which is nothing but rounding, by its own size.
+                CaseCheck.weights(
+                        "weight",
+                        learner.model(),
+                        file,
+                        json.path("params_after_fp64_max_abs_diff"),
+                        tolerances,
+                        findings);
             }
         } else {
             findings.unchecked("weight", after.toString(), "there is no such file");
