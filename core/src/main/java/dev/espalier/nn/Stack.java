@@ -67,7 +67,11 @@ public final class Stack<B extends Module> extends Module {
     public Tensor forward(Tensor x, BiFunction<B, Tensor, Tensor> run) {
         if (!recompute || !training() || !isTrained(x)) {
             for (var block : blocks) {
-                x = run.apply(block, x);
+                // What the backward pass needs lives on in the graph; the rest, as much again, ends
+                // with the block.
+                try (var scope = new Scope()) {
+                    x = scope.keep(run.apply(block, x));
+                }
             }
             return x;
         }

@@ -19,9 +19,9 @@ import org.jspecify.annotations.Nullable;
 /// With label smoothing ε and z-loss z (see [CrossEntropy]) the gradient is (1 + 2 z L) softmax -
 /// (1 - ε) onehot - ε / V.
 public final class VocabularyLoss implements Loss {
-    /// Scores of one block: 64 MiB in bf16. The larger a block, the fewer times W and its gradient
-    /// pass through memory.
-    private static final long BLOCK_SCORES = 32L << 20;
+    /// Scores of one block: 48 MiB in bf16. The larger a block, the fewer times W and its gradient
+    /// pass through memory; but 64 MiB fit into no heap of glibc's, and the kernel would zero each.
+    private static final long BLOCK_SCORES = 24L << 20;
 
     /// Scores whose softmax is computed at once in fp32: 4 MiB, which stay in the cache between the
     /// operations.
@@ -165,12 +165,15 @@ public final class VocabularyLoss implements Loss {
             var rows = hidden.size(0);
             var losses = new float[Math.toIntExact(rows)];
             var chunk = Math.max(1, 8 * CACHED_SCORES / model.vocabulary());
+            var type = bf16 ? DType.BFLOAT16 : DType.FLOAT;
+            var bias = model.headBias();
+            var w = model.head().to(type); // (V, D)
+            var b = bias == null ? null : bias.to(type); // (V)
             for (var start = 0L; start < rows; start += chunk) {
                 var length = Math.min(chunk, rows - start);
                 try (var scope = new Scope()) {
-                    var part = hidden.narrow(0, start, length);
-                    var scores = part.linear(model.head(), model.headBias()); // (chunk, V)
-                    var logits = scores.to(DType.FLOAT).logSoftmax(-1);
+                    var part = hidden.narrow(0, start, length).to(type); // (chunk, D)
+                    var logits = scores(part, w, b).to(DType.FLOAT).logSoftmax(-1); // (chunk, V)
                     var wanted = labels.narrow(0, start, length); // (chunk)
                     var picked =
                             logits.gather(

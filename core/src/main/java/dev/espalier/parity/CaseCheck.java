@@ -317,7 +317,7 @@ final class CaseCheck {
     /// Compares all weights of `model` with a file's.
     ///
     /// @param distances what the reference says of its own weights' distances from 64-bit numbers,
-    ///     by name
+    ///   by name
     static void weights(
             String part,
             Module model,

@@ -170,7 +170,8 @@ final class TrajectoryCheck {
                 golden.resolve("after" + json.path("steps").asInt(0)).resolve("model.safetensors");
         if (Files.exists(after)) {
             try (var file = new Golden(after)) {
-                // AdamW divides a key bias's gradient, which is nothing but rounding, by its own size.
+                // AdamW divides a key bias's gradient, which is nothing but rounding, by its own
+                // size.
                 CaseCheck.weights(
                         "weight",
                         learner.model(),

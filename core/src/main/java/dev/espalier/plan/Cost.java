@@ -24,8 +24,7 @@ public final class Cost {
     /// @param gradients fp32 gradients
     /// @param optimizer the two moments of Adam
     /// @param activations what the forward pass keeps for the backward pass
-    /// @param working the largest temporary arrays: a weight's fresh gradient before it is added, a
-    ///   chunk of scores
+    /// @param working the largest temporary arrays: a block of scores, the weights in bf16
     /// @param process the JVM and the libraries
     public record Memory(
             long weights,
@@ -39,23 +38,28 @@ public final class Cost {
         }
     }
 
-    /// The memory of a step of `rows` sequences of `length` tokens that pass through a GPT-2 at
-    /// once, all weights trained with AdamW. A token keeps, in each layer, the inputs of both norms
-    /// and of the four maps, query, key and value, and the MLP's hidden layer before its
-    /// activation: 16 D numbers, half as wide in bf16 but for the inputs of norms.
+    /// The memory of a step of `rows` sequences of `length` tokens that pass at once through a
+    /// GPT-2 with `heads` heads, all weights trained with AdamW.
+    ///
+    /// Of each token a layer keeps the inputs of both norms and of the four maps, query, key and
+    /// value, and the MLP's hidden layer before its activation: 16 D numbers. In bf16 all are half
+    /// as wide but the inputs of norms, the first and the third map read what the norms gave once
+    /// more, and attention keeps its probabilities, one of `length` for each head.
+    ///
+    /// @param process what the process had in memory before
     public static Memory trainingMemory(
-            Decoder model, int rows, int length, boolean bf16, long process) {
+            Decoder model, int heads, int rows, int length, boolean bf16, long process) {
         var parameters = model.parameterCount();
         long tokens = (long) rows * length, width = model.width();
         var perTokenAndLayer =
-                bf16 ? 2 * 4 * width + 2 * 4 * width + 12 * 2 * width : 16 * 4 * width;
+                bf16 ? 2 * 4 * width + 14 * 2 * width + 2L * heads * length : 16 * 4 * width;
         var activations = tokens * (model.layers() * perTokenAndLayer + 3 * 4 * width);
-        var table = 4L * model.vocabulary() * width;
         var scores =
                 (bf16 ? 2L : 4L)
                         * VocabularyLoss.blockRows(tokens, model.vocabulary())
                         * model.vocabulary();
-        var working = table + scores + (bf16 ? 2 * parameters : 0);
+        // In bf16 a copy of all weights is kept until the step is done.
+        var working = scores + (bf16 ? 2 * parameters : 0);
         return new Memory(
                 4 * parameters, 4 * parameters, 8 * parameters, activations, working, process);
     }

@@ -55,7 +55,8 @@ public final class TrainingBench {
         var seconds = new double[steps];
         var parameters = model.parameterCount();
         var flops = Cost.flopsPerToken(model, length) * batch * length;
-        var predicted = Cost.trainingMemory(model, batch, length, bf16, process).total();
+        var predicted =
+                Cost.trainingMemory(model, config.heads(), batch, length, bf16, process).total();
         try (var flat = new FlatParameters(model);
                 var optimizer = new AdamW(flat, 0.9, 0.95, 1e-8, 0.1)) {
             for (var step = 0; step < steps; step++) {

@@ -513,8 +513,12 @@ public final class Tensor implements AutoCloseable {
 
     /// The rows of this table (vocabulary, width) that `ids` names. The row `padding` gets no
     /// gradient from it; -1 stands for none.
+    ///
+    /// Where this table has a gradient already, those of the rows are added to it in place: a fresh
+    /// one of the table's size would be written, nearly all zeros, and read again.
     public Tensor embedding(Tensor ids, long padding) {
-        return op(() -> torch.embedding(raw, ids.raw, padding, false, false));
+        var sparse = requiresGrad() && raw.grad().defined();
+        return op(() -> torch.embedding(raw, ids.raw, padding, false, sparse));
     }
 
     /// Over the last dimension, of the size of `weight` and `bias`.
