@@ -55,6 +55,11 @@ abstract class RunVerb implements Callable<Integer> {
             if (result.stoppedBecause() != null) {
                 console.note("ended early: " + result.stoppedBecause());
             }
+            if (result.skippedSteps() > 0) {
+                console.note(
+                        result.skippedSteps()
+                                + " steps were skipped for their loss; metrics.jsonl says which and why");
+            }
             console.result(text(result), json(result));
         }
         return 0;
@@ -73,6 +78,7 @@ abstract class RunVerb implements Callable<Integer> {
         json.put("folder", result.folder().toString());
         json.put("model", result.model().toString());
         json.put("steps", result.progress().step());
+        json.put("skipped-steps", result.skippedSteps());
         json.put("tokens", result.progress().tokens());
         json.put("stopped-because", result.stoppedBecause());
         json.put("scores", result.scores());

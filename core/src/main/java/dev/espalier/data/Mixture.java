@@ -52,8 +52,10 @@ public final class Mixture implements Windows {
     }
 
     @Override
-    public int[] at(long seed, long index) {
+    public Window window(long seed, long index) {
         var draw = draw(seed, index);
-        return parts.get(draw.source()).windows().at(Rng.seed(seed, draw.source()), draw.index());
+        return parts.get(draw.source())
+                .windows()
+                .window(Rng.seed(seed, draw.source()), draw.index());
     }
 }

@@ -214,6 +214,41 @@ public final class TokenShard implements AutoCloseable {
         return ids;
     }
 
+    /// As [#read], with the documents that the tokens belong to.
+    public Window window(long from, int length) {
+        var tokens = read(from, length);
+        var first = firstDocumentFrom(from);
+        var next = first;
+        var starts = java.util.stream.IntStream.builder();
+        for (; next < documents && documentStart(next) < from + length; next++) {
+            starts.add((int) (documentStart(next) - from));
+        }
+        var inside = first == next || documentStart(first) > from;
+        var where =
+                "%s, tokens %d to %d, documents %d to %d"
+                        .formatted(
+                                file,
+                                from,
+                                from + length - 1,
+                                inside ? first - 1 : first,
+                                next - 1);
+        return new Window(tokens, starts.build().toArray(), where);
+    }
+
+    /// The first document that begins at place `from` or behind it; [#documents] if none does.
+    private long firstDocumentFrom(long from) {
+        long low = 0, high = documents;
+        while (low < high) {
+            var middle = (low + high) >>> 1;
+            if (documentStart(middle) < from) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        return low;
+    }
+
     /// Reads everything: the content's checksum, and that every id lies in the vocabulary.
     ///
     /// @throws EspalierException (DATA) if not

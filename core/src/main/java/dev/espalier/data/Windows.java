@@ -11,15 +11,20 @@ public interface Windows {
     /// Windows in one pass over the text; `index / perEpoch()` is the epoch.
     long perEpoch();
 
-    /// The tokens of the `index`-th window, from 0 without end.
-    int[] at(long seed, long index);
+    /// The `index`-th window, from 0 without end.
+    Window window(long seed, long index);
+
+    /// The tokens of the `index`-th window.
+    default int[] at(long seed, long index) {
+        return window(seed, index).tokens();
+    }
 
     /// Windows one after the other from the start of the text, each beginning with the last token
     /// of the one before, so that each token is told once; for evaluation. The seed has no meaning,
     /// and the text begins again after its end.
     static Windows sequential(TokenShard shard, int time) {
         var perEpoch = perEpoch(shard, time);
-        return new Of(perEpoch, (_, index) -> shard.read(index % perEpoch * time, time + 1));
+        return new Of(perEpoch, (_, index) -> shard.window(index % perEpoch * time, time + 1));
     }
 
     /// The sequential windows in a new order each epoch. Each epoch also shifts all windows by
@@ -33,7 +38,7 @@ public interface Windows {
                     var rng = Rng.at(seed, index / perEpoch);
                     var shift = below(rng, remainder + 1);
                     var order = new Permutation(perEpoch, rng.nextLong());
-                    return shard.read(shift + order.at(index % perEpoch) * time, time + 1);
+                    return shard.window(shift + order.at(index % perEpoch) * time, time + 1);
                 });
     }
 
@@ -43,7 +48,7 @@ public interface Windows {
         return new Of(
                 perEpoch,
                 (seed, index) ->
-                        shard.read(below(Rng.at(seed, index), shard.tokens() - time), time + 1));
+                        shard.window(below(Rng.at(seed, index), shard.tokens() - time), time + 1));
     }
 
     /// One source of a [#mixture].
@@ -88,19 +93,19 @@ public interface Windows {
     }
 
     /// Windows given by a function.
-    record Of(long perEpoch, Function window) implements Windows {
-        /// From seed and index to tokens.
+    record Of(long perEpoch, Function function) implements Windows {
+        /// From seed and index to a window.
         @FunctionalInterface
         interface Function {
-            int[] at(long seed, long index);
+            Window at(long seed, long index);
         }
 
         @Override
-        public int[] at(long seed, long index) {
+        public Window window(long seed, long index) {
             if (index < 0) {
                 throw new IndexOutOfBoundsException(index);
             }
-            return window.at(seed, index);
+            return function.at(seed, index);
         }
     }
 }

@@ -1,5 +1,7 @@
 package dev.espalier.objective;
 
+import java.util.List;
+
 /// A part of a step's examples that passes through the model at once. Holds plain Java arrays until
 /// [#forward] is called, so that it can be made ahead of its step.
 public interface MicroBatch {
@@ -15,6 +17,9 @@ public interface MicroBatch {
 
     /// Tokens that pass through the model, for rates and costs, padding left out.
     long tokens();
+
+    /// Where each of its examples stands, for a person who wants to look at them.
+    List<String> where();
 
     /// The forward pass, in the scope that is open.
     Loss forward();

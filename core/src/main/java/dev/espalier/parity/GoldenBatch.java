@@ -109,6 +109,11 @@ record GoldenBatch(
     }
 
     @Override
+    public List<String> where() {
+        return List.of();
+    }
+
+    @Override
     public long count() {
         return Arrays.stream(targets()).filter(l -> l != Tensor.IGNORE).count();
     }

@@ -42,6 +42,11 @@ public record TrainingRecipe(
                 double clip,
         @Doc(
                         value =
+                                "What becomes of a step whose loss is no finite number, or a spike.",
+                        byDefault = "{then: stop}")
+                BadLoss badLoss,
+        @Doc(
+                        value =
                                 "The share of a label's probability that all labels or tokens get alike while training;"
                                         + " validation is measured without.",
                         byDefault = "0",
@@ -95,6 +100,7 @@ public record TrainingRecipe(
                 1,
                 schedule,
                 clip,
+                BadLoss.STOP,
                 0,
                 0,
                 precision,
@@ -107,6 +113,38 @@ public record TrainingRecipe(
         AUTO,
         FP32,
         BF16
+    }
+
+    @Doc(
+            "A loss or gradient that is no finite number, or a loss that spikes. The message names the step, the"
+                    + " micro-batch and its examples.")
+    public record BadLoss(
+            @Doc(
+                            value =
+                                    "`stop` ends the run, with its last checkpoint kept; `skip` leaves the weights as they"
+                                            + " are and goes on with the next examples.",
+                            byDefault = "stop")
+                    Then then,
+            @Doc(
+                            value =
+                                    "A loss of so many times the mean of the steps before is bad too, from the 21st step"
+                                            + " on; a loss that falls close to 0 varies by larger factors.",
+                            byDefault = "none",
+                            in = "(1, ∞)")
+                    @Nullable Double spike,
+            @Doc(
+                            value = "So many bad steps in a row stop the run in any case.",
+                            byDefault = "10",
+                            in = "[1, ∞)")
+                    int most) {
+        /// Stops at what is no number.
+        public static final BadLoss STOP = new BadLoss(Then.STOP, null, 10);
+
+        /// What becomes of a bad step.
+        public enum Then {
+            STOP,
+            SKIP
+        }
     }
 
     @Doc(

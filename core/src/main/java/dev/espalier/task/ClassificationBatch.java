@@ -21,6 +21,7 @@ import org.jspecify.annotations.Nullable;
 ///   than the last one's alone, with which classes are predicted: half of a text's weight is the
 ///   last token's, and of the other half t / (1 + 2 + … + n) is that of the t-th of its n tokens
 /// @param loss the loss of a record or token
+/// @param where each text stands
 public record ClassificationBatch(
         SequenceClassifier model,
         double weight,
@@ -28,7 +29,8 @@ public record ClassificationBatch(
         int[] labels,
         float @Nullable [] classWeights,
         boolean everyToken,
-        CrossEntropy loss)
+        CrossEntropy loss,
+        List<String> where)
         implements MicroBatch {
     /// What the figures call this loss.
     public static final String TERM = "classification";

@@ -1,5 +1,6 @@
 package dev.espalier.train;
 
+import dev.espalier.data.Window;
 import dev.espalier.model.Decoder;
 import dev.espalier.nn.Module;
 import dev.espalier.objective.CausalBatch;
@@ -24,9 +25,9 @@ public record CausalLearner(
         int microBatch,
         CrossEntropy loss,
         long windowsPerEpoch,
-        LongFunction<int[]> window)
+        LongFunction<Window> window)
         implements Learner {
-    /// With the plain loss.
+    /// Tokens that stand nowhere, with the plain loss.
     public CausalLearner(
             Decoder model,
             int length,
@@ -34,7 +35,14 @@ public record CausalLearner(
             int microBatch,
             long windowsPerEpoch,
             LongFunction<int[]> window) {
-        this(model, length, batch, microBatch, CrossEntropy.PLAIN, windowsPerEpoch, window);
+        this(
+                model,
+                length,
+                batch,
+                microBatch,
+                CrossEntropy.PLAIN,
+                windowsPerEpoch,
+                i -> Window.of(window.apply(i), "window " + i));
     }
 
     /// What the figures call this loss.
@@ -81,12 +89,12 @@ public record CausalLearner(
             int count,
             int microBatch,
             CrossEntropy loss,
-            LongFunction<int[]> window) {
+            LongFunction<Window> window) {
         var batches = new ArrayList<MicroBatch>();
         for (var start = 0; start < count; start += microBatch) {
-            var windows = new int[Math.min(microBatch, count - start)][];
-            for (var i = 0; i < windows.length; i++) {
-                windows[i] = window.apply(start + i);
+            var windows = new ArrayList<Window>();
+            for (var i = start; i < Math.min(start + microBatch, count); i++) {
+                windows.add(window.apply(i));
             }
             batches.add(new CausalBatch(model, term, weight, windows, loss));
         }

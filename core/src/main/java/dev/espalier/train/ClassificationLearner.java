@@ -1,5 +1,6 @@
 package dev.espalier.train;
 
+import dev.espalier.data.Window;
 import dev.espalier.model.SequenceClassifier;
 import dev.espalier.nn.Module;
 import dev.espalier.objective.CrossEntropy;
@@ -8,6 +9,7 @@ import dev.espalier.task.ClassificationBatch;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.LongFunction;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /// Classification of texts, with general text replayed beside it where forgetting is to be held
@@ -15,6 +17,7 @@ import org.jspecify.annotations.Nullable;
 ///
 /// @param texts the tokens of each training record
 /// @param labels the class of each
+/// @param where each stands
 /// @param batches the records of the i-th step of the run
 /// @param stepsPerEpoch steps for one pass over the records
 /// @param microBatch records that pass through the model at once
@@ -26,6 +29,7 @@ public record ClassificationLearner(
         SequenceClassifier classifier,
         List<int[]> texts,
         int[] labels,
+        List<String> where,
         LongFunction<int[]> batches,
         double stepsPerEpoch,
         int microBatch,
@@ -34,7 +38,7 @@ public record ClassificationLearner(
         CrossEntropy loss,
         @Nullable Replay replay)
         implements Learner {
-    /// With the plain loss.
+    /// Records that stand nowhere, with the plain loss.
     public ClassificationLearner(
             SequenceClassifier classifier,
             List<int[]> texts,
@@ -49,6 +53,7 @@ public record ClassificationLearner(
                 classifier,
                 texts,
                 labels,
+                IntStream.range(0, labels.length).mapToObj(i -> "record " + i).toList(),
                 batches,
                 stepsPerEpoch,
                 microBatch,
@@ -85,14 +90,23 @@ public record ClassificationLearner(
         for (var start = 0; start < records.length; start += microBatch) {
             var size = Math.min(microBatch, records.length - start);
             var part = new ArrayList<int[]>(size);
+            var places = new ArrayList<String>(size);
             var classes = new int[size];
             for (var i = 0; i < size; i++) {
                 part.add(texts.get(records[start + i]));
+                places.add(where.get(records[start + i]));
                 classes[i] = labels[records[start + i]];
             }
             result.add(
                     new ClassificationBatch(
-                            classifier, weight, part, classes, classWeights, everyToken, loss));
+                            classifier,
+                            weight,
+                            part,
+                            classes,
+                            classWeights,
+                            everyToken,
+                            loss,
+                            places));
         }
         if (replay != null) {
             var first = step * replay.windows();
@@ -104,7 +118,10 @@ public record ClassificationLearner(
                             replay.windows(),
                             microBatch,
                             loss,
-                            i -> replay.window().apply(first + i)));
+                            i ->
+                                    Window.of(
+                                            replay.window().apply(first + i),
+                                            "window " + (first + i) + " of the replayed text")));
         }
         return result;
     }

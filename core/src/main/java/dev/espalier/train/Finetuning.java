@@ -255,6 +255,7 @@ final class Finetuning implements Job {
                 model,
                 train.texts(),
                 train.labels(),
+                train.records().stream().map(LabelledText::where).toList(),
                 step ->
                         Batches.byLength(lengths, batch, recipe.seed(), step / perEpoch)
                                 .get((int) (step % perEpoch)),

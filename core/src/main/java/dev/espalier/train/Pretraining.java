@@ -70,7 +70,7 @@ final class Pretraining implements Job {
                         microBatch,
                         Run.loss(recipe.training()),
                         windows.perEpoch(),
-                        i -> windows.at(recipe.seed(), i));
+                        i -> windows.window(recipe.seed(), i));
         watcher.said(
                 String.format(
                         java.util.Locale.ROOT,

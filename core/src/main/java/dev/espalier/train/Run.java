@@ -48,11 +48,13 @@ public final class Run {
 
     /// What a finished run gives: its folder, its model's folder, its scores.
     ///
+    /// @param skippedSteps steps that were left out for their loss
     /// @param stoppedBecause why it ended before the recipe's end, or null
     public record Result(
             Path folder,
             Path model,
             Progress progress,
+            long skippedSteps,
             List<Score> scores,
             @Nullable String stoppedBecause) {
         public Result {
@@ -151,6 +153,7 @@ public final class Run {
                 t.layerDecay(),
                 t.schedule(),
                 t.clip(),
+                t.badLoss(),
                 t.labelSmoothing(),
                 t.zLoss(),
                 precision,
@@ -191,6 +194,9 @@ public final class Run {
                     var figures = trainer.step();
                     journal.add(figures);
                     watcher.stepped(figures, trainer.totalSteps());
+                    if (figures.fault() != null) {
+                        watcher.said("step " + figures.step() + " skipped: " + figures.fault());
+                    }
                     if (figures.step() % evaluateEvery == 0 || trainer.done()) {
                         evaluate();
                     }
@@ -284,7 +290,13 @@ public final class Run {
             AtomicFiles.write(folder.evaluation(), Json.pretty(scores));
             AtomicFiles.write(folder.passport(), Json.pretty(passport()));
             job.report(folder.report(), Journal.read(folder.metrics()), evaluations, scores);
-            return new Result(folder.path(), folder.model(), trainer.progress(), scores, stopped);
+            return new Result(
+                    folder.path(),
+                    folder.model(),
+                    trainer.progress(),
+                    trainer.skipped(),
+                    scores,
+                    stopped);
         }
 
         private Object passport() {
@@ -302,6 +314,7 @@ public final class Run {
             var cost = passport.putObject("cost");
             var steps = Journal.read(folder.metrics());
             cost.put("steps", trainer.progress().step());
+            cost.put("skipped-steps", trainer.skipped());
             cost.put("tokens", trainer.progress().tokens());
             cost.put("flops", trainer.progress().tokens() * job.flopsPerToken());
             cost.put("training-seconds", steps.isEmpty() ? 0 : steps.getLast().seconds());

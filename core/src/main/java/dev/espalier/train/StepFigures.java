@@ -1,6 +1,7 @@
 package dev.espalier.train;
 
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /// One line of `metrics.jsonl`. All but the last four is a pure function of the recipe.
 ///
@@ -9,8 +10,10 @@ import java.util.Map;
 /// @param epoch passes over the training data so far
 /// @param loss the step's training loss: each term's sum over its count, weighted and added
 /// @param terms the loss of each term, where there is more than one; else empty
-/// @param rate the learning rate of the update
+/// @param rate the learning rate of the update; 0 where the step was skipped
 /// @param gradientNorm the gradient's norm before clipping
+/// @param skipped steps so far that were skipped for their loss, this one included
+/// @param fault why this step was skipped, and the examples that it saw; else null
 /// @param tokensPerSecond of this step
 /// @param matmulShare the share of this machine's matrix product rate that the step reached; 0
 ///   where unknown
@@ -24,6 +27,8 @@ public record StepFigures(
         Map<String, Double> terms,
         double rate,
         double gradientNorm,
+        long skipped,
+        @Nullable String fault,
         double tokensPerSecond,
         double matmulShare,
         long memory,

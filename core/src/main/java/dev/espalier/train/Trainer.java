@@ -22,6 +22,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -36,6 +37,9 @@ public final class Trainer implements AutoCloseable {
     private static final String OPTIMIZER = "optimizer.safetensors";
     private static final String STATE = "trainer.json";
 
+    /// Examples of a bad micro-batch that a message names.
+    private static final int SHOWN = 8;
+
     private final Learner learner;
     private final Workers workers;
     private final FlatParameters parameters;
@@ -43,6 +47,7 @@ public final class Trainer implements AutoCloseable {
     private final Schedule schedule;
     private final double peakRate;
     private final double clip;
+    private final LossGuard guard;
     private final boolean bf16;
     private final long seed;
     private final long totalSteps;
@@ -52,10 +57,15 @@ public final class Trainer implements AutoCloseable {
     private double seconds;
 
     /// Of everything under `resume/`; another is refused.
-    private static final int VERSION = 1;
+    private static final int VERSION = 2;
 
     /// What of the trainer's own state a checkpoint holds.
-    record State(int version, Progress progress, double seconds, long optimizerSteps) {}
+    record State(
+            int version,
+            Progress progress,
+            double seconds,
+            long optimizerSteps,
+            LossGuard.State guard) {}
 
     /// The speeds that a step's share of the machine is reckoned with; zeros where they are not
     /// wanted.
@@ -75,6 +85,7 @@ public final class Trainer implements AutoCloseable {
         totalSteps = steps(recipe.duration(), learner);
         schedule = schedule(recipe.schedule());
         clip = recipe.clip();
+        guard = new LossGuard(recipe.badLoss());
         peakRate = recipe.optimizer().rate();
         Stack.recompute(learner.model(), recipe.recompute());
         var count = Workers.count(learner.model());
@@ -120,6 +131,11 @@ public final class Trainer implements AutoCloseable {
         return totalSteps;
     }
 
+    /// Steps that were left out for their loss.
+    public long skipped() {
+        return guard.state().skipped();
+    }
+
     public boolean done() {
         return progress.step() >= totalSteps;
     }
@@ -129,55 +145,45 @@ public final class Trainer implements AutoCloseable {
         return bf16;
     }
 
-    /// Makes one step.
+    /// Makes one step. Where its loss or gradient is bad and the recipe says to skip such steps,
+    /// the clock goes on and the weights stay as they are.
     ///
-    /// @throws EspalierException if the loss or the gradient is not a finite number; the weights
-    ///   are then as they were
+    /// @throws EspalierException if it is bad and not to be skipped; the weights are then as they
+    ///   were
     public StepFigures step() {
         var start = System.nanoTime();
         var batches = learner.step(progress.step());
         var counts = new TreeMap<String, Long>();
         batches.forEach(b -> counts.merge(b.term(), b.count(), Long::sum));
+        // Where there is nothing to learn from, the sum is 0.
+        counts.replaceAll((_, count) -> Math.max(1, count));
         var sums = new TreeMap<String, Double>();
         learner.model().training(true);
         parameters.zeroGradients();
         var losses = new double[batches.size()];
-        workers.run(
-                batches.size(),
-                i -> {
-                    var batch = batches.get(i);
-                    // Dropout draws from a stream that depends on where we are and on nothing
-                    // before, so a resumed run draws the same.
-                    Torch.seed(Rng.seed(seed, progress.step(), i));
-                    try (var scope = new Scope()) {
-                        var loss = Torch.bf16(bf16, batch::forward);
-                        var count = counts.getOrDefault(batch.term(), 1L);
-                        losses[i] = loss.backward(batch.weight() / count).item();
-                    }
-                });
+        workers.run(batches.size(), i -> losses[i] = addGradient(batches, i, counts));
         parameters.addUpGradients();
         for (var i = 0; i < losses.length; i++) {
             sums.merge(batches.get(i).term(), losses[i], Double::sum);
         }
-        learner.model().training(false);
         var norm = parameters.clip(clip);
         var loss = 0.0;
         for (var batch : firstOfEachTerm(batches)) {
             sums.computeIfPresent(batch.term(), (term, sum) -> sum / counts.getOrDefault(term, 1L));
             loss += batch.weight() * sums.getOrDefault(batch.term(), 0.0);
         }
-        if (!Double.isFinite(loss) || !Double.isFinite(norm)) {
-            throw EspalierException.data(
-                    "step "
-                            + (progress.step() + 1)
-                            + ": the loss is "
-                            + loss
-                            + " and the gradient's norm "
-                            + norm
-                            + "; a lower training.optimizer.rate, a longer warm-up or training.clip helps");
+        var wrong = guard.fault(loss, norm);
+        var fault = wrong == null ? null : wrong + " in " + culprit(batches, losses, norm, counts);
+        learner.model().training(false);
+        if (fault != null && !guard.skip()) {
+            throw stopped(fault);
         }
-        var rate = peakRate * schedule.factor(progress.step());
-        optimizer.step(rate);
+        var rate = 0.0;
+        if (fault == null) {
+            guard.good(loss);
+            rate = peakRate * schedule.factor(progress.step());
+            optimizer.step(rate);
+        }
         var tokens = batches.stream().mapToLong(MicroBatch::tokens).sum();
         progress =
                 new Progress(
@@ -194,10 +200,77 @@ public final class Trainer implements AutoCloseable {
                 sums.size() > 1 ? sums : Map.of(),
                 rate,
                 norm,
+                guard.state().skipped(),
+                fault,
                 tokens / took,
                 matmulRate > 0 ? tokens * flopsPerToken / took / matmulRate : 0,
                 Torch.residentBytes(),
                 seconds);
+    }
+
+    /// Goes forward and backward through one micro-batch, and gives the sum of its loss.
+    private double addGradient(List<MicroBatch> batches, int i, Map<String, Long> counts) {
+        var batch = batches.get(i);
+        // Dropout draws from a stream that depends on where we are and on nothing before, so a
+        // resumed run draws the same.
+        Torch.seed(Rng.seed(seed, progress.step(), i));
+        try (var scope = new Scope()) {
+            var loss = Torch.bf16(bf16, batch::forward);
+            var count = counts.getOrDefault(batch.term(), 1L);
+            return loss.backward(batch.weight() / count).item();
+        }
+    }
+
+    private EspalierException stopped(String fault) {
+        var before = guard.state().inARow();
+        return EspalierException.data(
+                "step %d: %s%s; a lower training.optimizer.rate, a longer warm-up or training.clip helps%s"
+                        .formatted(
+                                progress.step() + 1,
+                                fault,
+                                before == 0
+                                        ? ""
+                                        : "; the %d steps before were skipped already"
+                                                .formatted(before),
+                                before == 0
+                                        ? ", or training.bad-loss, which can skip such steps"
+                                        : ""));
+    }
+
+    /// The micro-batch that made a step bad: the first without a finite loss or else gradient, or
+    /// the one with the largest loss.
+    private String culprit(
+            List<MicroBatch> batches, double[] losses, double norm, Map<String, Long> counts) {
+        var search = Arrays.stream(losses).allMatch(Double::isFinite) && !Double.isFinite(norm);
+        var worst = 0;
+        for (var i = 0; i < losses.length; i++) {
+            if (!Double.isFinite(losses[i]) || search && !isGradientFinite(batches, i, counts)) {
+                worst = i;
+                break;
+            }
+            if (perCount(batches, losses, i) > perCount(batches, losses, worst)) {
+                worst = i;
+            }
+        }
+        var batch = batches.get(worst);
+        var where = batch.where();
+        return "micro-batch %d of %d (%s): %s%s"
+                .formatted(
+                        worst + 1,
+                        batches.size(),
+                        batch.term(),
+                        String.join("; ", where.subList(0, Math.min(SHOWN, where.size()))),
+                        where.size() > SHOWN ? " and " + (where.size() - SHOWN) + " more" : "");
+    }
+
+    private static double perCount(List<MicroBatch> batches, double[] losses, int i) {
+        return batches.get(i).weight() * losses[i] / Math.max(1, batches.get(i).count());
+    }
+
+    private boolean isGradientFinite(List<MicroBatch> batches, int i, Map<String, Long> counts) {
+        parameters.zeroGradients();
+        addGradient(batches, i, counts);
+        return Double.isFinite(parameters.gradientNorm());
     }
 
     private static List<MicroBatch> firstOfEachTerm(List<MicroBatch> batches) {
@@ -232,7 +305,8 @@ public final class Trainer implements AutoCloseable {
         SafeTensors.write(folder.resolve(OPTIMIZER), tensors);
         Files.writeString(
                 folder.resolve(STATE),
-                Json.pretty(new State(VERSION, progress, seconds, optimizer.steps())));
+                Json.pretty(
+                        new State(VERSION, progress, seconds, optimizer.steps(), guard.state())));
     }
 
     private static SafeTensors.Entry entry(String name, Tensor tensor) {
@@ -261,6 +335,7 @@ public final class Trainer implements AutoCloseable {
         progress = state.progress();
         seconds = state.seconds();
         optimizer.steps(state.optimizerSteps());
+        guard.state(state.guard());
     }
 
     private static void copy(Path file, SafeTensors tensors, String name, Tensor into) {

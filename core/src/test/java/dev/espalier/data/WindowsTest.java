@@ -80,6 +80,44 @@ class WindowsTest {
     }
 
     @Test
+    void aWindowSaysWhereItsDocumentsBegin() {
+        var file = folder.resolve("documents");
+        try (var writer = new TokenShardWriter(file, 100_000, TokenShardTest.HASH)) {
+            for (var length : new int[] {5, 8, 4, 20}) {
+                writer.add(IntStream.range(0, length).toArray(), length);
+            }
+            writer.finish();
+        }
+        try (var shard = TokenShard.open(file)) {
+            var windows = Windows.sequential(shard, 6);
+            var want =
+                    List.of(
+                            List.of(0, 5), // documents begin at 0, 5, 13 and 17
+                            List.of(),
+                            List.of(1, 5),
+                            List.of(),
+                            List.of(),
+                            List.of());
+            var places =
+                    List.of(
+                            "tokens 0 to 6, documents 0 to 1",
+                            "tokens 6 to 12, documents 1 to 1",
+                            "tokens 12 to 18, documents 1 to 3",
+                            "tokens 18 to 24, documents 3 to 3",
+                            "tokens 24 to 30, documents 3 to 3",
+                            "tokens 30 to 36, documents 3 to 3");
+            for (var i = 0; i < 6; i++) {
+                var window = windows.window(1, i);
+                assertThat(window.tokens()).isEqualTo(shard.read(6L * i, 7));
+                assertThat(IntStream.of(window.starts()).boxed().toList()).isEqualTo(want.get(i));
+                assertThat(window.where()).isEqualTo(file + ", " + places.get(i));
+            }
+            assertThat(shard.window(17, 2).where()).endsWith("tokens 17 to 18, documents 3 to 3");
+            assertThat(shard.window(17, 2).starts()).containsExactly(0);
+        }
+    }
+
+    @Test
     void randomCropsReachBothEnds() {
         try (var shard = shard("a", 14)) {
             var crops = Windows.randomCrops(shard, 10);

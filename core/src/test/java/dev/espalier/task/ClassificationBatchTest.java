@@ -79,7 +79,7 @@ class ClassificationBatchTest {
     private static double sum(
             SequenceClassifier model, float @Nullable [] weights, boolean everyToken) {
         return new ClassificationBatch(
-                        model, 1, TEXTS, LABELS, weights, everyToken, CrossEntropy.PLAIN)
+                        model, 1, TEXTS, LABELS, weights, everyToken, CrossEntropy.PLAIN, List.of())
                 .forward()
                 .backward(1)
                 .item();

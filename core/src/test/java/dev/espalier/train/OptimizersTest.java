@@ -36,6 +36,7 @@ class OptimizersTest {
                 layerDecay,
                 new ScheduleRecipe.Constant(new Share(0)),
                 0,
+                TrainingRecipe.BadLoss.STOP,
                 0,
                 0,
                 TrainingRecipe.Precision.FP32,

@@ -175,6 +175,72 @@ class RunTest {
         }
     }
 
+    /// A model whose scores overflow.
+    private Path overflowing() {
+        var base = new Run(pretraining("base")).train(s -> {}).model();
+        var read = HuggingFace.readDecoder(base);
+        read.model()
+                .parameters()
+                .forEach((name, p) -> {
+                    if (name.equals("transformer.ln_f.weight")) {
+                        p.value().addInPlace(3e38);
+                    }
+                });
+        var model = folder.resolve("overflowing");
+        HuggingFace.save(model, read.model(), read.config());
+        try {
+            Files.copy(base.resolve("tokenizer.json"), model.resolve("tokenizer.json"));
+        } catch (IOException e) {
+            throw new java.io.UncheckedIOException(e);
+        }
+        return model;
+    }
+
+    @Test
+    void aRunSkipsBadStepsAndEndsAfterTooManyInARow() {
+        var recipe =
+                Recipes.parse(
+                        """
+                        name: wild
+                        output: %s/wild
+                        data: {sources: [{type: text, path: "%s/prose.txt"}], validation: 10%%}
+                        model: {path: %s}
+                        objective: {type: causal}
+                        training: {for: 10 steps, batch: 4, bad-loss: {then: skip, most: 5}}
+                        """
+                                .formatted(folder, folder, overflowing()),
+                        "wild");
+        var said = new java.util.ArrayList<String>();
+        var watcher =
+                new Watcher() {
+                    @Override
+                    public void said(String line) {
+                        said.add(line);
+                    }
+                };
+        assertThatThrownBy(() -> new Run(recipe).train(watcher, false))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageStartingWith("step 5: the loss is NaN in micro-batch 1 of ")
+                .hasMessageContaining("train-00.tokens, tokens ")
+                .hasMessageContaining("documents 0 to 0")
+                .hasMessageContaining("the 4 steps before were skipped already");
+        var steps = Journal.read(folder.resolve("wild/metrics.jsonl"));
+        assertThat(steps).hasSize(4);
+        assertThat(steps.getLast().skipped()).isEqualTo(4);
+        assertThat(steps.getLast().loss()).isNaN();
+        assertThat(steps.getLast().fault()).contains("train-00.tokens, tokens ");
+        assertThat(said).filteredOn(line -> line.contains("skipped: the loss is NaN")).hasSize(4);
+    }
+
+    @Test
+    void aBadStepOfFineTuningNamesItsRecords() {
+        var recipe = finetuning("wild", overflowing());
+        assertThatThrownBy(() -> new Run(recipe).train(s -> {}))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageStartingWith("step 1: the loss is NaN in micro-batch 1 of ")
+                .hasMessageMatching("(.*labelled.csv:\\d+; ){8}a lower .*");
+    }
+
     @Test
     void fineTuningLearnsInEveryWayAndPredictsWhatItLearnt() {
         var base = new Run(pretraining("base")).train(s -> {}).model();

@@ -9,6 +9,9 @@ import dev.espalier.Rng;
 import dev.espalier.model.Gpt2;
 import dev.espalier.model.Gpt2Config;
 import dev.espalier.model.SequenceClassifier;
+import dev.espalier.nn.Module;
+import dev.espalier.objective.Loss;
+import dev.espalier.objective.MicroBatch;
 import dev.espalier.recipe.Duration;
 import dev.espalier.recipe.OptimizerRecipe;
 import dev.espalier.recipe.ScheduleRecipe;
@@ -19,10 +22,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class TrainerTest {
@@ -138,12 +143,12 @@ class TrainerTest {
             trainer.save(folder);
             var state = folder.resolve("trainer.json");
             var said = Files.readString(state);
-            for (var other : List.of("\"version\" : 2", "\"later\" : true")) {
-                Files.writeString(state, said.replace("\"version\" : 1", other));
+            for (var other : List.of("\"version\" : 1", "\"later\" : true")) {
+                Files.writeString(state, said.replace("\"version\" : 2", other));
                 assertThatThrownBy(() -> trainer.restore(folder))
                         .isInstanceOf(EspalierException.class)
                         .hasMessageContaining("trainer.json: is of version")
-                        .hasMessageEndingWith("this program goes on from version 1");
+                        .hasMessageEndingWith("this program goes on from version 2");
             }
             Files.writeString(state, said);
             trainer.restore(folder);
@@ -177,10 +182,180 @@ class TrainerTest {
             trainer.restoreWeights(weights);
             assertThatThrownBy(trainer::step)
                     .isInstanceOf(EspalierException.class)
-                    .hasMessageContaining("step 1")
-                    .hasMessageContaining("NaN");
+                    .hasMessageStartingWith(
+                            "step 1: the loss is NaN in micro-batch 1 of 1 (language-model): window 0; window 1;")
+                    .hasMessageContaining("training.bad-loss");
             assertThat(trainer.weights()).isEqualTo(weights);
             assertThat(trainer.progress()).isEqualTo(Progress.START);
+        }
+    }
+
+    /// What is wrong with a micro-batch.
+    private enum Poison {
+        LOSS,
+        GRADIENT
+    }
+
+    /// The second of three micro-batches of some steps is poisoned.
+    private record Poisoned(CausalLearner healthy, Poison poison, Set<Long> steps)
+            implements Learner {
+        @Override
+        public Module model() {
+            return healthy.model();
+        }
+
+        @Override
+        public double stepsPerEpoch() {
+            return healthy.stepsPerEpoch();
+        }
+
+        @Override
+        public double tokensPerStep() {
+            return healthy.tokensPerStep();
+        }
+
+        @Override
+        public List<MicroBatch> step(long step) {
+            var batches = new ArrayList<>(healthy.step(step));
+            if (steps.contains(step)) {
+                batches.set(1, new Bad(batches.get(1), poison));
+            }
+            return batches;
+        }
+    }
+
+    private record Bad(MicroBatch healthy, Poison poison) implements MicroBatch {
+        @Override
+        public String term() {
+            return healthy.term();
+        }
+
+        @Override
+        public double weight() {
+            return healthy.weight();
+        }
+
+        @Override
+        public long count() {
+            return healthy.count();
+        }
+
+        @Override
+        public long tokens() {
+            return healthy.tokens();
+        }
+
+        @Override
+        public List<String> where() {
+            return healthy.where();
+        }
+
+        @Override
+        public Loss forward() {
+            var loss = healthy.forward();
+            return switch (poison) {
+                case LOSS -> scale -> loss.backward(scale).mul(Double.NaN);
+                case GRADIENT -> scale -> loss.backward(Double.POSITIVE_INFINITY);
+            };
+        }
+    }
+
+    private static Trainer poisoned(Poison poison, TrainingRecipe.BadLoss badLoss, Long... steps) {
+        var r = recipe(30, 1e-2);
+        var recipe =
+                new TrainingRecipe(
+                        r.duration(),
+                        r.batch(),
+                        r.microBatch(),
+                        r.optimizer(),
+                        r.groups(),
+                        r.layerDecay(),
+                        r.schedule(),
+                        r.clip(),
+                        badLoss,
+                        r.labelSmoothing(),
+                        r.zLoss(),
+                        r.precision(),
+                        r.recompute(),
+                        r.earlyStopping());
+        var learner = new Poisoned(learner(3, 0.1), poison, Set.of(steps));
+        return new Trainer(learner, recipe, false, 5, Trainer.Speeds.UNKNOWN);
+    }
+
+    private static final TrainingRecipe.BadLoss SKIP =
+            new TrainingRecipe.BadLoss(TrainingRecipe.BadLoss.Then.SKIP, null, 3);
+
+    @ParameterizedTest
+    @EnumSource
+    void theMicroBatchAtFaultIsNamed(Poison poison) {
+        try (var trainer = poisoned(poison, TrainingRecipe.BadLoss.STOP, 2L)) {
+            losses(trainer, 2);
+            assertThatThrownBy(trainer::step)
+                    .isInstanceOf(EspalierException.class)
+                    .hasMessageStartingWith(
+                            poison == Poison.LOSS
+                                    ? "step 3: the loss is NaN"
+                                    : "step 3: the gradient's norm is ")
+                    .hasMessageContaining(
+                            "in micro-batch 2 of 3 (language-model): window 19; window 20; window 21;");
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void aSkippedStepChangesNoWeightAndTheNextOnesLearn(Poison poison) {
+        try (var trainer = poisoned(poison, SKIP, 2L, 4L, 5L)) {
+            losses(trainer, 2);
+            var weights = trainer.weights();
+            var skipped = trainer.step();
+            assertThat(trainer.weights()).isEqualTo(weights);
+            assertThat(skipped.fault()).contains("micro-batch 2 of 3");
+            assertThat(skipped.rate()).isZero();
+            assertThat(skipped.step()).isEqualTo(3);
+            assertThat(trainer.step().fault()).isNull();
+            assertThat(trainer.weights()).isNotEqualTo(weights);
+            assertThat(trainer.step().skipped()).isEqualTo(2);
+            losses(trainer, 25);
+            assertThat(trainer.skipped()).isEqualTo(3);
+            assertThat(trainer.done()).isTrue();
+        }
+    }
+
+    @Test
+    void tooManyBadStepsInARowStopTheRun() {
+        try (var trainer = poisoned(Poison.LOSS, SKIP, 0L, 1L, 3L, 4L, 5L)) {
+            losses(trainer, 5);
+            assertThatThrownBy(trainer::step)
+                    .isInstanceOf(EspalierException.class)
+                    .hasMessageContaining("step 6: the loss is NaN")
+                    .hasMessageContaining("the 2 steps before were skipped already");
+        }
+    }
+
+    @Test
+    void resumingAmongSkippedStepsIsNeverHavingStopped(@TempDir Path folder) throws IOException {
+        var spikes = new TrainingRecipe.BadLoss(TrainingRecipe.BadLoss.Then.SKIP, 1.001, 4);
+        var want = new ArrayList<StepFigures>();
+        float[] wantWeights;
+        try (var whole = poisoned(Poison.LOSS, spikes, 22L, 23L)) {
+            for (var i = 0; i < 30; i++) {
+                want.add(whole.step());
+                if (i == 22) {
+                    whole.save(folder);
+                }
+            }
+            wantWeights = whole.weights();
+        }
+        assertThat(want.get(22).fault()).startsWith("the loss is NaN");
+        try (var second = poisoned(Poison.LOSS, spikes, 22L, 23L)) {
+            second.restore(folder);
+            for (var figures : want.subList(23, 30)) {
+                var again = second.step();
+                assertThat(again.loss()).isEqualTo((Double) figures.loss());
+                assertThat(again.fault()).isEqualTo(figures.fault());
+                assertThat(again.skipped()).isEqualTo(figures.skipped());
+            }
+            assertThat(second.weights()).isEqualTo(wantWeights);
         }
     }
 
