@@ -35,9 +35,11 @@ public abstract non-sealed class Encoder extends LanguageModel {
 
     abstract @Nullable MaskedHead maskedHead();
 
-    /// New weights: N(0, 0.02²), biases 0 and gains 1. A pure function of `seed`.
+    /// New weights: N(0, 0.02²), biases and the padding's embedding 0, gains 1. A pure function of
+    /// `seed`.
     public Encoder initialize(long seed) {
         InitialWeights.fill(this, seed, name -> config().initializerRange());
+        body().clearPadding();
         return this;
     }
 

@@ -68,6 +68,11 @@ final class EncoderBody extends Module {
                 }); // (B, T, D)
     }
 
+    void clearPadding() {
+        tokens.clearPadding();
+        positions.clearPadding();
+    }
+
     Tensor table() {
         return tokens.weight().value();
     }

@@ -1,6 +1,7 @@
 package dev.espalier.nn;
 
 import dev.espalier.torch.Tensor;
+import dev.espalier.torch.Torch;
 
 /// A table of one row an id.
 public final class Embedding extends Module {
@@ -21,6 +22,13 @@ public final class Embedding extends Module {
 
     public Tensor forward(Tensor ids) { // (...)
         return weight.value().embedding(ids, padding); // (..., D)
+    }
+
+    /// Zeroes the row of the padding, as a new table has it.
+    public void clearPadding() {
+        if (padding != NO_PADDING) {
+            Torch.noGrad(() -> weight.value().select(0, padding).zeroInPlace());
+        }
     }
 
     /// The table itself (rows, width), for a head that is tied to it.

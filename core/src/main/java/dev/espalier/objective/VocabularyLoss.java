@@ -159,11 +159,24 @@ public final class VocabularyLoss implements Loss {
         return gradient;
     }
 
+    /// What the model makes of each position's label.
+    ///
+    /// @param losses -log p of the label, 0 where it is ignored
+    /// @param ranks how many tokens have a higher score than the label: 0 where it is the likeliest
+    @SuppressWarnings("ArrayRecordComponent") // handed over, never shared
+    public record Told(float[] losses, long[] ranks) {}
+
     /// The loss of each position (N), 0 where the label is ignored; without gradients.
     public float[] each() {
+        return told().losses();
+    }
+
+    /// The loss and the rank of each position (N); without gradients.
+    public Told told() {
         return Torch.noGrad(() -> {
             var rows = hidden.size(0);
             var losses = new float[Math.toIntExact(rows)];
+            var ranks = new long[losses.length];
             var chunk = Math.max(1, 8 * CACHED_SCORES / model.vocabulary());
             var type = bf16 ? DType.BFLOAT16 : DType.FLOAT;
             var bias = model.headBias();
@@ -173,19 +186,19 @@ public final class VocabularyLoss implements Loss {
                 var length = Math.min(chunk, rows - start);
                 try (var scope = new Scope()) {
                     var part = hidden.narrow(0, start, length).to(type); // (chunk, D)
-                    var logits = scores(part, w, b).to(DType.FLOAT).logSoftmax(-1); // (chunk, V)
+                    var logs = scores(part, w, b).to(DType.FLOAT).logSoftmax(-1); // (chunk, V)
                     var wanted = labels.narrow(0, start, length); // (chunk)
+                    var ignored = wanted.eq(Tensor.IGNORE);
                     var picked =
-                            logits.gather(
-                                            1,
-                                            wanted.maskedFill(wanted.eq(Tensor.IGNORE), 0)
-                                                    .unsqueeze(1))
-                                    .view(length); // (chunk)
-                    var loss = picked.mul(-1).maskedFill(wanted.eq(Tensor.IGNORE), 0).floats();
+                            logs.gather(
+                                    1, wanted.maskedFill(ignored, 0).unsqueeze(1)); // (chunk, 1)
+                    var loss = picked.view(length).mul(-1).maskedFill(ignored, 0).floats();
+                    var rank = logs.gt(picked).to(DType.LONG).sum(1).longs();
                     System.arraycopy(loss, 0, losses, (int) start, loss.length);
+                    System.arraycopy(rank, 0, ranks, (int) start, rank.length);
                 }
             }
-            return losses;
+            return new Told(losses, ranks);
         });
     }
 

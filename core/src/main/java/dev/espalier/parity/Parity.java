@@ -4,6 +4,7 @@ import dev.espalier.EspalierException;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.io.Json;
 import dev.espalier.model.Decoder;
+import dev.espalier.model.Encoder;
 import dev.espalier.nn.Module;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,9 +13,10 @@ import tools.jackson.databind.JsonNode;
 
 /// Compares a model with a folder of reference numbers: `golden.json` with the losses, statistics
 /// of gradients and generations, and `golden.safetensors` with inputs, scores and states, by case.
-/// Three kinds of folder are known by their keys: `cases` (of a language model or a classifier),
-/// `adapter_keys` beside them (a base, its LoRA in `adapter/`, and `merged/`), and `losses` (a
-/// training, with its batches and the weights after it).
+/// Three kinds of folder are known by their keys: `cases` (of a language model or a classifier;
+/// with `sentences` beside them for pseudo-perplexity), `adapter_keys` beside them (a base, its
+/// LoRA in `adapter/`, and `merged/`), and `losses` (a training, with its batches and the weights
+/// after it).
 public final class Parity {
     private Parity() {}
 
@@ -32,7 +34,7 @@ public final class Parity {
                 if (json.has("adapter_keys")) {
                     adapter(model, golden, cases);
                 } else {
-                    plain(model, json, cases, tolerances, findings);
+                    plain(model, golden, json, cases, tolerances, findings);
                 }
             }
         } else {
@@ -45,7 +47,12 @@ public final class Parity {
     }
 
     private static void plain(
-            Path model, JsonNode json, CaseCheck cases, Tolerances tolerances, Findings findings) {
+            Path model,
+            Path golden,
+            JsonNode json,
+            CaseCheck cases,
+            Tolerances tolerances,
+            Findings findings) {
         with(
                 module(model),
                 m -> {
@@ -59,6 +66,14 @@ public final class Parity {
                                 .forEach(name ->
                                         findings.unchecked(
                                                 "generation", name, "the model does not write"));
+                    }
+                    if (json.has("sentences")) {
+                        if (m instanceof Encoder encoder) {
+                            new SentenceCheck(json, golden, tolerances, findings).check(encoder);
+                        } else {
+                            findings.unchecked(
+                                    "sentence", "all", "the model does not tell hidden tokens");
+                        }
                     }
                     cases.check(m, "");
                 });

@@ -18,6 +18,12 @@ public final class Cost {
         return 6.0 * model.matrixWeights() + 12.0 * model.layers() * model.width() * length;
     }
 
+    /// As above where the head scores the vocabulary for a share of the tokens alone.
+    public static double flopsPerToken(LanguageModel model, int length, double scored) {
+        return flopsPerToken(model, length)
+                - 6.0 * (1 - scored) * model.vocabulary() * model.width();
+    }
+
     /// Bytes of the process at the peak of a step, part by part.
     ///
     /// @param weights fp32 weights

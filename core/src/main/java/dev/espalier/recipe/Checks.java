@@ -29,8 +29,11 @@ final class Checks {
         switch (recipe) {
             case PretrainRecipe pretrain -> {
                 sources(pretrain.data().sources(), problems);
-                if (pretrain.objective() instanceof ObjectiveRecipe.Causal causal) {
-                    withinContext(causal.length(), "objective.length", recipe.model(), problems);
+                switch (pretrain.objective()) {
+                    case ObjectiveRecipe.Causal causal ->
+                            withinContext(
+                                    causal.length(), "objective.length", recipe.model(), problems);
+                    case ObjectiveRecipe.Masked masked -> masked(masked, pretrain, problems);
                 }
                 var stopping = pretrain.training().earlyStopping();
                 if (stopping != null && stopping.metric() != TrainingRecipe.Metric.LOSS) {
@@ -59,6 +62,25 @@ final class Checks {
         }
     }
 
+    private static void masked(
+            ObjectiveRecipe.Masked masked, PretrainRecipe recipe, Problems problems) {
+        withinContext(masked.length(), "objective.length", recipe.model(), problems);
+        if (masked.masked() + masked.random() > 1 + 1e-9) {
+            problems.add(
+                    "objective.random",
+                    masked.random()
+                            + " and objective.masked of "
+                            + masked.masked()
+                            + " are more than all tokens to be told; allowed: up to "
+                            + (1 - masked.masked()));
+        }
+        if (recipe.data().sampling() == PretrainData.Sampling.RANDOM_CROPS) {
+            problems.add(
+                    "data.sampling",
+                    "`random-crops` would cut sentences; allowed with objective `masked`: shuffled");
+        }
+    }
+
     private static void model(Recipe recipe, Problems problems) {
         switch (recipe.model()) {
             case ModelRecipe.Gpt2 gpt2 -> {
@@ -66,6 +88,10 @@ final class Checks {
                 tokenizer(recipe, problems);
             }
             case ModelRecipe.LlamaShape llama -> llama(llama, recipe, problems);
+            case ModelRecipe.EncoderShape encoder -> {
+                heads("model.width", encoder.width(), encoder.heads(), 1, problems);
+                tokenizer(recipe, problems);
+            }
             case ModelRecipe.Saved saved -> {
                 distinct(saved.addTokens(), "model.add-tokens", problems);
                 if (recipe.tokenizer() != null && !saved.addTokens().isEmpty()) {
@@ -246,6 +272,7 @@ final class Checks {
                 switch (model) {
                     case ModelRecipe.Gpt2 gpt2 -> gpt2.context();
                     case ModelRecipe.LlamaShape llama -> llama.context();
+                    case ModelRecipe.EncoderShape encoder -> encoder.context();
                     case ModelRecipe.Saved _ -> Integer.MAX_VALUE;
                 };
         if (length != null && length > context) {

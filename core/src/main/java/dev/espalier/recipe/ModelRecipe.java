@@ -142,6 +142,70 @@ public sealed interface ModelRecipe {
         double dropout();
     }
 
+    @Doc("A new BERT (Devlin et al. 2018): an encoder with learnt positions.")
+    record Bert(
+            @Doc(value = "Blocks.", in = "[1, 1000]") int layers,
+            @Doc(value = "Attention heads; they share `width` evenly.", in = "[1, 1000]") int heads,
+            @Doc(value = "The width of the hidden states.", in = "[1, 65536]") int width,
+            @Doc(value = "The most tokens that the model can see at once.", in = "[3, 1048576]")
+                    int context,
+            @Doc(
+                            value =
+                                    "The share of embeddings, attention weights and residual branches dropped while"
+                                            + " training.",
+                            byDefault = "0.1",
+                            in = "[0, 1)")
+                    double dropout)
+            implements ModelRecipe, EncoderShape {}
+
+    @Doc(
+            "A new RoBERTa (Liu et al. 2019): BERT without a pooler; its classifier has a layer of its own.")
+    record Roberta(
+            @Doc(value = "Blocks.", in = "[1, 1000]") int layers,
+            @Doc(value = "Attention heads; they share `width` evenly.", in = "[1, 1000]") int heads,
+            @Doc(value = "The width of the hidden states.", in = "[1, 65536]") int width,
+            @Doc(value = "The most tokens that the model can see at once.", in = "[3, 1048576]")
+                    int context,
+            @Doc(
+                            value =
+                                    "The share of embeddings, attention weights and residual branches dropped while"
+                                            + " training.",
+                            byDefault = "0.1",
+                            in = "[0, 1)")
+                    double dropout)
+            implements ModelRecipe, EncoderShape {}
+
+    @Doc(
+            value = "A new DistilBERT (Sanh et al. 2019): BERT without segments and pooler.",
+            key = "distilbert")
+    record DistilBert(
+            @Doc(value = "Blocks.", in = "[1, 1000]") int layers,
+            @Doc(value = "Attention heads; they share `width` evenly.", in = "[1, 1000]") int heads,
+            @Doc(value = "The width of the hidden states.", in = "[1, 65536]") int width,
+            @Doc(value = "The most tokens that the model can see at once.", in = "[3, 1048576]")
+                    int context,
+            @Doc(
+                            value =
+                                    "The share of embeddings, attention weights and residual branches dropped while"
+                                            + " training.",
+                            byDefault = "0.1",
+                            in = "[0, 1)")
+                    double dropout)
+            implements ModelRecipe, EncoderShape {}
+
+    /// What the recipes of BERT and its kin share.
+    sealed interface EncoderShape permits Bert, Roberta, DistilBert {
+        int layers();
+
+        int heads();
+
+        int width();
+
+        int context();
+
+        double dropout();
+    }
+
     @Doc(value = "A model that exists, in the Hugging Face layout.", untyped = true)
     record Saved(
             @Doc("A folder with `config.json` and `model.safetensors`.") Path path,

@@ -20,7 +20,10 @@ public sealed interface TokenizerRecipe {
                             in = "[1, ∞)")
                     int minimumFrequency,
             @Doc(
-                            value = "Tokens of their own; the first ends a document.",
+                            value =
+                                    "Tokens of their own; one that customarily does, such as `<|endoftext|>` or `</s>`,"
+                                            + " ends a document. With `<s>`, `</s>` and `<mask>` texts are read as"
+                                            + " `<s> text </s>`, as encoders need; they need `<pad>` too.",
                             byDefault = "[\"<|endoftext|>\"]")
                     List<String> specialTokens)
             implements TokenizerRecipe {
@@ -33,7 +36,7 @@ public sealed interface TokenizerRecipe {
     record Characters(
             @Doc(
                             value =
-                                    "Tokens of their own; the first, if there is one, ends a document.",
+                                    "Tokens of their own; one that customarily does, such as `<|endoftext|>`, ends a document.",
                             byDefault = "[\"<|endoftext|>\"]")
                     List<String> specialTokens)
             implements TokenizerRecipe {

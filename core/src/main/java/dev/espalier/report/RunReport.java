@@ -83,6 +83,7 @@ public final class RunReport {
                                     "on " + s.data()));
                 });
         find(scores, "bits-per-byte").ifPresent(s -> figures.add(figure("bits a byte", s, 3)));
+        find(scores, "accuracy").ifPresent(s -> figures.add(figure("hidden tokens told", s, 3)));
         figures.addAll(costs(steps));
         var verdict =
                 find(scores, "loss")

@@ -112,16 +112,16 @@ public final class TextClassifier implements AutoCloseable {
     @SuppressWarnings("ArrayRecordComponent") // handed over, never shared
     public record Tokens(int[] ids, boolean truncated) {}
 
-    /// The first `maxLength` tokens of `text`; a text without any is given the end of text, or
-    /// token 0, to be told by.
+    /// The first `maxLength` tokens of `text` in its tokenizer's template, which has room in them;
+    /// a text without any is given the end of text, or token 0, to be told by.
     public static Tokens tokens(Tokenizer tokenizer, String text, int maxLength) {
         var ids = tokenizer.encode(text);
-        if (ids.length == 0) {
+        var template = tokenizer.template();
+        var seen = template.apply(ids, maxLength);
+        if (seen.length == 0) {
             return new Tokens(new int[] {tokenizer.specials().endOfText().orElse(0)}, false);
         }
-        return ids.length <= maxLength
-                ? new Tokens(ids, false)
-                : new Tokens(Arrays.copyOf(ids, maxLength), true);
+        return new Tokens(seen, ids.length + template.addedToOne() > maxLength);
     }
 
     /// The probability of each class for each of `texts`, in their order; texts of like length go

@@ -269,7 +269,9 @@ public final class BytePairTrainer {
                     merges,
                     byteIds,
                     new BytePairTokenizer.Options(Split.GPT2, false, false, true, false),
-                    TokenizerFiles.byteLevelFrame().with(specialTokens, vocabulary, true));
+                    TokenizerFiles.byteLevelFrame()
+                            .with(specialTokens, vocabulary, true)
+                            .forEncoders(vocabulary));
         }
 
         /// A heap of pairs, the most frequent on top. Counts are those at the time of the offer.

@@ -48,6 +48,36 @@ record Frame(
                 map);
     }
 
+    /// The frame of RoBERTa's tokenizer, `<s> text </s>`, for a new tokenizer whose special tokens
+    /// begin and end a text and hide a token, as an encoder's do; this one for others.
+    Frame forEncoders(Vocabulary vocabulary) {
+        if (specials.mask().isEmpty()
+                || specials.beginOfText().isEmpty()
+                || specials.endOfText().isEmpty()
+                || specials.beginOfText().equals(specials.endOfText())) {
+            return this;
+        }
+        int begin = specials.beginOfText().getAsInt(), end = specials.endOfText().getAsInt();
+        var newJson = json.deepCopy();
+        newJson.set(
+                "post_processor",
+                TokenizerFiles.roberta(
+                        vocabulary.token(end), end, vocabulary.token(begin), begin, false));
+        return new Frame(
+                added,
+                Template.around(begin, end, true),
+                SpecialTokens.of(role ->
+                        switch (role) {
+                            case CLASSIFICATION -> specials.beginOfText();
+                            case SEPARATOR -> specials.endOfText();
+                            default -> specials.id(role);
+                        }),
+                newJson,
+                mergesAsPairs,
+                config,
+                map);
+    }
+
     boolean isSpecial(int id) {
         return added.isSpecial(id);
     }

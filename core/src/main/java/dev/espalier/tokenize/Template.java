@@ -20,6 +20,16 @@ public final class Template {
         this.pair = pair;
     }
 
+    /// `classification text separator`, and for a second text `separator text separator`, or
+    /// without the first separator unless `twice`.
+    static Template around(int classification, int separator, boolean twice) {
+        return new Template(
+                new int[] {classification, FIRST, separator},
+                twice
+                        ? new int[] {classification, FIRST, separator, separator, SECOND, separator}
+                        : new int[] {classification, FIRST, separator, SECOND, separator});
+    }
+
     /// One text as the model expects it.
     public int[] apply(int[] text) {
         return fill(single, text, new int[0]);

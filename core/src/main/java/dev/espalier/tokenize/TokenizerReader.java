@@ -405,7 +405,7 @@ final class TokenizerReader {
             case "RobertaProcessing", "BertProcessing" -> {
                 int separator = special(file, node.path("sep"), vocabulary);
                 int classification = special(file, node.path("cls"), vocabulary);
-                return around(classification, separator, "RobertaProcessing".equals(type));
+                return Template.around(classification, separator, "RobertaProcessing".equals(type));
             }
             case "TemplateProcessing" -> {
                 var tokens = node.path("special_tokens");
@@ -434,23 +434,6 @@ final class TokenizerReader {
                             "ByteLevel, RobertaProcessing, BertProcessing, TemplateProcessing or a"
                                     + " Sequence of them");
         }
-    }
-
-    private static Template around(int classification, int separator, boolean twice) {
-        return new Template(
-                new int[] {classification, Template.FIRST, separator},
-                twice
-                        ? new int[] {
-                            classification,
-                            Template.FIRST,
-                            separator,
-                            separator,
-                            Template.SECOND,
-                            separator
-                        }
-                        : new int[] {
-                            classification, Template.FIRST, separator, Template.SECOND, separator
-                        });
     }
 
     private static int special(Path file, JsonNode node, Vocabulary vocabulary) {
@@ -532,7 +515,7 @@ final class TokenizerReader {
         if (roberta) {
             int classification = roleId(Role.CLASSIFICATION, vocabulary);
             int separator = roleId(Role.SEPARATOR, vocabulary);
-            template = around(classification, separator, true);
+            template = Template.around(classification, separator, true);
             json.set(
                     "post_processor",
                     TokenizerFiles.roberta(

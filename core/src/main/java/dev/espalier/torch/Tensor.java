@@ -357,6 +357,11 @@ public final class Tensor implements AutoCloseable {
         return op(() -> raw.eq(new Scalar(value)));
     }
 
+    /// True where an element is greater than that of `other`, which is expanded to this shape.
+    public Tensor gt(Tensor other) {
+        return op(() -> raw.gt(other.raw));
+    }
+
     public boolean allFinite() {
         return Torch.noGrad(() -> op(() -> raw.isfinite().all()).item() != 0);
     }

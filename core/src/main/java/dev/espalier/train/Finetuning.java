@@ -32,7 +32,7 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
 
-/// Fine-tuning a decoder to classify texts, with what that makes it forget.
+/// Fine-tuning a model to classify texts, with what that makes it forget.
 final class Finetuning implements Job {
     private final FinetuneRecipe recipe;
     private final Tokenizer tokenizer;
@@ -106,6 +106,11 @@ final class Finetuning implements Job {
             model.decoder();
         }
         var maxLength = maxLength(task, model);
+        if (maxLength <= tokenizer.template().addedToOne()) {
+            throw EspalierException.usage(
+                    "task.max-length: %d tokens leave no room for text beside the special ones"
+                            .formatted(maxLength));
+        }
         var train = records(files.train(), labels, tokenizer, maxLength, recipe.data().train());
         var validation =
                 records(files.validation(), labels, tokenizer, maxLength, recipe.data().train());

@@ -3,16 +3,21 @@ package dev.espalier.train;
 import dev.espalier.EspalierException;
 import dev.espalier.Rng;
 import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.model.Bert;
+import dev.espalier.model.DistilBert;
 import dev.espalier.model.Encoder;
+import dev.espalier.model.EncoderConfig;
 import dev.espalier.model.Gpt2;
 import dev.espalier.model.Gpt2Config;
 import dev.espalier.model.LanguageModel;
 import dev.espalier.model.Llama;
 import dev.espalier.model.LlamaConfig;
+import dev.espalier.model.Roberta;
 import dev.espalier.recipe.ModelRecipe;
 import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
+import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
 
 /// The model that a recipe names, made or read.
@@ -47,6 +52,7 @@ final class Models {
                     new Ready(
                             new Llama(config(llama, tokenizer.vocabularySize())).initialize(seed),
                             newConfig(tokenizer));
+            case ModelRecipe.EncoderShape encoder -> encoder(encoder, tokenizer, seed);
             case ModelRecipe.Saved saved -> {
                 var loaded = HuggingFace.readModel(saved.path(), saved.dropout());
                 if (!loaded.missing().isEmpty() && loaded.model() instanceof Encoder encoder) {
@@ -55,6 +61,38 @@ final class Models {
                 yield new Ready(grown(saved, loaded.model(), tokenizer, seed), loaded.config());
             }
         };
+    }
+
+    private static Ready encoder(ModelRecipe.EncoderShape e, Tokenizer tokenizer, long seed) {
+        var specials = tokenizer.specials();
+        var config =
+                EncoderConfig.of(
+                        switch (e) {
+                            case ModelRecipe.Bert _ -> EncoderConfig.Kind.BERT;
+                            case ModelRecipe.Roberta _ -> EncoderConfig.Kind.ROBERTA;
+                            case ModelRecipe.DistilBert _ -> EncoderConfig.Kind.DISTILBERT;
+                        },
+                        tokenizer.vocabularySize(),
+                        e.context(),
+                        e.width(),
+                        e.layers(),
+                        e.heads(),
+                        specials.padding()
+                                .orElseThrow(() ->
+                                        EspalierException.usage(
+                                                "tokenizer: an encoder needs a token for padding, such as `<pad>`"
+                                                        + " among the special tokens")),
+                        e.dropout());
+        var json = JsonNodeFactory.instance.objectNode();
+        specials.beginOfText().ifPresent(id -> json.put("bos_token_id", id));
+        specials.endOfText().ifPresent(id -> json.put("eos_token_id", id));
+        var model =
+                switch (e) {
+                    case ModelRecipe.Bert _ -> new Bert(config);
+                    case ModelRecipe.Roberta _ -> new Roberta(config);
+                    case ModelRecipe.DistilBert _ -> new DistilBert(config);
+                };
+        return new Ready(model.initialize(seed), json);
     }
 
     private static LlamaConfig config(ModelRecipe.LlamaShape l, int vocabulary) {

@@ -8,8 +8,10 @@ import dev.espalier.corpus.Ledger;
 import dev.espalier.corpus.Source;
 import dev.espalier.data.LabelledReader;
 import dev.espalier.data.LabelledText;
+import dev.espalier.data.SentenceBlocks;
 import dev.espalier.data.ShardBuilder;
 import dev.espalier.data.TokenShard;
+import dev.espalier.data.Window;
 import dev.espalier.data.Windows;
 import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
@@ -21,6 +23,7 @@ import dev.espalier.recipe.PretrainRecipe;
 import dev.espalier.recipe.SourceRecipe;
 import dev.espalier.recipe.TaskRecipe;
 import dev.espalier.recipe.TokenizerRecipe;
+import dev.espalier.tokenize.Boundaries;
 import dev.espalier.tokenize.BytePairTrainer;
 import dev.espalier.tokenize.CharacterTokenizer;
 import dev.espalier.tokenize.Tokenizer;
@@ -31,6 +34,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.node.JsonNodeFactory;
@@ -59,8 +63,7 @@ final class TextData implements AutoCloseable {
         var sources = recipe.data().sources().stream().map(TextData::source).toList();
         var tokenizer = tokenizer(recipe, sources, folder, watcher);
         var tokens =
-                ShardBuilder.Tokens.of(
-                        tokenizer, hash(tokenizer, folder), tokenizer.specials().endOfText());
+                ShardBuilder.Tokens.of(tokenizer, hash(tokenizer, folder), separator(tokenizer));
         var shards =
                 ShardBuilder.build(
                         folder.resolve("data"),
@@ -91,6 +94,12 @@ final class TextData implements AutoCloseable {
                                             + counts.rejected()));
         }
         return new TextData(recipe.data(), tokenizer, shards);
+    }
+
+    /// What ends a document.
+    private static OptionalInt separator(Tokenizer tokenizer) {
+        var specials = tokenizer.specials();
+        return specials.endOfText().isPresent() ? specials.endOfText() : specials.separator();
     }
 
     static Source source(SourceRecipe recipe) {
@@ -251,6 +260,57 @@ final class TextData implements AutoCloseable {
             parts.add(new Windows.Part(windows, recipe.sources().get(i).weight()));
         }
         return parts.size() == 1 ? parts.getFirst().windows() : Windows.mixture(parts);
+    }
+
+    /// Blocks of whole sentences of at most `length` tokens to train on, all sources mixed by their
+    /// weights.
+    Blocks blocks(int length, boolean acrossDocuments) {
+        var boundaries = new Boundaries(tokenizer);
+        double weighted = 0, of = 0;
+        var parts = new ArrayList<Windows.Part>();
+        for (var i = 0; i < recipe.sources().size(); i++) {
+            var blocks = blocks(shards.train(i), boundaries, length, acrossDocuments);
+            if (blocks.perEpoch() == 0) {
+                throw EspalierException.data(
+                        shards.data().sources().get(i).description()
+                                + ": no text to train on; give more");
+            }
+            var weight = recipe.sources().get(i).weight();
+            parts.add(new Windows.Part(blocks, weight));
+            weighted += weight * shards.data().sources().get(i).train().tokens();
+            of += weight * blocks.perEpoch();
+        }
+        return new Blocks(
+                parts.size() == 1 ? parts.getFirst().windows() : Windows.mixture(parts),
+                weighted / of);
+    }
+
+    /// Text to train on.
+    ///
+    /// @param mean their mean length, nearly
+    record Blocks(Windows windows, double mean) {}
+
+    /// All validation text, in blocks as [#blocks] has them.
+    List<Window> validationBlocks(int length, boolean acrossDocuments) {
+        var boundaries = new Boundaries(tokenizer);
+        var all = new ArrayList<Window>();
+        for (var i = 0; i < recipe.sources().size(); i++) {
+            var blocks = blocks(shards.validation(i), boundaries, length, acrossDocuments);
+            for (var b = 0; b < blocks.perEpoch(); b++) {
+                all.add(blocks.block(b));
+            }
+        }
+        return all;
+    }
+
+    private SentenceBlocks blocks(
+            Path file, Boundaries boundaries, int length, boolean acrossDocuments) {
+        return new SentenceBlocks(
+                open(file),
+                boundaries.sentenceEnds(),
+                separator(tokenizer).orElse(-1),
+                length,
+                acrossDocuments);
     }
 
     /// All validation text, in windows of `length` tokens.

@@ -47,6 +47,7 @@ class ParityTest {
                 "roberta_tokcls",
                 "distilbert_mlm",
                 "traj_bert_mlm",
+                "mlm_eval",
                 "lora_bert_seqcls"
             })
     void equalsTheReference(String name) {
@@ -97,6 +98,12 @@ class ParityTest {
         assertThat(parts("lora_bert_seqcls"))
                 .contains("base_logits", "logits", "gradient", "merged-logits", "merged-weights");
         assertThat(parts("traj_bert_mlm")).containsAll(parts("traj_gpt2"));
+        assertThat(parts("mlm_eval"))
+                .contains(
+                        "token-log-probability",
+                        "token-rank",
+                        "pseudo-log-likelihood",
+                        "pseudo-perplexity");
     }
 
     private static java.util.Set<String> parts(String name) {
@@ -200,6 +207,31 @@ class ParityTest {
         change.accept(json);
         Files.writeString(file, Json.pretty(json));
         assertThat(failedParts(check(GOLDENS.resolve("gpt2"), golden))).containsExactly(part);
+    }
+
+    @Test
+    void eachNumberOfASentenceCounts() throws IOException {
+        for (var change :
+                java.util.Map.<String, Consumer<ObjectNode>>of(
+                                "token-log-probability",
+                                s -> ((ArrayNode) s.path("token_logprob")).set(0, -5.3692),
+                                "token-rank",
+                                s -> ((ArrayNode) s.path("token_rank")).set(0, 50),
+                                "pseudo-log-likelihood",
+                                s -> s.put("pll", -42.21),
+                                "pseudo-perplexity",
+                                s -> s.put("pppl", 1135),
+                                "sentence",
+                                s -> ((ArrayNode) s.path("masked_positions")).set(0, 99))
+                        .entrySet()) {
+            var golden = copy(GOLDENS.resolve("mlm_eval"));
+            var file = golden.resolve("golden.json");
+            var json = (ObjectNode) Json.read(file);
+            change.getValue().accept(object(json, "/sentences/1"));
+            Files.writeString(file, Json.pretty(json));
+            assertThat(failedParts(check(GOLDENS.resolve("mlm_eval"), golden)))
+                    .contains(change.getKey());
+        }
     }
 
     @Test

@@ -244,7 +244,7 @@ class RecipesTest {
                     tokenizer.vocabulary=257 | ok
                     tokenizer.vocabulary=256 | `256` is not a whole number in [257, 1000000]
                     tokenizer.path=x | is a key of the kind without a type
-                    model=bert | `bert` is not a type; allowed: gpt2
+                    model=resnet | `resnet` is not a type; allowed: gpt2
                     forgetting.budget=1 | forgetting: is a key of `fine-tuning`, not of this
                     task=classification | stands beside `objective`
                     name=../x | is not a name

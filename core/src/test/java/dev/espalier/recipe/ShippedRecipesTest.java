@@ -34,9 +34,12 @@ class ShippedRecipesTest {
                         "pretrain/gpt2-toy.yaml",
                         "pretrain/gpt2-124m.yaml",
                         "pretrain/llama-toy.yaml",
+                        "pretrain/roberta-toy.yaml",
+                        "pretrain/roberta-base.yaml",
                         "pretrain/shakespeare-characters.yaml",
                         "finetune/classification-toy.yaml",
                         "finetune/classification-lora-toy.yaml",
+                        "finetune/classification-encoder-toy.yaml",
                         "finetune/classification-gpt2.yaml");
     }
 

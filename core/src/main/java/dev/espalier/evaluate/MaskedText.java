@@ -1,0 +1,75 @@
+package dev.espalier.evaluate;
+
+import dev.espalier.model.Encoder;
+import dev.espalier.objective.CrossEntropy;
+import dev.espalier.objective.MaskedBatch;
+import dev.espalier.objective.Masking;
+import dev.espalier.objective.VocabularyLoss;
+import dev.espalier.torch.Scope;
+import dev.espalier.torch.Torch;
+import java.util.ArrayList;
+import java.util.List;
+
+/// Text with tokens hidden, always the same ones, to measure an encoder on.
+public record MaskedText(List<Masking.Masked> blocks) {
+    /// Blocks in a batch hold about this many tokens.
+    private static final int BATCH_TOKENS = 4096;
+
+    public MaskedText {
+        blocks = List.copyOf(blocks);
+    }
+
+    /// The first blocks, of at most `most` tokens in all but at least one block.
+    public MaskedText first(long most) {
+        var tokens = 0L;
+        var count = 0;
+        while (count < blocks.size()
+                && (count == 0 || tokens + blocks.get(count).ids().length <= most)) {
+            tokens += blocks.get(count).ids().length;
+            count++;
+        }
+        return new MaskedText(blocks.subList(0, count));
+    }
+
+    /// The loss in nats a hidden token, and the share of them that the model holds for the
+    /// likeliest.
+    public List<Score> scores(String data, Encoder model, boolean bf16) {
+        var told = told(model, bf16);
+        var sums = new double[blocks.size()];
+        var right = new double[blocks.size()];
+        var counts = new double[blocks.size()];
+        var at = 0;
+        for (var b = 0; b < counts.length; b++) {
+            counts[b] = blocks.get(b).places().length;
+            for (var i = 0; i < counts[b]; i++, at++) {
+                sums[b] += told.losses()[at];
+                right[b] += told.ranks()[at] == 0 ? 1 : 0;
+            }
+        }
+        return List.of(
+                Score.of(data, "loss", Interval.ratio(sums, counts), at),
+                Score.of(data, "accuracy", Interval.ratio(right, counts), at));
+    }
+
+    /// What `model` makes of the hidden tokens, one block's after the other's.
+    VocabularyLoss.Told told(Encoder model, boolean bf16) {
+        var n = blocks.stream().mapToInt(b -> b.places().length).sum();
+        var all = new VocabularyLoss.Told(new float[n], new long[n]);
+        var at = 0;
+        for (var start = 0; start < blocks.size(); ) {
+            var batch = new ArrayList<Masking.Masked>();
+            for (var tokens = 0; start < blocks.size() && tokens < BATCH_TOKENS; start++) {
+                batch.add(blocks.get(start));
+                tokens += blocks.get(start).ids().length;
+            }
+            try (var scope = new Scope()) {
+                var rows = new MaskedBatch(model, "evaluation", 1, batch, CrossEntropy.PLAIN);
+                var told = Torch.noGrad(() -> Torch.bf16(bf16, () -> rows.forward().told()));
+                System.arraycopy(told.losses(), 0, all.losses(), at, told.losses().length);
+                System.arraycopy(told.ranks(), 0, all.ranks(), at, told.ranks().length);
+                at += told.losses().length;
+            }
+        }
+        return all;
+    }
+}
