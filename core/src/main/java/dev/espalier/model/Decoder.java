@@ -1,5 +1,6 @@
 package dev.espalier.model;
 
+import dev.espalier.nn.Attention;
 import dev.espalier.nn.KeyValueCache;
 import dev.espalier.torch.DType;
 import dev.espalier.torch.Tensor;
@@ -23,6 +24,24 @@ public abstract non-sealed class Decoder extends LanguageModel {
     /// As above for whole sequences without padding: positions are 0, 1, 2, …
     public final Tensor hidden(Tensor ids) {
         return hidden(ids, Tensor.arange(0, ids.size(1)).unsqueeze(0), null, null);
+    }
+
+    /// As above for rows in which several documents stand one behind the other and know nothing of
+    /// each other: positions count from 0 in each. `documents` (B, T) numbers them.
+    public final Tensor hidden(Tensor ids, Tensor documents) {
+        return hidden(ids, positionsWithin(documents), Attention.causalWithin(documents), null);
+    }
+
+    /// The positions (B, T) of tokens in their own of the `documents` (B, T).
+    public static Tensor positionsWithin(Tensor documents) {
+        var numbers = documents.longs();
+        var length = (int) documents.size(1);
+        var positions = new long[numbers.length];
+        for (var i = 0; i < numbers.length; i++) {
+            var begins = i % length == 0 || numbers[i] != numbers[i - 1];
+            positions[i] = begins ? 0 : positions[i - 1] + 1;
+        }
+        return Tensor.of(positions, documents.shape());
     }
 
     /// All states (B, T, D) on the way to the hidden states: what each block reads, and the last

@@ -80,6 +80,19 @@ public final class Attention {
         return causal(t, keep.size(1)).add(padding(keep)).clampMin(LEAST);
     }
 
+    /// The additive mask (B, 1, T, T) of rows in which several documents stand one behind the
+    /// other: each position sees itself and what is before it in its own. `documents` (B, T)
+    /// numbers them.
+    public static Tensor causalWithin(Tensor documents) {
+        long b = documents.size(0), t = documents.size(1);
+        var same = documents.unsqueeze(2).sub(documents.unsqueeze(1)).eq(0); // (B, T, T)
+        return Tensor.full(LEAST, b, t, t)
+                .maskedFill(same, 0)
+                .add(causal(t, t))
+                .clampMin(LEAST)
+                .unsqueeze(1);
+    }
+
     /// The additive mask (B, 1, 1, S) that hides keys where `keep` (B, S) is 0.
     public static Tensor padding(Tensor keep) {
         return keep.to(DType.FLOAT).add(-1).mul(-LEAST).view(-1, 1, 1, keep.size(1));

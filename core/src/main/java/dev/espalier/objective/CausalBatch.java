@@ -12,9 +12,17 @@ import java.util.List;
 /// @param term what the step's figures call this loss
 /// @param windows one row a window, of `length + 1` tokens: inputs are all but the last, labels all
 ///   but the first
+/// @param acrossDocuments whether a token sees the documents before its own in the window. Where it
+///   does not (intra-document causal masking, Zhao et al. 2024, arXiv:2402.13991, section 3),
+///   positions begin anew with each document, and nothing is to tell a document's first token.
 /// @param loss the loss of a token
 public record CausalBatch(
-        Decoder model, String term, double weight, List<Window> windows, CrossEntropy loss)
+        Decoder model,
+        String term,
+        double weight,
+        List<Window> windows,
+        boolean acrossDocuments,
+        CrossEntropy loss)
         implements MicroBatch {
     public CausalBatch {
         windows = List.copyOf(windows);
@@ -27,17 +35,26 @@ public record CausalBatch(
                 term,
                 weight,
                 Arrays.stream(windows).map(tokens -> Window.of(tokens, "")).toList(),
+                true,
                 CrossEntropy.PLAIN);
     }
 
+    /// The tokens to be told.
     @Override
     public long count() {
-        return (long) windows.size() * length();
+        var firsts =
+                acrossDocuments
+                        ? 0
+                        : windows.stream()
+                                .mapToLong(
+                                        w -> Arrays.stream(w.starts()).filter(s -> s > 0).count())
+                                .sum();
+        return tokens() - firsts;
     }
 
     @Override
     public long tokens() {
-        return count();
+        return (long) windows.size() * length();
     }
 
     @Override
@@ -54,14 +71,29 @@ public record CausalBatch(
         int rows = windows.size(), length = length();
         var inputs = new long[rows * length];
         var labels = new long[rows * length];
+        var documents = new long[rows * length];
+        var apart = false;
         for (var r = 0; r < rows; r++) {
             var tokens = windows.get(r).tokens();
             for (var t = 0; t < length; t++) {
                 inputs[r * length + t] = tokens[t];
                 labels[r * length + t] = tokens[t + 1];
             }
+            for (var start : acrossDocuments ? new int[0] : windows.get(r).starts()) {
+                if (start > 0) {
+                    labels[r * length + start - 1] = Tensor.IGNORE;
+                }
+                for (var t = start; t < length; t++) {
+                    documents[r * length + t]++;
+                }
+                apart |= start > 0 && start < length;
+            }
         }
-        var hidden = model.hidden(Tensor.of(inputs, rows, length)); // (B, T, D)
+        var ids = Tensor.of(inputs, rows, length);
+        var hidden =
+                apart
+                        ? model.hidden(ids, Tensor.of(documents, rows, length))
+                        : model.hidden(ids); // (B, T, D)
         return new VocabularyLoss(model, hidden, Tensor.of(labels, rows, length), loss);
     }
 }

@@ -47,9 +47,10 @@ final class Golden implements AutoCloseable {
             case F32 -> DType.FLOAT;
             case F64 -> DType.DOUBLE;
             case I64 -> DType.LONG;
+            case U8 -> DType.BYTE;
             default ->
                     throw EspalierException.data(
-                            "%s: the tensor '%s' is of %s; F32, F64 and I64 are read"
+                            "%s: the tensor '%s' is of %s; F32, F64, I64 and U8 are read"
                                     .formatted(file, entry.name(), entry.dtype()));
         };
     }

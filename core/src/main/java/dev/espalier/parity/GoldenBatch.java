@@ -13,6 +13,7 @@ import dev.espalier.objective.VocabularyLoss;
 import dev.espalier.torch.Tensor;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /// A reference's batch: a decoder's positions count from 0 whatever the mask, as the reference has
@@ -20,7 +21,8 @@ import org.jspecify.annotations.Nullable;
 ///
 /// @param ids row-major, rows of `length`
 /// @param mask 1 for tokens, 0 for padding; null for no padding
-/// @param segments the text of a pair that each token belongs to; null for all 0
+/// @param segments the text of a pair that each token belongs to, of a decoder the document, of
+///   which none sees another; null for all 0
 /// @param labels of each position, which for a decoder are shifted here; for a classifier of
 ///   sequences one a row
 /// @param pooled for a classifier on a decoder the position in each row whose state is scored; else
@@ -56,13 +58,29 @@ record GoldenBatch(
         var tokens = Tensor.of(ids, rows(), length);
         var keep = tensor(mask);
         return switch (body()) {
-            case Decoder decoder ->
-                    decoder.states(
-                            tokens,
-                            Tensor.arange(0, length).unsqueeze(0),
-                            keep == null ? null : Attention.causal(length, keep));
+            case Decoder decoder -> decoder.states(tokens, positions(), visible(keep));
             case Encoder encoder -> encoder.states(tokens, tensor(segments), keep);
         };
+    }
+
+    /// A decoder's positions (B|1, T).
+    Tensor positions() {
+        var documents = tensor(segments);
+        return documents == null
+                ? Tensor.arange(0, length).unsqueeze(0)
+                : Decoder.positionsWithin(documents);
+    }
+
+    private @Nullable Tensor visible(@Nullable Tensor keep) {
+        var documents = tensor(segments);
+        return documents == null
+                ? keep == null ? null : Attention.causal(length, keep)
+                : Attention.causalWithin(documents);
+    }
+
+    /// Which positions a decoder lets each see (B, T, T), 1 or 0.
+    Tensor allowed() {
+        return Objects.requireNonNull(visible(tensor(mask))).eq(0).view(rows(), length, length);
     }
 
     Tensor hidden() {

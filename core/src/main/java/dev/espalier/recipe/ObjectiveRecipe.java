@@ -12,7 +12,14 @@ public sealed interface ObjectiveRecipe {
                             byDefault = "auto",
                             nothing = "auto",
                             in = "[1, 1048576]")
-                    @Nullable Integer length)
+                    @Nullable Integer length,
+            @Doc(
+                            value =
+                                    "Whether a token sees the documents before its own in the sequence. `false` keeps"
+                                            + " documents apart: positions begin anew with each, no document foretells the"
+                                            + " next one's first token, and validation measures each by itself.",
+                            byDefault = "true")
+                    boolean acrossDocuments)
             implements ObjectiveRecipe {}
 
     @Doc(

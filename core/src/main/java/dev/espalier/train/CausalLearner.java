@@ -15,6 +15,7 @@ import java.util.function.LongFunction;
 /// @param length tokens that the model sees of a window; a window has one more
 /// @param batch windows a step
 /// @param microBatch windows that pass through the model at once
+/// @param acrossDocuments whether a token sees the documents before its own in the window
 /// @param loss the loss of a token
 /// @param windowsPerEpoch windows in one pass over the text
 /// @param window the i-th window of the run, of `length + 1` tokens; goes on beyond the first epoch
@@ -23,6 +24,7 @@ public record CausalLearner(
         int length,
         int batch,
         int microBatch,
+        boolean acrossDocuments,
         CrossEntropy loss,
         long windowsPerEpoch,
         LongFunction<Window> window)
@@ -40,6 +42,7 @@ public record CausalLearner(
                 length,
                 batch,
                 microBatch,
+                true,
                 CrossEntropy.PLAIN,
                 windowsPerEpoch,
                 i -> Window.of(window.apply(i), "window " + i));
@@ -78,7 +81,14 @@ public record CausalLearner(
     @Override
     public List<MicroBatch> step(long step) {
         return batches(
-                model, TERM, 1, batch, microBatch, loss, i -> window.apply(step * batch + i));
+                model,
+                TERM,
+                1,
+                batch,
+                microBatch,
+                acrossDocuments,
+                loss,
+                i -> window.apply(step * batch + i));
     }
 
     /// `count` windows in micro-batches of `microBatch`.
@@ -88,6 +98,7 @@ public record CausalLearner(
             double weight,
             int count,
             int microBatch,
+            boolean acrossDocuments,
             CrossEntropy loss,
             LongFunction<Window> window) {
         var batches = new ArrayList<MicroBatch>();
@@ -96,7 +107,7 @@ public record CausalLearner(
             for (var i = start; i < Math.min(start + microBatch, count); i++) {
                 windows.add(window.apply(i));
             }
-            batches.add(new CausalBatch(model, term, weight, windows, loss));
+            batches.add(new CausalBatch(model, term, weight, windows, acrossDocuments, loss));
         }
         return batches;
     }

@@ -117,6 +117,7 @@ public record ClassificationLearner(
                             replay.fraction(),
                             replay.windows(),
                             microBatch,
+                            true,
                             loss,
                             i ->
                                     Window.of(

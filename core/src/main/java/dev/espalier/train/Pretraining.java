@@ -70,6 +70,7 @@ final class Pretraining implements Job {
                     case ObjectiveRecipe.Causal causal ->
                             causal(
                                     recipe,
+                                    causal,
                                     length(causal.length(), model),
                                     text,
                                     of(Decoder.class, model, "causal", "a decoder"),
@@ -123,7 +124,13 @@ final class Pretraining implements Job {
     }
 
     private static Plan causal(
-            PretrainRecipe recipe, int length, TextData text, Decoder model, Watcher watcher) {
+            PretrainRecipe recipe,
+            ObjectiveRecipe.Causal causal,
+            int length,
+            TextData text,
+            Decoder model,
+            Watcher watcher) {
+        var across = causal.acrossDocuments();
         var windows = text.training(length);
         var microBatch = microBatch(recipe, model, length);
         var learner =
@@ -132,6 +139,7 @@ final class Pretraining implements Job {
                         length,
                         recipe.training().batch(),
                         microBatch,
+                        across,
                         Run.loss(recipe.training()),
                         windows.perEpoch(),
                         i -> windows.window(recipe.seed(), i));
@@ -139,9 +147,9 @@ final class Pretraining implements Job {
                 watcher,
                 "%,d windows of %d tokens an epoch".formatted(windows.perEpoch(), length),
                 model);
-        var validation = text.validation(length);
+        var validation = text.validation(length, across);
         return new Plan(
-                new ObjectiveRecipe.Causal(length),
+                new ObjectiveRecipe.Causal(length, across),
                 learner,
                 microBatch,
                 Cost.flopsPerToken(model, length),

@@ -313,13 +313,18 @@ final class TextData implements AutoCloseable {
                 acrossDocuments);
     }
 
-    /// All validation text, in windows of `length` tokens.
-    GeneralText validation(int length) {
+    /// All validation text, in windows of `length` tokens, which hold no more than one document
+    /// each unless they go `acrossDocuments`.
+    GeneralText validation(int length, boolean acrossDocuments) {
         var windows = new ArrayList<int[]>();
         for (var i = 0; i < recipe.sources().size(); i++) {
             var shard = open(shards.validation(i));
-            for (var at = 0L; at + 1 < shard.tokens(); at += length) {
-                windows.add(shard.read(at, (int) Math.min(length + 1L, shard.tokens() - at)));
+            if (acrossDocuments) {
+                read(shard, 0, shard.tokens(), length, windows);
+            } else {
+                for (var d = 0L; d < shard.documents(); d++) {
+                    read(shard, shard.documentStart(d), shard.documentEnd(d), length, windows);
+                }
             }
         }
         if (windows.isEmpty()) {
@@ -327,6 +332,12 @@ final class TextData implements AutoCloseable {
                     "data.validation: no text was kept back; give more text or a larger share");
         }
         return GeneralText.of(windows, tokenizer);
+    }
+
+    private static void read(TokenShard shard, long from, long to, int length, List<int[]> into) {
+        for (var at = from; at + 1 < to; at += length) {
+            into.add(shard.read(at, (int) Math.min(length + 1L, to - at)));
+        }
     }
 
     private TokenShard open(Path file) {

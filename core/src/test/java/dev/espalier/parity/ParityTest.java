@@ -38,6 +38,7 @@ class ParityTest {
                 "gpt2",
                 "llama",
                 "gpt2_seqcls",
+                "packing_gpt2",
                 "lora_gpt2",
                 "traj_gpt2",
                 "bert_mlm",
@@ -71,6 +72,8 @@ class ParityTest {
         assertThat(parts("llama")).containsAll(parts("gpt2"));
         assertThat(parts("gpt2_seqcls"))
                 .contains("logits", "scores_all_positions", "loss", "gradient");
+        assertThat(parts("packing_gpt2"))
+                .contains("position_ids", "allowed", "logits", "loss", "gradient", "gradient-norm");
         assertThat(parts("lora_gpt2"))
                 .contains(
                         "base_logits",

@@ -186,7 +186,7 @@ class RecipesTest {
                                 List.of(source), 1 / 3.0, PretrainData.Sampling.RANDOM_CROPS, 0),
                         new TokenizerRecipe.Characters(List.of(text)),
                         model.model(),
-                        new ObjectiveRecipe.Causal(7),
+                        new ObjectiveRecipe.Causal(7, false),
                         model.training(),
                         new EvaluateRecipe(Duration.epochs(0.3), 12L),
                         model.save());

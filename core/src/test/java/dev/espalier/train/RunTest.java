@@ -242,6 +242,38 @@ class RunTest {
     }
 
     @Test
+    void documentsAreKeptApart() {
+        var recipe =
+                Recipes.parse(
+                        """
+                        name: apart
+                        output: %s/apart
+                        data: {sources: [{type: csv, path: "%s/labelled.csv", field: sentence}], validation: 10%%}
+                        tokenizer: {type: bpe, vocabulary: 300, special-tokens: ["<|endoftext|>"]}
+                        model: {type: gpt2, layers: 2, heads: 2, width: 32, context: 32}
+                        objective: {type: causal, across-documents: false}
+                        training: {for: 60 steps, batch: 4, optimizer: {type: adamw, rate: 1e-2}}
+                        """
+                                .formatted(folder, folder),
+                        "apart");
+        var result = new Run(recipe).train(s -> {});
+        var passport = Json.read(result.folder().resolve("passport.json"));
+        var validation = passport.at("/data/sources/0/validation");
+        // Each token is told from its own document, in which nothing tells the first.
+        var told =
+                result.scores().stream()
+                        .filter(s -> s.metric().equals("loss"))
+                        .mapToLong(Score::n)
+                        .sum();
+        assertThat(told)
+                .isEqualTo(
+                        validation.path("tokens").asLong() - validation.path("documents").asLong());
+        assertThat(value(result, "validation", "loss")).isLessThan(2);
+        assertThat(Recipes.read(result.folder().resolve("recipe.yaml")).toString())
+                .contains("acrossDocuments=false");
+    }
+
+    @Test
     void fineTuningLearnsInEveryWayAndPredictsWhatItLearnt() {
         var base = new Run(pretraining("base")).train(s -> {}).model();
         for (var adapter : List.of("none", "frozen", "lora", "merged")) {
