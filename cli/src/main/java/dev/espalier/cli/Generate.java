@@ -7,6 +7,7 @@ import dev.espalier.generate.Beams;
 import dev.espalier.generate.Generated;
 import dev.espalier.generate.GenerationConfig;
 import dev.espalier.generate.Generator;
+import dev.espalier.model.Decoder;
 import dev.espalier.task.TextClassifier;
 import dev.espalier.tokenize.Tokenizers;
 import java.nio.file.Path;
@@ -24,6 +25,7 @@ import tools.jackson.databind.node.ObjectNode;
         name = "generate",
         description = {
             "Goes on writing texts: an argument, the lines of a file, or those of standard input.",
+            "A model with an encoder answers each text, instead of going on with it.",
             "What no option says, the model's generation_config.json does.",
             "The same model, prompt, options and seed write the same text."
         },
@@ -83,25 +85,27 @@ final class Generate implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        var decoder = HuggingFace.readDecoder(model).model();
+        var writer = HuggingFace.readWriter(model, null).model();
         try {
             var tokenizer = Tokenizers.read(model);
-            TextClassifier.checkVocabulary(model, tokenizer, decoder.vocabulary());
+            TextClassifier.checkVocabulary(model, tokenizer, writer.vocabulary());
             var config = options.config(model, tokenizer, more());
-            var generator = new Generator(decoder, tokenizer);
+            var generator = new Generator(writer, tokenizer);
             var console = context.console();
             var chunk = Math.max(1, ROWS / Math.max(config.sequences(), config.beams().count()));
             if (prompt != null && config.sequences() == 1 && !console.json()) {
                 lines.refuseFile();
-                stream(console, generator, prompt, config);
+                stream(console, generator, prompt, writer instanceof Decoder, config);
                 return 0;
             }
             try (var progress = console.progress("generate", 0, "tokens")) {
-                var batches = new Batches(console, generator, config, progress);
+                var batches =
+                        new Batches(
+                                console, generator, writer instanceof Decoder, config, progress);
                 lines.forEach(prompt == null ? List.of() : List.of(prompt), chunk, batches::write);
             }
         } finally {
-            decoder.free();
+            writer.free();
         }
         return 0;
     }
@@ -121,10 +125,15 @@ final class Generate implements Callable<Integer> {
         return json;
     }
 
+    /// @param repeated whether the text goes on with the prompt, which stands before it then
     private static void stream(
-            Console console, Generator generator, String prompt, GenerationConfig config) {
+            Console console,
+            Generator generator,
+            String prompt,
+            boolean repeated,
+            GenerationConfig config) {
         // The prompt appears with the first words, so that a refused one leaves no output.
-        var begun = new boolean[1];
+        var begun = new boolean[] {!repeated};
         generator.generate(
                 prompt,
                 config,
@@ -139,14 +148,21 @@ final class Generate implements Callable<Integer> {
     private static final class Batches {
         private final Console console;
         private final Generator generator;
+        private final boolean repeated;
         private final GenerationConfig config;
         private final Progress progress;
         private long tokens;
         private long done;
 
-        Batches(Console console, Generator generator, GenerationConfig config, Progress progress) {
+        Batches(
+                Console console,
+                Generator generator,
+                boolean repeated,
+                GenerationConfig config,
+                Progress progress) {
             this.console = console;
             this.generator = generator;
+            this.repeated = repeated;
             this.config = config;
             this.progress = progress;
         }
@@ -193,7 +209,7 @@ final class Generate implements Callable<Integer> {
             if (written.score() != null) {
                 json.put("score", written.score());
             }
-            console.result(prompt + written.text() + "\n", json);
+            console.result((repeated ? prompt : "") + written.text() + "\n", json);
         }
     }
 }

@@ -57,6 +57,21 @@ class GenerateTest {
     }
 
     @Test
+    void aModelWithAnEncoderAnswers() {
+        var t5 = TinyModel.writeT5(temp.resolve("t5")).toString();
+        assertThat(run(t5, "abc", "--max-new-tokens", "9")).as(err).isZero();
+        var answer = out.strip();
+        assertThat(answer).isNotEmpty().hasSizeLessThan(10);
+        assertThat(run(t5, "abc", "--max-new-tokens", "9", "--json")).as(err).isZero();
+        assertThat(lines().getFirst().get("prompt").asString()).isEqualTo("abc");
+        assertThat(texts(lines())).containsExactly(answer);
+        assertThat(run(t5, "abc", "--max-new-tokens", "9", "--beams", "2", "--sequences", "2"))
+                .as(err)
+                .isZero();
+        assertThat(out.lines().filter(line -> !line.isBlank())).hasSize(2);
+    }
+
+    @Test
     void severalSequencesAndTheirBeamsComeAsLinesOfJson() {
         assertThat(run(model, "the", "--sequences", "3", "--max-new-tokens=5", "--json")).isZero();
         assertThat(lines()).hasSize(3).allMatch(line -> line.get("tokens").asInt() <= 5);

@@ -3,6 +3,8 @@ package dev.espalier.cli;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.model.Gpt2;
 import dev.espalier.model.Gpt2Config;
+import dev.espalier.model.T5;
+import dev.espalier.model.T5Config;
 import dev.espalier.tokenize.CharacterTokenizer;
 import dev.espalier.torch.Torch;
 import java.nio.file.Path;
@@ -31,6 +33,20 @@ final class TinyModel {
                             }
                         }));
         HuggingFace.save(folder, model, HuggingFace.newConfig(0, null));
+        tokenizer.save(folder);
+        model.free();
+        return folder;
+    }
+
+    /// As [#write] a T5, whose answers do not repeat the prompt.
+    static Path writeT5(Path folder) {
+        var tokenizer =
+                CharacterTokenizer.train(
+                        List.of("abcdefghijklmnopqrstuvwxyz"), List.of("</s>", "<pad>"));
+        var model =
+                new T5(T5Config.of(tokenizer.vocabularySize(), 32, 16, 1, 2, 8, 24, true, 0, 1, 0));
+        model.initialize(4);
+        HuggingFace.save(folder, model, HuggingFace.newConfig(0, 1));
         tokenizer.save(folder);
         model.free();
         return folder;

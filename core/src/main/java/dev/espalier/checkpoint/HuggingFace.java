@@ -4,11 +4,14 @@ import dev.espalier.EspalierException;
 import dev.espalier.adapt.Lora;
 import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
+import dev.espalier.model.Bart;
+import dev.espalier.model.BartConfig;
 import dev.espalier.model.Bert;
 import dev.espalier.model.Decoder;
 import dev.espalier.model.DistilBert;
 import dev.espalier.model.Encoder;
 import dev.espalier.model.EncoderConfig;
+import dev.espalier.model.EncoderDecoder;
 import dev.espalier.model.Family;
 import dev.espalier.model.Gpt2;
 import dev.espalier.model.Gpt2Config;
@@ -17,6 +20,8 @@ import dev.espalier.model.Llama;
 import dev.espalier.model.LlamaConfig;
 import dev.espalier.model.Roberta;
 import dev.espalier.model.SequenceClassifier;
+import dev.espalier.model.T5;
+import dev.espalier.model.T5Config;
 import dev.espalier.model.TokenClassifier;
 import dev.espalier.nn.Adapter;
 import dev.espalier.nn.Linear;
@@ -90,6 +95,23 @@ public final class HuggingFace {
 
     /// The decoder in `folder` with every dropout set to `dropout`, if one is given.
     public static Loaded<Decoder> readDecoder(Path folder, @Nullable Double dropout) {
+        var loaded = readWriter(folder, dropout);
+        if (!(loaded.model() instanceof Decoder)) {
+            loaded.model().free();
+            throw EspalierException.data(
+                    folder.resolve(CONFIG)
+                            + ": a "
+                            + type(loaded.config())
+                            + " writes answers, and does not go on with a text; a decoder is"
+                            + " needed");
+        }
+        return new Loaded<>(
+                (Decoder) loaded.model(), loaded.config(), loaded.missing(), loaded.extra());
+    }
+
+    /// The model in `folder` if it writes text: a decoder, or an encoder and a decoder, with every
+    /// dropout set to `dropout`, if one is given.
+    public static Loaded<LanguageModel> readWriter(Path folder, @Nullable Double dropout) {
         var type = type(config(folder));
         if (ENCODERS.contains(type)) {
             throw EspalierException.data(
@@ -98,9 +120,7 @@ public final class HuggingFace {
                             + type
                             + " is an encoder and cannot write text; a decoder is needed");
         }
-        var loaded = readModel(folder, dropout);
-        return new Loaded<>(
-                (Decoder) loaded.model(), loaded.config(), loaded.missing(), loaded.extra());
+        return readModel(folder, dropout);
     }
 
     /// The language model in `folder` with every dropout set to `dropout`, if one is given. An
@@ -193,7 +213,7 @@ public final class HuggingFace {
     private static List<String> labels(Path folder, JsonNode config) {
         var names = config.path("id2label");
         if (names.isMissingNode()) {
-            var count = config.path("num_labels").asInt(2);
+            var count = config.path("num_labels").asInt(type(config).equals("bart") ? 3 : 2);
             if (count < 1 || count > MOST_LABELS) {
                 throw EspalierException.data(
                         folder.resolve(CONFIG)
@@ -265,12 +285,22 @@ public final class HuggingFace {
                                         case DISTILBERT -> new DistilBert(shape, headed);
                                     });
                 }
+                case "bart" -> {
+                    var read = BartConfig.of(config);
+                    var shape = dropout == null ? read : read.withDropout(dropout);
+                    yield new Plan(shape.bodyWeights(), () -> new Bart(shape, headed));
+                }
+                case "t5" -> {
+                    var read = T5Config.of(config);
+                    var shape = dropout == null ? read : read.withDropout(dropout);
+                    yield new Plan(shape.bodyWeights(), () -> new T5(shape));
+                }
                 default ->
                         throw EspalierException.data(
                                 "model_type '"
                                         + type(config)
                                         + "' is not supported; allowed: gpt2, llama, mistral,"
-                                        + " qwen2, bert, roberta, distilbert");
+                                        + " qwen2, bert, roberta, distilbert, bart, t5");
             };
         } catch (EspalierException e) {
             throw EspalierException.data(folder.resolve(CONFIG) + ": " + e.getMessage(), e);
@@ -345,7 +375,7 @@ public final class HuggingFace {
                 unused.remove(entry.get().name());
             } else if (!needed.contains(path) || body instanceof Encoder && !family.isBody(path)) {
                 missing.add(inFile.of(path));
-            } else {
+            } else if (parameter.getValue().trained()) {
                 throw EspalierException.data(
                         file
                                 + ": the tensor '"
@@ -357,8 +387,8 @@ public final class HuggingFace {
         if (model instanceof LanguageModel) {
             family.copies()
                     .forEach((copy, original) -> {
-                        if (unused.remove(copy)) {
-                            requireSame(weights, copy, inFile.of(original), family);
+                        if (unused.remove(inFile.of(copy))) {
+                            requireSame(weights, inFile.of(copy), inFile.of(original), family);
                         }
                     });
         }
@@ -452,13 +482,21 @@ public final class HuggingFace {
     private static void writeGenerationConfig(Path folder, Module model, ObjectNode config)
             throws IOException {
         // The library writes one for BERT too, of all encoders.
-        if (!(model instanceof Decoder || model instanceof Bert)) {
+        if (!(model instanceof LanguageModel)
+                || model instanceof Encoder && !(model instanceof Bert)) {
             return;
         }
         var json = JsonNodeFactory.instance.objectNode();
         json.put("_from_model_config", true);
         for (var key :
-                List.of("bos_token_id", "eos_token_id", "pad_token_id", "transformers_version")) {
+                List.of(
+                        "bos_token_id",
+                        "decoder_start_token_id",
+                        "eos_token_id",
+                        "forced_bos_token_id",
+                        "forced_eos_token_id",
+                        "pad_token_id",
+                        "transformers_version")) {
             if (config.hasNonNull(key)) {
                 json.set(key, config.get(key));
             }
@@ -495,6 +533,7 @@ public final class HuggingFace {
             case TokenClassifier _ -> TOKENS;
             case Encoder _ -> "ForMaskedLM";
             case Gpt2 _ -> "LMHeadModel";
+            case EncoderDecoder _ -> "ForConditionalGeneration";
             default -> "ForCausalLM";
         };
     }
@@ -565,6 +604,8 @@ public final class HuggingFace {
                     case "" -> JsonNodeFactory.instance.objectNode();
                     case "gpt2" -> Gpt2Config.of(theirs).json();
                     case "bert", "roberta", "distilbert" -> EncoderConfig.of(theirs).json();
+                    case "bart" -> BartConfig.of(theirs).json();
+                    case "t5" -> T5Config.of(theirs).json();
                     default -> LlamaConfig.of(theirs).json();
                 };
         var changed = JsonNodeFactory.instance.objectNode();
@@ -736,6 +777,9 @@ public final class HuggingFace {
                     .anyMatch(p -> p.getKey().contains(".pooler.") && p.getValue().trained())) {
                 heads.add("pooler");
             }
+            if (classifier.body() instanceof Bart) {
+                heads.add("classification_head");
+            }
         }
         var json = JsonNodeFactory.instance.objectNode();
         for (var key : List.of("alpha_pattern", "loftq_config", "rank_pattern")) {
@@ -775,7 +819,12 @@ public final class HuggingFace {
         settings.targets().stream().sorted().forEach(targets::add);
         json.put(
                 "task_type",
-                heads.isEmpty() ? (model instanceof Decoder ? "CAUSAL_LM" : null) : "SEQ_CLS");
+                switch (model) {
+                    case SequenceClassifier _ -> "SEQ_CLS";
+                    case Decoder _ -> "CAUSAL_LM";
+                    case EncoderDecoder _ -> "SEQ_2_SEQ_LM";
+                    default -> null;
+                });
         json.put("use_dora", false);
         json.put("use_rslora", false);
         Files.writeString(folder.resolve(ADAPTER_CONFIG), PythonJson.write(json, false));

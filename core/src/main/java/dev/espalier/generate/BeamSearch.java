@@ -42,6 +42,11 @@ final class BeamSearch {
         return done;
     }
 
+    /// Whether the next token is the last that is left.
+    boolean isLast() {
+        return open[0].length - promptTokens == limit - 1;
+    }
+
     /// The prompt and the continuation of a beam.
     int[] ids(int beam) {
         return open[beam];

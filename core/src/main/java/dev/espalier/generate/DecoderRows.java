@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 /// The sequences of a batch on their way through a decoder: prompts padded on the left, several
 /// rows for each prompt, each position computed once thanks to the key-value cache. Its memory
 /// belongs to the scope that it is made in.
-final class DecoderRows {
+final class DecoderRows implements Rows {
     private final Decoder decoder;
     private final List<int[]> prompts;
     private final int copies;
@@ -52,8 +52,8 @@ final class DecoderRows {
         return prompts.stream().anyMatch(p -> p.length < longest);
     }
 
-    /// Reads the prompts; the scores (rows, V) of what follows them.
-    float[] read() {
+    @Override
+    public float[] read() {
         try (var scope = new Scope()) {
             var once = copies == 1 ? cache : decoder.cache(prompts.size(), longest);
             var ids = new long[prompts.size() * longest];
@@ -83,11 +83,9 @@ final class DecoderRows {
         }
     }
 
-    /// Reads one more token of each row; the scores (rows, V) of what follows.
-    ///
-    /// Sequences that have ended are read on with the others, unheard; a full context must not lead
-    /// them beyond its last position.
-    float[] read(long[] tokens) {
+    /// A full context must not lead sequences that have ended beyond its last position.
+    @Override
+    public float[] read(long[] tokens) {
         try (var scope = new Scope()) {
             var positions = new long[rows];
             for (var row = 0; row < rows; row++) {
@@ -102,8 +100,8 @@ final class DecoderRows {
         }
     }
 
-    /// Goes on, in each row, from what the row `from` has read, which is one of the same prompt.
-    void reorder(long[] from) {
+    @Override
+    public void reorder(long[] from) {
         try (var scope = new Scope()) {
             cache.copyFrom(cache, Tensor.of(from, rows));
         }

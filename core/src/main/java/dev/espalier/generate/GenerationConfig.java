@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 
 /// All that decides what is written after a prompt. [#read] takes it from a model's folder.
@@ -28,6 +29,8 @@ public record GenerationConfig(
                     "do_sample",
                     "early_stopping",
                     "eos_token_id",
+                    "forced_bos_token_id",
+                    "forced_eos_token_id",
                     "length_penalty",
                     "max_new_tokens",
                     "min_new_tokens",
@@ -56,9 +59,7 @@ public record GenerationConfig(
                     Map.entry("eta_cutoff", "0.0"),
                     Map.entry("exponential_decay_length_penalty", ""),
                     Map.entry("force_words_ids", ""),
-                    Map.entry("forced_bos_token_id", ""),
                     Map.entry("forced_decoder_ids", ""),
-                    Map.entry("forced_eos_token_id", ""),
                     Map.entry("guidance_scale", "1.0"),
                     Map.entry("min_length", "0"),
                     Map.entry("num_beam_groups", "1"),
@@ -172,7 +173,9 @@ public record GenerationConfig(
                 new Penalties(
                         number(json, "repetition_penalty", penalties.repetition()),
                         whole(json, "no_repeat_ngram_size", penalties.noRepeatNgram()),
-                        whole(json, "min_new_tokens", penalties.minNewTokens())),
+                        whole(json, "min_new_tokens", penalties.minNewTokens()),
+                        forced(json, "forced_bos_token_id", penalties.forcedFirst()),
+                        forced(json, "forced_eos_token_id", penalties.forcedLast())),
                 new Limits(
                         whole(json, "max_new_tokens", limits.maxNewTokens()),
                         stops(json),
@@ -222,6 +225,19 @@ public record GenerationConfig(
                     return id.intValue();
                 })
                 .collect(Collectors.toUnmodifiableSet());
+    }
+
+    /// A null here asks for nothing to be forced.
+    private static @Nullable Integer forced(
+            JsonNode json, String key, @Nullable Integer otherwise) {
+        var value = json.path(key);
+        if (isAbsent(value)) {
+            return value.isNull() ? null : otherwise;
+        }
+        if (!value.canConvertToInt() || !value.isIntegralNumber() || value.intValue() < 0) {
+            throw wrong(key, value, "a token id");
+        }
+        return value.intValue();
     }
 
     private static Stream<JsonNode> each(JsonNode value) {

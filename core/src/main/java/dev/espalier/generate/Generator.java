@@ -2,7 +2,8 @@ package dev.espalier.generate;
 
 import dev.espalier.EspalierException;
 import dev.espalier.generate.Generated.Ending;
-import dev.espalier.model.Decoder;
+import dev.espalier.model.EncoderDecoder;
+import dev.espalier.model.LanguageModel;
 import dev.espalier.tokenize.StreamingDecoder;
 import dev.espalier.tokenize.Tokenizer;
 import java.util.ArrayList;
@@ -10,18 +11,21 @@ import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.IntConsumer;
 import java.util.function.IntFunction;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
-/// Goes on writing texts with a model and its tokenizer. Several threads may use one at once, as
-/// long as nothing trains the model meanwhile.
+/// Goes on writing texts with a model and its tokenizer; an encoder-decoder answers them. Several
+/// threads may use one at once, as long as nothing trains the model meanwhile.
 public final class Generator {
+    private final LanguageModel model;
     private final Tokenizer tokenizer;
     private final TokenGenerator tokens;
 
     /// @throws EspalierException if the tokenizer has more tokens than the model
-    public Generator(Decoder decoder, Tokenizer tokenizer) {
+    public Generator(LanguageModel model, Tokenizer tokenizer) {
+        this.model = model;
         this.tokenizer = tokenizer;
-        tokens = new TokenGenerator(decoder, tokenizer.vocabularySize());
+        tokens = new TokenGenerator(model, tokenizer.vocabularySize());
     }
 
     /// Tokens that the model's context leaves for an answer to a prompt of this length.
@@ -107,6 +111,11 @@ public final class Generator {
 
     private int[] ids(String prompt) {
         var ids = tokenizer.encode(prompt);
+        if (model instanceof EncoderDecoder both) {
+            return tokenizer.template().addedToOne() > 0
+                    ? tokenizer.template().apply(ids)
+                    : IntStream.concat(IntStream.of(ids), IntStream.of(both.end())).toArray();
+        }
         if (ids.length > 0) {
             return ids;
         }

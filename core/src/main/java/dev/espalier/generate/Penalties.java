@@ -3,6 +3,7 @@ package dev.espalier.generate;
 import dev.espalier.EspalierException;
 import java.util.Arrays;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /// What changes the scores before a token is chosen, in the order of the components, as in the
 /// Hugging Face library. The prompt counts as written; its padding, which that library counts too,
@@ -12,8 +13,21 @@ import java.util.Set;
 ///   multiplied by it (Keskar et al. 2019, arXiv:1909.05858, 4.1); 1 for no penalty
 /// @param noRepeatNgram no sequence of so many tokens may come twice; 0 for no such rule
 /// @param minNewTokens tokens before which the text may not end
-public record Penalties(double repetition, int noRepeatNgram, int minNewTokens) {
+/// @param forcedFirst the token that must follow a first one, such as that with which the decoder
+///   of an encoder-decoder begins; null for none
+/// @param forcedLast the token that must be the last of as many as are wanted; null for none
+public record Penalties(
+        double repetition,
+        int noRepeatNgram,
+        int minNewTokens,
+        @Nullable Integer forcedFirst,
+        @Nullable Integer forcedLast) {
     public static final Penalties NONE = new Penalties(1, 0, 0);
+
+    /// Forcing nothing.
+    public Penalties(double repetition, int noRepeatNgram, int minNewTokens) {
+        this(repetition, noRepeatNgram, minNewTokens, null, null);
+    }
 
     public Penalties {
         if (!(repetition > 0 && repetition < Double.POSITIVE_INFINITY)) {
@@ -37,13 +51,16 @@ public record Penalties(double repetition, int noRepeatNgram, int minNewTokens) 
     }
 
     /// Changes the `vocabulary` scores from `offset` on, of what follows `ids`, which begin with
-    /// the prompt. A token that is ruled out gets negative infinity.
+    /// the prompt. A token that is ruled out gets negative infinity, one that is forced 0.
+    ///
+    /// @param last whether no other token may follow
     void apply(
             float[] scores,
             int offset,
             int vocabulary,
             int[] ids,
             int promptTokens,
+            boolean last,
             Set<Integer> ends) {
         if (repetition != 1) {
             penalise(scores, offset, vocabulary, ids);
@@ -58,6 +75,22 @@ public record Penalties(double repetition, int noRepeatNgram, int minNewTokens) 
                 }
             }
         }
+        if (forcedFirst != null && ids.length == 1) {
+            force(scores, offset, vocabulary, forcedFirst);
+        }
+        if (forcedLast != null && last) {
+            force(scores, offset, vocabulary, forcedLast);
+        }
+    }
+
+    private static void force(float[] scores, int offset, int vocabulary, int id) {
+        if (id >= vocabulary) {
+            throw EspalierException.data(
+                    "the token id %d is forced, but the model's go from 0 to %d"
+                            .formatted(id, vocabulary - 1));
+        }
+        Arrays.fill(scores, offset, offset + vocabulary, Float.NEGATIVE_INFINITY);
+        scores[offset + id] = 0;
     }
 
     private void penalise(float[] scores, int offset, int vocabulary, int[] ids) {

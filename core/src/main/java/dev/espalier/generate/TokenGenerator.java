@@ -3,7 +3,8 @@ package dev.espalier.generate;
 import dev.espalier.EspalierException;
 import dev.espalier.Rng;
 import dev.espalier.generate.BeamSearch.Hypothesis;
-import dev.espalier.model.Decoder;
+import dev.espalier.model.EncoderDecoder;
+import dev.espalier.model.LanguageModel;
 import dev.espalier.torch.Scope;
 import dev.espalier.torch.Torch;
 import java.util.ArrayList;
@@ -11,12 +12,13 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.IntConsumer;
 
-/// Goes on writing token sequences: all prompts of a batch at once, padded on the left.
+/// Goes on writing token sequences: all prompts of a batch at once. A decoder goes on from the
+/// prompt; an encoder-decoder reads the prompt and writes an answer.
 ///
 /// A full context ends a sequence. To go on, positions would have to be dropped at its start, and a
 /// model with learnt positions would have to compute all others anew for every token.
 public final class TokenGenerator {
-    private final Decoder decoder;
+    private final LanguageModel model;
     private final int vocabulary;
 
     /// Told of every token as it is chosen.
@@ -39,22 +41,30 @@ public final class TokenGenerator {
 
     /// Writes only ids below `vocabulary`, since a model may have more embeddings than there are
     /// tokens.
-    public TokenGenerator(Decoder decoder, int vocabulary) {
-        if (vocabulary > decoder.vocabulary()) {
+    public TokenGenerator(LanguageModel model, int vocabulary) {
+        if (vocabulary > model.vocabulary()) {
             throw EspalierException.data(
                     "the tokenizer has "
                             + vocabulary
                             + " tokens, but the model only "
-                            + decoder.vocabulary()
+                            + model.vocabulary()
                             + ": they do not belong together");
         }
-        this.decoder = decoder;
+        this.model = model;
         this.vocabulary = vocabulary;
     }
 
-    /// Tokens that the model's context leaves for an answer to a prompt of this length.
+    /// Tokens that the model's context leaves for an answer to a prompt of this length. An
+    /// encoder-decoder has as many as its context for either, of the answer one for its start.
     public int room(int promptTokens) {
-        return Math.max(0, decoder.context() - promptTokens);
+        return model instanceof EncoderDecoder
+                ? promptTokens <= model.context() ? model.context() - 1 : 0
+                : Math.max(0, model.context() - promptTokens);
+    }
+
+    /// What stands before the tokens that are written.
+    private int[] prefix(int[] prompt) {
+        return model instanceof EncoderDecoder both ? new int[] {both.start()} : prompt;
     }
 
     /// Writes after each prompt until an id of `config.limits().ends()` comes, `listener` ends it,
@@ -97,9 +107,9 @@ public final class TokenGenerator {
         if (prompts.isEmpty()) {
             return;
         }
-        var training = decoder.training();
+        var training = model.training();
         if (training) {
-            decoder.training(false);
+            model.training(false);
         }
         try {
             Torch.noGrad(() -> {
@@ -109,7 +119,7 @@ public final class TokenGenerator {
             });
         } finally {
             if (training) {
-                decoder.training(true);
+                model.training(true);
             }
         }
     }
@@ -121,13 +131,18 @@ public final class TokenGenerator {
         if (room(prompt.length) == 0) {
             throw EspalierException.usage(
                     "the prompt has %d tokens, but the model's context of %d has room for at most %d"
-                            .formatted(prompt.length, decoder.context(), decoder.context() - 1));
+                            .formatted(
+                                    prompt.length,
+                                    model.context(),
+                                    model instanceof EncoderDecoder
+                                            ? model.context()
+                                            : model.context() - 1));
         }
         for (var id : prompt) {
-            if (id < 0 || id >= decoder.vocabulary()) {
+            if (id < 0 || id >= model.vocabulary()) {
                 throw EspalierException.data(
                         "the prompt holds the token id %d, but the model's go from 0 to %d"
-                                .formatted(id, decoder.vocabulary() - 1));
+                                .formatted(id, model.vocabulary() - 1));
             }
         }
     }
@@ -143,7 +158,7 @@ public final class TokenGenerator {
 
     private void sample(List<int[]> prompts, GenerationConfig config, Listener listener) {
         var copies = config.sequences();
-        var rows = new DecoderRows(decoder, prompts, copies, mostNew(prompts, config), s -> s);
+        var rows = Rows.of(model, prompts, copies, mostNew(prompts, config), s -> s);
         var sampler = new Sampler(config.sampling(), vocabulary);
         var ends = config.limits().ends();
         var sequences = new ArrayList<Sequence>();
@@ -151,7 +166,9 @@ public final class TokenGenerator {
             var prompt = prompts.get(i / copies);
             sequences.add(
                     new Sequence(
-                            prompt, limit(prompt, config), Rng.at(config.sampling().seed(), i)));
+                            prefix(prompt),
+                            limit(prompt, config),
+                            Rng.at(config.sampling().seed(), i)));
         }
         var last = new long[sequences.size()];
         var scores = rows.read();
@@ -160,7 +177,7 @@ public final class TokenGenerator {
             for (var row = 0; row < last.length; row++) {
                 var sequence = sequences.get(row);
                 if (sequence.left > 0) {
-                    var offset = row * decoder.vocabulary();
+                    var offset = row * model.vocabulary();
                     sequence.penalise(config, scores, offset);
                     var id = sampler.next(scores, offset, sequence.draws);
                     sequence.add(id);
@@ -208,6 +225,7 @@ public final class TokenGenerator {
                                 vocabulary,
                                 Arrays.copyOf(ids, length),
                                 promptTokens,
+                                left == 1,
                                 config.limits().ends());
             }
         }
@@ -218,15 +236,15 @@ public final class TokenGenerator {
         var count = config.beams().count();
         var ends = config.limits().ends();
         var rows =
-                new DecoderRows(
-                        decoder,
+                Rows.of(
+                        model,
                         prompts,
                         count,
                         mostNew(prompts, config),
                         logits -> logits.logSoftmax(-1));
         var searches =
                 prompts.stream()
-                        .map(p -> new BeamSearch(config.beams(), p, limit(p, config), ends))
+                        .map(p -> new BeamSearch(config.beams(), prefix(p), limit(p, config), ends))
                         .toList();
         var from = new long[prompts.size() * count];
         var last = new long[from.length];
@@ -246,17 +264,18 @@ public final class TokenGenerator {
                     config.penalties()
                             .apply(
                                     scores,
-                                    (i * count + beam) * decoder.vocabulary(),
+                                    (i * count + beam) * model.vocabulary(),
                                     vocabulary,
                                     search.ids(beam),
-                                    prompts.get(i).length,
+                                    prefix(prompts.get(i)).length,
+                                    search.isLast(),
                                     ends);
                 }
                 var parents =
                         search.step(
                                 scores,
-                                i * count * decoder.vocabulary(),
-                                decoder.vocabulary(),
+                                i * count * model.vocabulary(),
+                                model.vocabulary(),
                                 vocabulary);
                 for (var beam = 0; beam < count; beam++) {
                     var ids = search.ids(beam);

@@ -1,6 +1,7 @@
 package dev.espalier.model;
 
 import dev.espalier.nn.Linear;
+import dev.espalier.nn.MultiHeadAttention;
 import dev.espalier.nn.PostNormBlock;
 import dev.espalier.torch.Tensor;
 import java.util.List;
@@ -13,10 +14,11 @@ import org.jspecify.annotations.Nullable;
 public final class Bert extends Encoder {
     static final PostNormBlock.Names BLOCK =
             new PostNormBlock.Names(
-                    "attention.self.query",
-                    "attention.self.key",
-                    "attention.self.value",
-                    "attention.output.dense",
+                    new MultiHeadAttention.Names(
+                            "attention.self.query",
+                            "attention.self.key",
+                            "attention.self.value",
+                            "attention.output.dense"),
                     "attention.output.LayerNorm",
                     "intermediate.dense",
                     "output.dense",
@@ -74,7 +76,7 @@ public final class Bert extends Encoder {
         return new PostNormBlock(
                 BLOCK,
                 c.blockShape(),
-                new PostNormBlock.Dropout(c.attentionDropout(), c.dropout(), c.dropout()));
+                new PostNormBlock.Dropout(c.attentionDropout(), c.dropout(), 0, c.dropout()));
     }
 
     /// The pooler, tanh(W h + b) of the first position's state, which BERT counts to its body but

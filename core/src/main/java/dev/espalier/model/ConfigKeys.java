@@ -72,6 +72,33 @@ final class ConfigKeys {
         return node.booleanValue();
     }
 
+    /// Refuses a flag that is not as the family has it.
+    void require(String key, boolean only, String family) {
+        if (flag(key, only) != only) {
+            throw EspalierException.data(key + ": " + !only + " is not supported for " + family);
+        }
+    }
+
+    /// A token's id, at least 0.
+    int id(String key, int otherwise) {
+        var node = find(key);
+        if (node == null) {
+            return otherwise;
+        }
+        if (!node.isIntegralNumber() || !node.canConvertToInt() || node.intValue() < 0) {
+            throw EspalierException.data(key + " is " + node + "; a token's id is needed");
+        }
+        return node.intValue();
+    }
+
+    /// @throws EspalierException if `id` is no id of a vocabulary of that size
+    static void requireId(String key, int id, int vocabulary) {
+        if (id < 0 || id >= vocabulary) {
+            throw EspalierException.data(
+                    key + " " + id + " is no id of a vocabulary of " + vocabulary);
+        }
+    }
+
     String text(String key, String otherwise) {
         var node = find(key);
         if (node == null) {

@@ -1,6 +1,7 @@
 package dev.espalier.model;
 
 import dev.espalier.nn.Linear;
+import dev.espalier.nn.MultiHeadAttention;
 import dev.espalier.nn.PostNormBlock;
 import dev.espalier.torch.Tensor;
 import java.util.List;
@@ -13,10 +14,11 @@ import org.jspecify.annotations.Nullable;
 public final class DistilBert extends Encoder {
     private static final PostNormBlock.Names BLOCK =
             new PostNormBlock.Names(
-                    "attention.q_lin",
-                    "attention.k_lin",
-                    "attention.v_lin",
-                    "attention.out_lin",
+                    new MultiHeadAttention.Names(
+                            "attention.q_lin",
+                            "attention.k_lin",
+                            "attention.v_lin",
+                            "attention.out_lin"),
                     "sa_layer_norm",
                     "ffn.lin1",
                     "ffn.lin2",
@@ -68,7 +70,7 @@ public final class DistilBert extends Encoder {
         return new PostNormBlock(
                 BLOCK,
                 c.blockShape(),
-                new PostNormBlock.Dropout(c.attentionDropout(), 0, c.dropout()));
+                new PostNormBlock.Dropout(c.attentionDropout(), 0, 0, c.dropout()));
     }
 
     private static final class Head extends ClassificationHead {

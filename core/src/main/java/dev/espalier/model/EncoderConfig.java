@@ -89,10 +89,7 @@ public record EncoderConfig(
                 throw EspalierException.data("a dropout of " + share + " is not in [0, 1)");
             }
         }
-        if (padding < 0 || padding >= vocabulary) {
-            throw EspalierException.data(
-                    "pad_token_id " + padding + " is no id of a vocabulary of " + vocabulary);
-        }
+        ConfigKeys.requireId("pad_token_id", padding, vocabulary);
         if (kind == Kind.ROBERTA && positions <= padding + 1) {
             throw EspalierException.data(
                     "max_position_embeddings "

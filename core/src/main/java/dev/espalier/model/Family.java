@@ -8,7 +8,7 @@ import java.util.regex.Pattern;
 ///
 /// @param architecture what the names of its classes begin with, as `architectures` has them
 /// @param body the first name in the path of every weight but a head's; files of the bare body
-///   leave it out
+///   leave it out; empty where there is none
 /// @param table the path of the token table
 /// @param buffers what older files store beside the weights
 /// @param attention the linear maps of attention, by the suffixes of their paths
@@ -36,6 +36,6 @@ public record Family(
 
     /// Whether the weight at `path` belongs to the body, and not to a head.
     public boolean isBody(String path) {
-        return path.startsWith(body + ".");
+        return body.isEmpty() ? !path.equals(Decoder.HEAD) : path.startsWith(body + ".");
     }
 }

@@ -21,6 +21,9 @@ final class InitialWeights {
                 .forEach(i -> {
                     var name = parameters.get(i).getKey();
                     var parameter = parameters.get(i).getValue();
+                    if (!parameter.trained()) {
+                        return; // a constant of the files, 0 in new models
+                    }
                     if (parameter.isMatrix()) {
                         draw(parameter, deviation.applyAsDouble(name), Rng.at(seed, i));
                     } else if (!name.endsWith(".bias")) {

@@ -6,9 +6,9 @@ import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.node.ObjectNode;
 
 /// A transformer over tokens up to its last hidden states, with the head that scores the vocabulary
-/// on top: a [Decoder], whose positions see what is before them, or an [Encoder], whose positions
-/// see everything.
-public abstract sealed class LanguageModel extends Module permits Decoder, Encoder {
+/// on top: a [Decoder], whose positions see what is before them, an [Encoder], whose positions see
+/// everything, or an [EncoderDecoder], which is one upon the other.
+public abstract sealed class LanguageModel extends Module permits Decoder, Encoder, EncoderDecoder {
     /// The matrix (V, D) that the head multiplies by to score the vocabulary.
     public abstract Tensor head();
 
@@ -28,7 +28,7 @@ public abstract sealed class LanguageModel extends Module permits Decoder, Encod
     }
 
     /// A new head with which the family classifies texts, by the state (B, D) of one position each:
-    /// of the last for decoders, of the first for encoders.
+    /// of the first for encoders, of the last for others.
     abstract ClassificationHead classificationHead(int classes);
 
     /// What the family's files call things.

@@ -11,7 +11,8 @@ import org.jspecify.annotations.Nullable;
 
 /// A language model's body with a head that tells the class of a text, as Hugging Face's
 /// `…ForSequenceClassification` of the families have it: by the state of the last token for
-/// decoders, of the first for encoders.
+/// decoders, of the first for encoders, and for BART, which reads the text twice, by that of its
+/// last end.
 public final class SequenceClassifier extends Module {
     private final LanguageModel body;
     private final ClassificationHead head;
@@ -56,8 +57,24 @@ public final class SequenceClassifier extends Module {
                 switch (body) {
                     case Decoder _ -> Arrays.stream(lengths).map(length -> length - 1).toArray();
                     case Encoder _ -> new long[lengths.length];
+                    case EncoderDecoder both -> lastEnds(ids.longs(), lengths, both.end());
                 };
         return forward(hidden(ids, lengths), Tensor.of(at, at.length));
+    }
+
+    /// Where in each text, a row of `ids`, `end` stands for the last time; its last token where it
+    /// does not.
+    static long[] lastEnds(long[] ids, long[] lengths, int end) {
+        var longest = ids.length / lengths.length;
+        var last = new long[lengths.length];
+        for (var row = 0; row < last.length; row++) {
+            var at = lengths[row] - 1;
+            while (at > 0 && ids[(int) (row * longest + at)] != end) {
+                at--;
+            }
+            last[row] = ids[(int) (row * longest + at)] == end ? at : lengths[row] - 1;
+        }
+        return last;
     }
 
     /// As [#scores] by the state of each token: (B, T, classes).
@@ -70,6 +87,10 @@ public final class SequenceClassifier extends Module {
             // Padding behind the last token changes nothing, since no token sees what follows.
             case Decoder decoder -> decoder.hidden(ids);
             case Encoder encoder -> encoder.hidden(ids, null, keep(lengths, (int) ids.size(1)));
+            case EncoderDecoder both -> {
+                var keep = keep(lengths, (int) ids.size(1));
+                yield both.decode(both.shiftedRight(ids), both.encode(ids, keep), keep);
+            }
         };
     }
 
@@ -105,7 +126,7 @@ public final class SequenceClassifier extends Module {
         throw EspalierException.usage(
                 "forgetting: is measured and held off on decoders alone, and this "
                         + body.family().architecture()
-                        + " is an encoder");
+                        + " is none");
     }
 
     public ClassificationHead head() {

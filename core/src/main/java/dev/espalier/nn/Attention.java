@@ -38,13 +38,18 @@ public final class Attention {
         return unfused(q, k, v, shown, scale, dropout);
     }
 
-    /// As [#attend], where every position sees all others: `mask` is that of padding (B, 1, 1, S),
-    /// or null.
+    /// As [#attend], where every position sees all others but what `mask`, which may be null,
+    /// hides: (B, 1, 1, S) for padding, (1, H, T, S) for a bias of each head.
     public static Tensor attendToAll(
-            Tensor q, Tensor k, Tensor v, @Nullable Tensor mask, double dropout) { // (B, H, T|S, d)
+            Tensor q,
+            Tensor k,
+            Tensor v,
+            @Nullable Tensor mask,
+            double scale,
+            double dropout) { // (B, H, T|S, d)
         return isFused(dropout)
-                ? q.attention(k, v, mask, false)
-                : unfused(q, k, v, mask, 1, dropout);
+                ? scaled(q, scale).attention(k, v, mask, false)
+                : unfused(q, k, v, mask, scale, dropout);
     }
 
     private static boolean isFused(double dropout) {

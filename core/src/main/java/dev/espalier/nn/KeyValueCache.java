@@ -42,6 +42,13 @@ public final class KeyValueCache {
         return append(values.get(layer), fresh);
     }
 
+    /// Appends a layer's keys and values and gives all of them.
+    public MultiHeadAttention.KeysAndValues append(
+            int layer, MultiHeadAttention.KeysAndValues fresh) {
+        return new MultiHeadAttention.KeysAndValues(
+                keys(layer, fresh.keys()), values(layer, fresh.values()));
+    }
+
     private Tensor append(Tensor all, Tensor fresh) {
         all.narrow(2, length, fresh.size(2)).copyInPlace(fresh);
         return all.narrow(2, 0, length + fresh.size(2));

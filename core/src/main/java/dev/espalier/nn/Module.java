@@ -63,8 +63,10 @@ public abstract class Module {
 
     private void collectModules(String path, SequencedMap<String, Module> into) {
         into.putIfAbsent(path, this);
-        children.forEach(
-                c -> c.module.collectModules(path.isEmpty() ? c.name : path + "." + c.name, into));
+        children.forEach(c ->
+                c.module.collectModules(
+                        path.isEmpty() || c.name.isEmpty() ? path + c.name : path + "." + c.name,
+                        into));
     }
 
     /// The number of weights, tied ones once.

@@ -8,24 +8,17 @@ import org.jspecify.annotations.Nullable;
 ///
 ///     x ← LN(x + Attention(x));  x ← LN(x + W₂ φ(W₁ x))
 public final class PostNormBlock extends Module {
-    private final Linear query;
-    private final Linear key;
-    private final Linear value;
-    private final Linear projection;
+    private final MultiHeadAttention attention;
     private final LayerNorm attentionNorm;
     private final Linear up;
     private final Linear down;
     private final LayerNorm mlpNorm;
-    private final int heads;
     private final String activation;
     private final Dropout dropout;
 
     /// The paths of the parts.
     public record Names(
-            String query,
-            String key,
-            String value,
-            String projection,
+            MultiHeadAttention.Names attention,
             String attentionNorm,
             String up,
             String down,
@@ -35,47 +28,34 @@ public final class PostNormBlock extends Module {
     /// @param activation one of [Activation#NAMES]
     public record Shape(int width, int heads, int inner, String activation, double epsilon) {}
 
-    /// The shares dropped while training: of attention weights, of what attention gives and of what
-    /// the MLP gives.
-    public record Dropout(double weights, double attention, double mlp) {}
+    /// The shares dropped while training: of attention weights, of what attention gives, of the
+    /// MLP's hidden layer and of what the MLP gives.
+    public record Dropout(double weights, double attention, double hidden, double mlp) {}
 
     public PostNormBlock(Names names, Shape shape, Dropout dropout) {
         long width = shape.width(), inner = shape.inner();
-        query = child(names.query(), Linear.of(width, width, true));
-        key = child(names.key(), Linear.of(width, width, true));
-        value = child(names.value(), Linear.of(width, width, true));
-        projection = child(names.projection(), Linear.of(width, width, true));
+        attention =
+                child(
+                        "",
+                        new MultiHeadAttention(
+                                names.attention(),
+                                new MultiHeadAttention.Shape(
+                                        width, shape.heads(), width / shape.heads(), true, true),
+                                dropout.weights()));
         attentionNorm = child(names.attentionNorm(), new LayerNorm(width, shape.epsilon()));
         up = child(names.up(), Linear.of(width, inner, true));
         down = child(names.down(), Linear.of(inner, width, true));
         mlpNorm = child(names.mlpNorm(), new LayerNorm(width, shape.epsilon()));
-        heads = shape.heads();
         activation = shape.activation();
         this.dropout = dropout;
     }
 
     /// `mask` is the additive (B, 1, 1, T) mask of padding, or null.
     public Tensor forward(Tensor x, @Nullable Tensor mask) { // (B, T, D)
-        x = attentionNorm.forward(x.add(attention(x, mask)));
+        var y = attention.forward(x, attention.read(x), mask);
+        x = attentionNorm.forward(x.add(y.dropout(dropout.attention(), training())));
         var h = Activation.apply(activation, up.forward(x)); // (B, T, inner)
-        return mlpNorm.forward(x.add(down.forward(h).dropout(dropout.mlp(), training())));
-    }
-
-    private Tensor attention(Tensor x, @Nullable Tensor mask) {
-        var y =
-                Attention.attendToAll(
-                        split(query.forward(x)),
-                        split(key.forward(x)),
-                        split(value.forward(x)),
-                        mask,
-                        training() ? dropout.weights() : 0); // (B, H, T, d)
-        return projection
-                .forward(y.transpose(1, 2).reshape(x.shape()))
-                .dropout(dropout.attention(), training());
-    }
-
-    private Tensor split(Tensor x) { // (B, T, D)
-        long b = x.size(0), t = x.size(1), width = x.size(2);
-        return x.view(b, t, heads, width / heads).transpose(1, 2); // (B, H, T, d)
+        y = down.forward(h.dropout(dropout.hidden(), training()));
+        return mlpNorm.forward(x.add(y.dropout(dropout.mlp(), training())));
     }
 }

@@ -26,13 +26,17 @@ public final class Stack<B extends Module> extends Module {
     /// A forward pass on which a backward pass has not followed.
     ///
     /// @param entry what the first block read, with the graph behind it
+    /// @param shared what all blocks read, with the graph behind it
+    /// @param leaves the same, cut off from the graph
     /// @param inputs what each block read, cut off from the graph
     /// @param exit what the last block gave, as a leaf
     private record Pending<B>(
             Tensor entry,
+            List<Tensor> shared,
+            List<Tensor> leaves,
             List<Tensor> inputs,
             Tensor exit,
-            BiFunction<B, Tensor, Tensor> run,
+            Run<B> run,
             long seed,
             boolean bf16) {}
 
@@ -40,6 +44,10 @@ public final class Stack<B extends Module> extends Module {
     public void add(B block) {
         child(String.valueOf(blocks.size()), block);
         blocks.add(block);
+    }
+
+    public List<B> blocks() {
+        return List.copyOf(blocks);
     }
 
     /// Whether the stacks of `model` recompute their blocks on the way back.
@@ -63,14 +71,28 @@ public final class Stack<B extends Module> extends Module {
         }
     }
 
-    /// The last of `x` ← `run`(block, `x`) over all blocks.
+    /// How a block is run.
+    @FunctionalInterface
+    public interface Run<B> {
+        /// What `block` makes of `x`, and of what it shares with the other blocks.
+        Tensor apply(B block, Tensor x, List<Tensor> shared);
+    }
+
+    /// The last of `x` ← `run`(block, `x`) over all blocks. What `run` reads beside `x` gets no
+    /// gradient.
     public Tensor forward(Tensor x, BiFunction<B, Tensor, Tensor> run) {
-        if (!recompute || !training() || !isTrained(x)) {
+        return forward(x, List.of(), (block, input, shared) -> run.apply(block, input));
+    }
+
+    /// As above, where all blocks read `shared` too, through which gradients flow: what an encoder
+    /// gave, or a bias of attention.
+    public Tensor forward(Tensor x, List<Tensor> shared, Run<B> run) {
+        if (!recompute || !training() || !isTrained(x, shared)) {
             for (var block : blocks) {
                 // What the backward pass needs lives on in the graph; the rest, as much again, ends
                 // with the block.
                 try (var scope = new Scope()) {
-                    x = scope.keep(run.apply(block, x));
+                    x = scope.keep(run.apply(block, x, shared));
                 }
             }
             return x;
@@ -80,29 +102,34 @@ public final class Stack<B extends Module> extends Module {
                     "the last forward pass was followed by no backward pass");
         }
         var seed = drawSeed();
+        var leaves =
+                shared.stream()
+                        .map(s -> s.requiresGrad() ? s.detach().requiresGrad(true) : s)
+                        .toList();
         var inputs = new ArrayList<Tensor>();
         var state = x.detach();
         for (var i = 0; i < blocks.size(); i++) {
             inputs.add(state);
-            state = Torch.noGrad(kept(i, state, run, seed));
+            state = Torch.noGrad(kept(i, state, leaves, run, seed));
         }
         var exit = state.requiresGrad(true);
-        pending.set(new Pending<>(x, inputs, exit, run, seed, Torch.inBf16()));
+        pending.set(new Pending<>(x, shared, leaves, inputs, exit, run, seed, Torch.inBf16()));
         return exit;
     }
 
     private java.util.function.Supplier<Tensor> kept(
-            int i, Tensor state, BiFunction<B, Tensor, Tensor> run, long seed) {
+            int i, Tensor state, List<Tensor> shared, Run<B> run, long seed) {
         return () -> {
             try (var scope = new Scope()) {
                 Torch.seed(Rng.seed(seed, i));
-                return scope.keep(run.apply(blocks.get(i), state));
+                return scope.keep(run.apply(blocks.get(i), state, shared));
             }
         };
     }
 
-    private boolean isTrained(Tensor x) {
+    private boolean isTrained(Tensor x, List<Tensor> shared) {
         return x.requiresGrad()
+                || shared.stream().anyMatch(Tensor::requiresGrad)
                 || parameters().values().stream().anyMatch(p -> p.value().requiresGrad());
     }
 
@@ -126,7 +153,7 @@ public final class Stack<B extends Module> extends Module {
                 var leaf = p.inputs.get(i).detach().requiresGrad(true);
                 // Dropout draws what it drew on the way forward.
                 Torch.seed(Rng.seed(p.seed, i));
-                var y = Torch.bf16(p.bf16, () -> p.run.apply(block, leaf));
+                var y = Torch.bf16(p.bf16, () -> p.run.apply(block, leaf, p.leaves));
                 y.backward(above.to(y.dtype()));
                 var below = own(leaf.grad());
                 gradient = below == null ? null : scope.keep(below);
@@ -135,6 +162,12 @@ public final class Stack<B extends Module> extends Module {
         }
         if (gradient != null && p.entry.requiresGrad()) {
             p.entry.backward(gradient);
+        }
+        for (var i = 0; i < p.shared.size(); i++) {
+            var above = own(p.leaves.get(i).grad());
+            if (above != null && p.shared.get(i).requiresGrad()) {
+                p.shared.get(i).backward(above);
+            }
         }
     }
 

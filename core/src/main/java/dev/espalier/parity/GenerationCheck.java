@@ -1,11 +1,14 @@
 package dev.espalier.parity;
 
+import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.generate.GenerationConfig;
 import dev.espalier.generate.Limits;
 import dev.espalier.generate.Sampling;
 import dev.espalier.generate.TokenGenerator;
 import dev.espalier.generate.TokenGenerator.Answer;
-import dev.espalier.model.Decoder;
+import dev.espalier.model.EncoderDecoder;
+import dev.espalier.model.LanguageModel;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -18,12 +21,22 @@ final class GenerationCheck {
     private static final String PART = "generation";
     private static final String PADDING = "pad_token_id";
 
-    private final Decoder decoder;
+    private final LanguageModel model;
+    private final GenerationConfig defaults;
+    private final int padding;
     private final Tolerances tolerances;
     private final Findings findings;
 
-    GenerationCheck(Decoder decoder, Tolerances tolerances, Findings findings) {
-        this.decoder = decoder;
+    /// @param folder whose `generation_config.json` says what the arguments of a generation leave
+    ///   out
+    GenerationCheck(LanguageModel model, Path folder, Tolerances tolerances, Findings findings) {
+        this.model = model;
+        defaults =
+                GenerationConfig.read(
+                        folder,
+                        GenerationConfig.of(
+                                Sampling.greedy(), new Limits(20, List.of(), Set.of())));
+        padding = HuggingFace.config(folder).path(PADDING).asInt(0);
         this.tolerances = tolerances;
         this.findings = findings;
     }
@@ -84,7 +97,7 @@ final class GenerationCheck {
     }
 
     /// The number of places at which ours are other tokens.
-    private static int differing(JsonNode generation, List<Answer> answers) {
+    private int differing(JsonNode generation, List<Answer> answers) {
         var ours = sequences(generation, answers);
         var theirs = generation.path("sequences").valueStream().map(GenerationCheck::ids).toList();
         var differing = Math.abs(ours.size() - theirs.size());
@@ -116,10 +129,8 @@ final class GenerationCheck {
                             .map(ids::get)
                             .toArray());
         }
-        var config =
-                GenerationConfig.of(Sampling.greedy(), new Limits(20, List.of(), Set.of()))
-                        .with(generation.path("args"));
-        var generator = new TokenGenerator(decoder, decoder.vocabulary());
+        var config = defaults.with(generation.path("args"));
+        var generator = new TokenGenerator(model, model.vocabulary());
         if (config.beams().count() > 1) {
             return generator.search(prompts, config, tokens -> {}).stream()
                     .flatMap(List::stream)
@@ -137,17 +148,21 @@ final class GenerationCheck {
         return written.stream().map(ids -> new Answer(ids, Double.NaN)).toList();
     }
 
-    /// Prompts with their padding, what was written after them, and padding up to the longest.
-    private static List<List<Integer>> sequences(JsonNode generation, List<Answer> answers) {
+    /// Prompts with their padding, or what a decoder of its own begins with, what was written after
+    /// them, and padding up to the longest.
+    private List<List<Integer>> sequences(JsonNode generation, List<Answer> answers) {
         var prompts = generation.path("inputs").path("input_ids");
         var each = answers.size() / Math.max(1, prompts.size());
         var longest = answers.stream().mapToInt(a -> a.ids().size()).max().orElse(0);
-        var padding = generation.path("args").path(PADDING).asInt(0);
+        var filling = generation.path("args").path(PADDING).asInt(padding);
         var sequences = new ArrayList<List<Integer>>();
         for (var answer : answers) {
-            var sequence = ids(prompts.get(sequences.size() / each));
+            var sequence =
+                    model instanceof EncoderDecoder both
+                            ? new ArrayList<>(List.of(both.start()))
+                            : ids(prompts.get(sequences.size() / each));
             sequence.addAll(answer.ids());
-            sequence.addAll(Collections.nCopies(longest - answer.ids().size(), padding));
+            sequence.addAll(Collections.nCopies(longest - answer.ids().size(), filling));
             sequences.add(sequence);
         }
         return sequences;

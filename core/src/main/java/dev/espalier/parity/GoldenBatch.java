@@ -2,22 +2,27 @@ package dev.espalier.parity;
 
 import dev.espalier.model.Decoder;
 import dev.espalier.model.Encoder;
+import dev.espalier.model.EncoderDecoder;
 import dev.espalier.model.LanguageModel;
 import dev.espalier.model.SequenceClassifier;
 import dev.espalier.model.TokenClassifier;
 import dev.espalier.nn.Attention;
 import dev.espalier.nn.Module;
+import dev.espalier.objective.CrossEntropy;
 import dev.espalier.objective.Loss;
 import dev.espalier.objective.MicroBatch;
 import dev.espalier.objective.VocabularyLoss;
 import dev.espalier.torch.Tensor;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.TreeMap;
+import java.util.function.LongPredicate;
 import org.jspecify.annotations.Nullable;
 
 /// A reference's batch: a decoder's positions count from 0 whatever the mask, as the reference has
-/// it outside of generation.
+/// it outside of generation. Of an encoder-decoder the input is `ids`, and it writes the labels.
 ///
 /// @param ids row-major, rows of `length`
 /// @param mask 1 for tokens, 0 for padding; null for no padding
@@ -27,6 +32,7 @@ import org.jspecify.annotations.Nullable;
 ///   sequences one a row
 /// @param pooled for a classifier on a decoder the position in each row whose state is scored; else
 ///   null
+/// @param smoothing the share of a label's probability that all classes get
 @SuppressWarnings("ArrayRecordComponent") // batches are passed on, never compared
 record GoldenBatch(
         Module model,
@@ -35,7 +41,8 @@ record GoldenBatch(
         long @Nullable [] mask,
         long @Nullable [] segments,
         long[] labels,
-        long @Nullable [] pooled)
+        long @Nullable [] pooled,
+        double smoothing)
         implements MicroBatch {
     int rows() {
         return ids.length / length;
@@ -53,14 +60,50 @@ record GoldenBatch(
         };
     }
 
-    /// What each block reads and the last hidden states, all (B, T, D).
-    List<Tensor> states() {
+    /// States of a forward pass, all (B, T, D).
+    ///
+    /// @param named by what references call them
+    /// @param last what is scored
+    record States(Map<String, Tensor> named, Tensor last) {}
+
+    States states() {
         var tokens = Tensor.of(ids, rows(), length);
         var keep = tensor(mask);
         return switch (body()) {
-            case Decoder decoder -> decoder.states(tokens, positions(), visible(keep));
-            case Encoder encoder -> encoder.states(tokens, tensor(segments), keep);
+            case Decoder decoder -> states(decoder.states(tokens, positions(), visible(keep)));
+            case Encoder encoder -> states(encoder.states(tokens, tensor(segments), keep));
+            case EncoderDecoder both -> {
+                var read = both.encoderStates(tokens, keep);
+                var written =
+                        both.decoderStates(
+                                both.shiftedRight(model == both ? labelRows() : tokens),
+                                read.getLast(),
+                                keep);
+                var named = numbered(ENCODER + "hidden_states.", read);
+                named.putAll(numbered("decoder_hidden_states.", written));
+                named.put(ENCODER + "last_hidden_state", read.getLast());
+                yield new States(named, written.getLast());
+            }
         };
+    }
+
+    /// What the names of an encoder's states begin with beside a decoder's.
+    static final String ENCODER = "encoder_";
+
+    private Tensor labelRows() {
+        return Tensor.of(labels, rows(), labels.length / rows()); // (B, T)
+    }
+
+    private static States states(List<Tensor> states) {
+        return new States(numbered("hidden_states.", states), states.getLast());
+    }
+
+    private static Map<String, Tensor> numbered(String name, List<Tensor> states) {
+        var named = new TreeMap<String, Tensor>();
+        for (var i = 0; i < states.size(); i++) {
+            named.put(name + i, states.get(i));
+        }
+        return named;
     }
 
     /// A decoder's positions (B|1, T).
@@ -84,7 +127,7 @@ record GoldenBatch(
     }
 
     Tensor hidden() {
-        return states().getLast(); // (B, T, D)
+        return states().last(); // (B, T, D)
     }
 
     /// The scores (B, classes) of a classifier of sequences, (B, T, classes or V) of others.
@@ -97,18 +140,24 @@ record GoldenBatch(
     }
 
     private Tensor pooledTensor() {
-        var at =
-                pooled != null
-                        ? pooled
-                        : body() instanceof Encoder ? new long[rows()] : lastTokens();
+        var at = pooled == null ? pooledPositions() : pooled;
         return Tensor.of(at, at.length);
     }
 
-    private long[] lastTokens() {
+    private long[] pooledPositions() {
+        return switch (body()) {
+            case Decoder _ -> lastTokens(id -> true);
+            case Encoder _ -> new long[rows()];
+            case EncoderDecoder both -> lastTokens(id -> id == both.end());
+        };
+    }
+
+    private long[] lastTokens(LongPredicate counts) {
         var last = new long[rows()];
         for (var row = 0; row < last.length; row++) {
             for (var t = 0; t < length; t++) {
-                if (mask == null || mask[row * length + t] != 0) {
+                if ((mask == null || mask[row * length + t] != 0)
+                        && counts.test(ids[row * length + t])) {
                     last[row] = t;
                 }
             }
@@ -157,7 +206,7 @@ record GoldenBatch(
     public Loss forward() {
         var targets = Tensor.of(targets(), labels.length);
         if (model instanceof LanguageModel language) {
-            return new VocabularyLoss(language, hidden(), targets);
+            return new VocabularyLoss(language, hidden(), targets, new CrossEntropy(smoothing, 0));
         }
         var sum = crossEntropy();
         return scale -> {

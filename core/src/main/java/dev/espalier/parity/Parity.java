@@ -5,6 +5,8 @@ import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.io.Json;
 import dev.espalier.model.Decoder;
 import dev.espalier.model.Encoder;
+import dev.espalier.model.EncoderDecoder;
+import dev.espalier.model.LanguageModel;
 import dev.espalier.nn.Module;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -58,8 +60,9 @@ public final class Parity {
                 m -> {
                     // Generation first: the check of gradients ends by freeing the weights.
                     var generation = json.path("generation");
-                    if (m instanceof Decoder decoder) {
-                        new GenerationCheck(decoder, tolerances, findings).check(generation);
+                    if (m instanceof Decoder || m instanceof EncoderDecoder) {
+                        new GenerationCheck((LanguageModel) m, model, tolerances, findings)
+                                .check(generation);
                     } else {
                         generation
                                 .propertyNames()

@@ -117,7 +117,8 @@ final class TrajectoryCheck {
                                 masks == null ? null : masks.select(0, step).longs(),
                                 segments == null ? null : segments.select(0, step).longs(),
                                 labels.select(0, step).longs(),
-                                null));
+                                null,
+                                0));
             }
         }
         return batches;

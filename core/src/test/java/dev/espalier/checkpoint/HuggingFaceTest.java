@@ -69,7 +69,10 @@ class HuggingFaceTest {
                         "roberta_mlm",
                         "roberta_seqcls",
                         "roberta_tokcls",
-                        "distilbert_mlm")) {
+                        "distilbert_mlm",
+                        "bart",
+                        "bart_seqcls",
+                        "t5")) {
             var source = GOLDENS.resolve(name);
             var target = folder.resolve(name);
             if (HuggingFace.isClassifier(source)) {

@@ -21,9 +21,14 @@ class PenaltiesTest {
     private static final int[] SECOND_IDS = {4, 5, 4, 5, 4};
 
     private static float[] applied(Penalties penalties, float[] scores, int[] ids, int prompt) {
+        return applied(penalties, scores, ids, prompt, false);
+    }
+
+    private static float[] applied(
+            Penalties penalties, float[] scores, int[] ids, int prompt, boolean last) {
         var row = new float[scores.length + 2];
         System.arraycopy(scores, 0, row, 2, scores.length);
-        penalties.apply(row, 2, scores.length, ids, prompt, Set.of(3, 99));
+        penalties.apply(row, 2, scores.length, ids, prompt, last, Set.of(3, 99));
         return Arrays.copyOfRange(row, 2, row.length);
     }
 
@@ -59,6 +64,20 @@ class PenaltiesTest {
         assertThat(applied(new Penalties(1, 1, 0), SECOND, SECOND_IDS, 5))
                 .containsExactly(changed(SECOND, 4, FORBIDDEN, 5, FORBIDDEN));
         assertThat(applied(new Penalties(1, 6, 0), SECOND, SECOND_IDS, 5)).containsExactly(SECOND);
+    }
+
+    @Test
+    void theFirstAndTheLastTokenMayBeForced() {
+        var penalty = new Penalties(1, 0, 2, 4, 1);
+        var forced = new float[FIRST.length];
+        Arrays.fill(forced, FORBIDDEN);
+        assertThat(applied(penalty, FIRST, new int[] {2}, 1))
+                .containsExactly(changed(forced, 4, 0f));
+        assertThat(applied(penalty, FIRST, FIRST_IDS, 1, true))
+                .containsExactly(changed(forced, 1, 0f));
+        assertThat(applied(penalty, FIRST, FIRST_IDS, 1)).containsExactly(FIRST);
+        assertThatThrownBy(() -> applied(new Penalties(1, 0, 0, 99, null), FIRST, new int[] {2}, 1))
+                .hasMessageContaining("token id 99");
     }
 
     @Test

@@ -4,19 +4,29 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.espalier.model.Bart;
+import dev.espalier.model.BartConfig;
 import dev.espalier.model.Decoder;
+import dev.espalier.model.EncoderDecoder;
 import dev.espalier.model.Gpt2;
 import dev.espalier.model.Gpt2Config;
 import dev.espalier.model.Llama;
 import dev.espalier.model.LlamaConfig;
+import dev.espalier.model.T5;
+import dev.espalier.model.T5Config;
 import dev.espalier.objective.CausalBatch;
+import dev.espalier.objective.CrossEntropy;
+import dev.espalier.objective.SequencePair;
+import dev.espalier.objective.SequenceToSequenceBatch;
 import dev.espalier.optim.FlatParameters;
 import dev.espalier.torch.Scope;
 import dev.espalier.torch.Torch;
+import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class StackTest {
     private static Decoder model(String family, double dropout) {
@@ -44,6 +54,57 @@ class StackTest {
                 .mapToObj(r ->
                         IntStream.range(0, length + 1).map(i -> (7 * r + i * i) % 40).toArray())
                 .toArray(int[][]::new);
+    }
+
+    private static EncoderDecoder pairModel(String family) {
+        return switch (family) {
+            case "bart" -> new Bart(BartConfig.of(40, 16, 24, 3, 2, 0, 1, 2)).initialize(1);
+            default ->
+                    new T5(
+                                    T5Config.of(
+                                            40,
+                                            16,
+                                            24,
+                                            3,
+                                            2,
+                                            10,
+                                            32,
+                                            family.equals("t5-gated"),
+                                            0,
+                                            0,
+                                            1))
+                            .initialize(1);
+        };
+    }
+
+    private static float[] pairGradients(EncoderDecoder model, boolean recompute) {
+        try (var parameters = new FlatParameters(model);
+                var scope = new Scope()) {
+            model.training(true);
+            Stack.recompute(model, recompute);
+            var pairs =
+                    List.of(
+                            new SequencePair(new int[] {5, 6, 7, 8, 2}, new int[] {9, 3, 2}, ""),
+                            new SequencePair(new int[] {11, 2}, new int[] {4, 8, 15, 16, 2}, ""));
+            new SequenceToSequenceBatch(model, "x", 1, pairs, CrossEntropy.PLAIN)
+                    .forward()
+                    .backward(1);
+            return parameters.gradients().floats();
+        }
+    }
+
+    /// Through what all blocks share, the memory and the bias of distances, gradients flow too.
+    @ParameterizedTest
+    @ValueSource(strings = {"bart", "t5", "t5-gated"})
+    void recomputedGradientsOfEncoderAndDecoderAreTheSame(String family) {
+        var expected = pairGradients(pairModel(family), false);
+        var recomputed = pairGradients(pairModel(family), true);
+        var largest = 0f;
+        for (var value : expected) {
+            largest = Math.max(largest, Math.abs(value));
+        }
+        assertThat(largest).isGreaterThan(1e-3f);
+        assertThat(recomputed).containsExactly(expected, within(1e-6f * largest));
     }
 
     private static double backward(Decoder model, boolean bf16, int[][] windows) {

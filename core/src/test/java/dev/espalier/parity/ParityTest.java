@@ -47,6 +47,9 @@ class ParityTest {
                 "roberta_seqcls",
                 "roberta_tokcls",
                 "distilbert_mlm",
+                "bart",
+                "bart_seqcls",
+                "t5",
                 "traj_bert_mlm",
                 "mlm_eval",
                 "lora_bert_seqcls"
@@ -98,6 +101,21 @@ class ParityTest {
                             "gradient",
                             "gradient-norm");
         }
+        for (var both : new String[] {"bart", "t5"}) {
+            assertThat(parts(both))
+                    .contains(
+                            "logits",
+                            "encoder_hidden_states.0",
+                            "encoder_last_hidden_state",
+                            "decoder_hidden_states.2",
+                            "loss",
+                            "gradient",
+                            "gradient-norm",
+                            "generation",
+                            "generation-score");
+        }
+        assertThat(parts("bart_seqcls"))
+                .contains("logits", "decoder_hidden_states.2", "loss", "gradient");
         assertThat(parts("lora_bert_seqcls"))
                 .contains("base_logits", "logits", "gradient", "merged-logits", "merged-weights");
         assertThat(parts("traj_bert_mlm")).containsAll(parts("traj_gpt2"));
