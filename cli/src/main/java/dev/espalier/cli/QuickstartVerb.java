@@ -1,6 +1,7 @@
 package dev.espalier.cli;
 
 import dev.espalier.EspalierException;
+import dev.espalier.checkpoint.RunFolder;
 import dev.espalier.evaluate.Interval;
 import dev.espalier.study.Corpora;
 import dev.espalier.study.Quickstart;
@@ -61,7 +62,8 @@ final class QuickstartVerb implements Callable<Integer> {
                         read.test().size()));
         var listener = new Listener(console, stop);
         Quickstart.Result result;
-        try {
+        // A folder that cannot be written, or is in use, is told now and not after minutes.
+        try (var _ = RunFolder.open(output)) {
             result = new Quickstart(read, tokens, seed, listener).run(output);
         } finally {
             listener.close();

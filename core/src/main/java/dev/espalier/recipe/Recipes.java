@@ -11,6 +11,9 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.TreeMap;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /// Reads recipes from YAML, and writes them back with every default written out.
@@ -45,6 +48,45 @@ public final class Recipes {
     /// `recipe` as YAML with every default written out; [#parse] of it gives an equal recipe.
     public static String write(Recipe recipe) {
         return YamlWriter.write(recipe);
+    }
+
+    /// Where two recipes, as YAML, say different things: `training.batch: 16, was 8`.
+    ///
+    /// @throws EspalierException if one is no YAML
+    public static List<String> changes(String before, String after) {
+        var old = new TreeMap<String, String>();
+        var now = new TreeMap<String, String>();
+        flatten("", YamlReader.read(before, "the recipe before"), old);
+        flatten("", YamlReader.read(after, "the recipe"), now);
+        var paths = new TreeSet<>(old.keySet());
+        paths.addAll(now.keySet());
+        return paths.stream()
+                .filter(path -> !Objects.equals(old.get(path), now.get(path)))
+                .map(path ->
+                        path
+                                + ": "
+                                + now.getOrDefault(path, "nothing")
+                                + ", was "
+                                + old.getOrDefault(path, "nothing"))
+                .toList();
+    }
+
+    private static void flatten(String path, Node node, Map<String, String> to) {
+        switch (node) {
+            case Node.Scalar scalar -> to.put(path, scalar.text());
+            case Node.Mapping mapping ->
+                    mapping.entries()
+                            .forEach((key, entry) ->
+                                    flatten(
+                                            path.isEmpty() ? key : path + "." + key,
+                                            entry.value(),
+                                            to));
+            case Node.Sequence sequence -> {
+                for (var i = 0; i < sequence.items().size(); i++) {
+                    flatten(path + "[" + i + "]", sequence.items().get(i), to);
+                }
+            }
+        }
     }
 
     private static Recipe bind(String yaml, String source, String name, List<String> overrides) {

@@ -13,6 +13,7 @@ import dev.espalier.evaluate.TextLoss;
 import dev.espalier.generate.Generator;
 import dev.espalier.generate.Limits;
 import dev.espalier.generate.Sampling;
+import dev.espalier.io.AtomicFiles;
 import dev.espalier.model.Gpt2;
 import dev.espalier.model.Gpt2Config;
 import dev.espalier.model.SequenceClassifier;
@@ -108,18 +109,19 @@ public final class Quickstart {
     ///
     /// @param method how the model was fine-tuned; the pre-trained model itself is the first
     /// @param rise of the perplexity since before, relative, and its interval; null for the first
+    /// @param accuracy in the task; null for the first
     public record Forgetting(
             String method,
             Interval perplexity,
             Interval bitsPerByte,
             @Nullable Interval rise,
-            double accuracy) {}
+            @Nullable Double accuracy) {}
 
     /// All that was found.
     public record Result(
             String corpus,
             long documents,
-            long corpusBytes,
+            long corpusCharacters,
             int vocabulary,
             long parameters,
             long tokens,
@@ -188,8 +190,12 @@ public final class Quickstart {
         var steps = timed("pre-training", () -> pretrain(base, windows, rate));
         var after = held.loss(base, false);
         var end = tokenizer.specials().endOfText().orElseThrow();
-        HuggingFace.save(folder.resolve("model"), base, HuggingFace.newConfig(end, null));
-        tokenizer.save(folder.resolve("model"));
+        AtomicFiles.writeFolder(
+                folder.resolve("model"),
+                aside -> {
+                    HuggingFace.write(aside, base, HuggingFace.newConfig(end, null));
+                    tokenizer.save(aside);
+                });
         var prompt = prompt();
         var sample = sample(base, tokenizer, prompt);
         listener.wrote(prompt, sample);
@@ -204,8 +210,7 @@ public final class Quickstart {
         var confusion = new ArrayList<Classification>();
         var forgetting = new ArrayList<Forgetting>();
         forgetting.add(
-                new Forgetting(
-                        "pre-trained", after.perplexity(), after.bitsPerByte(), null, Double.NaN));
+                new Forgetting("pre-trained", after.perplexity(), after.bitsPerByte(), null, null));
         var study =
                 new Study(tokenizer, shape, weights, windows, held, after, labels, test, folder);
         listener.begins("fine-tuning");
@@ -476,12 +481,14 @@ public final class Quickstart {
                     }
                     if (last && taskSeed == 1 && method == Method.FULL) {
                         confusion.add(result);
-                        HuggingFace.save(
+                        var end = tokenizer.specials().endOfText().orElseThrow();
+                        AtomicFiles.writeFolder(
                                 folder.resolve("classifier"),
-                                model,
-                                HuggingFace.newConfig(
-                                        tokenizer.specials().endOfText().orElseThrow(), null));
-                        tokenizer.save(folder.resolve("classifier"));
+                                aside -> {
+                                    HuggingFace.write(
+                                            aside, model, HuggingFace.newConfig(end, null));
+                                    tokenizer.save(aside);
+                                });
                     }
                     model.free();
                     listener.step(

@@ -24,7 +24,7 @@ public final class QuickstartPage {
                                         "%s: %,d documents, %,d characters",
                                         r.corpus(),
                                         r.documents(),
-                                        r.corpusBytes())),
+                                        r.corpusCharacters())),
                         new Block.Definition(
                                 "tokenizer",
                                 String.format(

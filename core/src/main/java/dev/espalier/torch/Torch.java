@@ -24,6 +24,7 @@ import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.DeviceType;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,17 +33,29 @@ public final class Torch {
     private static final Logger LOG = LoggerFactory.getLogger(Torch.class);
 
     /// Loading happens once a process, in a class initializer, which is thread-safe and cannot half
-    /// happen.
+    /// happen. What failed once fails the same way again.
     private static final class Loaded {
         static final boolean ALLOCATOR_TUNED;
+        static final @Nullable EspalierException FAILURE;
 
         static {
-            checkNatives();
-            ALLOCATOR_TUNED = tune();
+            var tuned = false;
+            EspalierException failure = null;
+            try {
+                checkNatives();
+                tuned = tune();
+                extractAndLoad();
+            } catch (EspalierException e) {
+                failure = e;
+            }
+            ALLOCATOR_TUNED = tuned;
+            FAILURE = failure;
+        }
+
+        private static void extractAndLoad() {
             try {
                 // JavaCPP loads libtorch.so before it has extracted libtorch_cpu.so, which crashes
-                // the JVM on an empty
-                // cache; so everything is extracted before anything is loaded.
+                // the JVM on an empty cache; so everything is extracted before anything is loaded.
                 for (var name : new String[] {"openblas", "pytorch"}) {
                     Loader.cacheResources(
                             Torch.class,
@@ -76,15 +89,9 @@ public final class Torch {
     /// @throws EspalierException if a native library is missing, mixed with another version, or
     ///   cannot be extracted
     public static void load() {
-        try {
-            if (!Loaded.ALLOCATOR_TUNED) {
-                LOG.trace("this platform's allocator is used as it is");
-            }
-        } catch (ExceptionInInitializerError e) {
-            if (e.getCause() instanceof EspalierException cause) {
-                throw cause;
-            }
-            throw e;
+        var failure = Loaded.FAILURE;
+        if (failure != null) {
+            throw new EspalierException(failure.kind(), failure.getMessage(), failure);
         }
     }
 

@@ -128,9 +128,23 @@ public final class Run {
             if (resumeFrom != null) {
                 loop.restore(resumeFrom);
                 watcher.said("resumed after step " + trainer.progress().step());
+                sayChanges(folder, Recipes.write(completed), watcher);
             }
             AtomicFiles.write(folder.recipe(), Recipes.write(completed));
             return loop.run();
+        }
+    }
+
+    /// A longer run or another interval is what resuming is for too; but the figures are then not
+    /// those of a run that was never stopped, so nobody should miss it.
+    private static void sayChanges(RunFolder folder, String recipe, Watcher watcher) {
+        try {
+            var changes = Recipes.changes(Files.readString(folder.recipe()), recipe);
+            if (!changes.isEmpty()) {
+                watcher.said("the recipe has changed: " + String.join("; ", changes));
+            }
+        } catch (IOException e) {
+            throw EspalierException.data(folder.recipe() + ": cannot be read (" + e + ")", e);
         }
     }
 

@@ -175,6 +175,24 @@ class RunTest {
         }
     }
 
+    @Test
+    void whoResumesWithAnotherRecipeIsTold() {
+        new Run(pretraining("changed")).train(s -> {});
+        var said = new java.util.ArrayList<String>();
+        var watcher =
+                new Watcher() {
+                    @Override
+                    public void said(String line) {
+                        said.add(line);
+                    }
+                };
+        new Run(pretraining("changed")).train(watcher, true);
+        assertThat(said).noneMatch(line -> line.contains("has changed"));
+        var changed = pretraining("changed", "seed: 7");
+        new Run(changed).train(watcher, true);
+        assertThat(said).contains("the recipe has changed: seed: 7, was 1");
+    }
+
     /// A model whose scores overflow.
     private Path overflowing() {
         var base = new Run(pretraining("base")).train(s -> {}).model();
