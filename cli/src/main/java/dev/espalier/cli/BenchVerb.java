@@ -1,15 +1,13 @@
 package dev.espalier.cli;
 
 import dev.espalier.EspalierException;
-import dev.espalier.model.Gpt2Config;
 import dev.espalier.plan.Machine;
-import dev.espalier.plan.TrainingBench;
-import dev.espalier.recipe.ModelRecipe;
-import dev.espalier.recipe.ObjectiveRecipe;
 import dev.espalier.recipe.PretrainRecipe;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.recipe.TokenizerRecipe;
 import dev.espalier.recipe.TrainingRecipe.Precision;
+import dev.espalier.tokenize.Tokenizers;
+import dev.espalier.train.TrainingBench;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -34,7 +32,7 @@ final class BenchVerb implements Callable<Integer> {
     @Parameters(
             paramLabel = "RECIPE",
             arity = "0..1",
-            description = "A pre-training recipe with a new model.")
+            description = "A causal pre-training recipe with a new model.")
     private @Nullable Path recipe;
 
     @Option(
@@ -46,15 +44,23 @@ final class BenchVerb implements Callable<Integer> {
     @Option(names = "--steps", description = "Steps to make (default: ${DEFAULT-VALUE}).")
     private int steps = 7;
 
-    @Option(names = "--precision", description = "auto, fp32 or bf16 (default: auto).")
-    private Precision precision = Precision.AUTO;
+    @Option(names = "--precision", description = "fp32 or bf16 (default: the recipe's).")
+    private @Nullable Precision precision;
+
+    /// GPT-2 at its published smallest size.
+    private static final String GPT2 =
+            """
+            name: gpt2-124m
+            data: {sources: [{type: text, path: none}]}
+            tokenizer: {type: bpe, vocabulary: 50257}
+            model: {type: gpt2, layers: 12, heads: 12, width: 768, context: 1024, dropout: 0}
+            objective: {type: causal, length: 256}
+            training: {for: 1000 steps, batch: 4, micro-batch: 4}
+            """;
 
     BenchVerb(Main.Context context) {
         this.context = context;
     }
-
-    /// The shape of a step.
-    private record Shape(Gpt2Config model, int batch, int length) {}
 
     @Override
     public Integer call() {
@@ -62,72 +68,57 @@ final class BenchVerb implements Callable<Integer> {
             throw EspalierException.usage("--steps must be at least 1");
         }
         var console = context.console();
-        var shape =
-                recipe == null
-                        ? new Shape(Gpt2Config.of(50257, 1024, 768, 12, 12, 0), 4, 256)
-                        : shape(recipe);
-        var bf16 = precision == Precision.BF16 || precision == Precision.AUTO && Machine.hasBf16();
-        var result =
-                TrainingBench.run(
-                        shape.model(), shape.batch(), shape.length(), steps, bf16, console::note);
+        if (!((recipe == null ? Recipes.parse(GPT2, "gpt2-124m") : Recipes.read(recipe, overrides))
+                instanceof PretrainRecipe read)) {
+            throw EspalierException.usage(recipe + ": bench needs a pre-training recipe");
+        }
+        var wanted = precision == null ? read.training().precision() : precision;
+        var bf16 = wanted == Precision.BF16 || wanted == Precision.AUTO && Machine.hasBf16();
+        var result = TrainingBench.run(read, vocabulary(read), steps, bf16, console::note);
+        var predicted = result.predictedMemoryBytes();
         console.result(
                 String.format(
                         Locale.ROOT,
                         """
                         processor        %s, %d threads, allocator: %s
                         precision        %s
-                        model            GPT-2 of %,d parameters, %d x %d tokens a step
+                        model            %s of %,d parameters, %d x %d tokens a step, %d sequences at once
                         training         %,.0f tokens/s, %.0f GFLOP/s by 6N + 12LDT
                         matrix products  %.0f GFLOP/s (2048 x 2048, before and after)
                         share            %.0f %%
-                        memory           %.2f GiB at the peak, %.2f GiB by the formula\
+                        memory           %.2f GiB at the peak, %s\
                         """,
                         result.processor(),
                         result.threads(),
                         result.allocator(),
                         result.precision(),
+                        result.model(),
                         result.parameters(),
                         result.batch(),
                         result.length(),
+                        result.microBatch(),
                         result.tokensPerSecond(),
                         result.trainingGflops(),
                         result.matmulGflops(),
                         100 * result.matmulShare(),
                         result.peakMemoryBytes() / 0x1p30,
-                        result.predictedMemoryBytes() / 0x1p30),
+                        predicted == null
+                                ? "for which there is no formula"
+                                : String.format(
+                                        Locale.ROOT,
+                                        "%.2f GiB by the formula",
+                                        predicted / 0x1p30)),
                 result);
         return 0;
     }
 
-    private Shape shape(Path file) {
-        if (!(Recipes.read(file, overrides) instanceof PretrainRecipe r)
-                || !(r.model() instanceof ModelRecipe.Gpt2 g)
-                || !(r.objective() instanceof ObjectiveRecipe.Causal causal)) {
-            throw EspalierException.usage(
-                    file + ": bench needs a pre-training recipe with a new GPT-2");
-        }
-        var vocabulary =
-                switch (r.tokenizer()) {
-                    case TokenizerRecipe.Bpe bpe -> bpe.vocabulary();
-                    case TokenizerRecipe.Saved saved ->
-                            dev.espalier.tokenize.Tokenizers.read(saved.path()).vocabularySize();
-                    // The vocabulary of characters depends on the text; that of English is near
-                    // 100.
-                    case TokenizerRecipe.Characters _ -> 100;
-                    case null -> throw EspalierException.usage(file + ": bench needs a tokenizer");
-                };
-        var length = causal.length() == null ? g.context() : causal.length();
-        var micro = r.training().microBatch();
-        return new Shape(
-                Gpt2Config.of(
-                                vocabulary,
-                                g.context(),
-                                g.width(),
-                                g.layers(),
-                                g.heads(),
-                                g.dropout())
-                        .withActivation(g.activation().inConfig()),
-                micro == null ? r.training().batch() : micro,
-                length);
+    private static int vocabulary(PretrainRecipe recipe) {
+        return switch (recipe.tokenizer()) {
+            case TokenizerRecipe.Bpe bpe -> bpe.vocabulary();
+            case TokenizerRecipe.Saved saved -> Tokenizers.read(saved.path()).vocabularySize();
+            // The vocabulary of characters depends on the text; that of English is near 100.
+            case TokenizerRecipe.Characters _ -> 100;
+            case null -> throw EspalierException.usage(recipe.name() + ": bench needs a tokenizer");
+        };
     }
 }

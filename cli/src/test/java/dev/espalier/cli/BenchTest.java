@@ -60,6 +60,47 @@ class BenchTest {
     }
 
     @Test
+    void aLlamaIsTrainedToo() throws IOException {
+        var recipe = temp.resolve("llama.yaml");
+        Files.writeString(
+                recipe,
+                """
+                name: llama
+                data: {sources: [{type: text, path: none.txt}]}
+                tokenizer: {type: bpe, vocabulary: 512}
+                model: {type: llama, layers: 2, heads: 2, key-value-heads: 1, width: 32, hidden: 64, context: 32}
+                objective: {type: causal}
+                training: {for: 1 epochs, batch: 4, recompute: true, precision: fp32}
+                """);
+        var out = run("bench", recipe.toString(), "--steps", "3", "--json");
+        assertThat(code).as(out).isZero();
+        var result = Json.mapper().readTree(out.lines().toList().getLast());
+        assertThat(result.path("model").asString()).isEqualTo("Llama");
+        assertThat(result.path("precision").asString()).isEqualTo("fp32");
+        assertThat(result.path("predicted-memory-bytes").isNull()).isTrue();
+        assertThat(run("bench", recipe.toString(), "--steps", "1"))
+                .contains("Llama of ")
+                .contains("no formula");
+    }
+
+    @Test
+    void otherRecipesAreRefused() throws IOException {
+        var recipe = temp.resolve("masked.yaml");
+        Files.writeString(
+                recipe,
+                """
+                name: masked
+                data: {sources: [{type: text, path: none.txt}]}
+                tokenizer: {type: bpe, vocabulary: 512}
+                model: {type: bert, layers: 2, heads: 2, width: 32, context: 32}
+                objective: {type: masked}
+                training: {for: 10 steps, batch: 4}
+                """);
+        assertThat(run("bench", recipe.toString())).contains("bench needs a causal objective");
+        assertThat(code).isEqualTo(2);
+    }
+
+    @Test
     void noStepsAreRefused() {
         assertThat(run("bench", "--steps", "0")).contains("--steps must be at least 1");
         assertThat(code).isEqualTo(2);

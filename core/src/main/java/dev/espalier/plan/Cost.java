@@ -44,8 +44,8 @@ public final class Cost {
         }
     }
 
-    /// The memory of a step of `rows` sequences of `length` tokens that pass at once through a
-    /// GPT-2 with `heads` heads, all weights trained with AdamW.
+    /// The memory of a step in which each of `workers` threads passes `rows` sequences of `length`
+    /// tokens at once through a GPT-2 with `heads` heads, all weights trained with AdamW.
     ///
     /// Of each token a layer keeps the inputs of both norms and of the four maps, query, key and
     /// value, and the MLP's hidden layer before its activation: 16 D numbers. In bf16 all are half
@@ -54,7 +54,13 @@ public final class Cost {
     ///
     /// @param process what the process had in memory before
     public static Memory trainingMemory(
-            Decoder model, int heads, int rows, int length, boolean bf16, long process) {
+            Decoder model,
+            int heads,
+            int workers,
+            int rows,
+            int length,
+            boolean bf16,
+            long process) {
         var parameters = model.parameterCount();
         long tokens = (long) rows * length, width = model.width();
         var perTokenAndLayer =
@@ -66,7 +72,13 @@ public final class Cost {
                         * model.vocabulary();
         // In bf16 a copy of all weights is kept until the step is done.
         var working = scores + (bf16 ? 2 * parameters : 0);
+        // Each worker has activations, copies and gradients of its own.
         return new Memory(
-                4 * parameters, 4 * parameters, 8 * parameters, activations, working, process);
+                4 * parameters,
+                workers * 4 * parameters,
+                8 * parameters,
+                workers * activations,
+                workers * working,
+                process);
     }
 }

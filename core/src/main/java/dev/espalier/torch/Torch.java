@@ -91,7 +91,7 @@ public final class Torch {
     public static void load() {
         var failure = Loaded.FAILURE;
         if (failure != null) {
-            throw new EspalierException(failure.kind(), failure.getMessage(), failure);
+            throw failure;
         }
     }
 

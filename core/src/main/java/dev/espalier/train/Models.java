@@ -4,6 +4,7 @@ import dev.espalier.EspalierException;
 import dev.espalier.Rng;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.model.Bert;
+import dev.espalier.model.Decoder;
 import dev.espalier.model.DistilBert;
 import dev.espalier.model.Encoder;
 import dev.espalier.model.EncoderConfig;
@@ -30,10 +31,30 @@ final class Models {
     /// @throws EspalierException if the tokenizer does not belong to the model
     static Ready of(ModelRecipe recipe, Tokenizer tokenizer, long seed) {
         return switch (recipe) {
+            case ModelRecipe.Gpt2 _, ModelRecipe.LlamaShape _ ->
+                    new Ready(
+                            decoder(recipe, tokenizer.vocabularySize(), seed),
+                            newConfig(tokenizer));
+            case ModelRecipe.EncoderShape encoder -> encoder(encoder, tokenizer, seed);
+            case ModelRecipe.Saved saved -> {
+                var loaded = HuggingFace.readModel(saved.path(), saved.dropout());
+                if (!loaded.missing().isEmpty() && loaded.model() instanceof Encoder encoder) {
+                    encoder.initializeHead(seed);
+                }
+                yield new Ready(grown(saved, loaded.model(), tokenizer, seed), loaded.config());
+            }
+        };
+    }
+
+    /// A new decoder.
+    ///
+    /// @throws EspalierException if the recipe's is another model
+    static Decoder decoder(ModelRecipe recipe, int vocabulary, long seed) {
+        return switch (recipe) {
             case ModelRecipe.Gpt2 g -> {
                 var config =
                         Gpt2Config.of(
-                                        tokenizer.vocabularySize(),
+                                        vocabulary,
                                         g.context(),
                                         g.width(),
                                         g.layers(),
@@ -46,20 +67,11 @@ final class Models {
                             .forEach((name, parameter) ->
                                     parameter.trained(!name.endsWith(".bias")));
                 }
-                yield new Ready(model, newConfig(tokenizer));
+                yield model;
             }
             case ModelRecipe.LlamaShape llama ->
-                    new Ready(
-                            new Llama(config(llama, tokenizer.vocabularySize())).initialize(seed),
-                            newConfig(tokenizer));
-            case ModelRecipe.EncoderShape encoder -> encoder(encoder, tokenizer, seed);
-            case ModelRecipe.Saved saved -> {
-                var loaded = HuggingFace.readModel(saved.path(), saved.dropout());
-                if (!loaded.missing().isEmpty() && loaded.model() instanceof Encoder encoder) {
-                    encoder.initializeHead(seed);
-                }
-                yield new Ready(grown(saved, loaded.model(), tokenizer, seed), loaded.config());
-            }
+                    new Llama(config(llama, vocabulary)).initialize(seed);
+            default -> throw EspalierException.usage("model: a new decoder is needed");
         };
     }
 

@@ -21,7 +21,11 @@ class TorchTest {
             try (var scope = new Scope()) {
                 System.out.print(Tensor.full(2, 2, 2).matmul(Tensor.full(3, 2, 2)).sum().item());
             } catch (EspalierException e) {
-                System.out.print(e.getMessage());
+                try {
+                    Torch.load();
+                } catch (EspalierException again) {
+                    System.out.print(again.getMessage());
+                }
             }
         }
     }
