@@ -5,33 +5,54 @@ import dev.espalier.Rng;
 import dev.espalier.nn.Adapter;
 import dev.espalier.nn.Linear;
 import dev.espalier.nn.Module;
+import dev.espalier.nn.Parameter;
+import dev.espalier.torch.Scope;
 import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
-/// Low-rank adaptation (Hu et al. 2021, arXiv:2106.09685), eq. 3: h = W x + (α / r) B A dropout(x)
-/// with A of shape (r, in) and B of shape (out, r), B zero at first, so that training starts from
-/// the model as it is. The names of the two are those of PEFT's files, which store them in this
-/// layout for every kind of linear map.
+/// Low-rank adaptation (Hu et al. 2021, arXiv:2106.09685), eq. 3: h = W x + s B A dropout(x) with A
+/// of shape (r, in) and B of shape (out, r), B zero at first, so that training starts from the
+/// model as it is. The scale s is α / r, or α / √r where it is stabilised over ranks (rsLoRA,
+/// Kalajdzievski 2023, arXiv:2312.03732, theorem 3.2).
+///
+/// With a magnitude m (out), the norm of each output's weights and their direction are trained
+/// apart (DoRA, Liu et al. 2024, arXiv:2402.09353), eq. 5: h = m / ‖V‖ V x with V = W + s B A,
+/// where ‖V‖ is the norm of each output's weights, and m begins as ‖W‖. As in section 4.3, ‖V‖ is a
+/// constant to the backward pass. It is computed anew for each input; a model that only predicts is
+/// faster merged.
+///
+/// The names of the weights are those of PEFT's files, which store A and B in this layout for every
+/// kind of linear map. As there, dropout in DoRA acts on all of m / ‖V‖ V x - W x.
 public final class Lora extends Module implements Adapter {
+    /// How the names of an adapter's weights begin behind the path of its map.
+    public static final String PREFIX = ".lora_";
+
+    /// An output whose weights are all 0 stays so.
+    private static final double LEAST_NORM = 1e-12;
+
+    private final Linear target;
     private final Factor a;
     private final Factor b;
+    private final @Nullable Parameter magnitude;
     private final double scale;
     private final double dropout;
-    private final boolean transposed;
 
-    private Lora(Linear target, int rank, double alpha, double dropout) {
+    private Lora(Linear target, Settings settings) {
+        this.target = target;
+        var rank = settings.rank();
         a = child("lora_A", new Factor(rank, target.inputs()));
         b = child("lora_B", new Factor(target.outputs(), rank));
-        scale = alpha / rank;
-        this.dropout = dropout;
-        transposed = target.transposed();
+        magnitude = settings.dora() ? parameter("lora_magnitude_vector", target.outputs()) : null;
+        scale = settings.alpha() / (settings.rslora() ? Math.sqrt(rank) : rank);
+        dropout = settings.dropout();
     }
 
     private static final class Factor extends Module {
-        private final dev.espalier.nn.Parameter weight;
+        private final Parameter weight;
 
         Factor(long out, long in) {
             weight = parameter("weight", out, in);
@@ -39,17 +60,52 @@ public final class Lora extends Module implements Adapter {
     }
 
     @Override
-    public Tensor delta(Tensor x) { // (..., in)
-        return x.dropout(dropout, training())
-                .linear(a.weight.value(), null) // (..., r)
-                .linear(b.weight.value(), null) // (..., out)
-                .mul(scale);
+    public Tensor delta(Tensor x, Tensor y) { // (..., in), (..., out)
+        var dropped = x.dropout(dropout, training());
+        var low =
+                dropped.linear(a.weight.value(), null) // (..., r)
+                        .linear(b.weight.value(), null) // (..., out)
+                        .mul(scale);
+        if (magnitude == null) {
+            return low;
+        }
+        var bias = target.bias();
+        var base = dropped != x ? target.times(dropped) : bias == null ? y : y.sub(bias.value());
+        var factor = magnitude.value().div(Torch.noGrad(this::norms)); // (out)
+        return low.mul(factor).add(base.mul(factor.add(-1))).to(y.dtype());
+    }
+
+    /// s B A (out, in).
+    private Tensor product() {
+        return b.weight.value().matmul(a.weight.value()).mul(scale);
+    }
+
+    /// V (out, in).
+    private Tensor direction() {
+        var w = target.weight().value();
+        return product().add(target.transposed() ? w.transpose(0, 1) : w);
+    }
+
+    /// ‖V‖ (out), in fp32.
+    private Tensor norms() {
+        try (var scope = new Scope()) {
+            return scope.keep(
+                    Torch.fullPrecision(() -> {
+                        var v = direction();
+                        return v.mul(v).sum(1).sqrt().clampMin(LEAST_NORM).view(target.outputs());
+                    }));
+        }
     }
 
     @Override
     public Tensor weightDelta() {
-        var product = b.weight.value().matmul(a.weight.value()).mul(scale); // (out, in)
-        return transposed ? product.transpose(0, 1) : product;
+        var transposed = target.transposed();
+        if (magnitude == null) {
+            return transposed ? product().transpose(0, 1) : product();
+        }
+        var factor = magnitude.value().div(norms()).view(target.outputs(), 1);
+        var tuned = direction().mul(factor); // (out, in)
+        return (transposed ? tuned.transpose(0, 1) : tuned).sub(target.weight().value());
     }
 
     /// What to adapt, how strongly: the settings of PEFT's `adapter_config.json` that are
@@ -57,13 +113,26 @@ public final class Lora extends Module implements Adapter {
     ///
     /// @param targets suffixes of paths; a linear map is adapted where its path is one or ends in
     ///   `.` and one
-    public record Settings(int rank, double alpha, double dropout, List<String> targets) {
+    /// @param rslora whether the updates are scaled by α / √r
+    /// @param dora whether each output's norm is trained apart
+    public record Settings(
+            int rank,
+            double alpha,
+            double dropout,
+            List<String> targets,
+            boolean rslora,
+            boolean dora) {
         public Settings {
             targets = List.copyOf(targets);
         }
 
+        /// Of plain LoRA.
+        public Settings(int rank, double alpha, double dropout, List<String> targets) {
+            this(rank, alpha, dropout, targets, false, false);
+        }
+
         public Settings withTargets(List<String> others) {
-            return new Settings(rank, alpha, dropout, others);
+            return new Settings(rank, alpha, dropout, others, rslora, dora);
         }
     }
 
@@ -87,7 +156,7 @@ public final class Lora extends Module implements Adapter {
                             .toList();
             if (!matching.isEmpty()) {
                 unmatched.removeAll(matching);
-                var lora = new Lora(linear, settings.rank(), settings.alpha(), settings.dropout());
+                var lora = new Lora(linear, settings);
                 lora.initialize(Rng.at(seed, adapted.size()));
                 linear.attach(lora);
                 adapted.add(path);
@@ -114,6 +183,9 @@ public final class Lora extends Module implements Adapter {
             values[i] = (float) ((2 * rng.nextDouble() - 1) * bound);
         }
         a.weight.value().segment().copyFrom(MemorySegment.ofArray(values));
+        if (magnitude != null) {
+            Torch.noGrad(() -> magnitude.value().copyInPlace(norms()));
+        }
     }
 
     /// Adds every adapter of `model` to its weight and takes it off. The outputs stay the same, up

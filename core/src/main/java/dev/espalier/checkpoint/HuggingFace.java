@@ -566,7 +566,7 @@ public final class HuggingFace {
         writeGenerationConfig(folder, model, config);
         try (var scope = new Scope()) {
             var merged = new java.util.LinkedHashMap<String, Parameter>(model.parameters());
-            merged.keySet().removeIf(name -> name.contains(".lora_"));
+            merged.keySet().removeIf(name -> name.contains(Lora.PREFIX));
             model.modules()
                     .forEach((path, part) -> {
                         if (part instanceof Linear linear
@@ -645,11 +645,6 @@ public final class HuggingFace {
                             + json.path("peft_type")
                             + " is not supported; allowed: LORA");
         }
-        for (var key : List.of("use_dora", "use_rslora")) {
-            if (json.path(key).asBoolean(false)) {
-                throw EspalierException.data(file + ": " + key + " is not supported");
-            }
-        }
         for (var key : List.of("alpha_pattern", "rank_pattern", "loftq_config")) {
             if (!json.path(key).isEmpty()) {
                 throw EspalierException.data(file + ": " + key + " is not supported");
@@ -681,7 +676,22 @@ public final class HuggingFace {
         if (!(dropout >= 0 && dropout < 1)) {
             throw EspalierException.data(file + ": lora_dropout is " + dropout + ", not in [0, 1)");
         }
-        return new Lora.Settings(rank, number(file, json, "lora_alpha", 8), dropout, targets);
+        return new Lora.Settings(
+                rank,
+                number(file, json, "lora_alpha", 8),
+                dropout,
+                targets,
+                flag(file, json, "use_rslora"),
+                flag(file, json, "use_dora"));
+    }
+
+    private static boolean flag(Path file, JsonNode json, String key) {
+        var node = json.path(key);
+        if (!node.isMissingNode() && !node.isNull() && !node.isBoolean()) {
+            throw EspalierException.data(
+                    file + ": " + key + " is " + node + "; allowed: true, false");
+        }
+        return node.asBoolean(false);
     }
 
     private static double number(Path file, JsonNode json, String key, double otherwise) {
@@ -746,7 +756,7 @@ public final class HuggingFace {
                             known.add(e.name());
                             given.add(name);
                         });
-                        if (entry.isEmpty() && name.contains(".lora_")) {
+                        if (entry.isEmpty() && name.contains(Lora.PREFIX)) {
                             throw EspalierException.data(
                                     file + ": the tensor '" + PEFT_PREFIX + name + "' is missing");
                         }
@@ -825,13 +835,13 @@ public final class HuggingFace {
                     case EncoderDecoder _ -> "SEQ_2_SEQ_LM";
                     default -> null;
                 });
-        json.put("use_dora", false);
-        json.put("use_rslora", false);
+        json.put("use_dora", settings.dora());
+        json.put("use_rslora", settings.rslora());
         Files.writeString(folder.resolve(ADAPTER_CONFIG), PythonJson.write(json, false));
         var kept = new java.util.LinkedHashMap<String, Parameter>();
         model.parameters()
                 .forEach((name, p) -> {
-                    if (name.contains(".lora_") || headPaths.contains(name) && p.trained()) {
+                    if (name.contains(Lora.PREFIX) || headPaths.contains(name) && p.trained()) {
                         kept.put(name, p);
                     }
                 });

@@ -39,7 +39,12 @@ public final class Linear extends Module {
                 transposed
                         ? timesStoredWeight(x)
                         : x.linear(weight.value(), bias == null ? null : bias.value());
-        return adapter == null ? y : y.add(adapter.delta(x)); // (..., out)
+        return adapter == null ? y : y.add(adapter.delta(x, y)); // (..., out)
+    }
+
+    /// x W (…, out) for `x` (…, in), without bias and adapter.
+    public Tensor times(Tensor x) {
+        return transposed ? x.matmul(weight.value()) : x.linear(weight.value(), null);
     }
 
     private Tensor timesStoredWeight(Tensor x) {
@@ -60,6 +65,10 @@ public final class Linear extends Module {
 
     public Parameter weight() {
         return weight;
+    }
+
+    public @Nullable Parameter bias() {
+        return bias;
     }
 
     /// Whether the weight is stored as (in, out).

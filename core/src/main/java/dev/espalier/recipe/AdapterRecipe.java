@@ -28,6 +28,19 @@ public sealed interface AdapterRecipe {
                     List<String> targets,
             @Doc(
                             value =
+                                    "Whether updates are scaled by alpha / √rank instead, so that they learn alike at any"
+                                            + " rank (rsLoRA, Kalajdzievski 2023).",
+                            byDefault = "false")
+                    boolean rslora,
+            @Doc(
+                            value =
+                                    "Whether the norm of each output's weights is trained apart from their direction, which"
+                                            + " the updates turn (DoRA, Liu et al. 2024); slower, and closer to training all"
+                                            + " weights at low ranks.",
+                            byDefault = "false")
+                    boolean dora,
+            @Doc(
+                            value =
                                     "Whether the run leaves the updates added into the model's weights, rather than as"
                                             + " an adapter beside them.",
                             byDefault = "false")

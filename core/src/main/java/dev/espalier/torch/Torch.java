@@ -394,7 +394,7 @@ public final class Torch {
     }
 
     /// Runs `body` outside of autocast, for what must be computed in fp32.
-    static <T> T fullPrecision(Supplier<T> body) {
+    public static <T> T fullPrecision(Supplier<T> body) {
         if (!inBf16()) {
             return body.get();
         }

@@ -228,7 +228,9 @@ final class Finetuning implements Job {
                                 l.rank(),
                                 l.alpha(),
                                 l.dropout(),
-                                targets(l.targets(), model.body().family()));
+                                targets(l.targets(), model.body().family()),
+                                l.rslora(),
+                                l.dora());
                 Lora.attach(model, settings, Rng.seed(recipe.seed(), 3));
                 model.trainHead();
                 yield settings;

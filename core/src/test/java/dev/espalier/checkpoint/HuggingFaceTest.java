@@ -4,9 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.espalier.EspalierException;
+import dev.espalier.adapt.Lora;
 import dev.espalier.io.Json;
 import dev.espalier.model.SequenceClassifier;
 import dev.espalier.nn.Module;
+import dev.espalier.torch.Scope;
+import dev.espalier.torch.Tensor;
+import dev.espalier.torch.Torch;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -136,6 +140,48 @@ class HuggingFaceTest {
             assertThat(target.resolve(file))
                     .hasSameBinaryContentAs(source.resolve("adapter").resolve(file));
         }
+    }
+
+    @Test
+    void doraIsWrittenUnderPeftsNamesAndReadBack() throws IOException {
+        var source = GOLDENS.resolve("lora_gpt2");
+        var loaded = HuggingFace.readDecoder(source);
+        var settings = new Lora.Settings(3, 5, 0, List.of("c_attn"), true, true);
+        Lora.attach(loaded.model(), settings, 1);
+        loaded.model()
+                .parameters()
+                .forEach((name, p) -> {
+                    if (name.contains(Lora.PREFIX)) {
+                        p.value().addInPlace(0.1);
+                    }
+                });
+        var target = Files.createDirectory(folder.resolve("dora"));
+        HuggingFace.writeAdapter(target, loaded.model(), loaded.config(), settings, "tiny-base");
+        assertThat(Files.readString(target.resolve("adapter_config.json")))
+                .contains("\"use_dora\": true", "\"use_rslora\": true", "\"r\": 3");
+        try (var file = SafeTensors.open(target.resolve("adapter_model.safetensors"))) {
+            assertThat(file.entries())
+                    .extracting(SafeTensors.Entry::name)
+                    .contains("base_model.model.transformer.h.0.attn.c_attn.lora_magnitude_vector");
+        }
+        assertThat(HuggingFace.adapterSettings(target)).isEqualTo(settings);
+        var again = HuggingFace.readDecoder(source).model();
+        HuggingFace.readAdapter(target, again);
+        try (var scope = new Scope()) {
+            var ids = Tensor.of(new int[] {1, 2, 3}, 1, 3);
+            var want = Torch.noGrad(() -> loaded.model().hidden(ids).floats());
+            assertThat(Torch.noGrad(() -> again.hidden(ids).floats())).isEqualTo(want);
+            Lora.merge(again);
+            assertThat(Torch.noGrad(() -> again.hidden(ids).floats()))
+                    .containsExactly(want, org.assertj.core.api.Assertions.within(2e-5f));
+        }
+        Files.writeString(
+                target.resolve("adapter_config.json"),
+                Files.readString(target.resolve("adapter_config.json"))
+                        .replace("\"use_dora\": true", "\"use_dora\": \"yes\""));
+        assertThatThrownBy(() -> HuggingFace.adapterSettings(target))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("use_dora is \"yes\"; allowed: true, false");
     }
 
     @Test

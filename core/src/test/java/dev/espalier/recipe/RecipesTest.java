@@ -113,7 +113,9 @@ class RecipesTest {
                 .isEqualTo(
                         new ModelRecipe.Saved(Path.of("runs/java-prose/model"), List.of(), null));
         assertThat(recipe.adapter())
-                .isEqualTo(new AdapterRecipe.Lora(8, 16, 0, List.of("attention"), false));
+                .isEqualTo(
+                        new AdapterRecipe.Lora(
+                                8, 16, 0, List.of("attention"), false, false, false));
         assertThat(recipe.forgetting())
                 .isEqualTo(
                         new ForgettingRecipe(

@@ -87,7 +87,11 @@ class RunTest {
                                 String.join("", more).contains("adapter") ? 15 : 8,
                                 String.join("", more).contains("frozen")
                                         ? "1e-2"
-                                        : String.join("", more).contains("lora") ? "1e-2" : "3e-3",
+                                        // A magnitude steps far at LoRA's rate.
+                                        : String.join("", more).contains("lora")
+                                                        && !String.join("", more).contains("dora")
+                                                ? "1e-2"
+                                                : "3e-3",
                                 String.join("\n", more)),
                 name);
     }
@@ -294,12 +298,14 @@ class RunTest {
     @Test
     void fineTuningLearnsInEveryWayAndPredictsWhatItLearnt() {
         var base = new Run(pretraining("base")).train(s -> {}).model();
-        for (var adapter : List.of("none", "frozen", "lora", "merged")) {
+        for (var adapter : List.of("none", "frozen", "lora", "merged", "dora")) {
             var settings =
                     switch (adapter) {
                         case "lora" -> "adapter: {type: lora, rank: 4, alpha: 8, targets: all}";
                         case "merged" ->
                                 "adapter: {type: lora, rank: 4, alpha: 8, targets: attention, merge: true}";
+                        case "dora" ->
+                                "adapter: {type: lora, rank: 4, alpha: 4, rslora: true, dora: true}";
                         default -> "adapter: {type: " + adapter + "}";
                     };
             var result = new Run(finetuning(adapter, base, settings)).train(s -> {});
@@ -312,7 +318,8 @@ class RunTest {
                 assertThat(accuracy).as(adapter).isGreaterThan(0.9);
             }
             assertThat(value(result, "validation", "majority-accuracy")).isLessThan(0.75);
-            assertThat(HuggingFace.isAdapter(result.model())).isEqualTo(adapter.equals("lora"));
+            assertThat(HuggingFace.isAdapter(result.model()))
+                    .isEqualTo(adapter.equals("lora") || adapter.equals("dora"));
             try (var classifier = TextClassifier.load(result.model())) {
                 assertThat(classifier.labels()).containsExactly("fruit", "tool");
                 var prediction = classifier.classify("I saw the saw and the drill by the door");
