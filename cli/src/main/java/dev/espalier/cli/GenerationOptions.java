@@ -1,11 +1,13 @@
 package dev.espalier.cli;
 
+import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.generate.Beams;
 import dev.espalier.generate.GenerationConfig;
 import dev.espalier.generate.Limits;
 import dev.espalier.generate.Penalties;
 import dev.espalier.generate.Sampling;
 import dev.espalier.io.Json;
+import dev.espalier.model.LanguageModel;
 import dev.espalier.tokenize.Tokenizer;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -78,6 +80,20 @@ final class GenerationOptions {
             paramLabel = "TEXT",
             description = "End before this text. Repeatable.")
     private List<String> stops = new ArrayList<>();
+
+    @Option(
+            names = "--adapter",
+            paramLabel = "FOLDER",
+            description =
+                    "Add this adapter, as PEFT writes it, to the model's weights. Repeatable, one after"
+                            + " another.")
+    private List<Path> adapters = new ArrayList<>();
+
+    /// `model`, with the adapters that are asked for added to its weights.
+    <M extends LanguageModel> M adapted(M model) {
+        adapters.forEach(adapter -> HuggingFace.mergeAdapter(adapter, model));
+        return model;
+    }
 
     /// The settings for the model in `folder`, and what `more` says under the keys of
     /// `generation_config.json`.

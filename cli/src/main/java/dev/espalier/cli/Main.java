@@ -96,6 +96,7 @@ public final class Main {
                 .addSubcommand(new Generate(context))
                 .addSubcommand(new Chat(context))
                 .addSubcommand(new Evaluate(context))
+                .addSubcommand(new Merge(context))
                 .addSubcommand(new Verify(context))
                 .addSubcommand(new VerifyResume(context))
                 .addSubcommand(new BenchVerb(context))

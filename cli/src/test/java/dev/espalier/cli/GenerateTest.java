@@ -2,6 +2,8 @@ package dev.espalier.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.espalier.adapt.Lora;
+import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.io.Json;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -32,15 +34,19 @@ class GenerateTest {
     }
 
     private int run(String... args) {
+        var all = new ArrayList<>(List.of(args));
+        all.addFirst("generate");
+        return verb(all);
+    }
+
+    private int verb(List<String> args) {
         var outBytes = new ByteArrayOutputStream();
         var errBytes = new ByteArrayOutputStream();
         var utf8 = StandardCharsets.UTF_8;
         var errors = new PrintStream(errBytes, true, utf8);
         var stop = new Stop(errors);
         try {
-            var all = new ArrayList<>(List.of(args));
-            all.addFirst("generate");
-            return new Main(new PrintStream(outBytes, true, utf8), errors, false).run(stop, all);
+            return new Main(new PrintStream(outBytes, true, utf8), errors, false).run(stop, args);
         } finally {
             stop.finished();
             out = outBytes.toString(utf8);
@@ -81,6 +87,51 @@ class GenerateTest {
         assertThat(lines()).extracting(line -> line.get("sequence").asInt()).containsExactly(0, 1);
         assertThat(lines().getFirst().get("score").asDouble())
                 .isGreaterThanOrEqualTo(lines().getLast().get("score").asDouble());
+    }
+
+    /// Two adapters of the model, which change what it writes.
+    private List<String> adapters() throws IOException {
+        var folders = new ArrayList<String>();
+        for (var i = 0; i < 2; i++) {
+            var read = HuggingFace.readDecoder(Path.of(model));
+            var settings = new Lora.Settings(2, 4, 0, List.of("c_attn", "c_fc"), false, i == 1);
+            Lora.attach(read.model(), settings, i);
+            read.model()
+                    .parameters()
+                    .forEach((name, p) -> {
+                        if (name.contains(Lora.PREFIX)) {
+                            p.value().addInPlace(0.4);
+                        }
+                    });
+            var folder = Files.createDirectory(temp.resolve("adapter-" + i));
+            HuggingFace.writeAdapter(folder, read.model(), read.config(), settings, model);
+            folders.add(folder.toString());
+            read.model().free();
+        }
+        return folders;
+    }
+
+    @Test
+    void adaptersActAndAreMerged() throws IOException {
+        var adapters = adapters();
+        var written = new ArrayList<String>();
+        for (var chosen : List.of(List.<String>of(), adapters.subList(0, 1), adapters)) {
+            var args = new ArrayList<>(List.of(model, "the", "--temperature=0"));
+            chosen.forEach(a -> args.add("--adapter=" + a));
+            assertThat(run(args.toArray(String[]::new))).as(err).isZero();
+            written.add(out);
+        }
+        assertThat(written).doesNotHaveDuplicates();
+
+        var merged = temp.resolve("merged").toString();
+        var merge = new ArrayList<>(List.of("merge", model, "--output=" + merged));
+        adapters.forEach(a -> merge.add("--adapter=" + a));
+        assertThat(verb(merge)).as(err).isZero();
+        assertThat(out).isEqualTo("model   " + merged + "\n");
+        assertThat(run(merged, "the", "--temperature=0")).as(err).isZero();
+        assertThat(out).isEqualTo(written.getLast());
+        assertThat(verb(merge)).isEqualTo(2);
+        assertThat(err).contains("exists already");
     }
 
     @Test

@@ -188,13 +188,18 @@ public final class Lora extends Module implements Adapter {
         }
     }
 
-    /// Adds every adapter of `model` to its weight and takes it off. The outputs stay the same, up
-    /// to rounding.
+    /// Adds every adapter of `model` to its weight, takes it off, and frees it where it was alone.
+    /// The outputs stay the same, up to rounding.
     public static void merge(Module model) {
         for (var module : model.modules().values()) {
-            if (module instanceof Linear linear && linear.adapter() instanceof Lora lora) {
-                Torch.noGrad(() -> linear.weight().value().addInPlace(lora.weightDelta()));
+            if (module instanceof Linear linear && linear.adapter() instanceof Adapter adapter) {
+                try (var scope = new Scope()) {
+                    Torch.noGrad(() -> linear.weight().value().addInPlace(adapter.weightDelta()));
+                }
                 linear.detach();
+                if (adapter instanceof Lora lora) {
+                    lora.free();
+                }
             }
         }
     }

@@ -1,3 +1,3 @@
-/// Training few weights instead of all: LoRA, the frozen body, merging back.
+/// Training few weights instead of all: LoRA and DoRA, several adapters on one base, merging back.
 @org.jspecify.annotations.NullMarked
 package dev.espalier.adapt;

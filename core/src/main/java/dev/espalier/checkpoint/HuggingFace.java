@@ -140,11 +140,37 @@ public final class HuggingFace {
         if (!isAdapter(folder)) {
             return readClassifier(folder, config, labels(folder, config));
         }
-        var base = adapted(folder);
+        return readClassifier(folder, adapted(folder));
+    }
+
+    /// The classifier that the adapter in `folder` makes of the model in `base`.
+    public static Loaded<SequenceClassifier> readClassifier(Path folder, Path base) {
+        var config = config(folder);
         var loaded = readClassifier(base, config(base), labels(folder, config));
         var given = readAdapter(folder, loaded.model());
         var missing = loaded.missing().stream().filter(name -> !given.contains(name)).toList();
         return new Loaded<>(loaded.model(), config, missing, List.of());
+    }
+
+    /// The classifier that the adapter in `folder` makes of `body`, which was read from `base` and
+    /// may be that of other classifiers too; see [dev.espalier.adapt.Adapters].
+    ///
+    /// @throws EspalierException if neither the adapter nor the base gives the head's weights
+    public static SequenceClassifier readClassifier(Path folder, LanguageModel body, Path base) {
+        var classifier = new SequenceClassifier(body, labels(folder, config(folder)));
+        readHead(base, classifier);
+        var given = readAdapter(folder, classifier);
+        for (var name : classifier.head().parameters().keySet()) {
+            if (!body.family().isBody(name) && !given.contains(name)) {
+                throw EspalierException.data(
+                        folder.resolve(ADAPTER_WEIGHTS)
+                                + ": the head's tensor '"
+                                + PEFT_PREFIX
+                                + name
+                                + "' is missing");
+            }
+        }
+        return classifier;
     }
 
     /// The model that the adapter in `folder` was made for.
@@ -769,6 +795,13 @@ public final class HuggingFace {
             }
             return given;
         }
+    }
+
+    /// Adds the adapter in `folder` to the weights of `model`, and loads a head that was trained
+    /// with it.
+    public static void mergeAdapter(Path folder, Module model) {
+        readAdapter(folder, model);
+        Lora.merge(model);
     }
 
     /// Writes the adapters of `model`, and the head where it is a classifier's, into `folder`,

@@ -76,13 +76,16 @@ public final class Linear extends Module {
         return transposed;
     }
 
-    /// Fills the slot. The adapter's weights become parameters of this part if it is a module.
+    /// Fills the slot, which is empty. The adapter's weights become parameters of this part.
     public <A extends Module & Adapter> void attach(A module) {
+        if (adapter != null) {
+            throw new IllegalStateException("there is an adapter already");
+        }
         child("", module);
         adapter = module;
     }
 
-    /// Empties the slot.
+    /// Empties the slot. The adapter's weights live on.
     public void detach() {
         remove("");
         adapter = null;

@@ -29,9 +29,8 @@ public abstract class Module {
         return module;
     }
 
-    /// Takes a part off, and frees its weights.
+    /// Takes a part off, whose weights live on.
     protected final void remove(String name) {
-        children.stream().filter(c -> c.name.equals(name)).forEach(c -> c.module.free());
         children.removeIf(c -> c.name.equals(name));
     }
 

@@ -1,0 +1,213 @@
+package dev.espalier.adapt;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.espalier.EspalierException;
+import dev.espalier.Rng;
+import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.model.Gpt2;
+import dev.espalier.model.Gpt2Config;
+import dev.espalier.model.SequenceClassifier;
+import dev.espalier.nn.Module;
+import dev.espalier.torch.Scope;
+import dev.espalier.torch.Tensor;
+import dev.espalier.torch.Torch;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class AdaptersTest {
+    private static final Lora.Settings PLAIN =
+            new Lora.Settings(4, 8, 0, List.of("attn.c_attn", "mlp.c_proj"));
+    private static final Lora.Settings DORA =
+            new Lora.Settings(2, 4, 0, List.of("attn.c_attn", "mlp.c_fc"), true, true);
+
+    private static Gpt2 model() {
+        return new Gpt2(Gpt2Config.of(30, 8, 16, 2, 2, 0)).initialize(1);
+    }
+
+    private static void attach(Module model, Lora.Settings settings, long seed) {
+        Lora.attach(model, settings, seed);
+        var rng = Rng.at(seed);
+        model.parameters()
+                .forEach((name, p) -> {
+                    if (name.endsWith("lora_B.weight")) {
+                        var values = new float[(int) p.value().count()];
+                        for (var i = 0; i < values.length; i++) {
+                            values[i] = (float) (0.1 * rng.nextGaussian());
+                        }
+                        p.value().segment().copyFrom(MemorySegment.ofArray(values));
+                    }
+                });
+    }
+
+    private static float[] output(Gpt2 model) {
+        try (var scope = new Scope()) {
+            return Torch.noGrad(
+                    () -> model.hidden(Tensor.of(new int[] {1, 2, 3, 4}, 1, 4)).floats());
+        }
+    }
+
+    private static float[] alone(Lora.Settings settings, long seed) {
+        var model = model();
+        attach(model, settings, seed);
+        return output(model);
+    }
+
+    private static Adapters two(Gpt2 model) {
+        var adapters = new Adapters(model);
+        attach(model, PLAIN, 1);
+        adapters.keep("plain");
+        attach(model, DORA, 2);
+        adapters.keep("dora");
+        return adapters;
+    }
+
+    @Test
+    void eachActsAsIfItWereAloneAndNoneLeavesTheBase() {
+        var model = model();
+        var base = output(model);
+        try (var adapters = two(model)) {
+            assertThat(adapters.names()).containsExactly("plain", "dora");
+            assertThat(output(model)).isEqualTo(base);
+            for (var turn = 0; turn < 2; turn++) {
+                adapters.use("plain");
+                assertThat(output(model)).isEqualTo(alone(PLAIN, 1));
+                adapters.use("dora");
+                assertThat(output(model)).isEqualTo(alone(DORA, 2));
+            }
+            adapters.use();
+            assertThat(output(model)).isEqualTo(base);
+            adapters.use("dora");
+        }
+        assertThat(output(model)).isEqualTo(base);
+        assertThat(model.parameters().keySet()).noneMatch(name -> name.contains(Lora.PREFIX));
+    }
+
+    /// What two change at once is the sum of what each adds to the weights.
+    @Test
+    void severalAtOnceAreAddedUp() {
+        var model = model();
+        try (var adapters = two(model)) {
+            adapters.use("plain", "dora");
+            var both = output(model);
+            assertThat(both).isNotEqualTo(alone(PLAIN, 1)).isNotEqualTo(alone(DORA, 2));
+            assertThat(model.parameters())
+                    .containsKeys(
+                            "transformer.h.0.attn.c_attn.plain.lora_A.weight",
+                            "transformer.h.0.attn.c_attn.dora.lora_magnitude_vector",
+                            "transformer.h.0.mlp.c_proj.lora_A.weight");
+            var added = model();
+            for (var settings : List.of(PLAIN, DORA)) {
+                var other = model();
+                attach(other, settings, settings == PLAIN ? 1 : 2);
+                Lora.merge(other);
+                var weights = other.parameters();
+                var first = model().parameters();
+                Torch.noGrad(() ->
+                        added.parameters()
+                                .forEach((name, p) -> {
+                                    var changed = weights.get(name);
+                                    var was = first.get(name);
+                                    assertThat(changed).isNotNull();
+                                    assertThat(was).isNotNull();
+                                    if (changed != null && was != null) {
+                                        p.value().addInPlace(changed.value().sub(was.value()));
+                                    }
+                                }));
+            }
+            assertThat(both).containsExactly(output(added), within(2e-5f));
+            // The order in which they are named changes nothing.
+            adapters.use("dora", "plain");
+            assertThat(output(model)).containsExactly(both, within(1e-6f));
+        }
+    }
+
+    @Test
+    void mergedOneAfterAnotherTheyStayInTheWeights() {
+        var model = model();
+        try (var adapters = two(model)) {
+            adapters.use("plain");
+            var plain = output(model);
+            adapters.merge("plain");
+            assertThat(adapters.names()).containsExactly("dora");
+            assertThat(output(model)).containsExactly(plain, within(1e-5f));
+            adapters.use("dora");
+            var both = output(model);
+            assertThat(both).isNotEqualTo(plain);
+            adapters.merge("dora");
+            assertThat(output(model)).containsExactly(both, within(1e-5f));
+            assertThat(adapters.names()).isEmpty();
+        }
+    }
+
+    @Test
+    void namesThatAreTakenOrUnknownAreRefused() {
+        var model = model();
+        try (var adapters = two(model)) {
+            assertThatThrownBy(() -> adapters.use("plain", "other"))
+                    .isInstanceOf(EspalierException.class)
+                    .hasMessage("there is no adapter named 'other'; there are [plain, dora]");
+            assertThatThrownBy(() -> adapters.keep("third"))
+                    .isInstanceOf(EspalierException.class)
+                    .hasMessageContaining("no adapter on the model");
+            attach(model, PLAIN, 3);
+            assertThatThrownBy(() -> adapters.keep("plain"))
+                    .isInstanceOf(EspalierException.class)
+                    .hasMessageContaining("'plain' already");
+            assertThatThrownBy(() -> Lora.attach(model, PLAIN, 4))
+                    .isInstanceOf(IllegalStateException.class);
+        }
+    }
+
+    /// Two tasks with heads of their own on one body.
+    @Test
+    void classifiersShareABodyThatIsReadOnce(@TempDir Path folder) throws IOException {
+        var base = folder.resolve("base");
+        HuggingFace.save(base, model(), HuggingFace.newConfig(0, null));
+        var want = new float[2][];
+        for (var task = 0; task < 2; task++) {
+            var read = HuggingFace.readDecoder(base);
+            var classifier =
+                    new SequenceClassifier(
+                            read.model(), task == 0 ? List.of("a", "b") : List.of("x", "y", "z"));
+            classifier.initializeHead(task);
+            var settings = task == 0 ? PLAIN : DORA;
+            attach(classifier, settings, task);
+            classifier.trainHead();
+            var at = Files.createDirectory(folder.resolve("task-" + task));
+            HuggingFace.writeAdapter(at, classifier, read.config(), settings, base.toString());
+            want[task] = scores(HuggingFace.readClassifier(at).model());
+        }
+        var body = (Gpt2) HuggingFace.readDecoder(base).model();
+        var plain = output(body);
+        try (var adapters = new Adapters(body)) {
+            var classifiers = new SequenceClassifier[2];
+            for (var task = 0; task < 2; task++) {
+                classifiers[task] =
+                        HuggingFace.readClassifier(folder.resolve("task-" + task), body, base);
+                adapters.keep("task-" + task);
+            }
+            for (var task : new int[] {0, 1, 0}) {
+                adapters.use("task-" + task);
+                assertThat(scores(classifiers[task])).isEqualTo(want[task]);
+            }
+            assertThat(classifiers[1].labels()).containsExactly("x", "y", "z");
+            adapters.use();
+            assertThat(output(body)).isEqualTo(plain);
+        }
+    }
+
+    private static float[] scores(SequenceClassifier classifier) {
+        try (var scope = new Scope()) {
+            var ids = Tensor.of(new int[] {1, 2, 3, 4}, 1, 4);
+            return Torch.noGrad(() -> classifier.scores(ids, new long[] {4}).floats());
+        }
+    }
+}
