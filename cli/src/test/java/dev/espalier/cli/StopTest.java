@@ -2,7 +2,6 @@ package dev.espalier.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
@@ -14,43 +13,53 @@ import org.junit.jupiter.api.io.TempDir;
 class StopTest {
     @TempDir Path temp;
 
-    /// A job that runs until it is asked to stop, and then saves.
-    static final class Job {
-        public static void main(String[] args) throws IOException {
-            var stop = new Stop(System.err);
-            var asked = stop.waitForJob("stopping after this step, and saving");
-            System.out.println("running");
-            while (!asked.getAsBoolean()) {
-                Thread.onSpinWait();
-            }
-            Files.writeString(Path.of(args[0]), "saved");
-            stop.finished();
-            System.exit(0);
-        }
-    }
-
     @Test
     @DisabledOnOs(OS.WINDOWS) // which has no signal that a process can answer
-    void aTerminatedJobSavesAndExitsWith130() throws Exception {
-        var saved = temp.resolve("saved");
-        var job =
+    void aTerminatedRunSavesAndExitsWith130() throws Exception {
+        Files.writeString(temp.resolve("prose.txt"), "The hens laid well this week.\n".repeat(300));
+        var recipe = temp.resolve("endless.yaml");
+        Files.writeString(
+                recipe,
+                """
+                name: endless
+                output: %s/run
+                data: {sources: [{type: text, path: "%s/prose.txt"}], validation: 10%%}
+                tokenizer: {type: bpe, vocabulary: 280}
+                model: {type: gpt2, layers: 1, heads: 2, width: 16, context: 16}
+                objective: {type: causal}
+                training: {for: 1M steps, batch: 2, precision: fp32}
+                evaluate: {every: 100k steps}
+                save: {every: 100k steps}
+                """
+                        .formatted(temp, temp));
+        var run =
                 new ProcessBuilder(
                                 Path.of(System.getProperty("java.home"), "bin/java").toString(),
+                                "--enable-native-access=ALL-UNNAMED",
+                                "--sun-misc-unsafe-memory-access=allow",
                                 "-cp",
                                 System.getProperty("java.class.path"),
-                                Job.class.getName(),
-                                saved.toString())
+                                Main.class.getName(),
+                                "pretrain",
+                                recipe.toString())
                         .start();
-        try (var out = job.inputReader();
-                var err = job.errorReader()) {
-            assertThat(out.readLine()).isEqualTo("running");
-            job.toHandle().destroy(); // unlike the process's own, this leaves the streams open
-            assertThat(err.readAllLines()).anyMatch(line -> line.contains("saving"));
-            assertThat(job.waitFor(1, TimeUnit.MINUTES)).isTrue();
+        try (var err = run.errorReader()) {
+            var line = err.readLine();
+            while (line != null && !line.contains("tokens/s")) {
+                line = err.readLine();
+            }
+            assertThat(line).contains("tokens/s");
+            run.toHandle().destroy(); // unlike the process's own, this leaves the streams open
+            assertThat(err.readAllLines())
+                    .anyMatch(said -> said.contains("stopping after this step"))
+                    .anyMatch(said -> said.contains("a checkpoint is saved"));
+            assertThat(run.waitFor(1, TimeUnit.MINUTES)).isTrue();
         } finally {
-            job.destroyForcibly();
+            run.destroyForcibly();
         }
-        assertThat(saved).hasContent("saved");
-        assertThat(job.exitValue()).isEqualTo(130);
+        assertThat(run.exitValue()).isEqualTo(130);
+        var steps = Files.readAllLines(temp.resolve("run/metrics.jsonl")).size();
+        assertThat(temp.resolve("run/checkpoints/step-%06d/resume/trainer.json".formatted(steps)))
+                .exists();
     }
 }

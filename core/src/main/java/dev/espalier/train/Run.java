@@ -16,8 +16,9 @@ import dev.espalier.recipe.Recipes;
 import dev.espalier.recipe.TrainingRecipe;
 import dev.espalier.recipe.TrainingRecipe.Precision;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
+import java.nio.BufferUnderflowException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -336,15 +337,35 @@ public final class Run {
         }
     }
 
+    /// Written and read at once, since an array of bytes ends at 2 GiB.
+    private static final int FLOATS_AT_ONCE = 1 << 24;
+
     private static void writeFloats(Path file, float[] values) throws IOException {
-        Files.write(file, MemorySegment.ofArray(values).toArray(ValueLayout.JAVA_BYTE));
+        var block =
+                ByteBuffer.allocate(Float.BYTES * Math.min(FLOATS_AT_ONCE, values.length))
+                        .order(ByteOrder.LITTLE_ENDIAN);
+        try (var out = Files.newOutputStream(file)) {
+            for (var start = 0; start < values.length; start += FLOATS_AT_ONCE) {
+                var count = Math.min(FLOATS_AT_ONCE, values.length - start);
+                block.clear().asFloatBuffer().put(values, start, count);
+                out.write(block.array(), 0, Float.BYTES * count);
+            }
+        }
     }
 
     private static float[] readFloats(Path file) {
-        try {
-            return MemorySegment.ofArray(Files.readAllBytes(file))
-                    .toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
-        } catch (IOException e) {
+        try (var in = Files.newInputStream(file)) {
+            var values = new float[Math.toIntExact(Files.size(file) / Float.BYTES)];
+            for (var start = 0; start < values.length; start += FLOATS_AT_ONCE) {
+                var count = Math.min(FLOATS_AT_ONCE, values.length - start);
+                var bytes = in.readNBytes(Float.BYTES * count);
+                ByteBuffer.wrap(bytes)
+                        .order(ByteOrder.LITTLE_ENDIAN)
+                        .asFloatBuffer()
+                        .get(values, start, count);
+            }
+            return values;
+        } catch (IOException | BufferUnderflowException e) {
             throw EspalierException.data(file + ": cannot be read (" + e.getMessage() + ")", e);
         }
     }

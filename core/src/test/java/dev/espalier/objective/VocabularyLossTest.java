@@ -111,6 +111,47 @@ class VocabularyLossTest {
     }
 
     @Test
+    void inBf16LossAndGradientAreRoundedAndNoMore() {
+        var model = new Gpt2(Gpt2Config.of(50, 24, 16, 1, 2, 0)).initialize(1);
+        var ids = IntStream.range(0, 24).map(i -> i * 7 % 50).toArray();
+        var labels = IntStream.range(0, 24).map(i -> i % 5 == 0 ? -100 : i * 31 % 50).toArray();
+        try (var flat = new FlatParameters(model);
+                var scope = new Scope()) {
+            var sums = new double[2];
+            var gradients = new float[2][];
+            var each = new float[2][];
+            for (var bf16 : new boolean[] {false, true}) {
+                var i = bf16 ? 1 : 0;
+                flat.zeroGradients();
+                var loss =
+                        Torch.bf16(
+                                bf16,
+                                () ->
+                                        new VocabularyLoss(
+                                                model,
+                                                model.hidden(Tensor.of(ids, 1, 24)),
+                                                Tensor.of(labels, 1, 24)));
+                each[i] = loss.each();
+                sums[i] = loss.backward(0.1).item();
+                gradients[i] = flat.gradients().floats();
+            }
+            assertThat(sums[1]).isCloseTo(sums[0], within(0.01 * sums[0])).isNotEqualTo(sums[0]);
+            var dot = 0.0;
+            var norms = new double[2];
+            for (var i = 0; i < gradients[0].length; i++) {
+                dot += gradients[0][i] * gradients[1][i];
+                norms[0] += gradients[0][i] * gradients[0][i];
+                norms[1] += gradients[1][i] * gradients[1][i];
+            }
+            assertThat(dot / Math.sqrt(norms[0] * norms[1])).isGreaterThan(0.999);
+            assertThat(norms[1]).isCloseTo(norms[0], within(0.02 * norms[0]));
+            for (var i = 0; i < 24; i++) {
+                assertThat(each[1][i]).isCloseTo(each[0][i], within(0.03f));
+            }
+        }
+    }
+
+    @Test
     void aNewModelIsAsGoodAsChance() {
         var model = new Gpt2(Gpt2Config.of(300, 16, 32, 2, 2, 0)).initialize(5);
         try (var scope = new Scope()) {

@@ -97,6 +97,29 @@ class TrainerTest {
         }
     }
 
+    /// In bf16 each product is rounded to 8 bits, whatever the split, and by each of two workers.
+    @ParameterizedTest
+    @ValueSource(ints = {8, 4, 2})
+    void bf16FollowsFp32(int microBatch) {
+        try (var exact = trainer(learner(8, 0), 20);
+                var rounded =
+                        new Trainer(
+                                learner(microBatch, 0),
+                                recipe(20, 1e-2),
+                                true,
+                                5,
+                                Trainer.Speeds.UNKNOWN)) {
+            for (var i = 0; i < 20; i++) {
+                var a = exact.step();
+                var b = rounded.step();
+                assertThat(b.loss()).isCloseTo(a.loss(), within(0.02 * a.loss()));
+                assertThat(b.loss()).isNotEqualTo(a.loss());
+                assertThat(b.gradientNorm())
+                        .isCloseTo(a.gradientNorm(), within(0.1 * a.gradientNorm()));
+            }
+        }
+    }
+
     @Test
     void oneStepsGradientIsTheSameForEverySplit() {
         var weights = new ArrayList<float[]>();
