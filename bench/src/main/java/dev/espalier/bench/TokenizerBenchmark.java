@@ -3,6 +3,7 @@ package dev.espalier.bench;
 import dev.espalier.tokenize.BytePairTrainer;
 import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.tokenize.Tokenizers;
+import dev.espalier.tokenize.WordPieceTrainer;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -25,7 +26,7 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.Warmup;
 
-/// Byte-level byte-pair encoding on one core: the counter `megabytes` is MB/s of UTF-8.
+/// Byte-level byte-pair encoding and WordPiece on one core: the counter `megabytes` is MB/s of UTF-8.
 ///
 ///     ./mvnw -q -Dquick -pl core,bench package dependency:copy-dependencies -DskipTests
 ///     java -cp 'bench/target/classes:bench/target/dependency/*' \
@@ -99,6 +100,23 @@ public class TokenizerBenchmark {
             tokens += tokenizer.encode(document).length;
         }
         return tokens;
+    }
+
+    /// WordPiece of the same size, in small letters.
+    @State(Scope.Benchmark)
+    public static class Bert {
+        Tokenizer tokenizer = BytePairTrainer.train(List.of("unused"), 256, 1, List.of());
+
+        @Setup
+        public void learn(TokenizerBenchmark benchmark) {
+            tokenizer = WordPieceTrainer.train(benchmark.documents, 8192, 2, true, true);
+        }
+    }
+
+    @Benchmark
+    public int[] encodeWordPiece(Read read, Bert bert) {
+        read.megabytes += megabytes;
+        return bert.tokenizer.encode(text);
     }
 
     @Benchmark

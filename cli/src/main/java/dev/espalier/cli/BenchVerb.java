@@ -115,6 +115,7 @@ final class BenchVerb implements Callable<Integer> {
     private static int vocabulary(PretrainRecipe recipe) {
         return switch (recipe.tokenizer()) {
             case TokenizerRecipe.Bpe bpe -> bpe.vocabulary();
+            case TokenizerRecipe.WordPiece wordPiece -> wordPiece.vocabulary();
             case TokenizerRecipe.Saved saved -> Tokenizers.read(saved.path()).vocabularySize();
             // The vocabulary of characters depends on the text; that of English is near 100.
             case TokenizerRecipe.Characters _ -> 100;

@@ -8,6 +8,7 @@ import dev.espalier.tokenize.BytePairTrainer;
 import dev.espalier.tokenize.CharacterTokenizer;
 import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.tokenize.Tokenizers;
+import dev.espalier.tokenize.WordPieceTrainer;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -41,6 +42,8 @@ import picocli.CommandLine.Parameters;
 final class TokenizerVerb {
     private enum Type {
         BPE,
+        WORDPIECE,
+        CASED_WORDPIECE,
         CHARACTERS
     }
 
@@ -92,7 +95,8 @@ final class TokenizerVerb {
                             defaultValue = "BPE",
                             paramLabel = "TYPE",
                             description =
-                                    "bpe (byte-level, as GPT-2's) or characters. Default: bpe.")
+                                    "bpe (byte-level, as GPT-2's), wordpiece (BERT's, in small letters),"
+                                            + " cased_wordpiece, or characters. Default: bpe.")
                     Type type,
             @Option(
                             names = "--vocabulary",
@@ -136,6 +140,11 @@ final class TokenizerVerb {
                     case BPE ->
                             BytePairTrainer.train(
                                     texts, size(vocabulary), minimumFrequency, special);
+                    case WORDPIECE, CASED_WORDPIECE -> {
+                        var small = type == Type.WORDPIECE;
+                        yield WordPieceTrainer.train(
+                                texts, size(vocabulary), minimumFrequency, small, small);
+                    }
                     case CHARACTERS -> CharacterTokenizer.train(texts, special);
                 };
         tokenizer.save(output);

@@ -116,6 +116,7 @@ final class Checks {
             }
             case TokenizerRecipe.Characters characters ->
                     distinct(characters.specialTokens(), "tokenizer.special-tokens", problems);
+            case TokenizerRecipe.WordPiece wordPiece -> {}
             case TokenizerRecipe.Saved saved -> {}
             case null -> {}
         }

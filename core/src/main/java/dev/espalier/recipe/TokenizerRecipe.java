@@ -45,9 +45,29 @@ public sealed interface TokenizerRecipe {
         }
     }
 
+    @Doc(
+            value =
+                    "BERT's WordPiece, trained on the run's text, with the special tokens `[PAD]`, `[UNK]`, `[CLS]`,"
+                            + " `[SEP]` and `[MASK]`.",
+            key = "wordpiece")
+    record WordPiece(
+            @Doc(value = "The number of tokens.", byDefault = "30522", in = "[20, 1000000]")
+                    int vocabulary,
+            @Doc(
+                            value = "How often a pair must occur to be joined.",
+                            byDefault = "2",
+                            in = "[1, ∞)")
+                    int minimumFrequency,
+            @Doc(
+                            value = "Whether text is read in small letters and without accents.",
+                            byDefault = "true")
+                    boolean lowercase)
+            implements TokenizerRecipe {}
+
     @Doc(value = "A tokenizer that exists.", untyped = true)
     record Saved(
-            @Doc("A folder with `tokenizer.json`, or with `vocab.json` and `merges.txt`.")
+            @Doc(
+                            "A folder with `tokenizer.json`, with `vocab.json` and `merges.txt`, or with `vocab.txt`.")
                     Path path)
             implements TokenizerRecipe {}
 }

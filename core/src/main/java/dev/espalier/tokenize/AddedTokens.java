@@ -20,6 +20,18 @@ final class AddedTokens {
         void token(int id, int from, int to);
     }
 
+    /// Changes text before normalized tokens are searched for.
+    interface Normalizer {
+        /// `text[from, to)` changed; where nothing changes it is `text` itself, whole.
+        Normalized of(String text, int from, int to);
+
+        /// Whether it is needed where no token is normalized: whoever reads the pieces may change
+        /// them himself.
+        default boolean always() {
+            return true;
+        }
+    }
+
     private static final class Node {
         final Map<Character, Node> next = new HashMap<>();
         @Nullable AddedToken token;
@@ -30,17 +42,17 @@ final class AddedTokens {
 
     private final List<AddedToken> all;
     private final BitSet special = new BitSet();
-    private final boolean nfc;
+    private final @Nullable Normalizer normalizer;
     private final @Nullable Node raw;
     private final @Nullable Node normalized;
 
     AddedTokens(List<AddedToken> tokens) {
-        this(tokens, false);
+        this(tokens, null);
     }
 
-    /// @param nfc whether what lies between tokens that are not normalized is put into [Nfc]
-    AddedTokens(List<AddedToken> tokens, boolean nfc) {
-        this.nfc = nfc;
+    /// @param normalizer what is done to the text between tokens that are not normalized, or null
+    AddedTokens(List<AddedToken> tokens, @Nullable Normalizer normalizer) {
+        this.normalizer = normalizer;
         all = tokens.stream().sorted(Comparator.comparingInt(AddedToken::id)).toList();
         all.forEach(token -> special.set(token.id(), token.special()));
         raw = trie(false);
@@ -49,7 +61,7 @@ final class AddedTokens {
 
     /// The same with other tokens.
     AddedTokens with(List<AddedToken> tokens) {
-        return new AddedTokens(tokens, nfc);
+        return new AddedTokens(tokens, normalizer);
     }
 
     private @Nullable Node trie(boolean ofNormalized) {
@@ -58,7 +70,13 @@ final class AddedTokens {
             if (token.normalized() == ofNormalized) {
                 root = root == null ? new Node() : root;
                 var node = root;
-                var content = nfc && ofNormalized ? Nfc.of(token.content()) : token.content();
+                var content =
+                        normalizer != null && ofNormalized
+                                ? normalizer.of(token.content(), 0, token.content().length()).text()
+                                : token.content();
+                if (content.isEmpty()) {
+                    continue; // nothing that could be found
+                }
                 for (char c : content.toCharArray()) {
                     node = node.next.computeIfAbsent(c, k -> new Node());
                 }
@@ -80,7 +98,8 @@ final class AddedTokens {
 
     void split(String given, boolean plain, Pieces pieces) {
         var whole = Normalized.unchanged(given);
-        if (normalized == null && !nfc) {
+        var change = normalizer;
+        if (normalized == null && (change == null || !change.always())) {
             split(raw, whole, 0, given.length(), plain, pieces);
             return;
         }
@@ -93,7 +112,7 @@ final class AddedTokens {
                 new Pieces() {
                     @Override
                     public void text(Normalized text, int from, int to) {
-                        var normal = nfc ? Nfc.of(given, from, to) : text;
+                        var normal = change == null ? text : change.of(given, from, to);
                         boolean same = normal.starts() == null;
                         split(
                                 normalized,

@@ -51,7 +51,7 @@ public final class BytePairTrainer {
         if (words.size() == 0) {
             throw EspalierException.data("there is no text to train a tokenizer on");
         }
-        return new Training(words, vocabularySize, minimumFrequency, specialTokens).run();
+        return byteLevel(words, vocabularySize, minimumFrequency, specialTokens);
     }
 
     static void checkSpecialTokens(List<String> specialTokens) {
@@ -101,16 +101,96 @@ public final class BytePairTrainer {
         return words;
     }
 
-    /// The state of one training. Tokens are numbered as in the result.
-    private static final class Training {
-        private final int vocabularySize;
-        private final int minimumFrequency;
-        private final List<String> specialTokens;
-        private final Set<String> specialNames;
+    private static BytePairTokenizer byteLevel(
+            WordCounts words,
+            int vocabularySize,
+            int minimumFrequency,
+            List<String> specialTokens) {
+        var tokens = new Tokens(specialTokens, "");
+        var byteIds = new int[256];
+        for (int b : ByteAlphabet.order()) {
+            byteIds[b] =
+                    tokens.add(String.valueOf(ByteAlphabet.character(b)), new byte[] {(byte) b});
+        }
+        var spelt = new int[words.size()][];
+        var counts = new long[spelt.length];
+        for (int w = 0; w < spelt.length; w++) {
+            spelt[w] = new int[words.length(w)];
+            for (int i = 0; i < spelt[w].length; i++) {
+                spelt[w][i] = byteIds[words.byteAt(w, i) & 0xff];
+            }
+            counts[w] = words.count(w);
+        }
+        var merges = new Training(tokens, spelt, counts, vocabularySize, minimumFrequency).run();
+        var vocabulary = tokens.vocabulary();
+        return new BytePairTokenizer(
+                vocabulary,
+                merges,
+                byteIds,
+                new BytePairTokenizer.Options(Split.GPT2, false, false, true, false),
+                TokenizerFiles.byteLevelFrame()
+                        .with(specialTokens, vocabulary, true)
+                        .forEncoders(vocabulary));
+    }
 
+    /// Tokens while they are learnt.
+    static final class Tokens {
+        private final Set<String> specials;
+        private final String prefix;
         private final List<String> names = new ArrayList<>();
         private final List<byte[]> bytes = new ArrayList<>();
         private final Map<String, Integer> ids = new HashMap<>();
+
+        /// @param prefix what the names of tokens within a word begin with
+        Tokens(List<String> specialTokens, String prefix) {
+            specials = Set.copyOf(specialTokens);
+            this.prefix = prefix;
+            for (var token : specialTokens) {
+                add(token, token.getBytes(StandardCharsets.UTF_8));
+            }
+        }
+
+        /// @param value decides between equally frequent pairs
+        int add(String name, byte[] value) {
+            ids.put(name, names.size());
+            names.add(name);
+            bytes.add(value);
+            return names.size() - 1;
+        }
+
+        int size() {
+            return names.size();
+        }
+
+        /// The token that two become, -1 if it is a special one.
+        int join(int left, int right) {
+            var name = names.get(left) + names.get(right).substring(prefix.length());
+            if (specials.contains(name)) {
+                return -1;
+            }
+            var id = ids.get(name);
+            if (id != null) {
+                return id;
+            }
+            var head = bytes.get(left);
+            var tail = bytes.get(right);
+            var value = Arrays.copyOf(head, head.length + tail.length);
+            System.arraycopy(tail, 0, value, head.length, tail.length);
+            return add(name, value);
+        }
+
+        Vocabulary vocabulary() {
+            var model = new BitSet();
+            model.set(0, names.size());
+            return new Vocabulary(names.toArray(String[]::new), model);
+        }
+    }
+
+    /// The state of one training.
+    static final class Training {
+        private final int vocabularySize;
+        private final int minimumFrequency;
+        private final Tokens tokens;
         private final List<BytePairTokenizer.Merge> merges = new ArrayList<>();
 
         /// Word w is `symbols[starts[w], starts[w] + lengths[w])`, and occurs `counts[w]` times.
@@ -120,7 +200,6 @@ public final class BytePairTrainer {
         private final int[] lengths;
         private final long[] counts;
 
-        private final int[] byteIds = new int[256];
         private final PairCounts pairs = new PairCounts();
         private final PairHeap heap = new PairHeap();
 
@@ -130,46 +209,34 @@ public final class BytePairTrainer {
         private final Ids raised = new Ids(64);
         private boolean[] changed = new boolean[64];
 
+        /// @param words each as the tokens that spell it
+        /// @param counts how often each occurs
         Training(
-                WordCounts words,
+                Tokens tokens,
+                int[][] words,
+                long[] counts,
                 int vocabularySize,
-                int minimumFrequency,
-                List<String> specialTokens) {
+                int minimumFrequency) {
             this.vocabularySize = vocabularySize;
             this.minimumFrequency = minimumFrequency;
-            this.specialTokens = specialTokens;
-            specialNames = Set.copyOf(specialTokens);
-            for (var token : specialTokens) {
-                token(token, token.getBytes(StandardCharsets.UTF_8));
-            }
-            for (int b : ByteAlphabet.order()) {
-                byteIds[b] = names.size();
-                token(String.valueOf(ByteAlphabet.character(b)), new byte[] {(byte) b});
-            }
-            int n = words.size();
+            this.tokens = tokens;
+            this.counts = counts;
+            int n = words.length;
             starts = new int[n];
             lengths = new int[n];
-            counts = new long[n];
             wordSeen = new int[n];
-            symbols = new int[words.totalBytes()];
+            symbols = new int[Arrays.stream(words).mapToInt(word -> word.length).sum()];
             int at = 0;
             for (int w = 0; w < n; w++) {
                 starts[w] = at;
-                lengths[w] = words.length(w);
-                counts[w] = words.count(w);
-                for (int i = 0; i < lengths[w]; i++) {
-                    symbols[at++] = byteIds[words.byteAt(w, i) & 0xff];
-                }
+                lengths[w] = words[w].length;
+                System.arraycopy(words[w], 0, symbols, at, lengths[w]);
+                at += lengths[w];
             }
         }
 
-        private void token(String name, byte[] value) {
-            ids.put(name, names.size());
-            names.add(name);
-            bytes.add(value);
-        }
-
-        BytePairTokenizer run() {
+        /// Adds tokens until there are enough, and gives the merges that made them.
+        List<BytePairTokenizer.Merge> run() {
             for (int w = 0; w < starts.length; w++) {
                 for (int i = starts[w]; i + 1 < starts[w] + lengths[w]; i++) {
                     pairs.add(symbols[i], symbols[i + 1], counts[w], w);
@@ -178,7 +245,7 @@ public final class BytePairTrainer {
             for (int pair = 0; pair < pairs.size(); pair++) {
                 heap.offer(pair, pairs.count(pair));
             }
-            while (names.size() < vocabularySize && heap.size() > 0) {
+            while (tokens.size() < vocabularySize && heap.size() > 0) {
                 long count = heap.topCount();
                 int pair = heap.poll();
                 if (count != pairs.count(pair)) {
@@ -190,23 +257,15 @@ public final class BytePairTrainer {
                 }
                 merge(pair);
             }
-            return tokenizer();
+            return merges;
         }
 
         private void merge(int pair) {
             int left = pairs.left(pair);
             int right = pairs.right(pair);
-            var name = names.get(left) + names.get(right);
-            if (specialNames.contains(name)) {
+            int id = tokens.join(left, right);
+            if (id < 0) {
                 return;
-            }
-            int id = ids.getOrDefault(name, names.size());
-            if (id == names.size()) {
-                var head = bytes.get(left);
-                var tail = bytes.get(right);
-                var value = Arrays.copyOf(head, head.length + tail.length);
-                System.arraycopy(tail, 0, value, head.length, tail.length);
-                token(name, value);
             }
             merges.add(new BytePairTokenizer.Merge(left, right, id));
             var words = pairs.takeWords(pair);
@@ -258,20 +317,6 @@ public final class BytePairTrainer {
                     }
                 }
             }
-        }
-
-        private BytePairTokenizer tokenizer() {
-            var model = new BitSet();
-            model.set(0, names.size());
-            var vocabulary = new Vocabulary(names.toArray(String[]::new), model);
-            return new BytePairTokenizer(
-                    vocabulary,
-                    merges,
-                    byteIds,
-                    new BytePairTokenizer.Options(Split.GPT2, false, false, true, false),
-                    TokenizerFiles.byteLevelFrame()
-                            .with(specialTokens, vocabulary, true)
-                            .forEncoders(vocabulary));
         }
 
         /// A heap of pairs, the most frequent on top. Counts are those at the time of the offer.
@@ -347,11 +392,13 @@ public final class BytePairTrainer {
                 }
                 int order =
                         Arrays.compareUnsigned(
-                                bytes.get(pairs.left(pair)), bytes.get(pairs.left(other)));
+                                tokens.bytes.get(pairs.left(pair)),
+                                tokens.bytes.get(pairs.left(other)));
                 return order != 0
                         ? order > 0
                         : Arrays.compareUnsigned(
-                                        bytes.get(pairs.right(pair)), bytes.get(pairs.right(other)))
+                                        tokens.bytes.get(pairs.right(pair)),
+                                        tokens.bytes.get(pairs.right(other)))
                                 > 0;
             }
         }

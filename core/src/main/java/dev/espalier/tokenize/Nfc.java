@@ -79,6 +79,11 @@ final class Nfc {
                         == b;
     }
 
+    /// Where a combining mark belongs among others, from 1; 0 for characters that keep their place.
+    static int combiningOrder(int c) {
+        return c < FIRST ? 0 : CLASSES.getOrDefault(c, 0);
+    }
+
     static String of(String text) {
         return of(text, 0, text.length()).text();
     }

@@ -47,6 +47,47 @@ final class TokenizerFiles {
         return json(byteLevel(prefix), post, byteLevel(true));
     }
 
+    /// The frame of a new WordPiece tokenizer whose special tokens are BERT's, without tokens.
+    static Frame wordPieceFrame(boolean lowercase, boolean stripAccents) {
+        return newFrame(wordPieceJson(lowercase, stripAccents, true, true, "[UNK]"));
+    }
+
+    static ObjectNode wordPieceJson(
+            boolean lowercase,
+            boolean stripAccents,
+            boolean chinese,
+            boolean cleanUp,
+            String unknown) {
+        var root =
+                json(
+                        object("type", "BertPreTokenizer"),
+                        null,
+                        object("type", "WordPiece").put("prefix", "##").put("cleanup", cleanUp));
+        root.set(
+                "normalizer",
+                object("type", "BertNormalizer")
+                        .put("clean_text", true)
+                        .put("handle_chinese_chars", chinese)
+                        .put("strip_accents", stripAccents)
+                        .put("lowercase", lowercase));
+        var model =
+                root.putObject("model")
+                        .put("type", "WordPiece")
+                        .put("unk_token", unknown)
+                        .put("continuing_subword_prefix", "##")
+                        .put("max_input_chars_per_word", 100);
+        model.putObject("vocab");
+        return root;
+    }
+
+    static ObjectNode bert(
+            String separator, int separatorId, String classification, int classificationId) {
+        var node = object("type", "BertProcessing");
+        node.putArray("sep").add(separator).add(separatorId);
+        node.putArray("cls").add(classification).add(classificationId);
+        return node;
+    }
+
     private static ObjectNode byteLevel(boolean prefix) {
         return object("type", "ByteLevel")
                 .put("add_prefix_space", prefix)
@@ -129,7 +170,10 @@ final class TokenizerFiles {
         }
         var model = (ObjectNode) json.get("model");
         model.set("vocab", vocabularyJson(vocabulary));
-        var list = model.putArray("merges");
+        var list =
+                "WordPiece".equals(model.path("type").asString(""))
+                        ? Json.mapper().createArrayNode()
+                        : model.putArray("merges");
         for (var merge : merges) {
             if (frame.mergesAsPairs()) {
                 list.addArray().add(merge.getKey()).add(merge.getValue());

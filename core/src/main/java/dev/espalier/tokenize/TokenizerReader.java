@@ -45,6 +45,17 @@ final class TokenizerReader {
                     Role.CLASSIFICATION, "<s>",
                     Role.MASK, "<mask>");
 
+    private static final Map<Role, String> BERT =
+            Map.of(
+                    Role.UNKNOWN, "[UNK]",
+                    Role.SEPARATOR, "[SEP]",
+                    Role.PADDING, "[PAD]",
+                    Role.CLASSIFICATION, "[CLS]",
+                    Role.MASK, "[MASK]");
+
+    /// Words beyond it could make the work on hostile text more than linear.
+    private static final int LONGEST_WORD = 1000;
+
     private final Path path;
     private final Path folder;
     private final ObjectNode config;
@@ -86,8 +97,14 @@ final class TokenizerReader {
                 return readVocabulary(vocabulary, merges);
             }
         }
+        var list = path.resolve("vocab.txt");
+        if (Files.exists(list)) {
+            return readVocabularyList(list);
+        }
         throw EspalierException.data(
-                path + ": holds neither tokenizer.json nor vocab.json with merges.txt");
+                path
+                        + ": holds neither tokenizer.json nor vocab.json with merges.txt nor"
+                        + " vocab.txt");
     }
 
     // tokenizer.json
@@ -96,8 +113,11 @@ final class TokenizerReader {
         var root = object(file, Json.read(file), "the whole file");
         var model = object(file, root.path("model"), "\"model\"");
         var type = text(model.path("type"));
+        if ("WordPiece".equals(type)) {
+            return readWordPiece(file, root, model);
+        }
         if (type == null ? !model.has("merges") : !type.equals("BPE")) {
-            throw unsupported(file, "model", model.path("type"), "BPE");
+            throw unsupported(file, "model", model.path("type"), "BPE or WordPiece");
         }
         boolean nfc = isNfc(file, root.path("normalizer"));
         for (var key : List.of("continuing_subword_prefix", "end_of_word_suffix")) {
@@ -128,11 +148,141 @@ final class TokenizerReader {
         model.putObject("vocab");
         model.putArray("merges");
         root.putArray("added_tokens");
-        var frame = frame(new AddedTokens(added, nfc), template, root, asPairs);
+        var frame = frame(new AddedTokens(added, nfc ? Nfc::of : null), template, root, asPairs);
         var unknown = unknown(file, text(model.path("unk_token")), vocabulary);
         return split == null
                 ? characters(file, vocabulary, pairs, unknown, frame)
                 : byteLevel(file, split, vocabulary, pairs, unknown, frame);
+    }
+
+    private Tokenizer readWordPiece(Path file, ObjectNode root, ObjectNode model) {
+        var normalizer = only(root.path("normalizer"), "normalizers");
+        if (!"BertNormalizer".equals(text(typeOf(normalizer)))) {
+            throw unsupported(
+                    file, "normalizer", typeOf(normalizer), "BertNormalizer, for WordPiece");
+        }
+        var pre = only(root.path("pre_tokenizer"), "pretokenizers");
+        if (!"BertPreTokenizer".equals(text(typeOf(pre)))) {
+            throw unsupported(
+                    file, "pre_tokenizer", typeOf(pre), "BertPreTokenizer, for WordPiece");
+        }
+        var decoder = only(root.path("decoder"), "decoders");
+        if (!isAbsent(decoder) && !"WordPiece".equals(text(typeOf(decoder)))) {
+            throw unsupported(file, "decoder", typeOf(decoder), "WordPiece");
+        }
+        var names = new LinkedHashMap<String, Integer>();
+        for (var entry : object(file, model.path("vocab"), "\"model.vocab\"").properties()) {
+            names.put(entry.getKey(), id(file, entry.getKey(), entry.getValue()));
+        }
+        var added = addedTokens(file, root.path("added_tokens"), names);
+        var vocabulary = vocabulary(file, names, added);
+        var template = template(file, root.path("post_processor"), vocabulary);
+        var lowercase = flag(file, normalizer, "lowercase", true);
+        var text =
+                new BertText(
+                        flag(file, normalizer, "clean_text", true),
+                        flag(file, normalizer, "handle_chinese_chars", true),
+                        flag(file, normalizer, "strip_accents", lowercase),
+                        lowercase);
+        model.putObject("vocab");
+        root.putArray("added_tokens");
+        return wordPiece(
+                file,
+                vocabulary,
+                text,
+                flag(file, decoder, "cleanup", true),
+                frame(new AddedTokens(added, text), template, root, true));
+    }
+
+    private static Tokenizer wordPiece(
+            Path file, Vocabulary vocabulary, BertText text, boolean cleanUp, Frame frame) {
+        var model = frame.json().path("model");
+        var unknown = unknown(file, text(model.path("unk_token")), vocabulary);
+        if (unknown.isEmpty()) {
+            throw EspalierException.data(
+                    file + ": \"model.unk_token\" is missing, which WordPiece needs");
+        }
+        var prefix = text(model.path("continuing_subword_prefix"));
+        if (prefix == null || prefix.isEmpty()) {
+            throw unsupported(
+                    file,
+                    "model.continuing_subword_prefix",
+                    model.path("continuing_subword_prefix"),
+                    "a prefix such as ##");
+        }
+        var longest = model.path("max_input_chars_per_word");
+        if (!isAbsent(longest)
+                && (!longest.isIntegralNumber()
+                        || !longest.canConvertToInt()
+                        || longest.intValue() < 1
+                        || longest.intValue() > LONGEST_WORD)) {
+            throw unsupported(
+                    file,
+                    "model.max_input_chars_per_word",
+                    longest,
+                    "a whole number from 1 to " + LONGEST_WORD);
+        }
+        return new WordPieceTokenizer(
+                vocabulary,
+                unknown.getAsInt(),
+                new WordPieceTokenizer.Options(text, prefix, longest.asInt(100), cleanUp),
+                frame);
+    }
+
+    private Tokenizer readVocabularyList(Path file) {
+        var type = text(config.path("tokenizer_class"));
+        var kind = type == null ? "Bert" : type.replaceFirst("Tokenizer(Fast)?$", "");
+        if (!List.of("Bert", "DistilBert", "Electra", "PreTrained").contains(kind)) {
+            throw unsupported(
+                    folder.resolve(CONFIG),
+                    "tokenizer_class",
+                    config.path("tokenizer_class"),
+                    "with a vocab.txt BertTokenizer or DistilBertTokenizer");
+        }
+        var names = new LinkedHashMap<String, Integer>();
+        for (var line : lines(file)) {
+            var other = names.put(line, names.size());
+            if (other != null) {
+                throw EspalierException.data(
+                        "%s: lines %d and %d are both \"%s\""
+                                .formatted(file, other + 1, names.size() + 1, shorten(line)));
+            }
+        }
+        customary(BERT, names);
+        var added = addedTokens(file, MissingNode.getInstance(), names);
+        var vocabulary = vocabulary(file, names, added);
+        var settings = folder.resolve(CONFIG);
+        var lowercase = flag(settings, config, "do_lower_case", true);
+        var strip = flag(settings, config, "strip_accents", lowercase);
+        var chinese = flag(settings, config, "tokenize_chinese_chars", true);
+        var cleanUp = flag(settings, config, "clean_up_tokenization_spaces", true);
+        int classification = roleId(Role.CLASSIFICATION, vocabulary);
+        int separator = roleId(Role.SEPARATOR, vocabulary);
+        var json =
+                TokenizerFiles.wordPieceJson(
+                        lowercase,
+                        strip,
+                        chinese,
+                        cleanUp,
+                        vocabulary.token(roleId(Role.UNKNOWN, vocabulary)));
+        json.set(
+                "post_processor",
+                TokenizerFiles.bert(
+                        vocabulary.token(separator),
+                        separator,
+                        vocabulary.token(classification),
+                        classification));
+        var text = new BertText(true, chinese, strip, lowercase);
+        return wordPiece(
+                file,
+                vocabulary,
+                text,
+                cleanUp,
+                frame(
+                        new AddedTokens(added, text),
+                        Template.around(classification, separator, false),
+                        json,
+                        true));
     }
 
     private static boolean isNfc(Path file, JsonNode node) {

@@ -28,6 +28,7 @@ import dev.espalier.tokenize.BytePairTrainer;
 import dev.espalier.tokenize.CharacterTokenizer;
 import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.tokenize.Tokenizers;
+import dev.espalier.tokenize.WordPieceTrainer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -226,6 +227,13 @@ final class TextData implements AutoCloseable {
                                     bpe.specialTokens());
                     case TokenizerRecipe.Characters characters ->
                             CharacterTokenizer.train(texts, characters.specialTokens());
+                    case TokenizerRecipe.WordPiece w ->
+                            WordPieceTrainer.train(
+                                    texts,
+                                    w.vocabulary(),
+                                    w.minimumFrequency(),
+                                    w.lowercase(),
+                                    w.lowercase());
                     case TokenizerRecipe.Saved saved ->
                             throw new IllegalArgumentException(saved + " is not trained");
                 };

@@ -34,6 +34,8 @@ class ShippedRecipesTest {
                         "pretrain/gpt2-toy.yaml",
                         "pretrain/gpt2-124m.yaml",
                         "pretrain/llama-toy.yaml",
+                        "pretrain/bert-toy.yaml",
+                        "pretrain/bert-base.yaml",
                         "pretrain/roberta-toy.yaml",
                         "pretrain/roberta-base.yaml",
                         "pretrain/shakespeare-characters.yaml",

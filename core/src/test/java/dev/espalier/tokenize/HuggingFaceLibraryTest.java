@@ -46,7 +46,7 @@ class HuggingFaceLibraryTest {
 
     @ParameterizedTest
     @MethodSource("goldens")
-    void byteLevelTokenizersAgree(Path golden) throws Exception {
+    void goldenTokenizersAgree(Path golden) throws Exception {
         var tokenizer = Tokenizers.read(golden.resolve("saved"));
         agree(
                 tokenizer,
@@ -76,6 +76,10 @@ class HuggingFaceLibraryTest {
         var specials = List.of("<pad>", "<unk>", "<|endoftext|>");
         agree(BytePairTrainer.train(texts, 600, 2, specials), 4, 10_000);
         agree(CharacterTokenizer.train(texts, specials), 5, 10_000);
+        agree(WordPieceTrainer.train(texts, 2000, 2, true, true), 10, 20_000);
+        agree(WordPieceTrainer.train(texts, 2000, 2, false, false), 11, 10_000);
+        agree(WordPieceTrainer.train(texts, 2000, 2, true, false), 12, 10_000);
+        agree(WordPieceTrainer.train(texts, 2000, 2, false, true), 13, 10_000);
     }
 
     @Test
@@ -85,6 +89,12 @@ class HuggingFaceLibraryTest {
                         .withAddedTokens(List.of("the", " stop", "ab", "abc", "木", "'s", "a b"))
                         .withSpecialTokens(List.of("<sep>", "🌳", "\n"));
         agree(tokenizer, 6, 10_000);
+        agree(
+                Tokenizers.read(Path.of("src/test/resources/tokenizers/bert_uncased/saved"))
+                        .withAddedTokens(List.of("The", " stop", "ab", "ABC", "木", "'s", "a b"))
+                        .withSpecialTokens(List.of("<sep>", "🌳", "\n")),
+                14,
+                10_000);
     }
 
     /// Llama 3 and cl100k as their files have them, one inverted as some have it, and Qwen 2.
@@ -178,11 +188,15 @@ class HuggingFaceLibraryTest {
     private static void agree(Tokenizer tokenizer, long seed, int count) throws Exception {
         var saved = Files.createTempDirectory(folder, "saved");
         tokenizer.save(saved);
-        boolean nfc =
-                !Json.read(saved.resolve("tokenizer.json"))
+        var later =
+                switch (Json.read(saved.resolve("tokenizer.json"))
                         .path("normalizer")
                         .path("type")
-                        .isMissingNode();
+                        .asString("")) {
+                    case "BertNormalizer" -> LATER_CLASSES;
+                    case "NFC" -> LATER;
+                    default -> "(?!)";
+                };
         // The tokenizer that is read back is the same too.
         var again = Tokenizers.read(saved);
         try (var oracle =
@@ -195,7 +209,7 @@ class HuggingFaceLibraryTest {
             for (int first = 0; first < count; first += BATCH) {
                 var texts = new ArrayList<String>(BATCH);
                 for (int i = first; i < first + BATCH; i++) {
-                    texts.add(nfc ? string(seed, i).replaceAll(LATER, "") : string(seed, i));
+                    texts.add(string(seed, i).replaceAll(later, ""));
                 }
                 var expected = oracle.batchEncode(texts, false, true);
                 for (int i = 0; i < BATCH; i++) {
@@ -208,6 +222,10 @@ class HuggingFaceLibraryTest {
                     assertThat(ours.ids()).as(() -> shown(text)).isEqualTo(ids);
                     assertThat(tokenizer.encode(text)).as(() -> shown(text)).isEqualTo(ids);
                     assertThat(again.encode(text)).as(() -> shown(text)).isEqualTo(ids);
+                    if (tokenizer instanceof WordPieceTokenizer
+                            && text.codePoints().anyMatch(HuggingFaceLibraryTest::moves)) {
+                        continue; // the places of marks that change theirs are ours
+                    }
                     var starts = new int[ids.length];
                     var ends = new int[ids.length];
                     for (int t = 0; t < ids.length; t++) {
@@ -219,9 +237,14 @@ class HuggingFaceLibraryTest {
                     assertThat(ours.starts()).as(() -> shown(text)).isEqualTo(starts);
                     assertThat(ours.ends()).as(() -> shown(text)).isEqualTo(ends);
                     if (i % 50 == 0) {
+                        var decoded = oracle.decode(expected[i].getIds(), false);
+                        // Its Python side draws clitics to their words afterwards.
                         assertThat(tokenizer.decode(ids))
                                 .as(() -> shown(text))
-                                .isEqualTo(oracle.decode(expected[i].getIds(), false));
+                                .isEqualTo(
+                                        tokenizer instanceof WordPieceTokenizer
+                                                ? WordPieceTokenizer.cleanUp(decoded)
+                                                : decoded);
                     }
                 }
             }
@@ -234,6 +257,36 @@ class HuggingFaceLibraryTest {
                     + "\\x{10f46}-\\x{10f50}\\x{1133b}\\x{1145e}\\x{11839}\\x{1183a}\\x{119e0}"
                     + "\\x{11a34}\\x{11a47}\\x{11a99}\\x{11d42}\\x{11d44}\\x{11d45}\\x{11d97}"
                     + "\\x{1e130}-\\x{1e136}\\x{1e2ec}-\\x{1e2ef}]";
+
+    /// Marks and punctuation that Unicode 9 to 12 added or changed: the library's classes of
+    /// characters, by which it cleans text for BERT, are those of Unicode 8.
+    private static final String LATER_CLASSES =
+            "[\\x{7fd}\\x{8d3}-\\x{8e2}\\x{9fd}-\\x{9fe}\\x{a76}\\x{afa}-\\x{aff}\\x{c04}"
+                    + "\\x{c77}\\x{c84}\\x{d00}\\x{d3b}-\\x{d3c}\\x{eba}\\x{166d}\\x{1734}"
+                    + "\\x{1885}-\\x{1886}\\x{1df6}-\\x{1df9}\\x{1dfb}\\x{2e43}-\\x{2e4f}\\x{a8c5}"
+                    + "\\x{a8ff}\\x{a9bd}\\x{10d24}-\\x{10d27}\\x{10f46}-\\x{10f50}"
+                    + "\\x{10f55}-\\x{10f59}\\x{110cd}\\x{111c9}\\x{1123e}\\x{1133b}"
+                    + "\\x{11438}-\\x{1143f}\\x{11442}-\\x{11444}\\x{11446}\\x{1144b}-\\x{1144f}"
+                    + "\\x{1145b}\\x{1145d}-\\x{1145e}\\x{11660}-\\x{1166c}\\x{1171e}"
+                    + "\\x{1182f}-\\x{11837}\\x{11839}-\\x{1183b}\\x{119d4}-\\x{119d7}"
+                    + "\\x{119da}-\\x{119db}\\x{119e0}\\x{119e2}\\x{11a01}-\\x{11a0a}"
+                    + "\\x{11a33}-\\x{11a38}\\x{11a3b}-\\x{11a47}\\x{11a51}-\\x{11a56}"
+                    + "\\x{11a59}-\\x{11a5b}\\x{11a8a}-\\x{11a96}\\x{11a98}-\\x{11a9c}"
+                    + "\\x{11a9e}-\\x{11aa2}\\x{11c30}-\\x{11c36}\\x{11c38}-\\x{11c3d}\\x{11c3f}"
+                    + "\\x{11c41}-\\x{11c45}\\x{11c70}-\\x{11c71}\\x{11c92}-\\x{11ca7}"
+                    + "\\x{11caa}-\\x{11cb0}\\x{11cb2}-\\x{11cb3}\\x{11cb5}-\\x{11cb6}"
+                    + "\\x{11d31}-\\x{11d36}\\x{11d3a}\\x{11d3c}-\\x{11d3d}\\x{11d3f}-\\x{11d45}"
+                    + "\\x{11d47}\\x{11d90}-\\x{11d91}\\x{11d95}\\x{11d97}\\x{11ef3}-\\x{11ef4}"
+                    + "\\x{11ef7}-\\x{11ef8}\\x{11fff}\\x{13430}-\\x{13438}\\x{16e97}-\\x{16e9a}"
+                    + "\\x{16f4f}\\x{16fe2}\\x{1e000}-\\x{1e006}\\x{1e008}-\\x{1e018}"
+                    + "\\x{1e01b}-\\x{1e021}\\x{1e023}-\\x{1e024}\\x{1e026}-\\x{1e02a}"
+                    + "\\x{1e130}-\\x{1e136}\\x{1e2ec}-\\x{1e2ef}\\x{1e944}-\\x{1e94a}"
+                    + "\\x{1e95e}-\\x{1e95f}]";
+
+    private static boolean moves(int c) {
+        return Character.getType(c) == Character.COMBINING_SPACING_MARK
+                && Nfc.combiningOrder(c) > 0;
+    }
 
     private static String shown(String text) {
         var codes = new StringBuilder();

@@ -17,7 +17,7 @@ import java.util.Map;
 import tools.jackson.databind.node.ObjectNode;
 
 /// Makes folders for [TokenizerGoldenTest] of vocabularies and cases in the forms of tiktoken (as
-/// jtokkit tests it), llama.cpp, and GPT-2 with swift-transformers' case:
+/// jtokkit tests it), llama.cpp, and of GPT-2 and BERT with swift-transformers' cases:
 ///
 ///     java -cp ... dev.espalier.tokenize.RealCases DATA DESTINATION
 ///     ./mvnw -pl core test -Dtest='TokenizerGoldenTest,HuggingFaceLibraryTest' \
@@ -60,6 +60,7 @@ record RealCases(
                                 new Case(
                                         story.get("text").stringValue(),
                                         TokenizerGoldenTest.ints(story.get("token_ids"))))));
+        bert(data.resolve("tok-bert-swift"), destination.resolve("swift-bert"));
         for (var entry : all.entrySet()) {
             var cases = entry.getValue();
             cases.write(destination.resolve(entry.getKey()));
@@ -67,6 +68,42 @@ record RealCases(
                     "%s: %d cases, %d tokens"
                             .formatted(entry.getKey(), cases.cases.size(), cases.tokens.size()));
         }
+    }
+
+    /// BERT's own vocabulary with swift-transformers' cases: questions of SQuAD, an article, and
+    /// hard strings.
+    private static void bert(Path data, Path folder) throws IOException {
+        var golden = Json.mapper().createObjectNode();
+        var strings = golden.putArray("strings");
+        var questions = Json.read(data.resolve("question_tokens.json"));
+        var ids = Json.read(data.resolve("tokenized_questions.json"));
+        for (int i = 0; i < questions.size(); i++) {
+            strings.addObject()
+                    .set("text", questions.path(i).path("original"))
+                    .set("ids", ids.path(i));
+        }
+        var article = Json.read(data.resolve("bert_uncased_encoded.json"));
+        strings.addObject()
+                .set("text", article.path("text"))
+                .set("ids", inner(article.path("token_ids")));
+        for (var test : Json.read(data.resolve("tokenizer_tests.json")).path("bert-base-uncased")) {
+            strings.addObject()
+                    .set("text", test.path("input"))
+                    .set("ids", inner(test.path("encoded").path("input_ids")));
+        }
+        Files.createDirectories(folder.resolve("saved"));
+        Files.copy(data.resolve("bert-vocab.txt"), folder.resolve("saved/vocab.txt"));
+        Files.writeString(folder.resolve("golden.json"), golden.toString());
+        System.out.println("swift-bert: " + strings.size() + " cases");
+    }
+
+    /// Without the special tokens around.
+    private static tools.jackson.databind.JsonNode inner(tools.jackson.databind.JsonNode ids) {
+        var inner = Json.mapper().createArrayNode();
+        for (int i = 1; i + 1 < ids.size(); i++) {
+            inner.add(ids.path(i));
+        }
+        return inner;
     }
 
     private static RealCases tiktoken(Path folder, String name, Split split) throws IOException {

@@ -34,7 +34,9 @@ class TokenizerGoldenTest {
         var tokenizer = Tokenizers.read(folder.resolve("saved"));
         assertThat(golden.path("strings")).isNotEmpty();
         for (var string : golden.get("strings")) {
-            var text = string.get("text").stringValue();
+            var given = string.get("text").stringValue();
+            // The reference for BERT composes characters first, as the library's fast one does not.
+            var text = tokenizer instanceof WordPieceTokenizer ? Nfc.of(given) : given;
             var ids = tokenizer.encode(text);
             assertThat(ids).as(text).isEqualTo(ints(string.get("ids")));
             assertThat(tokenizer.encodeWithOffsets(text).ids()).as(text).isEqualTo(ids);
@@ -44,7 +46,14 @@ class TokenizerGoldenTest {
                         .containsExactlyElementsOf(strings(string.get("tokens")));
             }
             if (string.has("decoded")) {
-                assertThat(tokenizer.decode(ids)).isEqualTo(string.get("decoded").stringValue());
+                var decoded = string.get("decoded").stringValue();
+                var bert = tokenizer instanceof WordPieceTokenizer;
+                assertThat(tokenizer.decode(ids))
+                        .isEqualTo(bert ? WordPieceTokenizer.cleanUp(decoded) : decoded);
+                if (bert && Stream.of(box(ids)).noneMatch(tokenizer::isSpecial)) {
+                    assertThat(tokenizer.decode(ids))
+                            .isEqualTo(string.get("decoded_skip_cleanup").stringValue());
+                }
             }
             if (string.has("ids_with_special")) {
                 assertThat(tokenizer.template().apply(ids))

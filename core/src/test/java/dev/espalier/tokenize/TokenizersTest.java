@@ -159,7 +159,7 @@ class TokenizersTest {
 
     @Test
     void whatIsNotSupportedIsNamed() throws Exception {
-        refused(model(m -> m.put("type", "WordPiece")), "\"model\" is \"WordPiece\"");
+        refused(model(m -> m.put("type", "WordLevel")), "\"model\" is \"WordLevel\"");
         refused(model(m -> m.put("dropout", 0.1)), "\"model.dropout\" is 0.1");
         refused(model(m -> m.put("end_of_word_suffix", "</w>")), "end_of_word_suffix");
         refused(
