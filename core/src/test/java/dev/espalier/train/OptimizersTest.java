@@ -5,8 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.espalier.EspalierException;
+import dev.espalier.adapt.Lora;
 import dev.espalier.model.Gpt2;
 import dev.espalier.model.Gpt2Config;
+import dev.espalier.model.SequenceClassifier;
+import dev.espalier.nn.Module;
 import dev.espalier.optim.FlatParameters;
 import dev.espalier.recipe.Duration;
 import dev.espalier.recipe.GroupRecipe;
@@ -46,7 +49,10 @@ class OptimizersTest {
 
     /// How far each weight goes in the first step for a gradient of 1 everywhere, in rates.
     private static Map<String, Double> steps(TrainingRecipe recipe) {
-        var model = new Gpt2(Gpt2Config.of(20, 8, 8, 2, 2, 0)).initialize(1);
+        return steps(new Gpt2(Gpt2Config.of(20, 8, 8, 2, 2, 0)).initialize(1), recipe);
+    }
+
+    private static Map<String, Double> steps(Module model, TrainingRecipe recipe) {
         try (var flat = new FlatParameters(model);
                 var scope = new Scope();
                 var optimizer = Optimizers.of(model, flat, recipe, false)) {
@@ -71,6 +77,47 @@ class OptimizersTest {
         assertThat(steps.get("transformer.h.0.mlp.c_fc.bias")).isCloseTo(0.25, within(1e-4));
         assertThat(steps.get("transformer.wte.weight")).isCloseTo(0.125, within(1e-4));
         assertThat(steps.get("transformer.wpe.weight")).isCloseTo(0.125, within(1e-4));
+    }
+
+    /// A classifier as fine-tuning trains it.
+    private static SequenceClassifier classifier() {
+        var body = new Gpt2(Gpt2Config.of(20, 8, 8, 2, 2, 0)).initialize(1);
+        var classifier = new SequenceClassifier(body, List.of("a", "b"));
+        classifier.initializeHead(1);
+        return classifier;
+    }
+
+    @Test
+    void aClassifiersHeadHasTheWholeRateAndItsAdaptersThatOfTheirBlocks() {
+        var steps = steps(classifier(), recipe(ADAMW, List.of(), 0.5));
+        assertThat(steps.get("score.weight")).isCloseTo(1, within(1e-4));
+        assertThat(steps.get("transformer.h.1.attn.c_attn.weight")).isCloseTo(0.5, within(1e-4));
+        assertThat(steps.get("transformer.wte.weight")).isCloseTo(0.125, within(1e-4));
+
+        var adapted = classifier();
+        Lora.attach(adapted, new Lora.Settings(2, 4, 0, List.of("c_attn"), false, true), 1);
+        adapted.trainHead();
+        var ofAdapters = steps(adapted, recipe(ADAMW, List.of(), 0.5));
+        assertThat(ofAdapters).hasSize(7);
+        for (var name : List.of("lora_A.weight", "lora_B.weight", "lora_magnitude_vector")) {
+            assertThat(ofAdapters.get("transformer.h.0.attn.c_attn." + name))
+                    .as(name)
+                    .isCloseTo(0.25, within(1e-4));
+        }
+        assertThat(ofAdapters.get("score.weight")).isCloseTo(1, within(1e-4));
+    }
+
+    @Test
+    void muonNeedsMatricesThatAreTrained() {
+        var muon = recipe(new OptimizerRecipe.Muon(RATE, 0.95, 0, ADAMW), List.of(), 1);
+        var steps = steps(classifier(), muon);
+        assertThat(steps.get("score.weight")).isCloseTo(1, within(1e-4));
+        assertThat(steps.get("transformer.h.1.attn.c_proj.weight")).isBetween(0.05, 0.2);
+        var frozen = classifier();
+        frozen.body().parameters().values().forEach(p -> p.trained(false));
+        assertThatThrownBy(() -> steps(frozen, muon))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("of which none is trained here");
     }
 
     @Test

@@ -332,6 +332,87 @@ class RunTest {
         }
     }
 
+    private Run.Result tuned(String name, Path base, String training) {
+        var recipe =
+                Recipes.parse(
+                        """
+                        name: %s
+                        output: %s/%s
+                        data: {train: %s/labelled.csv, validation-share: 25%%}
+                        model: {path: %s, dropout: 0}
+                        task: {type: classification, text: sentence, label: topic}
+                        training: {for: 20 steps, batch: 16, precision: fp32, early-stopping: none, %s}
+                        """
+                                .formatted(name, folder, name, folder, base, training),
+                        name);
+        return new Run(recipe).train(s -> {});
+    }
+
+    private static List<StepFigures> steps(Run.Result result) {
+        return Journal.read(result.folder().resolve("metrics.jsonl"));
+    }
+
+    /// What a recipe of pre-training may say of training, one of fine-tuning may.
+    @Test
+    void fineTuningTakesEveryWayOfTraining() throws IOException {
+        var base = new Run(pretraining("base")).train(s -> {}).model();
+        var adamw = "optimizer: {type: adamw, rate: 3e-3}";
+        var plain = steps(tuned("plain", base, adamw));
+
+        // Targets of 0.505 and 0.495 leave a loss of at least their entropy, which plain ones do
+        // not.
+        var smoothed = steps(tuned("smoothed", base, adamw + ", label-smoothing: 0.99"));
+        assertThat(smoothed).allMatch(s -> s.loss() > 0.6930);
+        assertThat(plain).anyMatch(s -> s.loss() < 0.65);
+
+        var held = steps(tuned("held", base, adamw + ", z-loss: 0.5"));
+        // Two scores near 0 have the normaliser log 2.
+        assertThat(held.getFirst().loss() - plain.getFirst().loss())
+                .isCloseTo(
+                        0.5 * Math.log(2) * Math.log(2),
+                        org.assertj.core.api.Assertions.within(0.1));
+
+        var schedule =
+                "schedule: {type: warmup-stable-decay, warmup: 4 steps, decay: 5 steps, floor: 0.1}";
+        var rates = steps(tuned("rates", base, adamw + ", " + schedule));
+        var want = dev.espalier.optim.Schedule.warmupStableDecay(4, 5, 20, 0.1);
+        for (var i = 0; i < 20; i++) {
+            assertThat(rates.get(i).rate())
+                    .isCloseTo(
+                            3e-3 * want.factor(i), org.assertj.core.api.Assertions.within(1e-12));
+        }
+
+        var muon =
+                tuned(
+                        "muon",
+                        base,
+                        "optimizer: {type: muon, rate: 1e-2}, groups: [{match: score, rate-factor: 2}]");
+        assertThat(steps(muon)).anyMatch(s -> s.loss() < 0.65);
+
+        var deep = tuned("deep", base, adamw + ", layer-decay: 0.001");
+        var before = SafeTensors.open(base.resolve("model.safetensors"));
+        var after = SafeTensors.open(deep.model().resolve("model.safetensors"));
+        try (before;
+                after) {
+            assertThat(moved(before, after, "transformer.wte.weight")).isLessThan(1e-6);
+            assertThat(moved(before, after, "transformer.h.0.mlp.c_fc.weight")).isLessThan(1e-5);
+            assertThat(moved(before, after, "transformer.h.1.mlp.c_fc.weight"))
+                    .isBetween(1e-6, 1e-4);
+            assertThat(moved(before, after, "transformer.ln_f.weight")).isGreaterThan(1e-3);
+        }
+    }
+
+    private static double moved(SafeTensors before, SafeTensors after, String name) {
+        var layout = java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
+        var a = before.find(name).orElseThrow().data().toArray(layout);
+        var b = after.find(name).orElseThrow().data().toArray(layout);
+        var most = 0.0;
+        for (var i = 0; i < a.length; i++) {
+            most = Math.max(most, Math.abs(a[i] - b[i]));
+        }
+        return most;
+    }
+
     @Test
     void forgettingIsMeasuredReplayedAndBudgeted() {
         var base = new Run(pretraining("base")).train(s -> {}).model();
