@@ -38,6 +38,44 @@ public final class Rng implements RandomGenerator {
         return mix(state);
     }
 
+    /// Uniform in [0, 1).
+    public double uniform() {
+        return (nextLong() >>> 11) * 0x1p-53;
+    }
+
+    /// Uniform in 0 … bound - 1, but for a bias below bound / 2^64.
+    public int below(int bound) {
+        return (int) Math.unsignedMultiplyHigh(nextLong(), bound);
+    }
+
+    /// `x` of at least 0, rounded up or down at random so that the mean is `x`.
+    public int round(double x) {
+        return (int) (x + uniform());
+    }
+
+    /// Which `count` of `n` things are chosen, each choice as likely as any other (Knuth, "The art
+    /// of computer programming", section 3.4.2, algorithm S).
+    public boolean[] choose(int count, int n) {
+        var chosen = new boolean[n];
+        for (var i = 0; i < n; i++) {
+            if (below(n - i) < count) {
+                chosen[i] = true;
+                count--;
+            }
+        }
+        return chosen;
+    }
+
+    /// Puts `order` in a random order (Fisher and Yates).
+    public void shuffle(int[] order) {
+        for (var i = order.length - 1; i > 0; i--) {
+            var j = below(i + 1);
+            var other = order[j];
+            order[j] = order[i];
+            order[i] = other;
+        }
+    }
+
     /// The position in the stream, from which [#restore] goes on.
     public long state() {
         return state;

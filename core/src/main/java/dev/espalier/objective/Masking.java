@@ -80,9 +80,9 @@ public final class Masking {
         if (units == 0) {
             return new Masked(ids.clone(), new int[0], new int[0], where);
         }
-        var count = (int) Math.clamp((long) (rate * units + uniform(rng)), 1, units);
+        var count = (int) Math.clamp(rng.round(rate * units), 1, units);
         for (var i = 0; i < count; i++) { // the first steps of Fisher and Yates
-            var j = i + below(rng, units - i);
+            var j = i + rng.below(units - i);
             var chosen = starts[j];
             starts[j] = starts[i];
             starts[i] = chosen;
@@ -108,20 +108,10 @@ public final class Masking {
     }
 
     private int shown(int id, Rng rng) {
-        var draw = uniform(rng);
+        var draw = rng.uniform();
         if (draw < masked) {
             return mask;
         }
-        return draw < masked + random ? words[below(rng, words.length)] : id;
-    }
-
-    /// Uniform in [0, 1).
-    private static double uniform(Rng rng) {
-        return (rng.nextLong() >>> 11) * 0x1p-53;
-    }
-
-    /// Uniform in 0 … bound - 1, but for a bias below bound / 2^64.
-    private static int below(Rng rng, int bound) {
-        return (int) Math.unsignedMultiplyHigh(rng.nextLong(), bound);
+        return draw < masked + random ? words[rng.below(words.length)] : id;
     }
 }

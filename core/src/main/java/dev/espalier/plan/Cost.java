@@ -1,6 +1,7 @@
 package dev.espalier.plan;
 
 import dev.espalier.model.Decoder;
+import dev.espalier.model.EncoderDecoder;
 import dev.espalier.model.LanguageModel;
 import dev.espalier.objective.VocabularyLoss;
 
@@ -22,6 +23,22 @@ public final class Cost {
     public static double flopsPerToken(LanguageModel model, int length, double scored) {
         return flopsPerToken(model, length)
                 - 6.0 * (1 - scored) * model.vocabulary() * model.width();
+    }
+
+    /// For one token of an input of `input` and a target of `target` tokens together, of which the
+    /// encoder's weights and the decoder's see their own alone; the decoder attends to both.
+    public static double flopsPerToken(EncoderDecoder model, int input, int target) {
+        double s = input, t = target, d = model.width();
+        var encoder =
+                model.parameters().entrySet().stream()
+                        .filter(p ->
+                                p.getKey().contains("encoder.layers.")
+                                        || p.getKey().startsWith("encoder.block."))
+                        .mapToLong(p -> p.getValue().value().count())
+                        .sum();
+        var weights = encoder * s + (model.matrixWeights() - encoder) * t;
+        var attention = model.layers() / 2.0 * d * (s * s + t * t + s * t);
+        return (6 * weights + 12 * attention) / (s + t);
     }
 
     /// Bytes of the process at the peak of a step, part by part.

@@ -34,6 +34,26 @@ final class Checks {
                             withinContext(
                                     causal.length(), "objective.length", recipe.model(), problems);
                     case ObjectiveRecipe.Masked masked -> masked(masked, pretrain, problems);
+                    case ObjectiveRecipe.Denoising denoising ->
+                            withinContext(
+                                    denoising.length(),
+                                    "objective.length",
+                                    recipe.model(),
+                                    problems);
+                    case ObjectiveRecipe.SpanCorruption spans -> {
+                        withinContext(spans.length(), "objective.length", recipe.model(), problems);
+                        withinContext(
+                                spans.targetLength(),
+                                "objective.target-length",
+                                recipe.model(),
+                                problems);
+                    }
+                    case ObjectiveRecipe.Prefix prefix ->
+                            withinContext(
+                                    prefix.length(), "objective.length", recipe.model(), problems);
+                    case ObjectiveRecipe.FillInTheMiddle middle ->
+                            withinContext(
+                                    middle.length(), "objective.length", recipe.model(), problems);
                 }
                 var stopping = pretrain.training().earlyStopping();
                 if (stopping != null && stopping.metric() != TrainingRecipe.Metric.LOSS) {
@@ -92,6 +112,11 @@ final class Checks {
                 heads("model.width", encoder.width(), encoder.heads(), 1, problems);
                 tokenizer(recipe, problems);
             }
+            case ModelRecipe.Bart bart -> {
+                heads("model.width", bart.width(), bart.heads(), 1, problems);
+                tokenizer(recipe, problems);
+            }
+            case ModelRecipe.T5 _ -> tokenizer(recipe, problems);
             case ModelRecipe.Saved saved -> {
                 distinct(saved.addTokens(), "model.add-tokens", problems);
                 if (recipe.tokenizer() != null && !saved.addTokens().isEmpty()) {
@@ -274,6 +299,8 @@ final class Checks {
                     case ModelRecipe.Gpt2 gpt2 -> gpt2.context();
                     case ModelRecipe.LlamaShape llama -> llama.context();
                     case ModelRecipe.EncoderShape encoder -> encoder.context();
+                    case ModelRecipe.Bart bart -> bart.context();
+                    case ModelRecipe.T5 t5 -> t5.context();
                     case ModelRecipe.Saved _ -> Integer.MAX_VALUE;
                 };
         if (length != null && length > context) {

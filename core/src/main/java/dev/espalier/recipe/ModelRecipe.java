@@ -206,6 +206,54 @@ public sealed interface ModelRecipe {
         double dropout();
     }
 
+    @Doc(
+            "A new BART (Lewis et al. 2019): an encoder and a decoder of as many blocks each, with learnt"
+                    + " positions and norms behind the sums.")
+    record Bart(
+            @Doc(value = "Blocks of the encoder, and of the decoder.", in = "[1, 1000]") int layers,
+            @Doc(value = "Attention heads; they share `width` evenly.", in = "[1, 1000]") int heads,
+            @Doc(value = "The width of the hidden states.", in = "[1, 65536]") int width,
+            @Doc(value = "The most tokens of an input, and of an output.", in = "[4, 1048576]")
+                    int context,
+            @Doc(
+                            value =
+                                    "The share of embeddings, attention weights and residual branches dropped while"
+                                            + " training.",
+                            byDefault = "0.1",
+                            in = "[0, 1)")
+                    double dropout)
+            implements ModelRecipe {}
+
+    @Doc(
+            value =
+                    "A new T5 (Raffel et al. 2020): an encoder and a decoder of as many blocks each, with"
+                            + " RMS norms and learnt biases of distances.",
+            key = "t5")
+    record T5(
+            @Doc(value = "Blocks of the encoder, and of the decoder.", in = "[1, 1000]") int layers,
+            @Doc(value = "Attention heads.", in = "[1, 1000]") int heads,
+            @Doc(value = "The width of a head.", byDefault = "64", in = "[1, 65536]") int headWidth,
+            @Doc(value = "The width of the hidden states.", in = "[1, 65536]") int width,
+            @Doc(value = "The width of the MLPs' hidden layers.", in = "[1, 1048576]") int hidden,
+            @Doc(
+                            value =
+                                    "Whether it is a T5 1.1, whose MLPs are gated by GELU and whose head is its own, or"
+                                            + " a T5 1.0, with ReLU and the table of token embeddings as the head.",
+                            byDefault = "true")
+                    boolean gated,
+            @Doc(
+                            value =
+                                    "The most tokens of an input, and of an output, while training.",
+                            byDefault = "512",
+                            in = "[4, 1048576]")
+                    int context,
+            @Doc(
+                            value = "The share dropped while training, in all places.",
+                            byDefault = "0",
+                            in = "[0, 1)")
+                    double dropout)
+            implements ModelRecipe {}
+
     @Doc(value = "A model that exists, in the Hugging Face layout.", untyped = true)
     record Saved(
             @Doc("A folder with `config.json` and `model.safetensors`.") Path path,

@@ -48,6 +48,12 @@ public record CausalLearner(
                 i -> Window.of(window.apply(i), "window " + i));
     }
 
+    /// This on other windows of the same length.
+    CausalLearner with(LongFunction<Window> other) {
+        return new CausalLearner(
+                model, length, batch, microBatch, acrossDocuments, loss, windowsPerEpoch, other);
+    }
+
     /// What the figures call this loss.
     public static final String TERM = "language-model";
 

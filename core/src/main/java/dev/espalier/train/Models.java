@@ -3,6 +3,8 @@ package dev.espalier.train;
 import dev.espalier.EspalierException;
 import dev.espalier.Rng;
 import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.model.Bart;
+import dev.espalier.model.BartConfig;
 import dev.espalier.model.Bert;
 import dev.espalier.model.Decoder;
 import dev.espalier.model.DistilBert;
@@ -14,6 +16,8 @@ import dev.espalier.model.LanguageModel;
 import dev.espalier.model.Llama;
 import dev.espalier.model.LlamaConfig;
 import dev.espalier.model.Roberta;
+import dev.espalier.model.T5;
+import dev.espalier.model.T5Config;
 import dev.espalier.recipe.ModelRecipe;
 import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.torch.Tensor;
@@ -36,6 +40,39 @@ final class Models {
                             decoder(recipe, tokenizer.vocabularySize(), seed),
                             newConfig(tokenizer));
             case ModelRecipe.EncoderShape encoder -> encoder(encoder, tokenizer, seed);
+            case ModelRecipe.Bart b -> {
+                var config =
+                        BartConfig.of(
+                                tokenizer.vocabularySize(),
+                                b.context(),
+                                b.width(),
+                                b.layers(),
+                                b.heads(),
+                                b.dropout(),
+                                padding(tokenizer),
+                                end(tokenizer));
+                var json = newConfig(tokenizer).put("forced_eos_token_id", config.end());
+                tokenizer.specials().beginOfText().ifPresent(id -> json.put("bos_token_id", id));
+                yield new Ready(new Bart(config).initialize(seed), json);
+            }
+            case ModelRecipe.T5 t -> {
+                var config =
+                        T5Config.of(
+                                tokenizer.vocabularySize(),
+                                t.context(),
+                                t.width(),
+                                t.layers(),
+                                t.heads(),
+                                t.headWidth(),
+                                t.hidden(),
+                                t.gated(),
+                                t.dropout(),
+                                padding(tokenizer),
+                                end(tokenizer));
+                var json = newConfig(tokenizer);
+                json.remove("bos_token_id");
+                yield new Ready(new T5(config).initialize(seed), json);
+            }
             case ModelRecipe.Saved saved -> {
                 var loaded = HuggingFace.readModel(saved.path(), saved.dropout());
                 if (!loaded.missing().isEmpty() && loaded.model() instanceof Encoder encoder) {
@@ -89,11 +126,7 @@ final class Models {
                         e.width(),
                         e.layers(),
                         e.heads(),
-                        specials.padding()
-                                .orElseThrow(() ->
-                                        EspalierException.usage(
-                                                "tokenizer: an encoder needs a token for padding, such as `<pad>`"
-                                                        + " among the special tokens")),
+                        padding(tokenizer),
                         e.dropout());
         var json = JsonNodeFactory.instance.objectNode();
         specials.beginOfText().ifPresent(id -> json.put("bos_token_id", id));
@@ -105,6 +138,26 @@ final class Models {
                     case ModelRecipe.DistilBert _ -> new DistilBert(config);
                 };
         return new Ready(model.initialize(seed), json);
+    }
+
+    private static int padding(Tokenizer tokenizer) {
+        return tokenizer
+                .specials()
+                .padding()
+                .orElseThrow(() ->
+                        EspalierException.usage(
+                                "tokenizer: an encoder needs a token for padding, such as `<pad>`"
+                                        + " among the special tokens"));
+    }
+
+    private static int end(Tokenizer tokenizer) {
+        return tokenizer
+                .specials()
+                .endOfText()
+                .orElseThrow(() ->
+                        EspalierException.usage(
+                                "tokenizer: a decoder needs a token that ends a text, such as `</s>`"
+                                        + " among the special tokens"));
     }
 
     private static LlamaConfig config(ModelRecipe.LlamaShape l, int vocabulary) {

@@ -4,22 +4,32 @@ import dev.espalier.EspalierException;
 import dev.espalier.Rng;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.evaluate.MaskedText;
+import dev.espalier.evaluate.PairedText;
 import dev.espalier.evaluate.Score;
 import dev.espalier.model.Decoder;
 import dev.espalier.model.Encoder;
+import dev.espalier.model.EncoderDecoder;
 import dev.espalier.model.LanguageModel;
+import dev.espalier.objective.Denoising;
+import dev.espalier.objective.FillInTheMiddle;
 import dev.espalier.objective.Masking;
+import dev.espalier.objective.PrefixSplit;
+import dev.espalier.objective.SequencePair;
+import dev.espalier.objective.SpanCorruption;
 import dev.espalier.plan.Cost;
 import dev.espalier.recipe.ModelRecipe;
 import dev.espalier.recipe.ObjectiveRecipe;
 import dev.espalier.recipe.PretrainRecipe;
+import dev.espalier.recipe.TokenizerRecipe;
 import dev.espalier.tokenize.Boundaries;
 import dev.espalier.tokenize.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -62,7 +72,7 @@ final class Pretraining implements Job {
     }
 
     static Job prepare(PretrainRecipe recipe, Path folder, Watcher watcher) {
-        var text = TextData.pretraining(recipe, folder, watcher);
+        var text = TextData.pretraining(recipe, needed(recipe), folder, watcher);
         var ready = Models.of(recipe.model(), text.tokenizer(), recipe.seed());
         var model = ready.model();
         var plan =
@@ -83,6 +93,42 @@ final class Pretraining implements Job {
                                     text,
                                     of(Encoder.class, model, "masked", "an encoder"),
                                     watcher);
+                    case ObjectiveRecipe.FillInTheMiddle middle ->
+                            fillInTheMiddle(
+                                    recipe,
+                                    middle,
+                                    length(middle.length(), model),
+                                    text,
+                                    of(Decoder.class, model, "fill-in-the-middle", "a decoder"),
+                                    watcher);
+                    case ObjectiveRecipe.Denoising denoising ->
+                            pairs(
+                                    recipe,
+                                    denoising(
+                                            denoising,
+                                            length(denoising.length(), model),
+                                            text.tokenizer()),
+                                    text,
+                                    both(model, "denoising"),
+                                    watcher);
+                    case ObjectiveRecipe.SpanCorruption spans ->
+                            pairs(
+                                    recipe,
+                                    spans(
+                                            spans,
+                                            length(spans.length(), model),
+                                            both(model, "span-corruption"),
+                                            text.tokenizer()),
+                                    text,
+                                    both(model, "span-corruption"),
+                                    watcher);
+                    case ObjectiveRecipe.Prefix prefix ->
+                            pairs(
+                                    recipe,
+                                    prefix(prefix, both(model, "prefix")),
+                                    text,
+                                    both(model, "prefix"),
+                                    watcher);
                 };
         return new Pretraining(completed(recipe, plan), text, model, ready.config(), plan);
     }
@@ -94,6 +140,32 @@ final class Pretraining implements Job {
                             .formatted(objective, needed, model.family().architecture()));
         }
         return kind.cast(model);
+    }
+
+    private static EncoderDecoder both(LanguageModel model, String objective) {
+        return of(EncoderDecoder.class, model, objective, "an encoder with a decoder");
+    }
+
+    private static final List<String> MIDDLE =
+            List.of("<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>");
+
+    /// The published T5's sentinels; a longer text needs more.
+    private static final int SENTINELS = 100;
+
+    private static List<String> sentinels(int count) {
+        return IntStream.range(0, count).mapToObj("<extra_id_%d>"::formatted).toList();
+    }
+
+    /// The special tokens that the objective needs beside those that a model needs.
+    private static List<String> needed(PretrainRecipe recipe) {
+        return switch (recipe.objective()) {
+            case ObjectiveRecipe.FillInTheMiddle _ -> MIDDLE;
+            case ObjectiveRecipe.SpanCorruption _
+                    when recipe.tokenizer() != null
+                            && !(recipe.tokenizer() instanceof TokenizerRecipe.Saved) ->
+                    sentinels(SENTINELS);
+            default -> List.of();
+        };
     }
 
     private static int length(@Nullable Integer asked, LanguageModel model) {
@@ -201,7 +273,7 @@ final class Pretraining implements Job {
                         length,
                         mean),
                 model);
-        var hidden = new java.util.ArrayList<Masking.Masked>();
+        var hidden = new ArrayList<Masking.Masked>();
         for (var block : text.validationBlocks(room, across)) {
             var row =
                     masking.of(
@@ -229,6 +301,186 @@ final class Pretraining implements Job {
                 microBatch,
                 Cost.flopsPerToken(model, length, masked.rate()),
                 (tokens, bf16) -> validation.first(tokens).scores("validation", model, bf16));
+    }
+
+    private static Plan fillInTheMiddle(
+            PretrainRecipe recipe,
+            ObjectiveRecipe.FillInTheMiddle objective,
+            int length,
+            TextData text,
+            Decoder model,
+            Watcher watcher) {
+        var ids = ids(text.tokenizer(), MIDDLE);
+        var middle =
+                new FillInTheMiddle(
+                        objective.rate(),
+                        objective.suffixFirst(),
+                        text.tokenizer(),
+                        ids[0],
+                        ids[1],
+                        ids[2]);
+        var plain =
+                causal(
+                        recipe,
+                        new ObjectiveRecipe.Causal(length, true),
+                        length,
+                        text,
+                        model,
+                        watcher);
+        var windows = (CausalLearner) plain.learner();
+        return new Plan(
+                new ObjectiveRecipe.FillInTheMiddle(
+                        length, objective.rate(), objective.suffixFirst()),
+                windows.with(
+                        i -> middle.of(windows.window().apply(i), Rng.at(recipe.seed(), 5, i))),
+                plain.microBatch(),
+                plain.flopsPerToken(),
+                plain.validation());
+    }
+
+    private static int[] ids(Tokenizer tokenizer, List<String> names) {
+        return names.stream()
+                .mapToInt(name ->
+                        tokenizer
+                                .id(name)
+                                .orElseThrow(() ->
+                                        EspalierException.usage(
+                                                "tokenizer: the objective needs the token "
+                                                        + name)))
+                .toArray();
+    }
+
+    /// What makes pairs of text.
+    ///
+    /// @param objective the recipe's, completed
+    /// @param length tokens of a text
+    /// @param input tokens of its input, nearly
+    /// @param target tokens of its target, nearly
+    private record Pairs(
+            ObjectiveRecipe objective, int length, int input, int target, Maker maker) {}
+
+    /// A pair of a text.
+    private interface Maker {
+        SequencePair of(int[] ids, String where, Rng rng);
+    }
+
+    private static Pairs denoising(ObjectiveRecipe.Denoising d, int length, Tokenizer tokenizer) {
+        var mask = tokenizer.specials().mask();
+        if (mask.isEmpty() || tokenizer.template().addedToOne() != 2) {
+            throw EspalierException.usage(
+                    "objective: denoising needs tokens that begin and end a text and hide others,"
+                            + " such as `<s>`, `</s>` and `<mask>` among the tokenizer's special"
+                            + " tokens");
+        }
+        var rates =
+                new Denoising.Rates(
+                        d.infilling(),
+                        d.span(),
+                        d.permuteSentences(),
+                        d.masking(),
+                        d.deletion(),
+                        d.rotation());
+        // Each span drawn puts a mask for its words, or where there are none.
+        var input = 2 + (length - 2) * (1 - d.infilling() * (1 - 1 / d.span()) - d.deletion());
+        return new Pairs(
+                new ObjectiveRecipe.Denoising(
+                        length,
+                        d.infilling(),
+                        d.span(),
+                        d.permuteSentences(),
+                        d.masking(),
+                        d.deletion(),
+                        d.rotation()),
+                length - 2,
+                Math.clamp(Math.round(input), 2, 2 * length),
+                length,
+                new Denoising(rates, tokenizer, mask.getAsInt())::of);
+    }
+
+    private static Pairs spans(
+            ObjectiveRecipe.SpanCorruption s,
+            int length,
+            EncoderDecoder model,
+            Tokenizer tokenizer) {
+        var most = s.targetLength() == null ? model.context() : s.targetLength();
+        var raw = SpanCorruption.rawLength(length, most, s.density(), s.span());
+        if (raw == 0) {
+            throw EspalierException.usage(
+                    "objective.target-length: no text makes an input of at most %d and a target of at most %d tokens"
+                            .formatted(length, most));
+        }
+        var target = SpanCorruption.targetLength(raw, s.density(), s.span());
+        var sentinels = ids(tokenizer, sentinels(SpanCorruption.spans(raw, s.density(), s.span())));
+        return new Pairs(
+                new ObjectiveRecipe.SpanCorruption(
+                        length,
+                        s.targetLength() == null ? Integer.valueOf(target) : s.targetLength(),
+                        s.density(),
+                        s.span()),
+                raw,
+                SpanCorruption.inputLength(raw, s.density(), s.span()),
+                target,
+                new SpanCorruption(s.density(), s.span(), sentinels, model.end())::of);
+    }
+
+    private static Pairs prefix(ObjectiveRecipe.Prefix prefix, EncoderDecoder model) {
+        // Either part may be all but one token of the text, and has its end.
+        var length = length(prefix.length(), model);
+        return new Pairs(
+                new ObjectiveRecipe.Prefix(length),
+                length,
+                length / 2 + 1,
+                length / 2 + 1,
+                new PrefixSplit(model.end())::of);
+    }
+
+    private static Plan pairs(
+            PretrainRecipe recipe,
+            Pairs pairs,
+            TextData text,
+            EncoderDecoder model,
+            Watcher watcher) {
+        var windows = text.training(pairs.length() - 1);
+        var tokens = pairs.input() + pairs.target();
+        var microBatch = microBatch(recipe, model, tokens);
+        var learner =
+                new SequenceToSequenceLearner(
+                        model,
+                        recipe.training().batch(),
+                        microBatch,
+                        Run.loss(recipe.training()),
+                        windows.perEpoch(),
+                        tokens,
+                        i -> {
+                            var window = windows.window(recipe.seed(), i);
+                            return pairs.maker()
+                                    .of(
+                                            window.tokens(),
+                                            window.where(),
+                                            Rng.at(recipe.seed(), 5, i));
+                        });
+        say(
+                watcher,
+                "%,d texts of %d tokens an epoch, %d to read and %d to write"
+                        .formatted(
+                                windows.perEpoch(), pairs.length(), pairs.input(), pairs.target()),
+                model);
+        var kept = new ArrayList<SequencePair>();
+        for (var window : text.validationWindows(pairs.length())) {
+            kept.add(
+                    pairs.maker()
+                            .of(
+                                    window.tokens(),
+                                    window.where(),
+                                    Rng.at(recipe.seed(), 6, kept.size())));
+        }
+        var validation = new PairedText(kept);
+        return new Plan(
+                pairs.objective(),
+                learner,
+                microBatch,
+                Cost.flopsPerToken(model, pairs.input(), pairs.target()),
+                (most, bf16) -> validation.first(most).scores("validation", model, bf16));
     }
 
     private static Masking masking(ObjectiveRecipe.Masked masked, Tokenizer tokenizer) {

@@ -60,9 +60,13 @@ final class TextData implements AutoCloseable {
     }
 
     /// The token shards of a pre-training recipe, in the run's folder.
-    static TextData pretraining(PretrainRecipe recipe, Path folder, Watcher watcher) {
+    ///
+    /// @param needed special tokens that the objective needs, added to a new tokenizer
+    static TextData pretraining(
+            PretrainRecipe recipe, List<String> needed, Path folder, Watcher watcher) {
         var sources = recipe.data().sources().stream().map(TextData::source).toList();
-        var tokenizer = tokenizer(recipe, sources, folder, watcher);
+        var tokenizer =
+                withNeeded(tokenizer(recipe, sources, folder, watcher), needed, recipe.model());
         var tokens =
                 ShardBuilder.Tokens.of(tokenizer, hash(tokenizer, folder), separator(tokenizer));
         var shards =
@@ -95,6 +99,19 @@ final class TextData implements AutoCloseable {
                                             + counts.rejected()));
         }
         return new TextData(recipe.data(), tokenizer, shards);
+    }
+
+    /// The embeddings of a model that exists grow only where the recipe says so.
+    private static Tokenizer withNeeded(
+            Tokenizer tokenizer, List<String> needed, ModelRecipe model) {
+        var missing = needed.stream().filter(token -> tokenizer.id(token).isEmpty()).toList();
+        if (!missing.isEmpty() && model instanceof ModelRecipe.Saved) {
+            throw EspalierException.usage(
+                    "model.add-tokens: the objective needs tokens that the tokenizer lacks: "
+                            + missing.subList(0, Math.min(5, missing.size()))
+                            + (missing.size() > 5 ? " and " + (missing.size() - 5) + " more" : ""));
+        }
+        return needed.isEmpty() ? tokenizer : tokenizer.withSpecialTokens(needed);
     }
 
     /// What ends a document.
@@ -321,6 +338,27 @@ final class TextData implements AutoCloseable {
                 acrossDocuments);
     }
 
+    /// All validation text, in windows of `length` tokens, the last of each source shorter, but of
+    /// at least 2.
+    List<Window> validationWindows(int length) {
+        var all = new ArrayList<Window>();
+        for (var i = 0; i < recipe.sources().size(); i++) {
+            var shard = open(shards.validation(i));
+            for (var at = 0L; at + 1 < shard.tokens(); at += length) {
+                all.add(shard.window(at, (int) Math.min(length, shard.tokens() - at)));
+            }
+        }
+        if (all.isEmpty()) {
+            throw nothingKept();
+        }
+        return all;
+    }
+
+    private static EspalierException nothingKept() {
+        return EspalierException.data(
+                "data.validation: no text was kept back; give more text or a larger share");
+    }
+
     /// All validation text, in windows of `length` tokens, which hold no more than one document
     /// each unless they go `acrossDocuments`.
     GeneralText validation(int length, boolean acrossDocuments) {
@@ -336,8 +374,7 @@ final class TextData implements AutoCloseable {
             }
         }
         if (windows.isEmpty()) {
-            throw EspalierException.data(
-                    "data.validation: no text was kept back; give more text or a larger share");
+            throw nothingKept();
         }
         return GeneralText.of(windows, tokenizer);
     }

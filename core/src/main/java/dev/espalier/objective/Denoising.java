@@ -1,0 +1,191 @@
+package dev.espalier.objective;
+
+import dev.espalier.Rng;
+import dev.espalier.tokenize.Boundaries;
+import dev.espalier.tokenize.Tokenizer;
+import java.util.Arrays;
+import java.util.BitSet;
+import java.util.stream.IntStream;
+
+/// Denoising, with which BART is pre-trained (Lewis et al. 2019, arXiv:1910.13461, section 2.2):
+/// the text is spoilt in up to five ways, one after the other, and is to be written as it was.
+///
+/// 1. Sentence permutation: a share of the sentences change places.
+/// 2. Document rotation: a document begins with one of its tokens, and what stood before that
+///    follows its end.
+/// 3. Text infilling: spans of words, whose lengths are drawn from a Poisson distribution, become
+///    one mask each until a share of the words is hidden; a span of no words puts a mask between
+///    two words.
+/// 4. Token masking: a share of the tokens become masks.
+/// 5. Token deletion: a share of the tokens disappear.
+///
+/// Counts are rounded up or down at random so that their means are exact. Special tokens stay where
+/// they are, those that end a document too: each document is spoilt for itself.
+public final class Denoising {
+    private final Rates rates;
+    private final Tokenizer tokenizer;
+    private final Boundaries boundaries;
+    private final BitSet special = new BitSet();
+    private final int mask;
+
+    /// How much of a text is spoilt, all but `span` in [0, 1].
+    ///
+    /// @param infilling the share of the words that spans hide
+    /// @param span the mean of the Poisson distribution of their lengths, above 0
+    /// @param permutation the share of the sentences that change places
+    /// @param masking the share of the tokens that become masks
+    /// @param deletion the share of the tokens that disappear
+    /// @param rotation the probability that a document is rotated
+    public record Rates(
+            double infilling,
+            double span,
+            double permutation,
+            double masking,
+            double deletion,
+            double rotation) {
+        public Rates {
+            for (var rate : new double[] {infilling, permutation, masking, deletion, rotation}) {
+                if (!(rate >= 0 && rate <= 1)) {
+                    throw new IllegalArgumentException("a rate of " + rate);
+                }
+            }
+            if (!(span > 0 && span <= 100)) {
+                throw new IllegalArgumentException("spans of " + span);
+            }
+        }
+    }
+
+    /// @param tokenizer whose template puts a beginning and an end around a text
+    /// @param mask the id of the mask
+    public Denoising(Rates rates, Tokenizer tokenizer, int mask) {
+        this.rates = rates;
+        this.tokenizer = tokenizer;
+        this.mask = mask;
+        boundaries = new Boundaries(tokenizer);
+        for (var id = 0; id < tokenizer.vocabularySize(); id++) {
+            special.set(id, tokenizer.isSpecial(id));
+        }
+    }
+
+    /// The text `ids`, spoilt as `rng` has it, and the text itself, with what stands around both.
+    public SequencePair of(int[] ids, String where, Rng rng) {
+        var noisy = IntStream.builder();
+        for (int start = 0, at = 0; at <= ids.length; at++) {
+            if (at == ids.length || special.get(ids[at])) {
+                if (at > start) {
+                    Arrays.stream(noisy(Arrays.copyOfRange(ids, start, at), rng)).forEach(noisy);
+                }
+                if (at < ids.length) {
+                    noisy.add(ids[at]);
+                }
+                start = at + 1;
+            }
+        }
+        var template = tokenizer.template();
+        return new SequencePair(
+                template.apply(noisy.build().toArray()), template.apply(ids), where);
+    }
+
+    /// A document, or the part of it that is seen, spoilt.
+    private int[] noisy(int[] ids, Rng rng) {
+        ids = permuted(ids, rng);
+        ids = rotated(ids, rng);
+        ids = infilled(ids, rng);
+        ids = masked(ids, rng);
+        return deleted(ids, rng);
+    }
+
+    private int[] permuted(int[] ids, Rng rng) {
+        if (rates.permutation == 0) {
+            return ids;
+        }
+        var starts = boundaries.sentences(ids);
+        var chosen = rng.choose(rng.round(rates.permutation * starts.length), starts.length);
+        var moved = IntStream.range(0, starts.length).filter(i -> chosen[i]).toArray();
+        rng.shuffle(moved);
+        var next = 0;
+        var permuted = IntStream.builder();
+        for (var place = 0; place < starts.length; place++) {
+            var sentence = chosen[place] ? moved[next++] : place;
+            var end = sentence + 1 < starts.length ? starts[sentence + 1] : ids.length;
+            Arrays.stream(ids, starts[sentence], end).forEach(permuted);
+        }
+        return permuted.build().toArray();
+    }
+
+    private int[] rotated(int[] ids, Rng rng) {
+        if (rates.rotation == 0 || rng.uniform() >= rates.rotation) {
+            return ids;
+        }
+        var first = rng.below(ids.length);
+        return IntStream.concat(Arrays.stream(ids, first, ids.length), Arrays.stream(ids, 0, first))
+                .toArray();
+    }
+
+    private int[] infilled(int[] ids, Rng rng) {
+        if (rates.infilling == 0) {
+            return ids;
+        }
+        var starts =
+                IntStream.range(0, ids.length)
+                        .filter(i -> i == 0 || !boundaries.continuesWord(ids[i - 1], ids[i]))
+                        .toArray();
+        var hidden = rng.round(rates.infilling * starts.length);
+        var spans = spans(hidden, rng);
+        // Spans and words that stay stand in an order that is as likely as any other.
+        var slots = spans.length + starts.length - hidden;
+        var isSpan = rng.choose(spans.length, slots);
+        var infilled = IntStream.builder();
+        int word = 0, span = 0;
+        for (var slot = 0; slot < slots; slot++) {
+            if (isSpan[slot]) {
+                infilled.add(mask);
+                word += spans[span++];
+            } else {
+                var end = word + 1 < starts.length ? starts[word + 1] : ids.length;
+                Arrays.stream(ids, starts[word], end).forEach(infilled);
+                word++;
+            }
+        }
+        return infilled.build().toArray();
+    }
+
+    /// Lengths of spans of `hidden` words together; the last that was drawn is cut to fit.
+    private int[] spans(int hidden, Rng rng) {
+        var spans = IntStream.builder();
+        for (var left = hidden; left > 0; ) {
+            var length = Math.min(left, poisson(rng));
+            spans.add(length);
+            left -= length;
+        }
+        var lengths = spans.build().toArray();
+        rng.shuffle(lengths); // the one that was cut must not always be the last
+        return lengths;
+    }
+
+    /// Knuth, "The art of computer programming", section 3.4.1, algorithm Q.
+    private int poisson(Rng rng) {
+        var least = StrictMath.exp(-rates.span);
+        var count = 0;
+        for (var product = rng.uniform(); product > least; product *= rng.uniform()) {
+            count++;
+        }
+        return count;
+    }
+
+    private int[] masked(int[] ids, Rng rng) {
+        if (rates.masking == 0) {
+            return ids;
+        }
+        var chosen = rng.choose(rng.round(rates.masking * ids.length), ids.length);
+        return IntStream.range(0, ids.length).map(i -> chosen[i] ? mask : ids[i]).toArray();
+    }
+
+    private int[] deleted(int[] ids, Rng rng) {
+        if (rates.deletion == 0) {
+            return ids;
+        }
+        var chosen = rng.choose(rng.round(rates.deletion * ids.length), ids.length);
+        return IntStream.range(0, ids.length).filter(i -> !chosen[i]).map(i -> ids[i]).toArray();
+    }
+}
