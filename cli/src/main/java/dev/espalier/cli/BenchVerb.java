@@ -8,6 +8,7 @@ import dev.espalier.recipe.TokenizerRecipe;
 import dev.espalier.recipe.TrainingRecipe.Precision;
 import dev.espalier.tokenize.Tokenizers;
 import dev.espalier.train.TrainingBench;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,25 +16,33 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 @Command(
         name = "bench",
-        description = "Measures how fast this machine multiplies and trains.",
+        description = {
+            "Measures how fast this machine multiplies and trains a recipe's model,",
+            "or how fast a model tells or continues the texts of a file."
+        },
         footer = {
             "",
             "Without a recipe: GPT-2 of 124 M parameters, 4 sequences of 256 tokens a step.",
-            "Example: espalier bench --json"
+            "Examples: espalier bench --json",
+            "          espalier bench runs/reviews/model --file reviews.txt"
         })
 final class BenchVerb implements Callable<Integer> {
     private final Main.Context context;
 
     @Parameters(
-            paramLabel = "RECIPE",
+            paramLabel = "RECIPE|MODEL",
             arity = "0..1",
-            description = "A causal pre-training recipe with a new model.")
-    private @Nullable Path recipe;
+            description =
+                    "A causal pre-training recipe with a new model, or the folder of a model.")
+    private @Nullable Path subject;
+
+    @Mixin private TextLines lines = new TextLines("text");
 
     @Option(
             names = "--set",
@@ -68,9 +77,15 @@ final class BenchVerb implements Callable<Integer> {
             throw EspalierException.usage("--steps must be at least 1");
         }
         var console = context.console();
-        if (!((recipe == null ? Recipes.parse(GPT2, "gpt2-124m") : Recipes.read(recipe, overrides))
+        if (subject != null && Files.isDirectory(subject)) {
+            InferenceBench.run(console, subject, lines);
+            return 0;
+        }
+        if (!((subject == null
+                        ? Recipes.parse(GPT2, "gpt2-124m")
+                        : Recipes.read(subject, overrides))
                 instanceof PretrainRecipe read)) {
-            throw EspalierException.usage(recipe + ": bench needs a pre-training recipe");
+            throw EspalierException.usage(subject + ": bench needs a pre-training recipe");
         }
         var wanted = precision == null ? read.training().precision() : precision;
         var bf16 = wanted == Precision.BF16 || wanted == Precision.AUTO && Machine.hasBf16();

@@ -2,7 +2,10 @@ package dev.espalier.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.io.Json;
+import dev.espalier.model.SequenceClassifier;
+import dev.espalier.tokenize.Tokenizers;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -10,8 +13,10 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
 
 class BenchTest {
     @TempDir Path temp;
@@ -98,6 +103,52 @@ class BenchTest {
                 """);
         assertThat(run("bench", recipe.toString())).contains("bench needs a causal objective");
         assertThat(code).isEqualTo(2);
+    }
+
+    private JsonNode measured(Path model) throws IOException {
+        var texts = temp.resolve("texts.txt");
+        Files.writeString(texts, "a hen\ntwo hens\n".repeat(9));
+        var out = run("bench", model.toString(), "--file", texts.toString(), "--json");
+        assertThat(code).as(out).isZero();
+        var result = Json.mapper().readTree(out.lines().toList().getLast());
+        assertThat(result.path("texts").asInt()).isEqualTo(18);
+        assertThat(result.path("seconds").asDouble()).isPositive();
+        return result;
+    }
+
+    @Test
+    void aWritersRatesAreThoseOfAFile() throws IOException {
+        var model = TinyModel.write(temp.resolve("writer"), List.of());
+        var result = measured(model);
+        assertThat(result.path("tokens").asInt()).isEqualTo(18 * 64);
+        assertThat(result.path("tokens-per-second").asDouble())
+                .isCloseTo(
+                        18 * 64 / result.path("seconds").asDouble(), Percentage.withPercentage(1));
+        assertThat(result.path("one-text-tokens-per-second").asDouble()).isPositive();
+        assertThat(run("bench", model.toString(), "--file", temp.resolve("texts.txt").toString()))
+                .contains("one text", "18 texts, 16 at once");
+    }
+
+    @Test
+    void aClassifiersRateIsThatOfAFile() throws IOException {
+        var decoder = HuggingFace.readDecoder(TinyModel.write(temp.resolve("body"), List.of()));
+        var classifier = new SequenceClassifier(decoder.model(), List.of("bad", "good"));
+        classifier.initializeHead(1);
+        var model = temp.resolve("classifier");
+        HuggingFace.save(model, classifier, decoder.config());
+        Tokenizers.read(temp.resolve("body")).save(model);
+        classifier.free();
+        var result = measured(model);
+        assertThat(result.path("texts-per-second").asDouble())
+                .isCloseTo(18 / result.path("seconds").asDouble(), Percentage.withPercentage(1));
+    }
+
+    @Test
+    void aFileWithoutTextsIsRefused() throws IOException {
+        var empty = Files.createFile(temp.resolve("empty.txt"));
+        assertThat(run("bench", temp.toString(), "--file", empty.toString()))
+                .contains("no text to measure");
+        assertThat(code).isEqualTo(3);
     }
 
     @Test
