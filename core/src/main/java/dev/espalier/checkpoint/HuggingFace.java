@@ -512,6 +512,8 @@ public final class HuggingFace {
                 || model instanceof Encoder && !(model instanceof Bert)) {
             return;
         }
+        var said = config.deepCopy();
+        said.setAll(changed(config, body(model).configJson()));
         var json = JsonNodeFactory.instance.objectNode();
         json.put("_from_model_config", true);
         for (var key :
@@ -523,8 +525,8 @@ public final class HuggingFace {
                         "forced_eos_token_id",
                         "pad_token_id",
                         "transformers_version")) {
-            if (config.hasNonNull(key)) {
-                json.set(key, config.get(key));
+            if (said.hasNonNull(key)) {
+                json.set(key, said.get(key));
             }
         }
         Files.writeString(folder.resolve(GENERATION), PythonJson.write(json, true));

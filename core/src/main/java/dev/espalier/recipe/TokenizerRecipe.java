@@ -23,7 +23,8 @@ public sealed interface TokenizerRecipe {
                             value =
                                     "Tokens of their own; one that customarily does, such as `<|endoftext|>` or `</s>`,"
                                             + " ends a document. With `<s>`, `</s>` and `<mask>` texts are read as"
-                                            + " `<s> text </s>`, as encoders need; they need `<pad>` too.",
+                                            + " `<s> text </s>`, as encoders need; they need `<pad>` too."
+                                            + " With `</s>` and `<pad>` but no `<s>` they are read as `text </s>`, as T5 needs.",
                             byDefault = "[\"<|endoftext|>\"]")
                     List<String> specialTokens)
             implements TokenizerRecipe {

@@ -11,12 +11,12 @@ public final class Boundaries {
     private static final String CLOSING = "\"')]}»”’ ";
     private static final String ENDING = ".!?…。！？।";
 
-    /// The end of a sentence in UTF-8, each byte a character: a mark and what closes behind it,
-    /// before white space; a mark of Chinese or Japanese; line breaks.
+    /// The end of a sentence in UTF-8, each byte a character: a mark before white space, with what
+    /// closes behind it if no small letter follows; a mark of Chinese or Japanese; line breaks.
     private static final Pattern END =
             Pattern.compile(
-                    "(?:[.!?]|\u00e2\u0080\u00a6)"
-                            + "(?:[\"')\\]}]|\u00e2\u0080[\u0099\u009d]|\u00c2\u00bb)*(?=\\s+[^a-z\\s]|\\s*$)"
+                    "(?:[.!?]|\u00e2\u0080\u00a6)(?:(?=\\s|$)"
+                            + "|(?:[\"')\\]}]|\u00e2\u0080[\u0099\u009d]|\u00c2\u00bb)+(?=\\s+[^a-z\\s]|\\s*$))\\n*"
                             + "|(?:\u00e3\u0080\u0082|\u00ef\u00bc[\u0081\u009f])"
                             + "(?:\u00e3\u0080[\u008d\u008f])*"
                             + "|\\n+");
@@ -63,9 +63,9 @@ public final class Boundaries {
     }
 
     /// Where in the text of `ids` each sentence begins, as places in `ids`, the first of them 0. A
-    /// full stop ends a sentence only before white space that no small letter follows, so that
-    /// those of 3.14 and "e.g. this" do not, and a token that holds the end of one sentence and the
-    /// beginning of the next belongs to the first.
+    /// mark ends a sentence only before white space, so that the full stop of 3.14 does not; that
+    /// of an abbreviation does. A token that holds the end of one sentence and the beginning of the
+    /// next belongs to the first.
     public int[] sentences(int[] ids) {
         var bytes = new ByteArrayOutputStream();
         var ends = new int[ids.length]; // of each token among the bytes

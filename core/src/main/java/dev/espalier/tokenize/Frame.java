@@ -49,8 +49,19 @@ record Frame(
     }
 
     /// The frame of RoBERTa's tokenizer, `<s> text </s>`, for a new tokenizer whose special tokens
-    /// begin and end a text and hide a token, as an encoder's do; this one for others.
+    /// begin and end a text and hide a token, as an encoder's do; that of T5's, `text </s>`, for
+    /// one whose tokens end and fill up a text, and begin none; this one for others.
     Frame forEncoders(Vocabulary vocabulary) {
+        if (specials.beginOfText().isEmpty()
+                && specials.endOfText().isPresent()
+                && specials.padding().isPresent()
+                && specials.mask().isEmpty()) {
+            int end = specials.endOfText().getAsInt();
+            var newJson = json.deepCopy();
+            newJson.set("post_processor", TokenizerFiles.end(vocabulary.token(end), end));
+            return new Frame(
+                    added, Template.before(end), specials, newJson, mergesAsPairs, config, map);
+        }
         if (specials.mask().isEmpty()
                 || specials.beginOfText().isEmpty()
                 || specials.endOfText().isEmpty()

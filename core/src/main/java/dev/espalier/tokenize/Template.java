@@ -30,6 +30,11 @@ public final class Template {
                         : new int[] {classification, FIRST, separator, SECOND, separator});
     }
 
+    /// `text end`, and for a second text `text end text end`.
+    static Template before(int end) {
+        return new Template(new int[] {FIRST, end}, new int[] {FIRST, end, SECOND, end});
+    }
+
     /// One text as the model expects it.
     public int[] apply(int[] text) {
         return fill(single, text, new int[0]);

@@ -11,6 +11,7 @@ import tools.jackson.core.util.DefaultIndenter;
 import tools.jackson.core.util.DefaultPrettyPrinter;
 import tools.jackson.core.util.Separators;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /// Writes a tokenizer's files as the Hugging Face libraries do, and makes the parts of new ones.
@@ -132,25 +133,37 @@ final class TokenizerFiles {
 
     /// `token first` and `token first token second`.
     static ObjectNode begin(String token, int id) {
+        return template(token, id, true);
+    }
+
+    /// `first token` and `first token second token`.
+    static ObjectNode end(String token, int id) {
+        return template(token, id, false);
+    }
+
+    private static ObjectNode template(String token, int id, boolean begins) {
         var node = object("type", "TemplateProcessing");
         var single = node.putArray("single");
         var pair = node.putArray("pair");
         for (int sequence = 0; sequence < 2; sequence++) {
             for (var pieces : sequence == 0 ? List.of(single, pair) : List.of(pair)) {
-                pieces.addObject()
-                        .putObject("SpecialToken")
-                        .put("id", token)
-                        .put("type_id", sequence);
-                pieces.addObject()
-                        .putObject("Sequence")
-                        .put("id", sequence == 0 ? "A" : "B")
-                        .put("type_id", sequence);
+                if (begins) {
+                    piece(pieces, "SpecialToken", token, sequence);
+                }
+                piece(pieces, "Sequence", sequence == 0 ? "A" : "B", sequence);
+                if (!begins) {
+                    piece(pieces, "SpecialToken", token, sequence);
+                }
             }
         }
         var special = node.putObject("special_tokens").putObject(token).put("id", token);
         special.putArray("ids").add(id);
         special.putArray("tokens").add(token);
         return node;
+    }
+
+    private static void piece(ArrayNode pieces, String kind, String id, int sequence) {
+        pieces.addObject().putObject(kind).put("id", id).put("type_id", sequence);
     }
 
     private static ObjectNode object(String key, String value) {

@@ -3,6 +3,7 @@ package dev.espalier.tokenize;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -44,5 +45,29 @@ class BoundariesTest {
             }
         }
         assertThat(String.join("", found)).isEqualTo(".?\"!\n");
+    }
+
+    @Test
+    void sentencesAreFoundInTheText() {
+        var text =
+                "It is 3.14. Is it (why?) so? \"Yes!\" he said.\nNext… line “end.” It ends. 猫です。犬です。";
+        var ids = TOKENIZER.encode(text);
+        var starts = new Boundaries(TOKENIZER).sentences(ids);
+        var found = new ArrayList<String>();
+        for (var i = 0; i < starts.length; i++) {
+            var end = i + 1 < starts.length ? starts[i + 1] : ids.length;
+            found.add(TOKENIZER.decode(Arrays.copyOfRange(ids, starts[i], end)));
+        }
+        assertThat(found)
+                .containsExactly(
+                        "It is 3.14.",
+                        " Is it (why?) so?",
+                        " \"Yes!\" he said.\n",
+                        "Next…",
+                        " line “end.”",
+                        " It ends.",
+                        " 猫です。",
+                        "犬です。");
+        assertThat(new Boundaries(TOKENIZER).sentences(new int[0])).containsExactly(0);
     }
 }

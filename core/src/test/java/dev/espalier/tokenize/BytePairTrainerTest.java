@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -179,5 +180,21 @@ class BytePairTrainerTest {
                 .isInstanceOfSatisfying(
                         EspalierException.class, e -> assertThat(e.kind()).isEqualTo(kind))
                 .hasMessageContaining(message);
+    }
+
+    @Test
+    void textsOfNewTokenizersForT5End(@TempDir Path folder) {
+        var tokenizer = BytePairTrainer.train(List.of("one two"), 270, 1, List.of("<pad>", "</s>"));
+        assertThat(tokenizer.decode(tokenizer.template().apply(tokenizer.encode("one"))))
+                .isEqualTo("one</s>");
+        tokenizer.save(folder);
+        var read = Tokenizers.read(folder);
+        assertThat(read.decode(read.template().apply(read.encode("one"), read.encode("two"))))
+                .isEqualTo("one</s>two</s>");
+        assertThat(
+                        BytePairTrainer.train(List.of("one"), 270, 1, List.of("</s>"))
+                                .template()
+                                .addedToOne())
+                .isZero();
     }
 }

@@ -11,6 +11,8 @@ import dev.espalier.generate.GenerationConfig;
 import dev.espalier.generate.Generator;
 import dev.espalier.generate.Limits;
 import dev.espalier.generate.Sampling;
+import dev.espalier.io.Json;
+import dev.espalier.model.EncoderDecoder;
 import dev.espalier.recipe.Recipe;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.tokenize.Tokenizers;
@@ -107,6 +109,13 @@ class SequenceToSequenceRunTest {
         assertThat(loaded.extra()).isEmpty();
         assertThat(loaded.config().path("architectures").path(0).asString())
                 .isEqualTo(architecture);
+        if (loaded.model() instanceof EncoderDecoder both) {
+            assertThat(
+                            Json.read(result.model().resolve("generation_config.json"))
+                                    .path("decoder_start_token_id")
+                                    .asInt(-1))
+                    .isEqualTo(both.start());
+        }
         var tokenizer = Tokenizers.read(result.model());
         assertThat(loaded.model().vocabulary()).isEqualTo(tokenizer.vocabularySize());
         var config =
