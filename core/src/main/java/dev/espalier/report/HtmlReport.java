@@ -352,7 +352,7 @@ public final class HtmlReport {
             .matrix{width:auto;font-size:12.5px}
             .matrix th{padding:3px 10px 3px 0;border:0;white-space:nowrap;vertical-align:middle}
             .matrix thead th{font-size:12.5px;padding-bottom:8px}
-            .matrix .up span{writing-mode:vertical-rl;transform:rotate(180deg);display:inline-block;max-height:150px;overflow:hidden}
+            .matrix .up span{writing-mode:vertical-rl;transform:rotate(180deg);display:inline-block;max-height:200px;overflow:hidden}
             .matrix th.up{padding:0 0 6px;text-align:center}
             .matrix td{text-align:center;vertical-align:middle;min-width:36px;height:30px;padding:0 4px;border:1px solid var(--paper);
             background:color-mix(in srgb,var(--tint) var(--share),var(--card))}
