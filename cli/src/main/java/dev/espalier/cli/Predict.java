@@ -1,6 +1,8 @@
 package dev.espalier.cli;
 
+import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.task.TextClassifier;
+import dev.espalier.task.TokenLabeller;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -14,7 +16,7 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "predict",
         description =
-                "Tells the labels of texts: arguments, the lines of a file, or those of standard input.",
+                "Tells the labels of texts, or of their words: arguments, the lines of a file, or those of standard input.",
         footer = {"", "Example: espalier predict runs/reviews/model \"The plot was thin.\""})
 final class Predict implements Callable<Integer> {
     /// Lines that are told together: enough to fill batches of like length.
@@ -40,10 +42,30 @@ final class Predict implements Callable<Integer> {
     @Override
     public Integer call() {
         var console = context.console();
+        if (HuggingFace.isTokenClassifier(model)) {
+            try (var labeller = TokenLabeller.load(model)) {
+                lines.forEach(
+                        texts,
+                        CHUNK,
+                        (first, chunk) -> labeller.label(chunk).forEach(p -> print(console, p)));
+            }
+            return 0;
+        }
         try (var classifier = TextClassifier.load(model)) {
             lines.forEach(texts, CHUNK, (first, chunk) -> print(console, classifier, chunk));
         }
         return 0;
+    }
+
+    /// The entities of a text or, where its tags are others, each word with its tag.
+    private static void print(Console console, TokenLabeller.Prediction prediction) {
+        var found = prediction.spans().isEmpty() ? prediction.words() : prediction.spans();
+        var line =
+                found.stream()
+                        .filter(s -> !s.label().equals("O"))
+                        .map(s -> prediction.text().substring(s.start(), s.end()) + "/" + s.label())
+                        .collect(java.util.stream.Collectors.joining(" "));
+        console.result(line, prediction);
     }
 
     private static void print(Console console, TextClassifier classifier, List<String> texts) {

@@ -197,13 +197,21 @@ public final class HuggingFace {
     /// The classifier of tokens in `folder`: its labels are those of `id2label`.
     public static Loaded<TokenClassifier> readTokenClassifier(Path folder) {
         var config = config(folder);
+        if (!isAdapter(folder)) {
+            return readTokenClassifier(folder, config, labels(folder, config));
+        }
+        var base = adapted(folder);
+        var loaded = readTokenClassifier(base, config(base), labels(folder, config));
+        var given = readAdapter(folder, loaded.model());
+        var missing = loaded.missing().stream().filter(name -> !given.contains(name)).toList();
+        return new Loaded<>(loaded.model(), config, missing, List.of());
+    }
+
+    private static Loaded<TokenClassifier> readTokenClassifier(
+            Path folder, ObjectNode config, List<String> labels) {
         var plan = plan(folder, config, null, false);
         try (var weights = WeightFiles.open(folder)) {
-            if (!(plan.make(folder, weights) instanceof Encoder body)) {
-                throw EspalierException.data(
-                        folder.resolve(CONFIG) + ": only encoders classify tokens");
-            }
-            return load(weights, new TokenClassifier(body, labels(folder, config)), config);
+            return load(weights, new TokenClassifier(plan.make(folder, weights), labels), config);
         }
     }
 
@@ -616,8 +624,8 @@ public final class HuggingFace {
     private static void write(
             Path folder, Module model, SequencedMap<String, Parameter> parameters) {
         var entries = entries("", parameters);
-        if (model instanceof SequenceClassifier classifier) {
-            var body = classifier.body();
+        if (model instanceof SequenceClassifier || model instanceof TokenClassifier) {
+            var body = body(model);
             var bodys = body.parameters().keySet();
             entries.removeIf(e -> bodys.contains(e.name()) && !body.family().isBody(e.name()));
         }
@@ -814,6 +822,10 @@ public final class HuggingFace {
             throws IOException {
         var heads = new ArrayList<String>();
         var headPaths = new HashSet<String>();
+        if (model instanceof TokenClassifier classifier) {
+            heads.addAll(List.of("classifier", "score"));
+            headPaths.addAll(classifier.headPaths());
+        }
         if (model instanceof SequenceClassifier classifier) {
             heads.addAll(List.of("classifier", "score"));
             var head = classifier.head().parameters();
@@ -866,6 +878,7 @@ public final class HuggingFace {
                 "task_type",
                 switch (model) {
                     case SequenceClassifier _ -> "SEQ_CLS";
+                    case TokenClassifier _ -> "TOKEN_CLS";
                     case Decoder _ -> "CAUSAL_LM";
                     case EncoderDecoder _ -> "SEQ_2_SEQ_LM";
                     default -> null;

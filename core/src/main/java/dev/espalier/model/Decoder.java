@@ -56,6 +56,12 @@ public abstract non-sealed class Decoder extends LanguageModel {
         return new ClassificationHead.Plain("score", width(), classes, false, 0);
     }
 
+    /// The head with which the library's classes for the family classify each token.
+    final ClassificationHead tokenHead(int classes) {
+        var name = this instanceof Gpt2 ? "classifier" : "score";
+        return new ClassificationHead.Plain(name, width(), classes, true, 0.1);
+    }
+
     /// Any id will do: no token sees what follows it.
     @Override
     public final int padding() {

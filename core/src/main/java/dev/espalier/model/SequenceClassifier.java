@@ -94,7 +94,8 @@ public final class SequenceClassifier extends Module {
         };
     }
 
-    private static @Nullable Tensor keep(long[] lengths, int longest) {
+    /// 1 for tokens and 0 for padding (B, T), null where there is no padding.
+    static @Nullable Tensor keep(long[] lengths, int longest) {
         if (Arrays.stream(lengths).allMatch(length -> length == longest)) {
             return null;
         }

@@ -74,6 +74,14 @@ final class Checks {
                                     "is the column of the text as well, `" + task.text() + "`");
                         }
                     }
+                    case TaskRecipe.TokenLabelling task -> {
+                        withinContext(
+                                task.maxLength(), "task.max-length", recipe.model(), problems);
+                        if (finetune.forgetting() != null) {
+                            problems.add(
+                                    "forgetting", "is measured beside classification only so far");
+                        }
+                    }
                 }
                 if (finetune.adapter() instanceof AdapterRecipe.Lora lora) {
                     targets(lora.targets(), problems);

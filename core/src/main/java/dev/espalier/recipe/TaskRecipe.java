@@ -45,4 +45,32 @@ public sealed interface TaskRecipe {
             LAST_TOKEN
         }
     }
+
+    @Doc(
+            "Tell a tag of each word of a text: named entities in IOB1, IOB2 or IOBES, or word classes. The"
+                    + " data are CoNLL, CoNLL-U (`.conllu`) or spans of characters (`.jsonl`).")
+    record TokenLabelling(
+            @Doc(
+                            value =
+                                    "Where a word's tag is: in CoNLL the number of a column from 1, in CoNLL-U a column's"
+                                            + " name; `auto` is the last column, and `upos`.",
+                            byDefault = "auto",
+                            nothing = "auto")
+                    @Nullable String column,
+            @Doc(value = "The key of the text in JSONL.", byDefault = "text") String text,
+            @Doc(
+                            value =
+                                    "The key of the list of spans in JSONL, each `{start, end, label}` with places in"
+                                            + " characters.",
+                            byDefault = "spans")
+                    String spans,
+            @Doc(
+                            value =
+                                    "The most tokens that the model sees at once; longer texts are read in pieces of"
+                                            + " whole words. `auto` is the model's context.",
+                            byDefault = "auto",
+                            nothing = "auto",
+                            in = "[1, 1048576]")
+                    @Nullable Integer maxLength)
+            implements TaskRecipe {}
 }

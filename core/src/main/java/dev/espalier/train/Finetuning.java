@@ -10,7 +10,9 @@ import dev.espalier.evaluate.Classification;
 import dev.espalier.evaluate.Score;
 import dev.espalier.evaluate.TextLoss;
 import dev.espalier.model.Family;
+import dev.espalier.model.LanguageModel;
 import dev.espalier.model.SequenceClassifier;
+import dev.espalier.nn.Module;
 import dev.espalier.plan.Cost;
 import dev.espalier.recipe.AdapterRecipe;
 import dev.espalier.recipe.FinetuneRecipe;
@@ -80,10 +82,14 @@ final class Finetuning implements Job {
     }
 
     static Job prepare(FinetuneRecipe recipe, Path folder, Watcher watcher) {
-        var task =
-                switch (recipe.task()) {
-                    case TaskRecipe.Classification c -> c;
-                };
+        return switch (recipe.task()) {
+            case TaskRecipe.Classification task -> prepare(recipe, task, folder, watcher);
+            case TaskRecipe.TokenLabelling task -> Labelling.prepare(recipe, task, folder, watcher);
+        };
+    }
+
+    private static Job prepare(
+            FinetuneRecipe recipe, TaskRecipe.Classification task, Path folder, Watcher watcher) {
         var files = TextData.labelled(recipe.data(), task, recipe.seed(), folder);
         var labels =
                 new ArrayList<>(
@@ -105,12 +111,7 @@ final class Finetuning implements Job {
         if (recipe.forgetting() != null) {
             model.decoder();
         }
-        var maxLength = maxLength(task, model);
-        if (maxLength <= tokenizer.template().addedToOne()) {
-            throw EspalierException.usage(
-                    "task.max-length: %d tokens leave no room for text beside the special ones"
-                            .formatted(maxLength));
-        }
+        var maxLength = maxLength(task.maxLength(), model.body(), tokenizer);
         var train = records(files.train(), labels, tokenizer, maxLength, recipe.data().train());
         var validation =
                 records(files.validation(), labels, tokenizer, maxLength, recipe.data().train());
@@ -121,7 +122,8 @@ final class Finetuning implements Job {
                                 files.test(), labels, tokenizer, maxLength, recipe.data().train());
         report(watcher, "training", train, maxLength);
         report(watcher, "validation", validation, maxLength);
-        var lora = adapt(recipe, model);
+        var lora = adapt(recipe, model, model.body());
+        model.trainHead();
         var micro = recipe.training().microBatch();
         var microBatch =
                 micro == null
@@ -148,9 +150,8 @@ final class Finetuning implements Job {
                 files.passport());
     }
 
-    private static int maxLength(TaskRecipe.Classification task, SequenceClassifier model) {
-        var context = model.body().context();
-        var asked = task.maxLength();
+    static int maxLength(@Nullable Integer asked, LanguageModel body, Tokenizer tokenizer) {
+        var context = body.context();
         if (asked != null && asked > context) {
             throw EspalierException.usage(
                     "task.max-length: "
@@ -158,7 +159,13 @@ final class Finetuning implements Job {
                             + " tokens are more than the model's context of "
                             + context);
         }
-        return asked == null ? context : asked;
+        var length = asked == null ? context : asked;
+        if (length <= tokenizer.template().addedToOne()) {
+            throw EspalierException.usage(
+                    "task.max-length: %d tokens leave no room for text beside the special ones"
+                            .formatted(length));
+        }
+        return length;
     }
 
     private static void report(Watcher watcher, String name, Records records, int maxLength) {
@@ -170,7 +177,7 @@ final class Finetuning implements Job {
         }
     }
 
-    private static FinetuneRecipe completed(FinetuneRecipe r, int microBatch) {
+    static FinetuneRecipe completed(FinetuneRecipe r, int microBatch) {
         return new FinetuneRecipe(
                 r.name(),
                 r.seed(),
@@ -215,11 +222,12 @@ final class Finetuning implements Job {
         return new Records(texts, tokens, classes, truncated);
     }
 
-    private static Lora.@Nullable Settings adapt(FinetuneRecipe recipe, SequenceClassifier model) {
+    /// Freezes what the recipe does not train, of the body of `model`, and adds adapters.
+    static Lora.@Nullable Settings adapt(FinetuneRecipe recipe, Module model, LanguageModel body) {
         return switch (recipe.adapter()) {
             case AdapterRecipe.None _ -> null;
             case AdapterRecipe.Frozen _ -> {
-                model.body().parameters().values().forEach(p -> p.trained(false));
+                body.parameters().values().forEach(p -> p.trained(false));
                 yield null;
             }
             case AdapterRecipe.Lora l -> {
@@ -228,11 +236,10 @@ final class Finetuning implements Job {
                                 l.rank(),
                                 l.alpha(),
                                 l.dropout(),
-                                targets(l.targets(), model.body().family()),
+                                targets(l.targets(), body.family()),
                                 l.rslora(),
                                 l.dora());
                 Lora.attach(model, settings, Rng.seed(recipe.seed(), 3));
-                model.trainHead();
                 yield settings;
             }
         };
@@ -356,7 +363,7 @@ final class Finetuning implements Job {
         };
     }
 
-    private static double find(List<Score> scores, String metric) {
+    static double find(List<Score> scores, String metric) {
         return scores.stream()
                 .filter(s -> s.metric().equals(metric))
                 .findFirst()

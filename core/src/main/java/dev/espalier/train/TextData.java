@@ -6,6 +6,8 @@ import dev.espalier.corpus.FileSource;
 import dev.espalier.corpus.JdkSource;
 import dev.espalier.corpus.Ledger;
 import dev.espalier.corpus.Source;
+import dev.espalier.corpus.TaggedReader;
+import dev.espalier.corpus.TaggedText;
 import dev.espalier.data.LabelledReader;
 import dev.espalier.data.LabelledText;
 import dev.espalier.data.SentenceBlocks;
@@ -37,6 +39,8 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.function.LongFunction;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
@@ -459,6 +463,68 @@ final class TextData implements AutoCloseable {
             passport.set("counts", Json.mapper().valueToTree(ledger.counts()));
             return new Labelled(train, validation, test, passport);
         }
+    }
+
+    /// Texts with tagged words.
+    record Tagged(
+            List<TaggedText> train,
+            List<TaggedText> validation,
+            @Nullable List<TaggedText> test,
+            ObjectNode passport) {
+        /// Of all three files.
+        Stream<TaggedText> all() {
+            return Stream.of(train, validation, test == null ? List.<TaggedText>of() : test)
+                    .flatMap(List::stream);
+        }
+    }
+
+    /// As [#labelled] for texts with tagged words.
+    static Tagged tagged(
+            FinetuneData data, TaskRecipe.TokenLabelling task, long seed, Path folder) {
+        var passport = JsonNodeFactory.instance.objectNode();
+        var limit = new Ledger.Limit.Count(data.maxRejects());
+        try (var ledger = new Ledger(folder.resolve("rejects.jsonl"), limit)) {
+            List<TaggedText> train = read(data.train(), task, ledger, passport, "train");
+            List<TaggedText> validation;
+            if (data.validation() != null) {
+                validation = read(data.validation(), task, ledger, passport, "validation");
+            } else {
+                var kept =
+                        train.stream()
+                                .collect(
+                                        Collectors.partitioningBy(t ->
+                                                ShardBuilder.isValidation(
+                                                        seed + t.text(), data.validationShare())));
+                validation = kept.getOrDefault(true, List.of());
+                var rest = kept.getOrDefault(false, List.of());
+                if (rest.isEmpty() || validation.isEmpty()) {
+                    throw EspalierException.data(
+                            "%s: %d texts are too few to keep %s of them back; name a data.validation file"
+                                    .formatted(data.train(), train.size(), data.validationShare()));
+                }
+                train = rest;
+            }
+            var test =
+                    data.test() == null ? null : read(data.test(), task, ledger, passport, "test");
+            ledger.finish();
+            passport.set("counts", Json.mapper().valueToTree(ledger.counts()));
+            return new Tagged(train, validation, test, passport);
+        }
+    }
+
+    private static List<TaggedText> read(
+            Path file,
+            TaskRecipe.TokenLabelling task,
+            Ledger ledger,
+            ObjectNode passport,
+            String name) {
+        var column = task.column() == null ? "" : task.column();
+        var records = TaggedReader.read(file, column, task.text(), task.spans(), ledger);
+        var entry = passport.putObject(name);
+        entry.put("file", file.toString());
+        entry.put("sha256", AtomicFiles.sha256(file));
+        entry.put("records", records.size());
+        return records;
     }
 
     private static List<LabelledText> read(

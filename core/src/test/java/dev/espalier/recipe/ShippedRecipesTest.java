@@ -48,6 +48,7 @@ class ShippedRecipesTest {
                         "finetune/classification-toy.yaml",
                         "finetune/classification-lora-toy.yaml",
                         "finetune/classification-encoder-toy.yaml",
+                        "finetune/token-labelling-toy.yaml",
                         "finetune/classification-gpt2.yaml");
     }
 
@@ -111,6 +112,9 @@ class ShippedRecipesTest {
         var validation = ToyData.records(4, 15, train);
         var files =
                 Map.of(
+                        "recipes/data/village-tagged.conll", ToyData.tagged(6, 300, ""),
+                        "recipes/data/village-tagged-test.conll",
+                                ToyData.tagged(7, 100, ToyData.tagged(6, 300, "")),
                         "recipes/data/village.txt", ToyData.prose(1, 60_000),
                         "recipes/data/village-later.txt", ToyData.prose(2, 8_000),
                         "recipes/data/topics-train.csv", train,

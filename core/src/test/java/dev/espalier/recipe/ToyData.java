@@ -209,6 +209,40 @@ final class ToyData {
         return "text,label\n" + String.join("\n", lines) + "\n";
     }
 
+    /// `sentences` sentences in CoNLL, people and things tagged in IOB2, none of which is in
+    /// `before`.
+    static String tagged(long seed, int sentences, String before) {
+        var found = new LinkedHashSet<String>();
+        for (var at = 0; found.size() < sentences; at++) {
+            var rng = Rng.at(seed, at);
+            var topic = pick(List.copyOf(TOPICS.values()), rng);
+            var x = rng.nextInt(topic.things().size());
+            var y = (x + 1 + rng.nextInt(topic.things().size() - 1)) % topic.things().size();
+            var lines = new StringBuilder();
+            for (var part : pick(topic.sentences(), rng).split("(?<=[ .,])|(?=[ .,])")) {
+                switch (part) {
+                    case "P" -> tag(pick(PEOPLE, rng), "PERSON", lines);
+                    case "X" -> tag(topic.things().get(x), "THING", lines);
+                    case "Y" -> tag(topic.things().get(y), "THING", lines);
+                    case " " -> {}
+                    default -> lines.append(part).append(" O\n");
+                }
+            }
+            if (!before.contains(lines)) {
+                found.add(Character.toUpperCase(lines.charAt(0)) + lines.substring(1));
+            }
+        }
+        return String.join("\n", found);
+    }
+
+    private static void tag(String words, String type, StringBuilder lines) {
+        var prefix = " B-";
+        for (var word : words.split(" ")) {
+            lines.append(word).append(prefix).append(type).append('\n');
+            prefix = " I-";
+        }
+    }
+
     private static String sentence(Topic topic, Rng rng) {
         var x = rng.nextInt(topic.things().size());
         var y = (x + 1 + rng.nextInt(topic.things().size() - 1)) % topic.things().size();

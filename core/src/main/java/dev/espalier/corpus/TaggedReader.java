@@ -1,0 +1,322 @@
+package dev.espalier.corpus;
+
+import dev.espalier.EspalierException;
+import dev.espalier.io.Json;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
+
+/// Reads text whose words are tagged, plain or packed by gzip or zstd, by the file's ending:
+///
+/// - `.conllu`: CoNLL-U (Universal Dependencies), ten columns parted by tabs; the words are the
+///   FORMs, multi-word ranges and empty nodes are passed over.
+/// - `.jsonl`: `{"text": "…", "spans": [{"start": 0, "end": 5, "label": "PER"}]}`, with places in
+///   chars as Java and JavaScript count them. Words are cut by [#WORD] and tagged in IOB2; a span
+///   that ends inside a word is widened to the whole of it, which is counted as a change.
+/// - others: CoNLL, a word a line with its columns parted by white space, an empty line after each
+///   sentence; lines of `-DOCSTART-` are passed over.
+///
+/// A record that is broken is set aside in the ledger.
+public final class TaggedReader {
+    /// A run of letters, digits and their marks, or any other character that is no white space.
+    public static final Pattern WORD =
+            Pattern.compile("[\\p{L}\\p{N}\\p{M}]+|[^\\p{L}\\p{N}\\p{M}\\p{IsWhite_Space}]");
+
+    private static final List<String> CONLLU =
+            List.of(
+                    "id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps",
+                    "misc");
+    private static final int LONGEST = 1 << 24;
+
+    private final Path file;
+    private final String column;
+    private final String text;
+    private final String spans;
+    private final Ledger ledger;
+    private final List<TaggedText> records = new ArrayList<>();
+
+    private TaggedReader(Path file, String column, String text, String spans, Ledger ledger) {
+        this.file = file;
+        this.column = column;
+        this.text = text;
+        this.spans = spans;
+        this.ledger = ledger;
+    }
+
+    /// The records of `file` in order.
+    ///
+    /// @param column where a word's tag is: for CoNLL the number of a column from 1, for CoNLL-U
+    ///   its name; empty for the last column and for `upos`
+    /// @param text the key of the text in JSONL
+    /// @param spans that of its spans
+    /// @throws EspalierException (DATA) if it cannot be read, or holds no tagged word
+    public static List<TaggedText> read(
+            Path file, String column, String text, String spans, Ledger ledger) {
+        var reader = new TaggedReader(file, column, text, spans, ledger);
+        try (var lines = new BufferedReader(TextFile.open(file, null))) {
+            var name = file.toString().toLowerCase(Locale.ROOT).replaceFirst("\\.(gz|zst)$", "");
+            if (name.endsWith(".jsonl")) {
+                reader.jsonLines(lines);
+            } else {
+                reader.columns(lines, name.endsWith(".conllu"));
+            }
+        } catch (IOException e) {
+            throw EspalierException.data(file + ": cannot be read (" + Globs.why(e) + ")", e);
+        } catch (TextFile.NotText e) {
+            throw EspalierException.data(file + ": " + e.getMessage(), e);
+        }
+        if (reader.records.isEmpty()) {
+            throw EspalierException.data(
+                    file + ": holds no tagged words; set aside " + ledger.counts().rejected());
+        }
+        return List.copyOf(reader.records);
+    }
+
+    // CoNLL and CoNLL-U
+
+    private void columns(BufferedReader lines, boolean universal) throws IOException {
+        var rows = new ArrayList<String[]>();
+        var first = 1L;
+        var at = 0L;
+        for (var line = lines.readLine(); line != null; line = lines.readLine()) {
+            at++;
+            if (line.isBlank()) {
+                sentence(rows, first, universal);
+                rows.clear();
+                first = at + 1;
+            } else if (!(universal ? line.startsWith("#") : line.startsWith("-DOCSTART-"))) {
+                rows.add(universal ? line.split("\t", -1) : line.strip().split("\\s+"));
+            }
+        }
+        sentence(rows, first, universal);
+    }
+
+    private void sentence(List<String[]> rows, long first, boolean universal) {
+        if (rows.isEmpty()) {
+            return;
+        }
+        var width = universal ? CONLLU.size() : rows.getFirst().length;
+        var tag = tagColumn(width, universal);
+        var words = new StringBuilder();
+        var starts = new ArrayList<Integer>();
+        var ends = new ArrayList<Integer>();
+        var tags = new ArrayList<String>();
+        var joined = true;
+        for (var row : rows) {
+            if (row.length != width || tag >= width || !universal && width < 2) {
+                ledger.reject(
+                        file,
+                        first,
+                        "mismatched columns",
+                        "a line of the sentence has %d columns where %s; `%s`"
+                                .formatted(
+                                        row.length,
+                                        row.length != width
+                                                ? width + " are expected"
+                                                : "a word and its tag need two",
+                                        String.join(" ", row)
+                                                .substring(
+                                                        0,
+                                                        Math.min(
+                                                                60,
+                                                                String.join(" ", row).length()))));
+                return;
+            }
+            if (universal && !row[0].matches("[0-9]+")) {
+                continue; // a range or an empty node
+            }
+            if (!joined) {
+                words.append(' ');
+            }
+            joined = universal && List.of(row[9].split("\\|")).contains("SpaceAfter=No");
+            starts.add(words.length());
+            words.append(row[universal ? 1 : 0]);
+            ends.add(words.length());
+            tags.add(row[tag]);
+        }
+        keep(words.toString(), starts, ends, tags, first);
+    }
+
+    private int tagColumn(int width, boolean universal) {
+        if (universal) {
+            var name = column.isEmpty() ? "upos" : column.toLowerCase(Locale.ROOT);
+            if (!CONLLU.contains(name)) {
+                throw EspalierException.usage(
+                        "task.column: `%s` is no column of CoNLL-U; allowed: %s"
+                                .formatted(column, String.join(", ", CONLLU)));
+            }
+            return CONLLU.indexOf(name);
+        }
+        if (column.isEmpty()) {
+            return width - 1;
+        }
+        if (!column.matches("[1-9][0-9]{0,3}")) {
+            throw EspalierException.usage(
+                    "task.column: `" + column + "` is no number of a column, such as 2");
+        }
+        return Integer.parseInt(column) - 1;
+    }
+
+    // JSONL
+
+    private record Span(int start, int end, String label) {}
+
+    private void jsonLines(BufferedReader lines) throws IOException {
+        var at = 0L;
+        for (var line = lines.readLine(); line != null; line = lines.readLine()) {
+            at++;
+            if (line.isBlank()) {
+                continue;
+            }
+            if (line.length() > LONGEST) {
+                ledger.reject(file, at, "too long", "longer than " + LONGEST + " characters");
+                continue;
+            }
+            try {
+                json(Json.mapper().readTree(line), at);
+            } catch (JacksonException e) {
+                ledger.reject(file, at, "broken JSON", "not JSON (" + Json.why(e) + ")");
+            }
+        }
+    }
+
+    private void json(JsonNode node, long at) {
+        var given = node.path(text);
+        var list = node.path(spans);
+        if (!given.isString() || !list.isArray()) {
+            ledger.reject(
+                    file,
+                    at,
+                    "missing field",
+                    "`%s` must be a text and `%s` a list".formatted(text, spans));
+            return;
+        }
+        var found = new ArrayList<Span>();
+        for (var span : list) {
+            var read = span(span, given.stringValue().length());
+            if (read == null) {
+                ledger.reject(
+                        file,
+                        at,
+                        "bad span",
+                        "`%s` needs a label and places within the text's %d characters"
+                                .formatted(shown(span), given.stringValue().length()));
+                return;
+            }
+            found.add(read);
+        }
+        found.sort(Comparator.comparingInt(Span::start));
+        for (var i = 1; i < found.size(); i++) {
+            if (found.get(i).start() < found.get(i - 1).end()) {
+                ledger.reject(
+                        file,
+                        at,
+                        "overlapping spans",
+                        "%s and %s overlap".formatted(found.get(i - 1), found.get(i)));
+                return;
+            }
+        }
+        tagged(given.stringValue(), found, at);
+    }
+
+    private static String shown(JsonNode node) {
+        var text = node.toString();
+        return text.length() <= 80 ? text : text.substring(0, 80) + "…";
+    }
+
+    private static @Nullable Span span(JsonNode node, int length) {
+        var start = node.path("start");
+        var end = node.path("end");
+        var label = node.path("label");
+        if (!start.canConvertToInt() || !end.canConvertToInt() || !label.isString()) {
+            return null;
+        }
+        var span = new Span(start.intValue(), end.intValue(), label.stringValue().strip());
+        return span.start() < 0
+                        || span.end() > length
+                        || span.start() >= span.end()
+                        || span.label().isEmpty()
+                ? null
+                : span;
+    }
+
+    private void tagged(String given, List<Span> spans, long at) {
+        var starts = new ArrayList<Integer>();
+        var ends = new ArrayList<Integer>();
+        var tags = new ArrayList<String>();
+        var words = WORD.matcher(given);
+        var next = 0;
+        var inside = -1; // the span that the last word was of
+        while (words.find()) {
+            starts.add(words.start());
+            ends.add(words.end());
+            while (next < spans.size() && spans.get(next).end() <= words.start()) {
+                next++;
+            }
+            if (next == spans.size() || spans.get(next).start() >= words.end()) {
+                tags.add(TaggedText.OUTSIDE);
+                continue;
+            }
+            var span = spans.get(next);
+            if (span.start() > words.start() || span.end() < words.end()) {
+                ledger.change("a span widened to whole words", 1);
+            }
+            tags.add((inside == next ? "I-" : "B-") + span.label());
+            inside = next;
+        }
+        if (spans.stream().anyMatch(s -> given.substring(s.start(), s.end()).isBlank())) {
+            ledger.reject(file, at, "bad span", "a span holds nothing but white space");
+            return;
+        }
+        keep(given, starts, ends, tags, at);
+    }
+
+    /// The words of a text without tags, as [TaggedText#OUTSIDE].
+    public static TaggedText untagged(String text) {
+        var starts = new ArrayList<Integer>();
+        var ends = new ArrayList<Integer>();
+        var words = WORD.matcher(text);
+        while (words.find()) {
+            starts.add(words.start());
+            ends.add(words.end());
+        }
+        return of(
+                text,
+                starts,
+                ends,
+                java.util.Collections.nCopies(starts.size(), TaggedText.OUTSIDE),
+                "");
+    }
+
+    private void keep(
+            String given, List<Integer> starts, List<Integer> ends, List<String> tags, long at) {
+        if (tags.isEmpty()) {
+            ledger.drop("no words");
+            return;
+        }
+        ledger.keep();
+        records.add(of(given, starts, ends, tags, file + ":" + at));
+    }
+
+    private static TaggedText of(
+            String given,
+            List<Integer> starts,
+            List<Integer> ends,
+            List<String> tags,
+            String where) {
+        return new TaggedText(
+                given,
+                starts.stream().mapToInt(Integer::intValue).toArray(),
+                ends.stream().mapToInt(Integer::intValue).toArray(),
+                tags,
+                where);
+    }
+}

@@ -1,0 +1,85 @@
+package dev.espalier.task;
+
+import dev.espalier.model.TokenClassifier;
+import dev.espalier.nn.Stack;
+import dev.espalier.objective.CrossEntropy;
+import dev.espalier.objective.Loss;
+import dev.espalier.objective.MicroBatch;
+import dev.espalier.torch.Tensor;
+import java.util.Arrays;
+import java.util.List;
+
+/// Stretches of text whose words have a tag each, padded on the right to the longest of them.
+///
+/// @param rows the stretches
+/// @param labels the class of each word of each
+/// @param loss the loss of a word
+public record TokenLabelBatch(
+        TokenClassifier model, List<TaggedTokens> rows, List<int[]> labels, CrossEntropy loss)
+        implements MicroBatch {
+    /// What the figures call this loss.
+    public static final String TERM = "token-labelling";
+
+    public TokenLabelBatch {
+        rows = List.copyOf(rows);
+        labels = List.copyOf(labels);
+    }
+
+    @Override
+    public String term() {
+        return TERM;
+    }
+
+    @Override
+    public double weight() {
+        return 1;
+    }
+
+    /// Words.
+    @Override
+    public long count() {
+        return rows.stream().mapToLong(TaggedTokens::words).sum();
+    }
+
+    @Override
+    public long tokens() {
+        return rows.stream().mapToLong(r -> r.ids().length).sum();
+    }
+
+    @Override
+    public List<String> where() {
+        return rows.stream().map(TaggedTokens::where).toList();
+    }
+
+    @Override
+    public Loss forward() {
+        var wanted = labels.stream().flatMapToInt(Arrays::stream).toArray();
+        var n = wanted.length;
+        var sum = loss.sum(scores(model, rows), Tensor.of(wanted, n, 1), Tensor.full(1, n, 1));
+        return scale -> {
+            sum.mul(scale).backward();
+            Stack.backward(model);
+            return sum.detach();
+        };
+    }
+
+    /// The scores (words, classes) of the words of `rows`, in the scope that is open.
+    static Tensor scores(TokenClassifier model, List<TaggedTokens> rows) {
+        var longest = rows.stream().mapToInt(r -> r.ids().length).max().orElseThrow();
+        var ids = new int[rows.size() * longest];
+        Arrays.fill(ids, model.body().padding());
+        var lengths = new long[rows.size()];
+        var places = new long[rows.stream().mapToInt(TaggedTokens::words).sum()];
+        var found = 0;
+        for (var r = 0; r < lengths.length; r++) {
+            var row = rows.get(r);
+            lengths[r] = row.ids().length;
+            System.arraycopy(row.ids(), 0, ids, r * longest, row.ids().length);
+            for (var place : row.places()) {
+                places[found++] = (long) r * longest + place;
+            }
+        }
+        return model.scores(
+                Tensor.of(ids, lengths.length, longest), lengths, Tensor.of(places, found));
+    }
+}

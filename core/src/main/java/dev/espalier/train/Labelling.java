@@ -1,0 +1,298 @@
+package dev.espalier.train;
+
+import dev.espalier.EspalierException;
+import dev.espalier.adapt.Lora;
+import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.corpus.TaggedText;
+import dev.espalier.data.Batches;
+import dev.espalier.data.LabelledText;
+import dev.espalier.evaluate.Classification;
+import dev.espalier.evaluate.Score;
+import dev.espalier.model.TokenClassifier;
+import dev.espalier.nn.Module;
+import dev.espalier.objective.CrossEntropy;
+import dev.espalier.objective.MicroBatch;
+import dev.espalier.plan.Cost;
+import dev.espalier.recipe.AdapterRecipe;
+import dev.espalier.recipe.FinetuneRecipe;
+import dev.espalier.recipe.ModelRecipe;
+import dev.espalier.recipe.TaskRecipe;
+import dev.espalier.recipe.TrainingRecipe;
+import dev.espalier.task.TaggedTokens;
+import dev.espalier.task.TextClassifier;
+import dev.espalier.task.TokenLabelBatch;
+import dev.espalier.task.TokenLabeller;
+import dev.espalier.tokenize.Tokenizer;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/// Fine-tuning a model to tag the words of texts.
+final class Labelling implements Job {
+    private final FinetuneRecipe recipe;
+    private final Tokenizer tokenizer;
+    private final TokenClassifier model;
+    private final ObjectNode config;
+    private final Lora.@Nullable Settings lora;
+    private final TextData.Tagged data;
+    private final int maxLength;
+    private final int majority;
+    private final Stretches learner;
+
+    private Labelling(
+            FinetuneRecipe recipe,
+            Tokenizer tokenizer,
+            TokenClassifier model,
+            ObjectNode config,
+            Lora.@Nullable Settings lora,
+            TextData.Tagged data,
+            int maxLength,
+            Stretches learner) {
+        this.recipe = recipe;
+        this.tokenizer = tokenizer;
+        this.model = model;
+        this.config = config;
+        this.lora = lora;
+        this.data = data;
+        this.maxLength = maxLength;
+        this.learner = learner;
+        majority =
+                Classification.majority(
+                        data.train().stream()
+                                .flatMapToInt(t -> Arrays.stream(classes(t)))
+                                .toArray(),
+                        model.labels().size());
+    }
+
+    /// Stretches of tagged text, of like length in a batch.
+    ///
+    /// @param labels the class of each word of each
+    private record Stretches(
+            TokenClassifier classifier,
+            List<TaggedTokens> stretches,
+            List<int[]> labels,
+            int[] lengths,
+            int batch,
+            int microBatch,
+            long seed,
+            CrossEntropy loss)
+            implements Learner {
+        private long perEpoch() {
+            return Math.ceilDiv(lengths.length, batch);
+        }
+
+        @Override
+        public Module model() {
+            return classifier;
+        }
+
+        @Override
+        public double stepsPerEpoch() {
+            return perEpoch();
+        }
+
+        @Override
+        public double tokensPerStep() {
+            return Arrays.stream(lengths).asLongStream().sum() / (double) perEpoch();
+        }
+
+        @Override
+        public List<MicroBatch> step(long step) {
+            var places =
+                    Batches.byLength(lengths, batch, seed, step / perEpoch())
+                            .get((int) (step % perEpoch()));
+            var result = new ArrayList<MicroBatch>();
+            for (var start = 0; start < places.length; start += microBatch) {
+                var part =
+                        Arrays.stream(places, start, Math.min(places.length, start + microBatch))
+                                .boxed()
+                                .toList();
+                result.add(
+                        new TokenLabelBatch(
+                                classifier,
+                                part.stream().map(stretches::get).toList(),
+                                part.stream().map(labels::get).toList(),
+                                loss));
+            }
+            return result;
+        }
+    }
+
+    static Job prepare(
+            FinetuneRecipe recipe, TaskRecipe.TokenLabelling task, Path folder, Watcher watcher) {
+        var data = TextData.tagged(recipe.data(), task, recipe.seed(), folder);
+        var tags = new TreeSet<String>();
+        data.all().forEach(text -> tags.addAll(text.tags()));
+        if (tags.size() < 2) {
+            throw EspalierException.data(
+                    recipe.data().train()
+                            + ": all words have the tag "
+                            + tags
+                            + "; token labelling needs at least two tags");
+        }
+        var tokenizer =
+                TextData.tokenizer(
+                        recipe,
+                        data.train().stream()
+                                .map(t -> new LabelledText(t.text(), "", t.where()))
+                                .toList(),
+                        folder,
+                        watcher);
+        var ready = Models.of(recipe.model(), tokenizer, recipe.seed());
+        var model = new TokenClassifier(ready.model(), List.copyOf(tags));
+        model.initializeHead(recipe.seed());
+        var maxLength = Finetuning.maxLength(task.maxLength(), model.body(), tokenizer);
+        var lora = Finetuning.adapt(recipe, model, model.body());
+        model.trainHead();
+        var stretches = new ArrayList<TaggedTokens>();
+        var labels = new ArrayList<int[]>();
+        var index = List.copyOf(tags);
+        for (var text : data.train()) {
+            for (var part :
+                    TaggedTokens.of(tokenizer, text, maxLength, TokenLabeller.byLast(model))) {
+                stretches.add(part);
+                labels.add(
+                        text
+                                .tags()
+                                .subList(part.firstWord(), part.firstWord() + part.words())
+                                .stream()
+                                .mapToInt(index::indexOf)
+                                .toArray());
+            }
+        }
+        var lengths = stretches.stream().mapToInt(s -> s.ids().length).toArray();
+        watcher.said(
+                "%,d texts in %,d pieces, %d tags"
+                        .formatted(data.train().size(), lengths.length, tags.size()));
+        var batch = recipe.training().batch();
+        var micro = recipe.training().microBatch();
+        var longest = Arrays.stream(lengths).max().orElse(1);
+        var microBatch =
+                micro == null ? CausalLearner.autoMicroBatch(model, batch, longest) : micro;
+        var completed = Finetuning.completed(recipe, microBatch);
+        return new Labelling(
+                completed,
+                tokenizer,
+                model,
+                ready.config(),
+                lora,
+                data,
+                maxLength,
+                new Stretches(
+                        model,
+                        List.copyOf(stretches),
+                        List.copyOf(labels),
+                        lengths,
+                        batch,
+                        microBatch,
+                        recipe.seed(),
+                        Run.loss(recipe.training())));
+    }
+
+    private int[] classes(TaggedText text) {
+        return text.tags().stream().mapToInt(model.labels()::indexOf).toArray();
+    }
+
+    @Override
+    public FinetuneRecipe recipe() {
+        return recipe;
+    }
+
+    @Override
+    public Learner learner() {
+        return learner;
+    }
+
+    @Override
+    public double flopsPerToken() {
+        var length = (int) Math.round(Arrays.stream(learner.lengths()).average().orElse(1));
+        return Cost.flopsPerToken(model.body(), length, 0);
+    }
+
+    private List<Score> scores(String name, List<TaggedText> texts) {
+        return TokenLabeller.scores(
+                name,
+                model.labels(),
+                texts.stream().map(this::classes).toList(),
+                TokenLabeller.probabilities(model, tokenizer, texts, maxLength),
+                majority,
+                recipe.seed());
+    }
+
+    @Override
+    public List<Score> validate(long tokens) {
+        return scores("validation", data.validation());
+    }
+
+    @Override
+    public @Nullable Double selection(List<Score> scores) {
+        var stopping = recipe.training().earlyStopping();
+        var metric = stopping == null ? TrainingRecipe.Metric.ACCURACY : stopping.metric();
+        return switch (metric) {
+            case LOSS -> -Finetuning.find(scores, "loss");
+            case ACCURACY -> Finetuning.find(scores, "accuracy");
+            case MACRO_F1 -> Finetuning.find(scores, "macro-f1");
+        };
+    }
+
+    @Override
+    public List<Score> finish() {
+        var all = new ArrayList<>(scores("validation", data.validation()));
+        if (data.test() != null) {
+            all.addAll(scores("test", data.test()));
+        }
+        return all;
+    }
+
+    @Override
+    public void writeModel(Path folder) throws IOException {
+        if (lora == null) {
+            HuggingFace.write(folder, model, config);
+        } else if (recipe.adapter() instanceof AdapterRecipe.Lora l && !l.merge()) {
+            var base =
+                    recipe.model() instanceof ModelRecipe.Saved saved
+                            ? saved.path().toString()
+                            : "";
+            HuggingFace.writeAdapter(folder, model, config, lora, base);
+        } else {
+            HuggingFace.writeMerged(folder, model, config);
+        }
+        tokenizer.save(folder);
+    }
+
+    @Override
+    public JsonNode dataPassport() {
+        return data.passport();
+    }
+
+    @Override
+    public void report(
+            Path file, List<StepFigures> steps, List<Evaluation> evaluations, List<Score> scores) {
+        var name = data.test() == null ? "validation" : "test";
+        var shown = data.test() == null ? data.validation() : data.test();
+        var truth = shown.stream().flatMapToInt(t -> Arrays.stream(classes(t))).toArray();
+        var told =
+                TokenLabeller.probabilities(model, tokenizer, shown, maxLength).stream()
+                        .flatMapToInt(p -> Arrays.stream(TextClassifier.likeliest(p)))
+                        .toArray();
+        RunReports.finetuning(
+                file,
+                recipe,
+                steps,
+                evaluations,
+                scores.stream().filter(s -> s.data().equals(name)).toList(),
+                new Classification(model.labels(), truth, told),
+                majority,
+                List.of(),
+                dataPassport());
+    }
+
+    @Override
+    public void close() {}
+}

@@ -1,0 +1,135 @@
+package dev.espalier.corpus;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.espalier.EspalierException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class TaggedReaderTest {
+    @TempDir Path folder;
+
+    private final Ledger ledger = new Ledger(null, new Ledger.Limit.Count(100));
+
+    private List<TaggedText> read(String name, String column, String content) throws IOException {
+        var file = folder.resolve(name);
+        Files.writeString(file, content);
+        return TaggedReader.read(file, column, "text", "spans", ledger);
+    }
+
+    private static List<String> words(TaggedText text) {
+        return IntStream.range(0, text.words())
+                .mapToObj(w ->
+                        text.text().substring(text.starts()[w], text.ends()[w])
+                                + "/"
+                                + text.tags().get(w))
+                .toList();
+    }
+
+    @Test
+    void conllHasAWordALine() throws IOException {
+        var texts =
+                read(
+                        "ner.conll",
+                        "",
+                        "-DOCSTART- -X- O\n\nAnna NNP B-PER\nsang VBD O\n\n\nParis\tNNP\tI-LOC\r\n");
+        assertThat(texts).hasSize(2);
+        assertThat(texts.getFirst().text()).isEqualTo("Anna sang");
+        assertThat(words(texts.getFirst())).containsExactly("Anna/B-PER", "sang/O");
+        assertThat(texts.getFirst().where()).endsWith("ner.conll:3");
+        assertThat(words(texts.get(1))).containsExactly("Paris/I-LOC");
+        assertThat(words(read("pos.txt", "2", "Anna NNP O\n").getFirst()))
+                .containsExactly("Anna/NNP");
+    }
+
+    @Test
+    void conlluHasTenColumns() throws IOException {
+        var content =
+                """
+                # text = Don't go.
+                1-2\tDon't\t_\t_\t_\t_\t_\t_\t_\t_
+                1\tDo\tdo\tAUX\tVBP\t_\t0\troot\t_\tSpaceAfter=No
+                2\tn't\tnot\tPART\tRB\t_\t1\tadvmod\t_\t_
+                2.1\tx\tx\tX\tX\t_\t_\t_\t_\t_
+                3\tgo\tgo\tVERB\tVB\t_\t1\txcomp\t_\tA=b|SpaceAfter=No
+                4\t.\t.\tPUNCT\t.\t_\t1\tpunct\t_\t_
+                """;
+        var text = read("a.conllu", "", content).getFirst();
+        assertThat(text.text()).isEqualTo("Don't go.");
+        assertThat(words(text)).containsExactly("Do/AUX", "n't/PART", "go/VERB", "./PUNCT");
+        assertThat(words(read("b.conllu", "XPOS", content).getFirst())).contains("go/VB");
+        assertThatThrownBy(() -> read("c.conllu", "pos", content))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("task.column")
+                .hasMessageContaining("upos");
+    }
+
+    @Test
+    void spansBecomeTagsOfWords() throws IOException {
+        var text =
+                read(
+                                "a.jsonl",
+                                "",
+                                "{\"text\": \"Anna Maria saw Paris, 木 in 1889.\", \"spans\": [{\"start\": 15,"
+                                        + " \"end\": 20, \"label\": \"LOC\"}, {\"start\": 0, \"end\": 10,"
+                                        + " \"label\": \"PER\"}]}")
+                        .getFirst();
+        assertThat(words(text))
+                .containsExactly(
+                        "Anna/B-PER",
+                        "Maria/I-PER",
+                        "saw/O",
+                        "Paris/B-LOC",
+                        ",/O",
+                        "木/O",
+                        "in/O",
+                        "1889/O",
+                        "./O");
+        assertThat(ledger.counts().changed()).isEmpty();
+        var widened =
+                read(
+                                "b.jsonl",
+                                "",
+                                "{\"text\": \"Parisians sing\", \"spans\": [{\"start\": 0, \"end\": 5, \"label\":"
+                                        + " \"LOC\"}]}")
+                        .getFirst();
+        assertThat(words(widened)).containsExactly("Parisians/B-LOC", "sing/O");
+        assertThat(ledger.counts().changed()).containsEntry("a span widened to whole words", 1L);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "a.conll | a B~b O O~~c O | mismatched columns",
+                "a.conll | a~~c O | mismatched columns",
+                "a.conllu | 1 a b~~ | mismatched columns",
+                "a.jsonl | {\"text\": \"ab\", \"spans\": [{\"start\": 0, \"end\": 3, \"label\": \"x\"}]} | bad span",
+                "a.jsonl | {\"text\": \"ab\", \"spans\": [{\"start\": -1, \"end\": 1, \"label\": \"x\"}]} | bad span",
+                "a.jsonl | {\"text\": \"ab\", \"spans\": [{\"start\": 1, \"end\": 1, \"label\": \"x\"}]} | bad span",
+                "a.jsonl | {\"text\": \"ab\", \"spans\": [{\"start\": 0, \"end\": 1}]} | bad span",
+                "a.jsonl | {\"text\": \"ab\", \"spans\": [{\"start\": 0.5, \"end\": 1, \"label\": \"x\"}]} | bad span",
+                "a.jsonl | {\"text\": \"a b\", \"spans\": [{\"start\": 1, \"end\": 2, \"label\": \"x\"}]} | bad span",
+                "a.jsonl | {\"text\": \"ab c\", \"spans\": [{\"start\": 0, \"end\": 3, \"label\": \"x\"}, {\"start\": 2, \"end\": 4, \"label\": \"y\"}]} | overlapping spans",
+                "a.jsonl | {\"text\": 3, \"spans\": []} | missing field",
+                "a.jsonl | {\"text\": \"a\"} | missing field",
+                "a.jsonl | nonsense | broken JSON"
+            })
+    void brokenRecordsAreSetAsideWithTheirReason(String name, String content, String reason)
+            throws IOException {
+        try {
+            read(name, "", content.replace('~', '\n') + "\n");
+        } catch (EspalierException e) {
+            assertThat(e).hasMessageContaining("no tagged words").hasMessageContaining(reason);
+        }
+        assertThat(ledger.counts().rejected()).containsEntry(reason, 1L);
+    }
+}

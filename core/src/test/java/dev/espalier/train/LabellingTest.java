@@ -1,0 +1,152 @@
+package dev.espalier.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.espalier.EspalierException;
+import dev.espalier.Rng;
+import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.evaluate.Score;
+import dev.espalier.recipe.Recipes;
+import dev.espalier.task.TokenLabeller;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/// Whole runs of token labelling at a tiny size.
+class LabellingTest {
+    private static final String[] FIRST = {"Anna", "Peter", "Maria", "Otto"};
+    private static final String[] LAST = {"Hale", "Bram", "Miller"};
+    private static final String[] PLACES = {"Paris", "Rome", "Oslo"};
+
+    @TempDir Path folder;
+
+    @BeforeEach
+    void writeText() throws IOException {
+        var conll = new StringBuilder();
+        var spans = new StringBuilder();
+        for (var i = 0; i < 200; i++) {
+            var rng = Rng.at(i);
+            var first = FIRST[rng.nextInt(4)];
+            var last = LAST[rng.nextInt(3)];
+            var place = PLACES[rng.nextInt(3)];
+            conll.append(
+                    "Today O\n%s B-PER\n%s I-PER\nwent O\nto O\n%s B-LOC\n. O\n\n"
+                            .formatted(first, last, place));
+            var text = "Today %s %s went to %s.".formatted(first, last, place);
+            spans.append(
+                    "{\"text\": \"%s\", \"spans\": [{\"start\": 6, \"end\": %d, \"label\": \"PER\"}, {\"start\": %d, \"end\": %d, \"label\": \"LOC\"}]}\n"
+                            .formatted(
+                                    text,
+                                    7 + first.length() + last.length(),
+                                    text.indexOf(place),
+                                    text.indexOf(place) + place.length()));
+        }
+        Files.writeString(folder.resolve("names.conll"), conll);
+        Files.writeString(folder.resolve("names.jsonl"), spans);
+    }
+
+    private Run.Result run(String name, String data, String model, String more) {
+        return new Run(
+                        Recipes.parse(
+                                """
+                                name: %s
+                                output: %s/%s
+                                data: {train: %s/%s, validation-share: 25%%}
+                                %s
+                                task: {type: token-labelling}
+                                training: {for: 4 epochs, batch: 16, optimizer: {type: adamw, rate: 5e-3}}
+                                %s
+                                """
+                                        .formatted(name, folder, name, folder, data, model, more),
+                                name))
+                .train(s -> {});
+    }
+
+    private static double value(Run.Result result, String metric) {
+        return result.scores().stream()
+                .filter(s -> s.data().equals("validation") && s.metric().equals(metric))
+                .mapToDouble(Score::value)
+                .findFirst()
+                .orElseThrow();
+    }
+
+    @ParameterizedTest
+    @CsvSource({"bert, names.conll", "gpt2, names.conll", "distilbert, names.jsonl"})
+    void entitiesAreLearntAndPredicted(String type, String data) {
+        var tokenizer =
+                type.equals("gpt2")
+                        ? "tokenizer: {type: bpe, vocabulary: 300}\n"
+                        : "tokenizer: {type: wordpiece, vocabulary: 80}\n";
+        var result =
+                run(
+                        "tagger",
+                        data,
+                        tokenizer
+                                + "model: {type: %s, layers: 1, heads: 2, width: 32, context: 32}"
+                                        .formatted(type),
+                        "");
+        assertThat(value(result, "f1")).isGreaterThan(0.9);
+        assertThat(value(result, "accuracy")).isGreaterThan(0.95);
+        assertThat(value(result, "majority-accuracy")).isLessThan(0.7);
+        assertThat(HuggingFace.isTokenClassifier(result.model())).isTrue();
+        assertThat(result.folder().resolve("report.html")).isNotEmptyFile();
+        var text = "Today Maria Bram went to Oslo.";
+        try (var labeller = TokenLabeller.load(result.model())) {
+            var prediction = labeller.label(text);
+            assertThat(prediction.words()).hasSize(7);
+            assertThat(prediction.spans())
+                    .extracting(s -> text.substring(s.start(), s.end()) + "/" + s.label())
+                    .containsExactly("Maria Bram/PER", "Oslo/LOC");
+            assertThat(prediction.spans()).allMatch(s -> s.probability() > 0.5);
+            // Longer than the model sees: in pieces.
+            var long_ = (text + " ").repeat(10);
+            assertThat(labeller.label(long_).words()).hasSize(70);
+            assertThat(labeller.label("").words()).isEmpty();
+        }
+    }
+
+    @Test
+    void adaptersOfAPretrainedModelAreSavedAndRead() {
+        var tagger =
+                run(
+                        "base",
+                        "names.conll",
+                        "tokenizer: {type: wordpiece, vocabulary: 80}\n"
+                                + "model: {type: bert, layers: 1, heads: 2, width: 32, context: 32}",
+                        "");
+        var lora =
+                run(
+                        "lora",
+                        "names.conll",
+                        "model: {path: %s}".formatted(tagger.model()),
+                        "adapter: {type: lora, rank: 4, alpha: 8, targets: all}");
+        assertThat(HuggingFace.isAdapter(lora.model())).isTrue();
+        assertThat(value(lora, "f1")).isGreaterThan(0.9);
+        var text = "Today Otto Hale went to Rome.";
+        try (var labeller = TokenLabeller.load(lora.model())) {
+            assertThat(labeller.label(text).spans())
+                    .extracting(TokenLabeller.Span::label)
+                    .containsExactly("PER", "LOC");
+        }
+    }
+
+    @Test
+    void oneTagAloneIsRefused() throws IOException {
+        Files.writeString(folder.resolve("one.conll"), "a O\nb O\n\n".repeat(40));
+        assertThatThrownBy(() ->
+                        run(
+                                "one",
+                                "one.conll",
+                                "tokenizer: {type: wordpiece, vocabulary: 20}\n"
+                                        + "model: {type: bert, layers: 1, heads: 2, width: 32, context: 32}",
+                                ""))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageMatching("(?s).*(at least two tags|too few).*");
+    }
+}
