@@ -72,7 +72,7 @@ public final class Lora extends Module implements Adapter {
         var bias = target.bias();
         var base = dropped != x ? target.times(dropped) : bias == null ? y : y.sub(bias.value());
         var factor = magnitude.value().div(Torch.noGrad(this::norms)); // (out)
-        return low.mul(factor).add(base.mul(factor.add(-1))).to(y.dtype());
+        return low.add(base).mul(factor).sub(base).to(y.dtype());
     }
 
     /// s B A (out, in).
