@@ -63,8 +63,8 @@ public final class TrainingBench {
         if (!(recipe.objective() instanceof ObjectiveRecipe.Causal causal)) {
             throw EspalierException.usage(recipe.name() + ": bench needs a causal objective");
         }
-        var process = Torch.residentBytes();
         var before = Machine.matmulRate(bf16);
+        var process = Torch.residentBytes(); // with the libraries and what they compiled
         var model = Models.decoder(recipe.model(), vocabulary, recipe.seed());
         model.training(true);
         var training = recipe.training();
