@@ -24,7 +24,7 @@ import picocli.CommandLine.Parameters;
             "A part that cannot be checked counts as failed. Exits with 5 beyond the tolerance."
         },
         footerHeading = "%nExample:%n",
-        footer = "  espalier verify goldens/gpt2/model --against goldens/gpt2")
+        footer = "  espalier verify models/gpt2 --against goldens/gpt2")
 final class Verify implements Callable<Integer> {
     private final Main.Context context;
 

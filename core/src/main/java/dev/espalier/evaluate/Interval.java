@@ -26,7 +26,8 @@ public record Interval(double value, double low, double high) {
         double p = (double) successes / n, zz = Z * Z / n;
         var middle = (p + zz / 2) / (1 + zz);
         var half = Z * Math.sqrt(p * (1 - p) / n + zz / (4 * n)) / (1 + zz);
-        return new Interval(p, Math.max(0, middle - half), Math.min(1, middle + half));
+        // At 0 and 1 the end is the share itself, but for rounding.
+        return new Interval(p, Math.clamp(middle - half, 0, p), Math.clamp(middle + half, p, 1));
     }
 
     /// The mean of independent repetitions (seeds), by Student's t with n - 1 degrees of freedom.

@@ -18,7 +18,10 @@ class IntervalTest {
         assertThat(interval.high()).isCloseTo(0.3662, within(5e-5));
         assertThat(Interval.share(0, 20).low()).isZero();
         assertThat(Interval.share(0, 20).high()).isCloseTo(0.1611, within(5e-5));
-        assertThat(Interval.share(20, 20).high()).isEqualTo(1);
+        for (var n = 1; n < 200; n++) {
+            assertThat(Interval.share(n, n).high()).isEqualTo(1);
+            assertThat(Interval.share(0, n).low()).isZero();
+        }
     }
 
     @Test
