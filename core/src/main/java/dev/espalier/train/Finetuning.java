@@ -354,6 +354,11 @@ final class Finetuning implements Job {
 
     @Override
     public @Nullable Double selection(List<Score> scores) {
+        return selection(recipe, scores);
+    }
+
+    /// The validation's value by which the best weights are told; the higher, the better.
+    static double selection(FinetuneRecipe recipe, List<Score> scores) {
         var stopping = recipe.training().earlyStopping();
         var metric = stopping == null ? TrainingRecipe.Metric.ACCURACY : stopping.metric();
         return switch (metric) {
@@ -363,7 +368,7 @@ final class Finetuning implements Job {
         };
     }
 
-    static double find(List<Score> scores, String metric) {
+    private static double find(List<Score> scores, String metric) {
         return scores.stream()
                 .filter(s -> s.metric().equals(metric))
                 .findFirst()
@@ -412,6 +417,18 @@ final class Finetuning implements Job {
 
     @Override
     public void writeModel(Path folder) throws IOException {
+        writeModel(folder, recipe, model, config, lora);
+        tokenizer.save(folder);
+    }
+
+    /// Writes all weights of `model`, its adapter alone, or both as one, as the recipe has it.
+    static void writeModel(
+            Path folder,
+            FinetuneRecipe recipe,
+            Module model,
+            ObjectNode config,
+            Lora.@Nullable Settings lora)
+            throws IOException {
         if (lora == null) {
             HuggingFace.write(folder, model, config);
         } else if (recipe.adapter() instanceof AdapterRecipe.Lora l && !l.merge()) {
@@ -423,7 +440,6 @@ final class Finetuning implements Job {
         } else {
             HuggingFace.writeMerged(folder, model, config);
         }
-        tokenizer.save(folder);
     }
 
     @Override

@@ -2,7 +2,6 @@ package dev.espalier.train;
 
 import dev.espalier.EspalierException;
 import dev.espalier.adapt.Lora;
-import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.corpus.TaggedText;
 import dev.espalier.data.Batches;
 import dev.espalier.data.LabelledText;
@@ -13,11 +12,8 @@ import dev.espalier.nn.Module;
 import dev.espalier.objective.CrossEntropy;
 import dev.espalier.objective.MicroBatch;
 import dev.espalier.plan.Cost;
-import dev.espalier.recipe.AdapterRecipe;
 import dev.espalier.recipe.FinetuneRecipe;
-import dev.espalier.recipe.ModelRecipe;
 import dev.espalier.recipe.TaskRecipe;
-import dev.espalier.recipe.TrainingRecipe;
 import dev.espalier.task.TaggedTokens;
 import dev.espalier.task.TextClassifier;
 import dev.espalier.task.TokenLabelBatch;
@@ -232,13 +228,7 @@ final class Labelling implements Job {
 
     @Override
     public @Nullable Double selection(List<Score> scores) {
-        var stopping = recipe.training().earlyStopping();
-        var metric = stopping == null ? TrainingRecipe.Metric.ACCURACY : stopping.metric();
-        return switch (metric) {
-            case LOSS -> -Finetuning.find(scores, "loss");
-            case ACCURACY -> Finetuning.find(scores, "accuracy");
-            case MACRO_F1 -> Finetuning.find(scores, "macro-f1");
-        };
+        return Finetuning.selection(recipe, scores);
     }
 
     @Override
@@ -252,17 +242,7 @@ final class Labelling implements Job {
 
     @Override
     public void writeModel(Path folder) throws IOException {
-        if (lora == null) {
-            HuggingFace.write(folder, model, config);
-        } else if (recipe.adapter() instanceof AdapterRecipe.Lora l && !l.merge()) {
-            var base =
-                    recipe.model() instanceof ModelRecipe.Saved saved
-                            ? saved.path().toString()
-                            : "";
-            HuggingFace.writeAdapter(folder, model, config, lora, base);
-        } else {
-            HuggingFace.writeMerged(folder, model, config);
-        }
+        Finetuning.writeModel(folder, recipe, model, config, lora);
         tokenizer.save(folder);
     }
 
