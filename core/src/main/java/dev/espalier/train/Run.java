@@ -27,6 +27,7 @@ import java.util.Set;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.node.JsonNodeFactory;
+import tools.jackson.databind.node.ObjectNode;
 
 /// One run: a recipe carried out, and the folder that it leaves. See `docs/formats.md` for the
 /// folder.
@@ -186,6 +187,7 @@ public final class Run {
         private final long evaluateEvery;
         private final long saveEvery;
         private final long validationTokens;
+        private final ObjectNode provenance;
         private @Nullable Double best;
         private long bestStep;
         private float @Nullable [] bestWeights;
@@ -201,6 +203,8 @@ public final class Run {
             saveEvery = Trainer.steps(completed.save().every(), job.learner());
             var limit = completed.evaluate().tokens();
             validationTokens = limit == null ? Long.MAX_VALUE : limit;
+            // Now, since the files may change while the run goes.
+            provenance = Provenance.of(recipe, folder.path());
         }
 
         Result run() {
@@ -317,14 +321,15 @@ public final class Run {
         private Object passport() {
             var passport = JsonNodeFactory.instance.objectNode();
             passport.put("recipe", Recipes.write(job.recipe()));
-            var version = Run.class.getPackage().getImplementationVersion();
-            passport.put("version", version == null ? "unpackaged" : version);
+            Provenance.build()
+                    .forEach((key, value) -> passport.put(key.toString(), value.toString()));
             var machine = passport.putObject("machine");
             machine.put("processor", Machine.processor());
             machine.put("threads", Machine.threads());
             machine.put(
                     "system", System.getProperty("os.name") + " " + System.getProperty("os.arch"));
             machine.put("java", Runtime.version().toString());
+            passport.setAll(provenance);
             passport.set("data", job.dataPassport());
             var cost = passport.putObject("cost");
             var steps = Journal.read(folder.metrics());

@@ -7,6 +7,8 @@ import dev.espalier.EspalierException;
 import dev.espalier.Rng;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.evaluate.Score;
+import dev.espalier.io.AtomicFiles;
+import dev.espalier.io.Json;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.task.TokenLabeller;
 import java.io.IOException;
@@ -127,6 +129,12 @@ class LabellingTest {
                         "model: {path: %s}".formatted(tagger.model()),
                         "adapter: {type: lora, rank: 4, alpha: 8, targets: all}");
         assertThat(HuggingFace.isAdapter(lora.model())).isTrue();
+        var passport = Json.read(lora.folder().resolve("passport.json"));
+        var parent = tagger.model().resolve("model.safetensors");
+        assertThat(passport.at("/parent-model/files").valueStream().map(Object::toString))
+                .anyMatch(f -> f.contains(AtomicFiles.sha256(parent)));
+        assertThat(passport.at("/tokenizer/path").asString(""))
+                .isEqualTo(tagger.model().toString());
         assertThat(value(lora, "f1")).isGreaterThan(0.9);
         var text = "Today Otto Hale went to Rome.";
         try (var labeller = TokenLabeller.load(lora.model())) {

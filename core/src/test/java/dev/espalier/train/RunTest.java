@@ -8,6 +8,7 @@ import dev.espalier.Rng;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.checkpoint.SafeTensors;
 import dev.espalier.evaluate.Score;
+import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
 import dev.espalier.recipe.Recipe;
 import dev.espalier.recipe.Recipes;
@@ -413,18 +414,56 @@ class RunTest {
         return most;
     }
 
+    /// Each file under `name` in the passport, with the hash that it should have.
+    private static void assertHashes(Run.Result result, String name, Path... files) {
+        var listed = Json.read(result.folder().resolve("passport.json")).path(name).path("files");
+        assertThat(listed.valueStream().map(f -> f.path("file").asString("")))
+                .containsExactly(
+                        java.util.Arrays.stream(files).map(Path::toString).toArray(String[]::new));
+        for (var file : listed) {
+            assertThat(file.path("sha256").asString(""))
+                    .isEqualTo(AtomicFiles.sha256(Path.of(file.path("file").asString(""))));
+        }
+    }
+
+    private static Path[] in(Path folder, String... names) {
+        return java.util.Arrays.stream(names).map(folder::resolve).toArray(Path[]::new);
+    }
+
+    private static final String[] TOKENIZER = {
+        "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json"
+    };
+
     @Test
-    void forgettingIsMeasuredReplayedAndBudgeted() {
+    void thePassportNamesTheProgramAndTheTokenizerThatWasTrained() {
+        var result = new Run(pretraining("base")).train(s -> {});
+        assertHashes(result, "tokenizer", in(result.folder().resolve("tokenizer"), TOKENIZER));
+        var passport = Json.read(result.folder().resolve("passport.json"));
+        assertThat(passport.has("parent-model")).isFalse();
+        assertThat(passport.path("version").asString("")).matches("\\d+\\.\\d+.*");
+        assertThat(passport.path("commit").asString("")).matches("unknown|[0-9a-f]{40}(-dirty)?");
+    }
+
+    @Test
+    void forgettingIsMeasuredReplayedAndBudgeted() throws IOException {
         var base = new Run(pretraining("base")).train(s -> {}).model();
         var corpus = folder.resolve("prose.txt");
+        var other = Files.copy(corpus, folder.resolve("replayed.txt"));
         var measured =
                 new Run(
                                 finetuning(
                                         "replayed",
                                         base,
                                         "forgetting: {measure: {corpus: %s}, defence: {type: replay, fraction: 20%%, corpus: %s}}"
-                                                .formatted(corpus, corpus)))
+                                                .formatted(corpus, other)))
                         .train(s -> {});
+        assertHashes(
+                measured,
+                "parent-model",
+                in(base, "config.json", "generation_config.json", "model.safetensors"));
+        assertHashes(measured, "tokenizer", in(base, TOKENIZER));
+        assertHashes(measured, "general-text", corpus);
+        assertHashes(measured, "replay-text", other);
         var before = value(measured, "general-before", "perplexity");
         var after = value(measured, "general-after", "perplexity");
         assertThat(value(measured, "general", "perplexity-rise"))
@@ -459,6 +498,11 @@ class RunTest {
                                 .formatted(folder, folder, base),
                         "further");
         var result = new Run(further).train(s -> {});
+        assertHashes(
+                result,
+                "parent-model",
+                in(base, "config.json", "generation_config.json", "model.safetensors"));
+        assertHashes(result, "tokenizer", in(base, TOKENIZER));
         var loaded = HuggingFace.readDecoder(result.model());
         var tokenizer = dev.espalier.tokenize.Tokenizers.read(result.model());
         assertThat(loaded.model().vocabulary()).isEqualTo(tokenizer.vocabularySize());
