@@ -12,17 +12,31 @@ final class Console {
     private final boolean json;
     private final boolean quiet;
     private final boolean terminal;
+    private final boolean colour;
 
-    Console(PrintStream out, PrintStream err, boolean json, boolean quiet, boolean terminal) {
+    /// @param terminal whether `err` is a terminal
+    /// @param colour whether `out` is one that shows colours
+    Console(
+            PrintStream out,
+            PrintStream err,
+            boolean json,
+            boolean quiet,
+            boolean terminal,
+            boolean colour) {
         this.out = out;
         this.err = err;
         this.json = json;
         this.quiet = quiet;
         this.terminal = terminal;
+        this.colour = colour;
     }
 
     boolean json() {
         return json;
+    }
+
+    boolean colour() {
+        return colour;
     }
 
     /// A result: `text` for a person, or `value` as a line of JSON (a record, map, list or node).

@@ -8,11 +8,15 @@ import dev.espalier.checkpoint.WeightFiles;
 import dev.espalier.data.TokenShard;
 import dev.espalier.evaluate.Score;
 import dev.espalier.io.Json;
+import dev.espalier.recipe.Recipes;
 import dev.espalier.tokenize.Tokenizers;
+import dev.espalier.train.Run;
+import dev.espalier.train.Watcher;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -31,20 +35,42 @@ import tools.jackson.core.type.TypeReference;
         name = "inspect",
         description =
                 "Says what a model, adapter, checkpoint, run, tokenizer, token shard or safetensors"
-                        + " file is.",
+                        + " file is. Of a recipe, shows what its model would be trained on: a step's"
+                        + " first examples, with what is noise and what is to be told.",
         footerHeading = "%nExample:%n",
         footer = {
             "  espalier inspect runs/java-prose",
-            "  espalier inspect runs/java-prose/model/model.safetensors --tensors"
+            "  espalier inspect runs/java-prose/model/model.safetensors --tensors",
+            "  espalier inspect recipes/pretrain/bart-toy.yaml --step 100"
         })
 final class Inspect implements Callable<Integer> {
     private final Main.Context context;
 
-    @Parameters(paramLabel = "PATH", description = "A folder or file.")
+    @Parameters(paramLabel = "PATH", description = "A folder, file or recipe.")
     private Path path = Path.of("");
 
     @Option(names = "--tensors", description = "List every tensor with its type and shape.")
     private boolean tensors;
+
+    @Option(
+            names = "--step",
+            defaultValue = "0",
+            paramLabel = "N",
+            description = "The step of a recipe, from 0. Default: ${DEFAULT-VALUE}.")
+    private long step;
+
+    @Option(
+            names = "--examples",
+            defaultValue = "3",
+            paramLabel = "N",
+            description = "How many of the step's examples. Default: ${DEFAULT-VALUE}.")
+    private int examples;
+
+    @Option(
+            names = "--set",
+            paramLabel = "PATH=VALUE",
+            description = "Overrides a value of the recipe. Repeatable.")
+    private List<String> overrides = new ArrayList<>();
 
     Inspect(Main.Context context) {
         this.context = context;
@@ -55,9 +81,36 @@ final class Inspect implements Callable<Integer> {
         if (!Files.exists(path)) {
             throw EspalierException.usage(path + ": does not exist");
         }
+        if (Files.isRegularFile(path) && path.toString().matches("(?i).*\\.ya?ml")) {
+            examples(context.console());
+            return 0;
+        }
         var facts = Files.isDirectory(path) ? folder(path) : file(path);
         context.console().result(text(facts), facts);
         return 0;
+    }
+
+    private void examples(Console console) {
+        if (step < 0 || examples < 1) {
+            throw EspalierException.usage("--step must be at least 0, and --examples at least 1");
+        }
+        var watcher =
+                new Watcher() {
+                    @Override
+                    public void said(String line) {
+                        console.note(line);
+                    }
+                };
+        var all = new Run(Recipes.read(path, overrides)).examples(step, watcher);
+        var shown = new ShownExamples(console.colour());
+        all.stream()
+                .limit(examples)
+                .forEach(example ->
+                        console.result(shown.text(example), ShownExamples.json(example)));
+        console.note(
+                "%d of %d examples of step %d; %s"
+                        .formatted(
+                                Math.min(examples, all.size()), all.size(), step, shown.legend()));
     }
 
     /// A fact a line, `key: value`; lists of facts are indented.

@@ -62,11 +62,17 @@ public final class Main {
     private final PrintStream out;
     private final PrintStream err;
     private final boolean terminal;
+    private final boolean colour;
 
     Main(PrintStream out, PrintStream err, boolean terminal) {
+        this(out, err, terminal, false);
+    }
+
+    Main(PrintStream out, PrintStream err, boolean terminal, boolean colour) {
         this.out = out;
         this.err = err;
         this.terminal = terminal;
+        this.colour = colour;
     }
 
     public static void main(String[] args) {
@@ -75,10 +81,14 @@ public final class Main {
         var utf8 = StandardCharsets.UTF_8;
         var out = new PrintStream(System.out, true, utf8);
         var err = new PrintStream(System.err, true, utf8);
-        // The launcher knows whether standard error is a terminal; Java does not tell.
+        // The launcher knows whether these are terminals; Java does not tell.
         var stop = new Stop(err);
         var code =
-                new Main(out, err, Boolean.getBoolean("espalier.terminal"))
+                new Main(
+                                out,
+                                err,
+                                Boolean.getBoolean("espalier.terminal"),
+                                Boolean.getBoolean("espalier.colour"))
                         .run(stop, List.of(args));
         out.flush();
         stop.finished();
@@ -88,7 +98,7 @@ public final class Main {
     /// Runs a command line and says with which code the process is to exit.
     int run(Stop stop, List<String> args) {
         var line = new CommandLine(this);
-        var context = new Context(() -> new Console(out, err, json, quiet, terminal), stop);
+        var context = new Context(() -> new Console(out, err, json, quiet, terminal, colour), stop);
         line.addSubcommand(new QuickstartVerb(context))
                 .addSubcommand(new RunVerb.Pretrain(context))
                 .addSubcommand(new RunVerb.Finetune(context))
@@ -181,7 +191,7 @@ public final class Main {
     }
 
     private Console console() {
-        return new Console(out, err, json, quiet, terminal);
+        return new Console(out, err, json, quiet, terminal, colour);
     }
 
     private String trace(Throwable e) {

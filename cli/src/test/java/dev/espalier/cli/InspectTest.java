@@ -20,13 +20,21 @@ class InspectTest {
     private final ByteArrayOutputStream err = new ByteArrayOutputStream();
 
     private int inspect(String... more) {
+        return inspect(run, false, more);
+    }
+
+    private int inspect(Path path, boolean colour, String... more) {
         out.reset();
         var errors = new PrintStream(err, true, StandardCharsets.UTF_8);
         var stop = new Stop(errors);
-        var args = new java.util.ArrayList<>(List.of("inspect", run.toString()));
+        var args = new java.util.ArrayList<>(List.of("inspect", path.toString()));
         args.addAll(List.of(more));
         try {
-            return new Main(new PrintStream(out, true, StandardCharsets.UTF_8), errors, false)
+            return new Main(
+                            new PrintStream(out, true, StandardCharsets.UTF_8),
+                            errors,
+                            false,
+                            colour)
                     .run(stop, args);
         } finally {
             stop.finished();
@@ -69,5 +77,54 @@ class InspectTest {
                         "metrics.jsonl: its last line is broken (Unexpected close marker ']': expected '}')")
                 .contains("metrics.jsonl: cannot be read (")
                 .hasLineCount(2);
+    }
+
+    private Path recipe() throws IOException {
+        Files.writeString(run.resolve("a.csv"), "text,label\n" + "one two three,even\n".repeat(9));
+        Files.writeString(run.resolve("b.csv"), "text,label\nfour\u0007\u001b[2J,odd\n");
+        Files.writeString(
+                run.resolve("all.csv"),
+                Files.readString(run.resolve("a.csv")) + "four\u0007\u001b[2J,odd\n".repeat(9));
+        return Files.writeString(
+                run.resolve("recipe.yaml"),
+                """
+                name: run
+                output: %1$s/out
+                data: {train: %1$s/all.csv, validation: %1$s/b.csv}
+                tokenizer: {type: characters}
+                model: {type: gpt2, layers: 1, heads: 1, width: 8, context: 32}
+                task: {type: classification, max-length: 7}
+                training: {for: 2 epochs, batch: 18}
+                """
+                        .formatted(run));
+    }
+
+    @Test
+    void aRecipeShowsWhatItsModelWouldBeTrainedOn() throws IOException {
+        assertThat(inspect(recipe(), false, "--examples", "18")).isZero();
+        var text = out.toString(StandardCharsets.UTF_8);
+        // Text from outside does not steer the terminal.
+        assertThat(text)
+                .contains("all.csv:2\n  text: one two <cut: three>\n  label: [even]\n")
+                .contains("  text: four\\u0007\\u001b[<cut: 2J>\n  label: [odd]\n")
+                .doesNotContain("\u001b");
+        assertThat(err.toString(StandardCharsets.UTF_8))
+                .contains("18 of 18 examples of step 0; [to be told]");
+        assertThat(run.resolve("out/model")).doesNotExist();
+    }
+
+    @Test
+    void onATerminalMarksAreColoursAndForProgramsTheyHaveNames() throws IOException {
+        assertThat(inspect(recipe(), true, "--set", "training.batch=4")).isZero();
+        assertThat(out.toString(StandardCharsets.UTF_8))
+                .containsPattern("label: \u001b\\[32m(even|odd)\u001b\\[0m\n")
+                .doesNotContain("<cut");
+        assertThat(inspect(recipe(), true, "--json", "--step", "1", "--examples", "2")).isZero();
+        var lines = out.toString(StandardCharsets.UTF_8).lines().toList();
+        assertThat(lines).hasSize(2);
+        var label = Json.mapper().readTree(lines.getFirst()).get("fields").get(1);
+        assertThat(label.get("name").asString()).isEqualTo("label");
+        assertThat(label.get("pieces").get(0).get("mark").asString()).isEqualTo("target");
+        assertThat(inspect(recipe(), true, "--step", "-1")).isEqualTo(2);
     }
 }

@@ -2,9 +2,13 @@ package dev.espalier.objective;
 
 import dev.espalier.data.Window;
 import dev.espalier.model.Decoder;
+import dev.espalier.objective.ExampleText.Mark;
+import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.torch.Tensor;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /// Windows of text from which each next token is to be told (causal language modelling, Radford et
 /// al. 2018).
@@ -60,6 +64,35 @@ public record CausalBatch(
     @Override
     public List<String> where() {
         return windows.stream().map(Window::where).toList();
+    }
+
+    /// A field a document; nothing is to tell the first token of what a model sees.
+    @Override
+    public List<ExampleText> examples(Tokenizer tokenizer) {
+        return windows.stream()
+                .map(window -> {
+                    var ids = window.tokens();
+                    var fields = new ArrayList<ExampleText.Field>();
+                    var borders =
+                            IntStream.concat(
+                                            IntStream.of(0, ids.length),
+                                            Arrays.stream(window.starts()))
+                                    .sorted()
+                                    .distinct()
+                                    .toArray();
+                    for (var b = 0; b + 1 < borders.length; b++) {
+                        var start = borders[b];
+                        var told = acrossDocuments && start > 0;
+                        fields.add(
+                                ExampleText.field(
+                                        "document " + (b + 1),
+                                        tokenizer,
+                                        Arrays.copyOfRange(ids, start, borders[b + 1]),
+                                        i -> told || i > 0 ? Mark.TARGET : Mark.READ));
+                    }
+                    return new ExampleText(window.where(), fields);
+                })
+                .toList();
     }
 
     private int length() {

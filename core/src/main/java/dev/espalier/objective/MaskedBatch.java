@@ -1,7 +1,11 @@
 package dev.espalier.objective;
 
 import dev.espalier.model.Encoder;
+import dev.espalier.objective.ExampleText.Mark;
+import dev.espalier.objective.ExampleText.Piece;
+import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.torch.Tensor;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
@@ -33,6 +37,40 @@ public record MaskedBatch(
     @Override
     public List<String> where() {
         return rows.stream().map(Masking.Masked::where).toList();
+    }
+
+    @Override
+    public List<ExampleText> examples(Tokenizer tokenizer) {
+        return rows.stream().map(row -> example(tokenizer, row)).toList();
+    }
+
+    private static ExampleText example(Tokenizer tokenizer, Masking.Masked row) {
+        var mask = tokenizer.specials().mask();
+        var pieces = new ArrayList<Piece>();
+        var read = 0;
+        for (var m = 0; m <= row.places().length; m++) {
+            var place = m < row.places().length ? row.places()[m] : row.ids().length;
+            if (place > read) {
+                var between = tokenizer.decode(Arrays.copyOfRange(row.ids(), read, place));
+                pieces.add(new Piece(between, Mark.READ));
+            }
+            if (m < row.places().length) {
+                int seen = row.ids()[place], label = row.labels()[m];
+                var mark =
+                        seen == label
+                                ? Mark.KEPT
+                                : mask.isPresent() && seen == mask.getAsInt()
+                                        ? Mark.HIDDEN
+                                        : Mark.RANDOM;
+                pieces.add(
+                        new Piece(
+                                tokenizer.decode(new int[] {seen}),
+                                mark,
+                                tokenizer.decode(new int[] {label})));
+            }
+            read = place + 1;
+        }
+        return new ExampleText(row.where(), List.of(new ExampleText.Field("text", pieces)));
     }
 
     @Override

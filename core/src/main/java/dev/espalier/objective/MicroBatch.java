@@ -1,5 +1,6 @@
 package dev.espalier.objective;
 
+import dev.espalier.tokenize.Tokenizer;
 import java.util.List;
 
 /// A part of a step's examples that passes through the model at once. Holds plain Java arrays until
@@ -20,6 +21,11 @@ public interface MicroBatch {
 
     /// Where each of its examples stands, for a person who wants to look at them.
     List<String> where();
+
+    /// Each of its examples as text. A batch that has none to show says where they stand.
+    default List<ExampleText> examples(Tokenizer tokenizer) {
+        return where().stream().map(place -> new ExampleText(place, List.of())).toList();
+    }
 
     /// The forward pass, in the scope that is open.
     Loss forward();

@@ -1,9 +1,12 @@
 package dev.espalier.objective;
 
 import dev.espalier.model.EncoderDecoder;
+import dev.espalier.objective.ExampleText.Mark;
+import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.torch.Tensor;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /// Inputs from which each token of a target is to be told, those of the target before it being
@@ -35,6 +38,43 @@ public record SequenceToSequenceBatch(
     @Override
     public List<String> where() {
         return pairs.stream().map(SequencePair::where).toList();
+    }
+
+    @Override
+    public List<ExampleText> examples(Tokenizer tokenizer) {
+        return pairs.stream()
+                .map(pair ->
+                        new ExampleText(
+                                pair.where(),
+                                List.of(
+                                        ExampleText.field(
+                                                "input",
+                                                tokenizer,
+                                                pair.input(),
+                                                i ->
+                                                        standsForText(tokenizer, pair.input()[i])
+                                                                ? Mark.HIDDEN
+                                                                : Mark.READ),
+                                        ExampleText.field(
+                                                "target",
+                                                tokenizer,
+                                                pair.target(),
+                                                _ -> Mark.TARGET))))
+                .toList();
+    }
+
+    /// Whether `id` is a mask or a sentinel, rather than text or what stands around texts.
+    private static boolean standsForText(Tokenizer tokenizer, int id) {
+        var s = tokenizer.specials();
+        return tokenizer.isSpecial(id)
+                && Stream.of(
+                                s.beginOfText(),
+                                s.endOfText(),
+                                s.unknown(),
+                                s.separator(),
+                                s.padding(),
+                                s.classification())
+                        .noneMatch(role -> role.isPresent() && role.getAsInt() == id);
     }
 
     @Override

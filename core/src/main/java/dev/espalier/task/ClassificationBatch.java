@@ -4,11 +4,15 @@ import dev.espalier.model.Decoder;
 import dev.espalier.model.SequenceClassifier;
 import dev.espalier.nn.Stack;
 import dev.espalier.objective.CrossEntropy;
+import dev.espalier.objective.ExampleText;
+import dev.espalier.objective.ExampleText.Mark;
 import dev.espalier.objective.Loss;
 import dev.espalier.objective.MicroBatch;
+import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.torch.Tensor;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /// Texts with one label each, padded on the right to the longest of them.
@@ -48,6 +52,22 @@ public record ClassificationBatch(
     @Override
     public long tokens() {
         return texts.stream().mapToLong(t -> t.length).sum();
+    }
+
+    @Override
+    public List<ExampleText> examples(Tokenizer tokenizer) {
+        return IntStream.range(0, labels.length)
+                .mapToObj(r ->
+                        new ExampleText(
+                                where.get(r),
+                                List.of(
+                                        ExampleText.field(
+                                                "text", tokenizer, texts.get(r), _ -> Mark.READ),
+                                        ExampleText.field(
+                                                "label",
+                                                model.labels().get(labels[r]),
+                                                Mark.TARGET))))
+                .toList();
     }
 
     @Override

@@ -124,6 +124,13 @@ public final class TextClassifier implements AutoCloseable {
         return new Tokens(seen, ids.length + template.addedToOne() > maxLength);
     }
 
+    /// The end of `text` that [#tokens] leaves out.
+    public static String cut(Tokenizer tokenizer, String text, int maxLength) {
+        var room = maxLength - tokenizer.template().addedToOne();
+        var encoding = tokenizer.encodeWithOffsets(text);
+        return encoding.ids().length > room ? text.substring(encoding.starts()[room]) : "";
+    }
+
     /// The probability of each class for each of `texts`, in their order; texts of like length go
     /// together.
     public static float[][] probabilities(SequenceClassifier model, List<int[]> texts) {

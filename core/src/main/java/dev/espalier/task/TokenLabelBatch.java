@@ -3,11 +3,17 @@ package dev.espalier.task;
 import dev.espalier.model.TokenClassifier;
 import dev.espalier.nn.Stack;
 import dev.espalier.objective.CrossEntropy;
+import dev.espalier.objective.ExampleText;
+import dev.espalier.objective.ExampleText.Mark;
+import dev.espalier.objective.ExampleText.Piece;
 import dev.espalier.objective.Loss;
 import dev.espalier.objective.MicroBatch;
+import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.torch.Tensor;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /// Stretches of text whose words have a tag each, padded on the right to the longest of them.
 ///
@@ -49,6 +55,41 @@ public record TokenLabelBatch(
     @Override
     public List<String> where() {
         return rows.stream().map(TaggedTokens::where).toList();
+    }
+
+    /// A piece a word, with its tag.
+    @Override
+    public List<ExampleText> examples(Tokenizer tokenizer) {
+        return IntStream.range(0, rows.size())
+                .mapToObj(r -> example(tokenizer, rows.get(r), labels.get(r)))
+                .toList();
+    }
+
+    private ExampleText example(Tokenizer tokenizer, TaggedTokens row, int[] tags) {
+        var ids = row.ids();
+        var from = 0; // what stands around the text
+        while (from < row.places()[0] && tokenizer.isSpecial(ids[from])) {
+            from++;
+        }
+        var to = ids.length;
+        while (to - 1 > row.places()[tags.length - 1] && tokenizer.isSpecial(ids[to - 1])) {
+            to--;
+        }
+        var byLast = TokenLabeller.byLast(model);
+        var pieces = new ArrayList<Piece>();
+        for (var word = 0; word < tags.length; word++) {
+            var end =
+                    word + 1 == tags.length
+                            ? to
+                            : byLast ? row.places()[word] + 1 : row.places()[word + 1];
+            pieces.add(
+                    new Piece(
+                            tokenizer.decode(Arrays.copyOfRange(ids, from, end)),
+                            Mark.READ,
+                            model.labels().get(tags[word])));
+            from = end;
+        }
+        return new ExampleText(row.where(), List.of(new ExampleText.Field("words", pieces)));
     }
 
     @Override

@@ -13,6 +13,7 @@ import dev.espalier.model.Family;
 import dev.espalier.model.LanguageModel;
 import dev.espalier.model.SequenceClassifier;
 import dev.espalier.nn.Module;
+import dev.espalier.objective.ExampleText;
 import dev.espalier.plan.Cost;
 import dev.espalier.recipe.AdapterRecipe;
 import dev.espalier.recipe.FinetuneRecipe;
@@ -28,6 +29,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
@@ -319,6 +321,30 @@ final class Finetuning implements Job {
     @Override
     public Learner learner() {
         return learner;
+    }
+
+    @Override
+    public Tokenizer tokenizer() {
+        return tokenizer;
+    }
+
+    /// With what is cut of each text.
+    @Override
+    public List<ExampleText> examples(long step) {
+        var texts =
+                training.records().stream()
+                        .collect(
+                                Collectors.toMap(
+                                        LabelledText::where, LabelledText::text, (a, _) -> a));
+        var asked = recipe.task() instanceof TaskRecipe.Classification c ? c.maxLength() : null;
+        var maxLength = maxLength(asked, model.body(), tokenizer);
+        return Job.super.examples(step).stream()
+                .map(example -> {
+                    var text = texts.get(example.where());
+                    var cut = text == null ? "" : TextClassifier.cut(tokenizer, text, maxLength);
+                    return cut.isEmpty() ? example : example.cutOf("text", cut);
+                })
+                .toList();
     }
 
     @Override

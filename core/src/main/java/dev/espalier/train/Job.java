@@ -1,8 +1,10 @@
 package dev.espalier.train;
 
 import dev.espalier.evaluate.Score;
+import dev.espalier.objective.ExampleText;
 import dev.espalier.recipe.Recipe;
 import dev.espalier.recipe.TrainingRecipe;
+import dev.espalier.tokenize.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -16,6 +18,15 @@ interface Job extends AutoCloseable {
     Recipe recipe();
 
     Learner learner();
+
+    Tokenizer tokenizer();
+
+    /// The examples of a step, counted from 0, as text.
+    default List<ExampleText> examples(long step) {
+        return learner().step(step).stream()
+                .flatMap(batch -> batch.examples(tokenizer()).stream())
+                .toList();
+    }
 
     /// Whether matrix products are computed in bf16, as the completed recipe says.
     default boolean bf16() {

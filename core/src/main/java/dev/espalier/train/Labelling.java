@@ -206,6 +206,11 @@ final class Labelling implements Job {
     }
 
     @Override
+    public Tokenizer tokenizer() {
+        return tokenizer;
+    }
+
+    @Override
     public double flopsPerToken() {
         var length = (int) Math.round(Arrays.stream(learner.lengths()).average().orElse(1));
         return Cost.flopsPerToken(model.body(), length, 0);

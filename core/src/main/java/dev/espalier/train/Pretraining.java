@@ -535,6 +535,11 @@ final class Pretraining implements Job {
     }
 
     @Override
+    public Tokenizer tokenizer() {
+        return text.tokenizer();
+    }
+
+    @Override
     public double flopsPerToken() {
         return plan.flopsPerToken();
     }

@@ -8,6 +8,7 @@ import dev.espalier.evaluate.Score;
 import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
 import dev.espalier.objective.CrossEntropy;
+import dev.espalier.objective.ExampleText;
 import dev.espalier.plan.Machine;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.PretrainRecipe;
@@ -110,6 +111,20 @@ public final class Run {
                         watcher,
                         checkpoint.map(Checkpoints.Checkpoint::resume).orElse(null));
             }
+        }
+    }
+
+    /// The examples of a step, counted from 0, as the model sees them. Prepares the data in the
+    /// run's folder, where training finds it.
+    public List<ExampleText> examples(long step, Watcher watcher) {
+        if (step < 0) {
+            throw new IllegalArgumentException("step " + step);
+        }
+        try (var folder = RunFolder.open(recipe.output());
+                var job = prepare(folder, watcher)) {
+            var examples = job.examples(step);
+            job.learner().model().free();
+            return examples;
         }
     }
 
