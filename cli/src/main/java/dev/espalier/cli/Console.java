@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 /// Where a verb prints: results to standard output, all else to standard error; with `--json` both
 /// as lines of JSON.
 final class Console {
+    private final Screen screen;
     private final PrintStream out;
     private final PrintStream err;
     private final boolean json;
@@ -14,17 +15,12 @@ final class Console {
     private final boolean terminal;
     private final boolean colour;
 
-    /// @param terminal whether `err` is a terminal
-    /// @param colour whether `out` is one that shows colours
-    Console(
-            PrintStream out,
-            PrintStream err,
-            boolean json,
-            boolean quiet,
-            boolean terminal,
-            boolean colour) {
-        this.out = out;
-        this.err = err;
+    /// @param terminal whether standard error is a terminal
+    /// @param colour whether standard output is one that shows colours
+    Console(Screen screen, boolean json, boolean quiet, boolean terminal, boolean colour) {
+        this.screen = screen;
+        out = screen.out();
+        err = screen.err();
         this.json = json;
         this.quiet = quiet;
         this.terminal = terminal;
@@ -87,7 +83,7 @@ final class Console {
                         : json
                                 ? Progress.Style.JSON
                                 : terminal ? Progress.Style.BAR : Progress.Style.LINES;
-        return new Progress(err, style, what, total, unit, System::nanoTime);
+        return new Progress(screen, style, what, total, unit, System::nanoTime);
     }
 
     private void event(String event, String key, String value, String text) {

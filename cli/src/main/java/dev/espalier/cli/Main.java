@@ -59,18 +59,21 @@ public final class Main {
             description = "Print the program's log, and stack traces of faults.")
     private boolean debug;
 
+    private final Screen screen;
     private final PrintStream out;
     private final PrintStream err;
     private final boolean terminal;
     private final boolean colour;
 
+    /// @param terminal whether a person looks on, who wants a bar
     Main(PrintStream out, PrintStream err, boolean terminal) {
         this(out, err, terminal, false);
     }
 
     Main(PrintStream out, PrintStream err, boolean terminal, boolean colour) {
-        this.out = out;
-        this.err = err;
+        screen = new Screen(out, err);
+        this.out = screen.out();
+        this.err = screen.err();
         this.terminal = terminal;
         this.colour = colour;
     }
@@ -82,14 +85,16 @@ public final class Main {
         var out = new PrintStream(System.out, true, utf8);
         var err = new PrintStream(System.err, true, utf8);
         // The launcher knows whether these are terminals; Java does not tell.
-        var stop = new Stop(err);
-        var code =
+        var main =
                 new Main(
-                                out,
-                                err,
-                                Boolean.getBoolean("espalier.terminal"),
-                                Boolean.getBoolean("espalier.colour"))
-                        .run(stop, List.of(args));
+                        out,
+                        err,
+                        Boolean.getBoolean("espalier.terminal"),
+                        Boolean.getBoolean("espalier.colour"));
+        // The log is written there, as all else is.
+        System.setErr(main.err);
+        var stop = new Stop(main.err);
+        var code = main.run(stop, List.of(args));
         out.flush();
         stop.finished();
         System.exit(code);
@@ -98,7 +103,7 @@ public final class Main {
     /// Runs a command line and says with which code the process is to exit.
     int run(Stop stop, List<String> args) {
         var line = new CommandLine(this);
-        var context = new Context(() -> new Console(out, err, json, quiet, terminal, colour), stop);
+        var context = new Context(() -> new Console(screen, json, quiet, terminal, colour), stop);
         line.addSubcommand(new QuickstartVerb(context))
                 .addSubcommand(new RunVerb.Pretrain(context))
                 .addSubcommand(new RunVerb.Finetune(context))
@@ -121,7 +126,7 @@ public final class Main {
                 .setParameterExceptionHandler((e, unused) -> usage(e))
                 .setExecutionExceptionHandler((e, unused, parsed) -> failure(e))
                 .setExecutionStrategy(parsed -> {
-                    Logging.configure(debug, quiet);
+                    Logging.configure(debug, quiet, json);
                     return new CommandLine.RunLast().execute(parsed);
                 });
         try {
@@ -191,7 +196,7 @@ public final class Main {
     }
 
     private Console console() {
-        return new Console(out, err, json, quiet, terminal, colour);
+        return new Console(screen, json, quiet, terminal, colour);
     }
 
     private String trace(Throwable e) {

@@ -9,7 +9,7 @@ import java.util.function.LongSupplier;
 /// many threads.
 final class Progress implements AutoCloseable {
     enum Style {
-        /// One line that is written over, ten times a second at most.
+        /// The screen's bar, ten times a second at most, and its last state as a line.
         BAR,
         /// A line every ten seconds at most.
         LINES,
@@ -18,9 +18,10 @@ final class Progress implements AutoCloseable {
         NONE
     }
 
-    private static final int WIDTH = 20;
+    private static final int WIDTH = 10;
     private static final double FADING = 0.9;
 
+    private final Screen screen;
     private final PrintStream err;
     private final Style style;
     private final String what;
@@ -34,18 +35,13 @@ final class Progress implements AutoCloseable {
     private long last;
     private double weightedDone;
     private double weightedSeconds;
-    private int shownWidth;
     private boolean pending;
+    private String bar = "";
     private String detail = "";
 
-    Progress(
-            PrintStream err,
-            Style style,
-            String what,
-            long total,
-            String unit,
-            LongSupplier nanos) {
-        this.err = err;
+    Progress(Screen screen, Style style, String what, long total, String unit, LongSupplier nanos) {
+        this.screen = screen;
+        err = screen.err();
         this.style = style;
         this.what = what;
         this.total = total;
@@ -84,9 +80,10 @@ final class Progress implements AutoCloseable {
         if (pending && style != Style.NONE) {
             show(nanos.getAsLong());
         }
-        if (shownWidth > 0) {
-            err.println();
-            shownWidth = 0;
+        if (!bar.isEmpty()) {
+            screen.bar("");
+            err.println(bar);
+            bar = "";
         }
     }
 
@@ -94,13 +91,11 @@ final class Progress implements AutoCloseable {
         shownAt = now;
         pending = false;
         var rate = weightedSeconds > 0 ? weightedDone / weightedSeconds : 0;
-        var left = rate > 0 && total > 0 ? Math.round(Math.max(0, total - last) / rate) : -1;
+        var left = rate > 0 && total > last ? Math.round((total - last) / rate) : -1;
         switch (style) {
             case BAR -> {
-                var line = line(rate, left);
-                err.print("\r" + line + " ".repeat(Math.max(0, shownWidth - line.length())));
-                err.flush();
-                shownWidth = line.length();
+                bar = line(rate, left);
+                screen.bar(bar);
             }
             case LINES -> err.println(line(rate, left));
             case JSON -> {

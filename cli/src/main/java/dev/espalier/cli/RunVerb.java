@@ -50,18 +50,19 @@ abstract class RunVerb implements Callable<Integer> {
         var read = Recipes.read(recipe, overrides);
         check(read);
         var console = context.console();
+        Run.Result result;
         try (var progress = new RunProgress(console, context.stop())) {
-            var result = new Run(read).train(progress, resume);
-            if (result.stoppedBecause() != null) {
-                console.note("ended early: " + result.stoppedBecause());
-            }
-            if (result.skippedSteps() > 0) {
-                console.note(
-                        result.skippedSteps()
-                                + " steps were skipped for their loss; metrics.jsonl says which and why");
-            }
-            console.result(text(result), json(result));
+            result = new Run(read).train(progress, resume);
         }
+        if (result.stoppedBecause() != null) {
+            console.note("ended early: " + result.stoppedBecause());
+        }
+        if (result.skippedSteps() > 0) {
+            console.note(
+                    result.skippedSteps()
+                            + " steps were skipped for their loss; metrics.jsonl says which and why");
+        }
+        console.result(text(result), json(result));
         return 0;
     }
 
