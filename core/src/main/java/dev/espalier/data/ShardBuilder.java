@@ -96,6 +96,12 @@ public final class ShardBuilder {
         public Path validation(int source) {
             return folder.resolve(data.sources().get(source).validation().file());
         }
+
+        /// Where the broken records of a source were set aside, if there were any.
+        public Path rejects(int source) {
+            var file = folder.resolveSibling(folder.getFileName() + ".rejects.jsonl");
+            return data.sources().size() == 1 ? file : numbered(file, source);
+        }
     }
 
     /// Of what a key stands for; another version finds none of the shards that were cached before.
@@ -160,7 +166,7 @@ public final class ShardBuilder {
         return (hash(id) >>> 11) * 0x1p-53 < share;
     }
 
-    private static long hash(String id) {
+    static long hash(String id) {
         return java.nio.ByteBuffer.wrap(AtomicFiles.sha256(id.getBytes(StandardCharsets.UTF_8)))
                 .getLong();
     }

@@ -16,7 +16,8 @@ public record FinetuneData(
                 @Nullable Path validation,
         @Doc(
                         value =
-                                "The share of the training records kept back where there is no validation file.",
+                                "The share of the training records, and of those of each label, kept back where there"
+                                        + " is no validation file.",
                         byDefault = "10%",
                         in = "(0, 1)")
                 double validationShare,

@@ -17,7 +17,10 @@ public record ForgettingRecipe(
 
     @Doc("General text to measure perplexity on.")
     public record Measure(
-            @Doc("A text file or a glob; best not the text that is replayed.") String corpus) {}
+            @Doc(
+                            "A text file or a glob, whose first 65,536 tokens are measured; best not the text that is"
+                                    + " replayed.")
+                    String corpus) {}
 
     /// What keeps a model from forgetting.
     public sealed interface DefenceRecipe {
@@ -31,7 +34,8 @@ public record ForgettingRecipe(
                                 byDefault = "5%",
                                 in = "(0, 1)")
                         double fraction,
-                @Doc("A text file or a glob.") String corpus)
+                @Doc("A text file or a glob, whose first 65,536 tokens are replayed.")
+                        String corpus)
                 implements DefenceRecipe {}
     }
 }

@@ -92,7 +92,7 @@ final class Finetuning implements Job {
 
     private static Job prepare(
             FinetuneRecipe recipe, TaskRecipe.Classification task, Path folder, Watcher watcher) {
-        var files = TextData.labelled(recipe.data(), task, recipe.seed(), folder);
+        var files = TextData.labelled(recipe.data(), task, recipe.seed(), folder, watcher);
         var labels =
                 new ArrayList<>(
                         new TreeSet<>(files.train().stream().map(LabelledText::label).toList()));

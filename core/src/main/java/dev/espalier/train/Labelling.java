@@ -36,7 +36,7 @@ final class Labelling implements Job {
     private final TokenClassifier model;
     private final ObjectNode config;
     private final Lora.@Nullable Settings lora;
-    private final TextData.Tagged data;
+    private final TextData.Labelled<TaggedText> data;
     private final int maxLength;
     private final int majority;
     private final Stretches learner;
@@ -47,7 +47,7 @@ final class Labelling implements Job {
             TokenClassifier model,
             ObjectNode config,
             Lora.@Nullable Settings lora,
-            TextData.Tagged data,
+            TextData.Labelled<TaggedText> data,
             int maxLength,
             Stretches learner) {
         this.recipe = recipe;
@@ -122,7 +122,7 @@ final class Labelling implements Job {
 
     static Job prepare(
             FinetuneRecipe recipe, TaskRecipe.TokenLabelling task, Path folder, Watcher watcher) {
-        var data = TextData.tagged(recipe.data(), task, recipe.seed(), folder);
+        var data = TextData.tagged(recipe.data(), task, recipe.seed(), folder, watcher);
         var tags = new TreeSet<String>();
         data.all().forEach(text -> tags.addAll(text.tags()));
         if (tags.size() < 2) {

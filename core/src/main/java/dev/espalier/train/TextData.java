@@ -12,6 +12,7 @@ import dev.espalier.data.LabelledReader;
 import dev.espalier.data.LabelledText;
 import dev.espalier.data.SentenceBlocks;
 import dev.espalier.data.ShardBuilder;
+import dev.espalier.data.Split;
 import dev.espalier.data.TokenShard;
 import dev.espalier.data.Window;
 import dev.espalier.data.Windows;
@@ -37,7 +38,13 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.OptionalInt;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.function.BiFunction;
+import java.util.function.Function;
 import java.util.function.LongFunction;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -48,8 +55,8 @@ import tools.jackson.databind.node.ObjectNode;
 /// The text that a recipe names, as tokens: what lies between the recipe's data section and the
 /// loop.
 final class TextData implements AutoCloseable {
-    /// General text is measured and replayed from its first so many tokens, which keep the 95 %
-    /// interval of a loss within a few hundredths and the measurement within seconds.
+    /// General text is measured and replayed from its first so many tokens; see decision 043.
+    /// Recipes' documentation names them.
     private static final int GENERAL_TOKENS = 65_536;
 
     private final PretrainData recipe;
@@ -81,28 +88,32 @@ final class TextData implements AutoCloseable {
                         recipe.data().validation(),
                         new Ledger.Limit.Count(recipe.data().maxRejects()),
                         Runtime.getRuntime().availableProcessors());
-        for (var source : shards.data().sources()) {
-            var counts = source.counts();
+        for (var i = 0; i < sources.size(); i++) {
+            var source = shards.data().sources().get(i);
             watcher.said(
                     String.format(
-                            java.util.Locale.ROOT,
+                            Locale.ROOT,
                             "%s: %,d documents, %,d tokens to train on, %,d to validate on%s",
                             source.description(),
-                            counts.kept(),
+                            source.counts().kept(),
                             source.train().tokens(),
                             source.validation().tokens(),
-                            counts.rejected().isEmpty()
-                                            && counts.dropped().isEmpty()
-                                            && counts.changed().isEmpty()
-                                    ? ""
-                                    : "; dropped "
-                                            + counts.dropped()
-                                            + ", changed "
-                                            + counts.changed()
-                                            + ", set aside "
-                                            + counts.rejected()));
+                            lost(source.counts(), shards.rejects(i))));
         }
         return new TextData(recipe.data(), tokenizer, shards);
+    }
+
+    /// What became of records that are not used as they stand, and where the broken ones are; empty
+    /// where there are none.
+    private static String lost(Ledger.Counts counts, Path rejects) {
+        var said = new StringBuilder();
+        counts.dropped()
+                .forEach((reason, n) -> said.append("; dropped %,d: ".formatted(n) + reason));
+        counts.changed()
+                .forEach((reason, n) -> said.append("; changed %,d: ".formatted(n) + reason));
+        counts.rejected()
+                .forEach((reason, n) -> said.append("; set aside %,d: ".formatted(n) + reason));
+        return said + (counts.rejected().isEmpty() ? "" : "; those set aside are in " + rejects);
     }
 
     /// The embeddings of a model that exists grow only where the recipe says so.
@@ -421,119 +432,135 @@ final class TextData implements AutoCloseable {
     }
 
     /// Labelled records.
-    record Labelled(
-            List<LabelledText> train,
-            List<LabelledText> validation,
-            @Nullable List<LabelledText> test,
-            ObjectNode passport) {}
-
-    /// The records of a fine-tuning recipe. Without a validation file, a share of the training
-    /// records is kept back: by the hash of the text, so that copies of a text stay on one side.
-    static Labelled labelled(
-            FinetuneData data, TaskRecipe.Classification task, long seed, Path folder) {
-        var passport = JsonNodeFactory.instance.objectNode();
-        var limit = new Ledger.Limit.Count(data.maxRejects());
-        try (var ledger = new Ledger(folder.resolve("rejects.jsonl"), limit)) {
-            var all = read(data.train(), task, ledger, passport, "train");
-            List<LabelledText> train = all;
-            List<LabelledText> validation;
-            if (data.validation() != null) {
-                validation = read(data.validation(), task, ledger, passport, "validation");
-            } else {
-                train = new ArrayList<>();
-                validation = new ArrayList<>();
-                for (var record : all) {
-                    var kept =
-                            ShardBuilder.isValidation(seed + record.text(), data.validationShare());
-                    (kept ? validation : train).add(record);
-                }
-                if (train.isEmpty() || validation.isEmpty()) {
-                    throw EspalierException.data(
-                            data.train()
-                                    + ": "
-                                    + all.size()
-                                    + " records are too few to keep "
-                                    + data.validationShare()
-                                    + " of them back; name a data.validation file");
-                }
-            }
-            var test =
-                    data.test() == null ? null : read(data.test(), task, ledger, passport, "test");
-            ledger.finish();
-            passport.set("counts", Json.mapper().valueToTree(ledger.counts()));
-            return new Labelled(train, validation, test, passport);
-        }
-    }
-
-    /// Texts with tagged words.
-    record Tagged(
-            List<TaggedText> train,
-            List<TaggedText> validation,
-            @Nullable List<TaggedText> test,
-            ObjectNode passport) {
+    record Labelled<R>(
+            List<R> train, List<R> validation, @Nullable List<R> test, ObjectNode passport) {
         /// Of all three files.
-        Stream<TaggedText> all() {
-            return Stream.of(train, validation, test == null ? List.<TaggedText>of() : test)
+        Stream<R> all() {
+            return Stream.of(train, validation, test == null ? List.<R>of() : test)
                     .flatMap(List::stream);
         }
     }
 
+    /// How the records of a task are read, and what of them a split goes by.
+    ///
+    /// @param text copies of which stay on one side
+    /// @param labels to be divided by
+    private record Kind<R>(
+            BiFunction<Path, Ledger, List<R>> read,
+            Function<R, String> text,
+            Function<R, ? extends Iterable<String>> labels) {}
+
+    /// The records of a fine-tuning recipe. Without a validation file, a share of the training
+    /// records is kept back, see [Split].
+    static Labelled<LabelledText> labelled(
+            FinetuneData data,
+            TaskRecipe.Classification task,
+            long seed,
+            Path folder,
+            Watcher watcher) {
+        return labelled(
+                data,
+                seed,
+                folder,
+                watcher,
+                new Kind<>(
+                        (file, ledger) ->
+                                LabelledReader.read(file, task.text(), task.label(), null, ledger),
+                        LabelledText::text,
+                        record -> List.of(record.label())));
+    }
+
     /// As [#labelled] for texts with tagged words.
-    static Tagged tagged(
-            FinetuneData data, TaskRecipe.TokenLabelling task, long seed, Path folder) {
+    static Labelled<TaggedText> tagged(
+            FinetuneData data,
+            TaskRecipe.TokenLabelling task,
+            long seed,
+            Path folder,
+            Watcher watcher) {
+        var column = task.column() == null ? "" : task.column();
+        return labelled(
+                data,
+                seed,
+                folder,
+                watcher,
+                new Kind<>(
+                        (file, ledger) ->
+                                TaggedReader.read(file, column, task.text(), task.spans(), ledger),
+                        TaggedText::text,
+                        TextData::types));
+    }
+
+    /// What the words of a text are tagged as, whether at an entity's begin or within it.
+    private static Set<String> types(TaggedText text) {
+        return text.tags().stream()
+                .filter(tag -> !tag.equals(TaggedText.OUTSIDE))
+                .map(tag -> tag.replaceFirst("^[BIES]-(?=.)", ""))
+                .collect(Collectors.toSet());
+    }
+
+    private static <R> Labelled<R> labelled(
+            FinetuneData data, long seed, Path folder, Watcher watcher, Kind<R> kind) {
         var passport = JsonNodeFactory.instance.objectNode();
         var limit = new Ledger.Limit.Count(data.maxRejects());
-        try (var ledger = new Ledger(folder.resolve("rejects.jsonl"), limit)) {
-            List<TaggedText> train = read(data.train(), task, ledger, passport, "train");
-            List<TaggedText> validation;
+        var rejects = folder.resolve("rejects.jsonl");
+        try (var ledger = new Ledger(rejects, limit)) {
+            var train = read(data.train(), kind, ledger, passport, "train");
+            List<R> validation;
             if (data.validation() != null) {
-                validation = read(data.validation(), task, ledger, passport, "validation");
+                validation = read(data.validation(), kind, ledger, passport, "validation");
             } else {
-                var kept =
-                        train.stream()
-                                .collect(
-                                        Collectors.partitioningBy(t ->
-                                                ShardBuilder.isValidation(
-                                                        seed + t.text(), data.validationShare())));
-                validation = kept.getOrDefault(true, List.of());
-                var rest = kept.getOrDefault(false, List.of());
-                if (rest.isEmpty() || validation.isEmpty()) {
+                var split =
+                        Split.stratified(
+                                train, kind.text(), kind.labels(), data.validationShare(), seed);
+                if (split.train().isEmpty() || split.validation().isEmpty()) {
                     throw EspalierException.data(
-                            "%s: %d texts are too few to keep %s of them back; name a data.validation file"
+                            "%s: %d records are too few to keep %s of them back, since copies of a text stay together and a label's only one is trained on; name a data.validation file"
                                     .formatted(data.train(), train.size(), data.validationShare()));
                 }
-                train = rest;
+                train = split.train();
+                validation = split.validation();
             }
             var test =
-                    data.test() == null ? null : read(data.test(), task, ledger, passport, "test");
+                    data.test() == null ? null : read(data.test(), kind, ledger, passport, "test");
             ledger.finish();
+            var lost = lost(ledger.counts(), rejects);
+            if (!lost.isEmpty()) {
+                watcher.said("%,d records".formatted(ledger.counts().kept()) + lost);
+            }
+            sayFew(train, kind, watcher);
             passport.set("counts", Json.mapper().valueToTree(ledger.counts()));
-            return new Tagged(train, validation, test, passport);
+            return new Labelled<>(train, validation, test, passport);
         }
     }
 
-    private static List<TaggedText> read(
-            Path file,
-            TaskRecipe.TokenLabelling task,
-            Ledger ledger,
-            ObjectNode passport,
-            String name) {
-        var column = task.column() == null ? "" : task.column();
-        var records = TaggedReader.read(file, column, task.text(), task.spans(), ledger);
-        var entry = passport.putObject(name);
-        entry.put("file", file.toString());
-        entry.put("sha256", AtomicFiles.sha256(file));
-        entry.put("records", records.size());
-        return records;
+    /// A label of fewer records is seldom learnt by fine-tuning; 16 is the usual few-shot setting,
+    /// for which other methods are made (Gao et al. 2021, arXiv:2012.15723).
+    private static final int FEW = 16;
+
+    private static <R> void sayFew(List<R> train, Kind<R> kind, Watcher watcher) {
+        var counts = new TreeMap<String, Integer>();
+        train.forEach(r -> kind.labels().apply(r).forEach(l -> counts.merge(l, 1, Integer::sum)));
+        var few =
+                counts.entrySet().stream()
+                        .filter(label -> label.getValue() < FEW)
+                        .sorted(Map.Entry.comparingByValue())
+                        .map(label -> "'%s' has %d".formatted(label.getKey(), label.getValue()))
+                        .toList();
+        if (!few.isEmpty()) {
+            watcher.said(
+                    "few labels: of %d labels %d have fewer than %d records to train on (%s%s), from which fine-tuning seldom learns them; label more, or join labels"
+                            .formatted(
+                                    counts.size(),
+                                    few.size(),
+                                    FEW,
+                                    String.join(", ", few.subList(0, Math.min(10, few.size()))),
+                                    few.size() > 10 ? " and so on" : ""));
+        }
     }
 
-    private static List<LabelledText> read(
-            Path file,
-            TaskRecipe.Classification task,
-            Ledger ledger,
-            ObjectNode passport,
-            String name) {
-        var records = LabelledReader.read(file, task.text(), task.label(), null, ledger);
+    private static <R> List<R> read(
+            Path file, Kind<R> kind, Ledger ledger, ObjectNode passport, String name) {
+        var records = kind.read().apply(file, ledger);
         var entry = passport.putObject(name);
         entry.put("file", file.toString());
         entry.put("sha256", AtomicFiles.sha256(file));

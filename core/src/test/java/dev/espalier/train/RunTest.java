@@ -97,6 +97,10 @@ class RunTest {
                 name);
     }
 
+    private static double meanLoss(List<StepFigures> steps) {
+        return steps.stream().mapToDouble(StepFigures::loss).average().orElseThrow();
+    }
+
     private static double value(Run.Result result, String data, String metric) {
         return result.scores().stream()
                 .filter(s -> s.data().equals(data) && s.metric().equals(metric))
@@ -314,7 +318,8 @@ class RunTest {
             if (adapter.equals("frozen")) {
                 // What so small a body says of a text's last token hardly tells its label.
                 var steps = Journal.read(result.folder().resolve("metrics.jsonl"));
-                assertThat(steps.getLast().loss()).isLessThan(steps.getFirst().loss());
+                assertThat(meanLoss(steps.subList(steps.size() - 30, steps.size())))
+                        .isLessThan(meanLoss(steps.subList(0, 30)));
             } else {
                 assertThat(accuracy).as(adapter).isGreaterThan(0.9);
             }
