@@ -11,6 +11,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -62,6 +63,7 @@ public final class Torch {
                             "/org/bytedeco/" + name + "/" + Loader.getPlatform() + "/");
                 }
                 Loader.load(torch.class);
+                useAllCores();
             } catch (IOException e) {
                 throw new EspalierException(
                         Kind.RESOURCES,
@@ -82,6 +84,33 @@ public final class Torch {
     }
 
     private Torch() {}
+
+    /// libtorch's own count takes the processors of some virtual machines for threads of a single
+    /// core, and would leave all others idle.
+    private static void useAllCores() {
+        var processors = Runtime.getRuntime().availableProcessors();
+        var cores = cores(Path.of("/sys/devices/system/cpu"));
+        if (cores > 0 && System.getenv("OMP_NUM_THREADS") == null) {
+            torch.set_num_threads(Math.min(cores, processors));
+        }
+    }
+
+    /// The cores of the processors that Linux describes in the folder `cpus`, each once however
+    /// many threads it runs; 0 where it says nothing.
+    static int cores(Path cpus) {
+        var cores = new HashSet<String>();
+        try (var folders = Files.newDirectoryStream(cpus, "cpu[0-9]*")) {
+            for (var cpu : folders) {
+                var siblings = cpu.resolve("topology/thread_siblings_list");
+                if (Files.isReadable(siblings)) {
+                    cores.add(Files.readString(siblings).strip());
+                }
+            }
+        } catch (IOException e) {
+            LOG.trace("no description of the processors", e);
+        }
+        return cores.size();
+    }
 
     /// Loads libtorch, if that has not happened. Every entry into this package does so by itself;
     /// calling it early only chooses the moment.

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.espalier.EspalierException;
 import java.io.File;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -48,6 +49,30 @@ class TorchTest {
     @Test
     void theFirstLoadFromAnEmptyCacheWorks(@TempDir Path cache) throws Exception {
         assertThat(child(System.getProperty("java.class.path"), cache)).isEqualTo("48.0/0");
+    }
+
+    @Test
+    void coresAreCountedOnceHoweverManyThreadsTheyRun(@TempDir Path cpus) throws Exception {
+        for (var cpu = 0; cpu < 6; cpu++) {
+            var topology = Files.createDirectories(cpus.resolve("cpu" + cpu).resolve("topology"));
+            Files.writeString(
+                    topology.resolve("thread_siblings_list"), cpu % 3 + "," + (cpu % 3 + 3) + "\n");
+        }
+        Files.createDirectories(cpus.resolve("cpufreq"));
+
+        assertThat(Torch.cores(cpus)).isEqualTo(3);
+        assertThat(Torch.cores(cpus.resolve("nowhere"))).isZero();
+    }
+
+    @Test
+    void allCoresCompute() {
+        var cores = Torch.cores(Path.of("/sys/devices/system/cpu"));
+        if (cores > 0 && System.getenv("OMP_NUM_THREADS") == null) {
+            assertThat(Torch.threads())
+                    .isEqualTo(Math.min(cores, Runtime.getRuntime().availableProcessors()));
+        } else {
+            assertThat(Torch.threads()).isPositive();
+        }
     }
 
     @Test
