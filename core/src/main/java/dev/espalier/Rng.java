@@ -38,6 +38,14 @@ public final class Rng implements RandomGenerator {
         return mix(state);
     }
 
+    /// The next `count` numbers of [#nextLong], at the start of `into`.
+    public void fill(long[] into, int count) {
+        for (var i = 0; i < count; i++) {
+            into[i] = mix(state + (i + 1) * GOLDEN);
+        }
+        state += count * GOLDEN;
+    }
+
     /// Uniform in [0, 1).
     public double uniform() {
         return (nextLong() >>> 11) * 0x1p-53;

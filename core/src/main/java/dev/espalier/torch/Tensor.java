@@ -574,18 +574,19 @@ public final class Tensor implements AutoCloseable {
                 op(() -> raw.log_softmax(dimension, new ScalarTypeOptional(ScalarType.Float))));
     }
 
-    /// Dropout (Srivastava et al. 2014): each element is 0 with `probability`, else divided by 1 -
-    /// `probability`; by draws from this thread's stream (see [Torch#seed]), which libtorch's own
-    /// dropout cannot use.
+    /// Dropout (Srivastava et al. 2014): each element is 0 with `probability`, met to 1 / 65 536,
+    /// else divided by 1 - `probability`; by draws from this thread's stream (see [Torch#seed]).
     public Tensor dropout(double probability, boolean training) {
         if (probability == 0 || !training) {
             return this;
         }
-        var keep = 1 - probability;
-        var mask =
-                Torch.noGrad(
-                        () -> op(() -> torch.empty_like(raw).bernoulli_(keep, Torch.stream())));
-        return mul(keep == 0 ? mask : mask.mulInPlace(1 / keep));
+        if (probability == 1) {
+            return mul(0);
+        }
+        var bf16 = dtype() == DType.BFLOAT16;
+        var mask = empty(bf16 ? DType.BFLOAT16 : DType.FLOAT, shape());
+        DropoutMask.fill(mask.segment(), count(), bf16, 1 - probability, Torch.nextMask());
+        return mul(mask);
     }
 
     /// softmax(Q Kᵀ / √d + mask) V for this Q, all (B, H, T, d), by libtorch's fused kernel.

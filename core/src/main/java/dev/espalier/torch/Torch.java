@@ -2,6 +2,7 @@ package dev.espalier.torch;
 
 import dev.espalier.EspalierException;
 import dev.espalier.EspalierException.Kind;
+import dev.espalier.Rng;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
@@ -362,6 +363,15 @@ public final class Torch {
     /// Seeds this thread's stream, which dropout and random tensors draw from.
     public static void seed(long seed) {
         STREAM.get().set_current_seed(seed);
+        MASKS.set(Rng.at(seed));
+    }
+
+    /// Each thread's stream of seeds of dropout's masks.
+    private static final ThreadLocal<Rng> MASKS = ThreadLocal.withInitial(() -> Rng.at(0));
+
+    /// The seed of this thread's next mask.
+    static long nextMask() {
+        return MASKS.get().nextLong();
     }
 
     static GeneratorOptional stream() {
