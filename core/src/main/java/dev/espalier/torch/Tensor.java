@@ -12,6 +12,7 @@ import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.MemoryFormatOptional;
 import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.TensorArrayRefOptional;
 import org.bytedeco.pytorch.TensorOptional;
@@ -333,6 +334,11 @@ public final class Tensor implements AutoCloseable {
     /// The Euclidean norm of all elements, as a scalar tensor.
     public Tensor norm() {
         return op(raw::norm);
+    }
+
+    /// The Euclidean norms along a dimension, which goes.
+    public Tensor norm(int dimension) {
+        return op(() -> raw.norm(new ScalarOptional(new Scalar(2)), new long[] {dimension}, false));
     }
 
     public Tensor cumsum(int dimension) {
