@@ -7,6 +7,7 @@ import dev.espalier.torch.Torch;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SequencedMap;
+import org.jspecify.annotations.Nullable;
 
 /// Adam with decoupled weight decay (Kingma and Ba 2015, arXiv:1412.6980; Loshchilov and Hutter
 /// 2019, arXiv:1711.05101, algorithm 2), with the learning rate as a factor of the decay, as
@@ -16,16 +17,28 @@ import java.util.SequencedMap;
 ///     m ← β₁ m + (1 - β₁) g;  v ← β₂ v + (1 - β₂) g²
 ///     w ← w - η (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + ε)
 ///
-/// The decay λ and a factor of the rate η are those of each [Segment].
+/// The decay λ and a factor of the rate η are those of each [Segment]. Of the [Variant]s, AMSGrad
+/// (Reddi, Kale and Kumar 2018, arXiv:1904.09237) divides by the root of the largest v so far, and
+/// Adam with a decay that is not decoupled begins with g ← g + λ w instead of shrinking w.
 public final class AdamW implements Optimizer {
     private final FlatParameters parameters;
     private final double beta1;
     private final double beta2;
     private final double epsilon;
+    private final Variant variant;
     private final List<Segment> segments;
     private final Tensor m; // of the segments, one after the other
     private final Tensor v;
+    private final @Nullable Tensor largest; // v so far
     private long steps;
+
+    /// What is done otherwise than by AdamW.
+    ///
+    /// @param amsgrad whether to divide by the largest second moment so far
+    /// @param decoupled whether the decay shrinks the weights, or is a part of their gradients
+    public record Variant(boolean amsgrad, boolean decoupled) {
+        public static final Variant ADAMW = new Variant(false, true);
+    }
 
     /// With decay for matrices and tables alone, not for biases and norms.
     public AdamW(
@@ -35,6 +48,7 @@ public final class AdamW implements Optimizer {
                 beta1,
                 beta2,
                 epsilon,
+                Variant.ADAMW,
                 Segment.of(parameters, slot -> true, Segment.Settings.plain(decay)));
     }
 
@@ -44,15 +58,18 @@ public final class AdamW implements Optimizer {
             double beta1,
             double beta2,
             double epsilon,
+            Variant variant,
             List<Segment> segments) {
         this.parameters = parameters;
         this.beta1 = beta1;
         this.beta2 = beta2;
         this.epsilon = epsilon;
+        this.variant = variant;
         this.segments = List.copyOf(segments);
-        var count = segments.stream().mapToLong(Segment::length).sum();
+        var count = Segment.length(segments);
         m = Tensor.zeros(DType.FLOAT, count);
         v = Tensor.zeros(DType.FLOAT, count);
+        largest = variant.amsgrad() ? Tensor.zeros(DType.FLOAT, count) : null;
     }
 
     @Override
@@ -77,12 +94,14 @@ public final class AdamW implements Optimizer {
                             parameters.gradients().narrow(0, from, length),
                             m.narrow(0, offset, length),
                             v.narrow(0, offset, length),
+                            largest == null ? null : largest.narrow(0, offset, length),
                             steps,
                             rate,
                             beta1,
                             beta2,
                             epsilon,
-                            segment.decay());
+                            segment.decay(),
+                            variant.decoupled());
         }
     }
 
@@ -91,6 +110,9 @@ public final class AdamW implements Optimizer {
         var state = new LinkedHashMap<String, Tensor>();
         state.put("m", m);
         state.put("v", v);
+        if (largest != null) {
+            state.put("largest", largest);
+        }
         return state;
     }
 
@@ -108,5 +130,8 @@ public final class AdamW implements Optimizer {
     public void close() {
         m.close();
         v.close();
+        if (largest != null) {
+            largest.close();
+        }
     }
 }

@@ -1,5 +1,6 @@
 package dev.espalier.optim;
 
+import dev.espalier.torch.Tensor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Predicate;
@@ -55,5 +56,41 @@ public record Segment(long from, long to, double rateFactor, double decay) {
 
     long length() {
         return to - from;
+    }
+
+    /// The weights of all `segments`.
+    static long length(List<Segment> segments) {
+        return segments.stream().mapToLong(Segment::length).sum();
+    }
+
+    /// A part of a segment that is updated at once, small enough that what is computed on the way
+    /// stays in the cache.
+    ///
+    /// @param at where its weights stand among those of all segments
+    record Piece(Segment segment, long from, long length, long at) {
+        private static final long MOST = 1 << 18;
+
+        /// This part of a buffer of all parameters.
+        Tensor of(Tensor buffer) {
+            return buffer.narrow(0, from, length);
+        }
+
+        /// This part of the state of the segments' weights.
+        Tensor state(Tensor buffer) {
+            return buffer.narrow(0, at, length);
+        }
+    }
+
+    static List<Piece> pieces(List<Segment> segments) {
+        var pieces = new ArrayList<Piece>();
+        var at = 0L;
+        for (var segment : segments) {
+            for (var from = segment.from; from < segment.to; from += Piece.MOST) {
+                var length = Math.min(Piece.MOST, segment.to - from);
+                pieces.add(new Piece(segment, from, length, at));
+                at += length;
+            }
+        }
+        return pieces;
     }
 }

@@ -45,7 +45,7 @@ public final class Cost {
     ///
     /// @param weights fp32 weights
     /// @param gradients fp32 gradients
-    /// @param optimizer the two moments of Adam
+    /// @param optimizer its state: of AdamW two moments, of Lion one
     /// @param activations what the forward pass keeps for the backward pass
     /// @param working the largest temporary arrays: a block of scores, the weights in bf16
     /// @param process the JVM and the libraries
@@ -62,13 +62,14 @@ public final class Cost {
     }
 
     /// The memory of a step in which each of `workers` threads passes `rows` sequences of `length`
-    /// tokens at once through a GPT-2 with `heads` heads, all weights trained with AdamW.
+    /// tokens at once through a GPT-2 with `heads` heads, all weights trained.
     ///
     /// Of each token a layer keeps the inputs of both norms and of the four maps, query, key and
     /// value, and the MLP's hidden layer before its activation: 16 D numbers. In bf16 all are half
     /// as wide but the inputs of norms, the first and the third map read what the norms gave once
     /// more, and attention keeps its probabilities, one of `length` for each head.
     ///
+    /// @param optimizer bytes of the optimizer's state
     /// @param process what the process had in memory before
     public static Memory trainingMemory(
             Decoder model,
@@ -77,6 +78,7 @@ public final class Cost {
             int rows,
             int length,
             boolean bf16,
+            long optimizer,
             long process) {
         var parameters = model.parameterCount();
         long tokens = (long) rows * length, width = model.width();
@@ -93,7 +95,7 @@ public final class Cost {
         return new Memory(
                 4 * parameters,
                 workers * 4 * parameters,
-                8 * parameters,
+                optimizer,
                 workers * activations,
                 workers * working,
                 process);

@@ -201,9 +201,18 @@ final class Checks {
                             + "; allowed: a divisor of it, or `auto`");
         }
         switch (training.optimizer()) {
-            case OptimizerRecipe.AdamW adamw -> betas(adamw, "training.optimizer", problems);
+            case OptimizerRecipe.AdamW a -> betas(a.betas(), "training.optimizer", problems);
+            case OptimizerRecipe.Lion l -> betas(l.betas(), "training.optimizer", problems);
             case OptimizerRecipe.Muon muon ->
-                    betas(muon.others(), "training.optimizer.adamw", problems);
+                    betas(muon.others().betas(), "training.optimizer.adamw", problems);
+            case OptimizerRecipe.Adafactor _ -> {}
+            case OptimizerRecipe.Sgd sgd -> {
+                if (sgd.nesterov() && (sgd.momentum() == 0 || sgd.dampening() != 0)) {
+                    problems.add(
+                            "training.optimizer.nesterov",
+                            "needs a momentum above 0 and a dampening of 0");
+                }
+            }
         }
         for (var i = 0; i < training.groups().size(); i++) {
             try {
@@ -226,11 +235,11 @@ final class Checks {
         }
     }
 
-    private static void betas(OptimizerRecipe.AdamW adamw, String path, Problems problems) {
-        if (adamw.betas().size() != 2) {
+    private static void betas(List<Double> betas, String path, Problems problems) {
+        if (betas.size() != 2) {
             problems.add(
                     path + ".betas",
-                    "has " + adamw.betas().size() + " numbers; allowed: 2, such as [0.9, 0.95]");
+                    "has " + betas.size() + " numbers; allowed: 2, such as [0.9, 0.95]");
         }
     }
 

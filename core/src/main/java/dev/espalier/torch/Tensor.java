@@ -331,6 +331,11 @@ public final class Tensor implements AutoCloseable {
         return op(() -> raw.sum(new long[] {dimension}, true, new ScalarTypeOptional()));
     }
 
+    /// -1, 0 or 1 for each element.
+    public Tensor sign() {
+        return op(raw::sign);
+    }
+
     /// The Euclidean norm of all elements, as a scalar tensor.
     public Tensor norm() {
         return op(raw::norm);
@@ -442,31 +447,36 @@ public final class Tensor implements AutoCloseable {
     ///
     ///     w ← w - η λ w;  m ← β₁ m + (1 - β₁) g;  v ← β₂ v + (1 - β₂) g²
     ///     w ← w - η (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + ε)
+    ///
+    /// @param largest holds the largest v so far, which then takes v's place in the last line
+    /// @param decoupled or else g ← g + λ w comes first, and w is not shrunk
     public void adamwInPlace(
             Tensor gradient,
             Tensor m,
             Tensor v,
+            @Nullable Tensor largest,
             long step,
             double rate,
             double beta1,
             double beta2,
             double epsilon,
-            double decay) {
+            double decay,
+            boolean decoupled) {
         try (var scope = new Scope()) {
             Operators.call(
-                    "aten::_fused_adamw_",
+                    decoupled ? "aten::_fused_adamw_" : "aten::_fused_adam_",
                     Operators.list(this),
                     Operators.list(gradient),
                     Operators.list(m),
                     Operators.list(v),
-                    Operators.list(),
+                    largest == null ? Operators.list() : Operators.list(largest),
                     Operators.list(full(step)),
                     new IValue(rate),
                     new IValue(beta1),
                     new IValue(beta2),
                     new IValue(decay),
                     new IValue(epsilon),
-                    new IValue(false),
+                    new IValue(largest != null),
                     new IValue(false),
                     new IValue(),
                     new IValue());

@@ -4,14 +4,18 @@ import dev.espalier.EspalierException;
 import dev.espalier.nn.Linear;
 import dev.espalier.nn.Module;
 import dev.espalier.nn.Stack;
+import dev.espalier.optim.Adafactor;
 import dev.espalier.optim.AdamW;
 import dev.espalier.optim.FlatParameters;
+import dev.espalier.optim.Lion;
 import dev.espalier.optim.Muon;
 import dev.espalier.optim.Optimizer;
 import dev.espalier.optim.Segment;
+import dev.espalier.optim.Sgd;
 import dev.espalier.recipe.OptimizerRecipe;
 import dev.espalier.recipe.TrainingRecipe;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
@@ -55,6 +59,26 @@ final class Optimizers {
         }
         return switch (recipe.optimizer()) {
             case OptimizerRecipe.AdamW a -> adamw(a, slot -> true);
+            case OptimizerRecipe.Adafactor a ->
+                    new Adafactor(
+                            parameters,
+                            new Adafactor.Options(
+                                    a.relativeStep(),
+                                    a.scaleParameter(),
+                                    a.momentum(),
+                                    a.clipThreshold()),
+                            settings(a.weightDecay()));
+            case OptimizerRecipe.Lion lion ->
+                    new Lion(
+                            parameters,
+                            lion.betas().get(0),
+                            lion.betas().get(1),
+                            segments(lion.weightDecay(), slot -> true));
+            case OptimizerRecipe.Sgd sgd ->
+                    new Sgd(
+                            parameters,
+                            new Sgd.Options(sgd.momentum(), sgd.dampening(), sgd.nesterov()),
+                            segments(sgd.weightDecay(), slot -> true));
             case OptimizerRecipe.Muon muon -> muon(muon, bf16);
         };
     }
@@ -65,7 +89,12 @@ final class Optimizers {
                 a.betas().get(0),
                 a.betas().get(1),
                 a.epsilon(),
-                Segment.of(parameters, chosen, settings(a.weightDecay())));
+                new AdamW.Variant(a.amsgrad(), a.decoupled()),
+                segments(a.weightDecay(), chosen));
+    }
+
+    private List<Segment> segments(double decay, Predicate<FlatParameters.Slot> chosen) {
+        return Segment.of(parameters, chosen, settings(decay));
     }
 
     private Muon muon(OptimizerRecipe.Muon recipe, boolean bf16) {
@@ -97,7 +126,7 @@ final class Optimizers {
         if (matrices.isEmpty()) {
             throw EspalierException.usage(
                     "training.optimizer: muon trains the matrices of the model's blocks, of which none is trained here;"
-                            + " allowed: adamw");
+                            + " allowed: adamw, adafactor, lion, sgd");
         }
         return new Muon(
                 parameters,

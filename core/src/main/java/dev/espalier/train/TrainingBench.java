@@ -8,7 +8,6 @@ import dev.espalier.model.LanguageModel;
 import dev.espalier.plan.Cost;
 import dev.espalier.plan.Machine;
 import dev.espalier.recipe.ObjectiveRecipe;
-import dev.espalier.recipe.OptimizerRecipe;
 import dev.espalier.recipe.PretrainRecipe;
 import dev.espalier.torch.Torch;
 import java.util.Arrays;
@@ -30,7 +29,7 @@ public final class TrainingBench {
     /// @param matmulShare the steps' rate by 6 N + 12 L D T over that of products
     /// @param peakMemoryBytes the most that the process had in memory
     /// @param predictedMemoryBytes by [Cost#trainingMemory]; null where that knows no formula:
-    ///   another family than GPT-2, another optimizer than AdamW, recomputation
+    ///   another family than GPT-2, recomputation
     public record Result(
             String model,
             long parameters,
@@ -85,10 +84,12 @@ public final class TrainingBench {
                         Long.MAX_VALUE,
                         i -> Window.of(random(i, length + 1, vocabulary), "window " + i));
         var flops = Cost.flopsPerToken(model, length) * batch * length;
-        var predicted = predicted(recipe, model, micro, length, bf16, process);
+        Long predicted;
         var seconds = new double[steps];
         try (var trainer =
                 new Trainer(learner, training, bf16, recipe.seed(), Trainer.Speeds.UNKNOWN)) {
+            var state = trainer.stateBytes() - 4 * model.parameterCount();
+            predicted = predicted(recipe, model, micro, length, bf16, state, process);
             for (var step = 0; step < steps; step++) {
                 var start = System.nanoTime();
                 trainer.step();
@@ -137,16 +138,15 @@ public final class TrainingBench {
             int rows,
             int length,
             boolean bf16,
+            long state,
             long process) {
         var training = recipe.training();
-        if (!(model instanceof Gpt2 gpt2)
-                || training.recompute()
-                || !(training.optimizer() instanceof OptimizerRecipe.AdamW)) {
+        if (!(model instanceof Gpt2 gpt2) || training.recompute()) {
             return null;
         }
         var workers = rows == training.batch() ? 1 : Workers.count(model);
         return Cost.trainingMemory(
-                        gpt2, gpt2.config().heads(), workers, rows, length, bf16, process)
+                        gpt2, gpt2.config().heads(), workers, rows, length, bf16, state, process)
                 .total();
     }
 }

@@ -139,6 +139,22 @@ class OptimizersTest {
     }
 
     @Test
+    void everyOptimizerTakesRatesAndGroupsFromTheRecipe() {
+        var groups = List.of(new GroupRecipe("wpe", 0, null), new GroupRecipe("wte", 0.5, null));
+        for (var optimizer :
+                List.of(
+                        new OptimizerRecipe.Adafactor(RATE, true, false, 0, 1, 0),
+                        new OptimizerRecipe.Lion(RATE, List.of(0.9, 0.99), 0),
+                        new OptimizerRecipe.Sgd(RATE, 0.9, 0, false, 0))) {
+            var steps = steps(recipe(optimizer, groups, 1));
+            assertThat(steps.get("transformer.h.0.mlp.c_fc.weight")).isCloseTo(1, within(1e-4));
+            assertThat(steps.get("transformer.h.0.mlp.c_fc.bias")).isCloseTo(1, within(1e-4));
+            assertThat(steps.get("transformer.wte.weight")).isCloseTo(0.5, within(1e-4));
+            assertThat(steps.get("transformer.wpe.weight")).isEqualTo(0);
+        }
+    }
+
+    @Test
     void muonTakesTheMatricesOfTheBlocks() {
         var steps = steps(recipe(new OptimizerRecipe.Muon(RATE, 0.95, 0, ADAMW), List.of(), 1));
         for (var name : List.of("wte.weight", "wpe.weight", "ln_f.bias", "h.0.attn.c_attn.bias")) {

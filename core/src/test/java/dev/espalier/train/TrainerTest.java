@@ -28,17 +28,22 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class TrainerTest {
     private static final int VOCABULARY = 40;
 
     private static TrainingRecipe recipe(int steps, double rate) {
+        return recipe(steps, new OptimizerRecipe.AdamW(rate, List.of(0.9, 0.95), 1e-8, 0.1));
+    }
+
+    private static TrainingRecipe recipe(int steps, OptimizerRecipe optimizer) {
         return new TrainingRecipe(
                 Duration.steps(steps),
                 8,
                 null,
-                new OptimizerRecipe.AdamW(rate, List.of(0.9, 0.95), 1e-8, 0.1),
+                optimizer,
                 new ScheduleRecipe.Cosine(Duration.steps(2), 0.1),
                 1,
                 TrainingRecipe.Precision.FP32,
@@ -59,6 +64,11 @@ class TrainerTest {
 
     private static Trainer trainer(Learner learner, int steps) {
         return new Trainer(learner, recipe(steps, 1e-2), false, 5, Trainer.Speeds.UNKNOWN);
+    }
+
+    private static Trainer trainer(OptimizerRecipe optimizer) {
+        return new Trainer(
+                learner(4, 0.1), recipe(30, optimizer), false, 5, Trainer.Speeds.UNKNOWN);
     }
 
     private static List<Double> losses(Trainer trainer, int steps) {
@@ -140,19 +150,34 @@ class TrainerTest {
         }
     }
 
-    @Test
-    void resumingIsNeverHavingStopped(@TempDir Path folder) throws IOException {
+    static List<OptimizerRecipe> optimizers() {
+        var adamw = new OptimizerRecipe.AdamW(1e-2, List.of(0.9, 0.95), 1e-8, 0.1);
+        return List.of(
+                adamw,
+                new OptimizerRecipe.AdamW(1e-2, List.of(0.9, 0.95), 1e-8, 0.1, true, false),
+                new OptimizerRecipe.Muon(1e-2, 0.95, 0.1, adamw),
+                new OptimizerRecipe.Adafactor(0.1, true, true, 0.9, 1, 0.1),
+                new OptimizerRecipe.Adafactor(1e-2, false, false, 0, 1, 0),
+                new OptimizerRecipe.Lion(1e-3, List.of(0.9, 0.99), 1),
+                new OptimizerRecipe.Sgd(0.1, 0.9, 0, true, 0.1),
+                new OptimizerRecipe.Sgd(0.1, 0, 0, false, 0));
+    }
+
+    @ParameterizedTest
+    @MethodSource("optimizers")
+    void resumingIsNeverHavingStopped(OptimizerRecipe optimizer, @TempDir Path folder)
+            throws IOException {
         List<Double> want;
         float[] wantWeights;
-        try (var whole = trainer(learner(4, 0.1), 30)) {
+        try (var whole = trainer(optimizer)) {
             want = losses(whole, 30);
             wantWeights = whole.weights();
         }
-        try (var first = trainer(learner(4, 0.1), 30)) {
+        try (var first = trainer(optimizer)) {
             losses(first, 13);
             first.save(folder);
         }
-        try (var second = trainer(learner(4, 0.1), 30)) {
+        try (var second = trainer(optimizer)) {
             second.restore(folder);
             assertThat(second.progress().step()).isEqualTo(13);
             assertThat(losses(second, 17)).isEqualTo(want.subList(13, 30));
