@@ -62,8 +62,7 @@ class BadInputTest {
             assertThat(files.map(file -> String.valueOf(file.getFileName())))
                     .noneMatch(name -> name.contains(".partial-"));
         }
-        assertThat(temp.resolve("run/model")).doesNotExist();
-        assertThat(temp.resolve("run/evaluation.json")).doesNotExist();
+        assertThat(temp.resolve("run")).doesNotExist();
     }
 
     /// A pre-training of two steps.

@@ -3,10 +3,14 @@ package dev.espalier.checkpoint;
 import dev.espalier.EspalierException;
 import dev.espalier.io.AtomicFiles;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
@@ -31,10 +35,21 @@ public final class RunFolder implements AutoCloseable {
     private final Path held;
     private final FileChannel channel;
 
-    private RunFolder(Path folder, Path held, FileChannel channel) {
+    /// The folder and those above it that were not there before, the innermost first.
+    private final List<Path> made;
+
+    /// What the folder held before.
+    private final Set<Path> before;
+
+    private boolean begun;
+
+    private RunFolder(
+            Path folder, Path held, FileChannel channel, List<Path> made, Set<Path> before) {
         this.folder = folder;
         this.held = held;
         this.channel = channel;
+        this.made = made;
+        this.before = before;
     }
 
     /// Takes hold of `folder`, made if it is absent, and clears away what interrupted writes left.
@@ -42,10 +57,14 @@ public final class RunFolder implements AutoCloseable {
     /// @throws EspalierException of kind USAGE if another run holds it, RESOURCES if it cannot be
     ///   written
     public static RunFolder open(Path folder) {
+        var made = absent(folder);
         Path held;
+        Set<Path> before;
         try {
             held = Files.createDirectories(folder).toRealPath();
+            before = Set.copyOf(inside(held));
         } catch (IOException e) {
+            deleteEmpty(made);
             throw AtomicFiles.failure(folder, e);
         }
         if (!HELD.add(held)) {
@@ -61,9 +80,10 @@ public final class RunFolder implements AutoCloseable {
             lock(folder, channel);
             AtomicFiles.tidy(folder);
             AtomicFiles.tidy(folder.resolve("checkpoints"));
-            return new RunFolder(folder, held, channel);
+            return new RunFolder(folder, held, channel, made, before);
         } catch (IOException e) {
             letGo(held, channel);
+            deleteEmpty(made);
             throw AtomicFiles.failure(folder, e);
         } catch (RuntimeException e) {
             letGo(held, channel);
@@ -123,10 +143,64 @@ public final class RunFolder implements AutoCloseable {
         return new Checkpoints(folder.resolve("checkpoints"));
     }
 
-    /// Lets go of the folder.
+    /// Says that the run is no longer refused, whatever becomes of it: what it writes stays.
+    public void begin() {
+        begun = true;
+    }
+
+    /// Deletes all that came into the folder while it was held, unless the run had begun: a run
+    /// that is refused leaves nothing behind. What `why` names by its path, such as the records
+    /// that were set aside, stays to be looked at; so does what was there before.
+    public void refuse(String why) {
+        if (begun) {
+            return;
+        }
+        try {
+            for (var path : inside(held).reversed()) {
+                var named = why.contains(folder.resolve(held.relativize(path)).toString());
+                if (!before.contains(path) && !path.equals(held) && !named) {
+                    deleteIfPossible(path);
+                }
+            }
+        } catch (IOException | UncheckedIOException e) {
+            log.debug("clearing {}", folder, e);
+        }
+    }
+
+    private static List<Path> inside(Path folder) throws IOException {
+        try (var walk = Files.walk(folder)) {
+            return walk.toList();
+        }
+    }
+
+    private static List<Path> absent(Path folder) {
+        var absent = new ArrayList<Path>();
+        for (var path = folder.toAbsolutePath().normalize();
+                path != null && !Files.exists(path, LinkOption.NOFOLLOW_LINKS);
+                path = path.getParent()) {
+            absent.add(path);
+        }
+        return absent;
+    }
+
+    private static void deleteEmpty(List<Path> folders) {
+        folders.forEach(RunFolder::deleteIfPossible);
+    }
+
+    /// A folder that is not empty stays.
+    private static void deleteIfPossible(Path path) {
+        try {
+            Files.deleteIfExists(path);
+        } catch (IOException e) {
+            log.debug("left: {}", path, e);
+        }
+    }
+
+    /// Lets go of the folder, which goes too where it is new and empty.
     @Override
     public void close() {
         letGo(held, channel);
+        deleteEmpty(made);
     }
 
     private static void letGo(Path held, @Nullable FileChannel channel) {

@@ -1,11 +1,13 @@
 package dev.espalier.evaluate;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 
 /// Named entities as tags of words, and how many of them were found: an entity counts as found
 /// where its type, its first word and its last word are told. Tags are IOB1, IOB2 or IOBES, and are
@@ -76,7 +78,8 @@ public final class Entities {
     }
 
     /// Micro-averaged precision, recall and F1, `macro-f1` over the types that occur, and each
-    /// type's F1, with bootstrap intervals over the sentences; n counts the true entities.
+    /// type's F1, with intervals over the sentences, see [Interval#clustered]; n counts the true
+    /// entities.
     ///
     /// @param truth the tags of each sentence
     /// @param told those that were predicted
@@ -96,45 +99,77 @@ public final class Entities {
                 table[i][t] = counts.get(i).byType().getOrDefault(names.get(t), new int[3]);
             }
         }
-        var all = new int[table.length];
-        java.util.Arrays.setAll(all, i -> i);
-        var sums = sums(table, all, names.size());
-        var n = 0L;
-        for (var sum : sums) {
-            n += sum[Counts.TRUE];
-        }
         var scores = new ArrayList<Score>();
-        scores.add(score(data, "precision", table, names.size(), seed, n, Entities::precision));
-        scores.add(score(data, "recall", table, names.size(), seed, n, Entities::recall));
-        scores.add(score(data, "f1", table, names.size(), seed, n, Entities::f1));
-        scores.add(score(data, "macro-f1", table, names.size(), seed, n, Entities::macroF1));
+        var all = IntStream.range(0, names.size()).toArray();
+        var n = (long) Arrays.stream(column(table, Counts.TRUE, all)).sum();
+        scores.add(Score.of(data, "precision", share(table, Counts.TOLD, all), n));
+        scores.add(Score.of(data, "recall", share(table, Counts.TRUE, all), n));
+        scores.add(Score.of(data, "f1", f1(table, all), n));
+        scores.add(Score.of(data, "macro-f1", macroF1(table, seed), n));
         for (var t = 0; t < names.size(); t++) {
-            var at = t;
             scores.add(
-                    score(
+                    Score.of(
                             data,
                             "f1:" + names.get(t),
-                            table,
-                            names.size(),
-                            seed,
-                            sums[t][Counts.TRUE],
-                            s -> f1(new int[][] {s[at]})));
+                            f1(table, t),
+                            (long) Arrays.stream(column(table, Counts.TRUE, t)).sum()));
         }
         return List.copyOf(scores);
     }
 
-    private static Score score(
-            String data,
-            String metric,
-            int[][][] table,
-            int types,
-            long seed,
-            long n,
-            java.util.function.ToDoubleFunction<int[][]> of) {
-        var interval =
-                Interval.bootstrap(
-                        table.length, seed, places -> of.applyAsDouble(sums(table, places, types)));
-        return Score.of(data, metric, interval, n);
+    /// Adds a word of class `truth` that was told as `told` to the counts of a text, for
+    /// [#macroF1].
+    public static void count(int[][] counts, int truth, int told) {
+        counts[truth][Counts.TRUE]++;
+        counts[told][Counts.TOLD]++;
+        counts[truth][Counts.RIGHT] += truth == told ? 1 : 0;
+    }
+
+    /// The mean F1 of the types that occur or are told: the bootstrap over the texts, at least as
+    /// wide as the types' own intervals make it if they were independent.
+    ///
+    /// @param counts of each text and type the right, the told and the true ones
+    public static Interval macroF1(int[][][] counts, long seed) {
+        var types = counts[0].length;
+        var each =
+                IntStream.range(0, types)
+                        .filter(t -> Arrays.stream(column(counts, SEEN, t)).sum() > 0)
+                        .mapToObj(t -> f1(counts, t))
+                        .toList();
+        return each.isEmpty()
+                ? new Interval(0, 0, 1)
+                : Interval.bootstrap(
+                                counts.length, seed, places -> macroF1(sums(counts, places, types)))
+                        .widenedBy(Interval.mean(each));
+    }
+
+    /// Those that are true or told.
+    private static final int SEEN = 3;
+
+    /// Of each text the number of a kind, over some types.
+    private static double[] column(int[][][] table, int which, int... types) {
+        return Arrays.stream(table)
+                .mapToDouble(text -> {
+                    var sum = 0;
+                    for (var t : types) {
+                        sum +=
+                                which == SEEN
+                                        ? text[t][Counts.TOLD]
+                                                + text[t][Counts.TRUE]
+                                                - text[t][Counts.RIGHT]
+                                        : text[t][which];
+                    }
+                    return sum;
+                })
+                .toArray();
+    }
+
+    private static Interval share(int[][][] table, int of, int... types) {
+        return Interval.clustered(column(table, Counts.RIGHT, types), column(table, of, types));
+    }
+
+    private static Interval f1(int[][][] table, int... types) {
+        return share(table, SEEN, types).toF1();
     }
 
     private static int[][] sums(int[][][] table, int[] places, int types) {
@@ -149,39 +184,15 @@ public final class Entities {
         return sums;
     }
 
-    private static double sum(int[][] sums, int which) {
-        var total = 0.0;
-        for (var s : sums) {
-            total += s[which];
-        }
-        return total;
-    }
-
-    private static double ratio(double a, double b) {
-        return b == 0 ? 0 : a / b;
-    }
-
-    private static double precision(int[][] sums) {
-        return ratio(sum(sums, Counts.RIGHT), sum(sums, Counts.TOLD));
-    }
-
-    private static double recall(int[][] sums) {
-        return ratio(sum(sums, Counts.RIGHT), sum(sums, Counts.TRUE));
-    }
-
-    private static double f1(int[][] sums) {
-        return ratio(2 * sum(sums, Counts.RIGHT), sum(sums, Counts.TOLD) + sum(sums, Counts.TRUE));
-    }
-
     /// Types that neither occur nor are told in a resample are left out.
     private static double macroF1(int[][] sums) {
         double total = 0, types = 0;
         for (var s : sums) {
             if (s[Counts.TOLD] + s[Counts.TRUE] > 0) {
-                total += f1(new int[][] {s});
+                total += 2.0 * s[Counts.RIGHT] / (s[Counts.TOLD] + s[Counts.TRUE]);
                 types++;
             }
         }
-        return ratio(total, types);
+        return types == 0 ? 0 : total / types;
     }
 }

@@ -2,6 +2,7 @@ package dev.espalier.evaluate;
 
 import dev.espalier.Rng;
 import java.util.Arrays;
+import java.util.List;
 import java.util.function.DoubleUnaryOperator;
 import java.util.function.ToDoubleFunction;
 
@@ -23,11 +24,60 @@ public record Interval(double value, double low, double high) {
         if (n < 1 || successes < 0 || successes > n) {
             throw new IllegalArgumentException(successes + " of " + n + " is not a share");
         }
-        double p = (double) successes / n, zz = Z * Z / n;
+        return wilson((double) successes / n, n);
+    }
+
+    private static Interval wilson(double p, double n) {
+        var zz = Z * Z / n;
         var middle = (p + zz / 2) / (1 + zz);
         var half = Z * Math.sqrt(p * (1 - p) / n + zz / (4 * n)) / (1 + zz);
         // At 0 and 1 the end is the share itself, but for rounding.
         return new Interval(p, Math.clamp(middle - half, 0, p), Math.clamp(middle + half, p, 1));
+    }
+
+    /// Σ successes / Σ sizes, a share whose successes come in independent units of different sizes:
+    /// the words of sentences that were tagged rightly, for example. Wilson's interval for as many
+    /// records as would say as much, corrected for the degrees of freedom (Korn and Graubard 1998,
+    /// "Confidence intervals for proportions with small expected number of positive counts
+    /// estimated from survey data"):
+    ///
+    /// n* = p (1 - p) / v · (z / t)², at most Σ sizes
+    ///
+    /// with v and t of [#ratio]. At 0, at 1 and for a single unit, where v says nothing, each unit
+    /// counts as one record, as if all in it came together. Units of size 0 say nothing; of nothing
+    /// else the share is 0, and may be all.
+    public static Interval clustered(double[] successes, double[] sizes) {
+        var units = Arrays.stream(sizes).filter(size -> size > 0).count();
+        if (units == 0) {
+            return new Interval(0, 0, 1);
+        }
+        double size = Arrays.stream(sizes).sum(), p = Arrays.stream(successes).sum() / size;
+        var squares = 0.0;
+        for (var i = 0; i < sizes.length; i++) {
+            var residual = successes[i] - p * sizes[i];
+            squares += residual * residual;
+        }
+        if (units == 1 || p <= 0 || p >= 1) {
+            return wilson(Math.clamp(p, 0, 1), units);
+        }
+        var half = t((int) units - 1) * Math.sqrt(squares * units / (units - 1)) / size;
+        return wilson(p, Math.min(size, p * (1 - p) * Z * Z / (half * half)));
+    }
+
+    /// The mean of figures that are independent of each other, each with its interval: the ends'
+    /// distances from the value add up as squares (the method of variance estimates recovery, Zou
+    /// and Donner 2008), which keeps what the intervals have of asymmetry.
+    static Interval mean(List<Interval> parts) {
+        double value = 0, below = 0, above = 0;
+        for (var part : parts) {
+            value += part.value / parts.size();
+            below += (part.value - part.low) * (part.value - part.low);
+            above += (part.high - part.value) * (part.high - part.value);
+        }
+        return new Interval(
+                value,
+                value - Math.sqrt(below) / parts.size(),
+                value + Math.sqrt(above) / parts.size());
     }
 
     /// The mean of independent repetitions (seeds), by Student's t with n - 1 degrees of freedom.
@@ -70,8 +120,32 @@ public record Interval(double value, double low, double high) {
         return new Interval(r, r - half, r + half);
     }
 
+    /// [#ratio] where no sum is negative: losses, whose interval ends above 0. By the same variance
+    /// for the logarithm, r · e^(± half / r), which also fits better what is skewed to the right.
+    public static Interval loss(double[] sums, double[] sizes) {
+        var plain = ratio(sums, sizes);
+        var r = plain.value;
+        // Of nothing but zeros, as of one unit, no end can be told.
+        return r <= 0 || sums.length == 1
+                ? new Interval(r, 0, Double.POSITIVE_INFINITY)
+                : new Interval(
+                        r, r * Math.exp((plain.low - r) / r), r * Math.exp((plain.high - r) / r));
+    }
+
+    /// From a share of those that were told or should have been, which of them are right (Jaccard's
+    /// coefficient J), to F1 = 2 J / (1 + J).
+    Interval toF1() {
+        return map(j -> 2 * j / (1 + j));
+    }
+
+    /// With the ends of `other` where they lie farther out.
+    Interval widenedBy(Interval other) {
+        return new Interval(value, Math.min(low, other.low), Math.max(high, other.high));
+    }
+
     /// Any statistic of `n` records, by the percentile bootstrap (Efron 1979): the 2.5 % and 97.5 %
-    /// quantiles over 2000 resamples, a pure function of `seed`.
+    /// quantiles over 2000 resamples, a pure function of `seed`. It has no width where all records
+    /// are alike, and says nothing then.
     ///
     /// @param statistic of the records at these places, of which some may come more than once; it
     ///   must not keep the array

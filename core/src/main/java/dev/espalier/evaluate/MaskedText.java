@@ -47,8 +47,8 @@ public record MaskedText(List<Masking.Masked> blocks) {
             }
         }
         return List.of(
-                Score.of(data, "loss", Interval.ratio(sums, counts), at),
-                Score.of(data, "accuracy", Interval.ratio(right, counts), at));
+                Score.of(data, "loss", Interval.loss(sums, counts), at),
+                Score.of(data, "accuracy", Interval.clustered(right, counts), at));
     }
 
     /// What `model` makes of the hidden tokens, one block's after the other's.

@@ -60,7 +60,7 @@ public record PairedText(List<SequencePair> pairs) {
             }
             start += batch.size();
         }
-        var loss = Interval.ratio(sums, counts);
+        var loss = Interval.loss(sums, counts);
         return List.of(
                 Score.of(data, "loss", loss, n),
                 Score.of(data, "perplexity", loss.map(Math::exp), n));

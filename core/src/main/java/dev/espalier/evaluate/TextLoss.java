@@ -43,7 +43,7 @@ public final class TextLoss {
 
     /// Nats a token.
     public Interval loss() {
-        return Interval.ratio(Arrays.copyOf(losses, n), Arrays.copyOf(tokens, n));
+        return Interval.loss(Arrays.copyOf(losses, n), Arrays.copyOf(tokens, n));
     }
 
     /// exp(loss).
@@ -53,7 +53,7 @@ public final class TextLoss {
 
     /// Bits a byte of UTF-8, which models of different vocabularies can be compared by.
     public Interval bitsPerByte() {
-        return Interval.ratio(Arrays.copyOf(losses, n), Arrays.copyOf(bytes, n))
+        return Interval.loss(Arrays.copyOf(losses, n), Arrays.copyOf(bytes, n))
                 .map(nats -> nats / Math.log(2));
     }
 

@@ -196,10 +196,12 @@ public final class TextClassifier implements AutoCloseable {
         for (var i = 0; i < losses.length; i++) {
             losses[i] = -Math.log(Math.max(1e-12, probabilities[i][truth[i]]));
         }
+        var ones = new double[losses.length];
+        java.util.Arrays.fill(ones, 1);
         var scores = new ArrayList<Score>();
-        scores.add(Score.of(data, "loss", Interval.mean(losses), losses.length));
+        scores.add(Score.of(data, "loss", Interval.loss(losses, ones), losses.length));
         scores.addAll(result.scores(data, seed));
-        scores.addAll(result.labelScores(data, seed));
+        scores.addAll(result.labelScores(data));
         for (var score : result.always(majority).scores(data, seed)) {
             scores.add(Score.of(data, "majority-" + score.metric(), score.interval(), score.n()));
         }

@@ -4,7 +4,6 @@ import dev.espalier.EspalierException;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.corpus.TaggedReader;
 import dev.espalier.corpus.TaggedText;
-import dev.espalier.evaluate.Classification;
 import dev.espalier.evaluate.Entities;
 import dev.espalier.evaluate.Interval;
 import dev.espalier.evaluate.Score;
@@ -201,8 +200,8 @@ public final class TokenLabeller implements AutoCloseable {
         }
         var n = (long) Arrays.stream(words).sum();
         var scores = new ArrayList<Score>();
-        scores.add(Score.of(data, "loss", Interval.ratio(losses, words), n));
-        scores.add(Score.of(data, "accuracy", Interval.ratio(right, words), n));
+        scores.add(Score.of(data, "loss", Interval.loss(losses, words), n));
+        scores.add(Score.of(data, "accuracy", Interval.clustered(right, words), n));
         if (Entities.areTags(labels)) {
             var wanted =
                     truth.stream()
@@ -210,23 +209,16 @@ public final class TokenLabeller implements AutoCloseable {
                             .toList();
             scores.addAll(Entities.scores(data, wanted, told, seed));
         } else {
-            var words1 = truth.stream().flatMapToInt(Arrays::stream).toArray();
-            var told1 =
-                    probabilities.stream()
-                            .flatMapToInt(p -> Arrays.stream(TextClassifier.likeliest(p)))
-                            .toArray();
-            var confusion = new Classification(labels, words1, told1).confusion();
-            // One figure for the choice of the best weights; its interval would take long.
-            scores.add(
-                    new Score(
-                            data,
-                            "macro-f1",
-                            confusion.macroF1(),
-                            confusion.macroF1(),
-                            confusion.macroF1(),
-                            n));
+            var counts = new int[truth.size()][labels.size()][3];
+            for (var i = 0; i < counts.length; i++) {
+                var classes = TextClassifier.likeliest(probabilities.get(i));
+                for (var w = 0; w < classes.length; w++) {
+                    Entities.count(counts[i], truth.get(i)[w], classes[w]);
+                }
+            }
+            scores.add(Score.of(data, "macro-f1", Entities.macroF1(counts, seed), n));
         }
-        scores.add(Score.of(data, "majority-accuracy", Interval.ratio(often, words), n));
+        scores.add(Score.of(data, "majority-accuracy", Interval.clustered(often, words), n));
         return List.copyOf(scores);
     }
 

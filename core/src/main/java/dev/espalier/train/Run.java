@@ -26,6 +26,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
@@ -94,7 +95,7 @@ public final class Run {
     /// @throws EspalierException of kind INTERRUPTED after a checkpoint was saved because the
     ///   watcher asked to stop
     public Result train(Watcher watcher, boolean resume) {
-        try (var folder = RunFolder.open(recipe.output())) {
+        return in(folder -> {
             var checkpoint =
                     resume
                             ? folder.checkpoints().last()
@@ -111,7 +112,7 @@ public final class Run {
                         watcher,
                         checkpoint.map(Checkpoints.Checkpoint::resume).orElse(null));
             }
-        }
+        });
     }
 
     /// The examples of a step, counted from 0, as the model sees them. Prepares the data in the
@@ -120,11 +121,27 @@ public final class Run {
         if (step < 0) {
             throw new IllegalArgumentException("step " + step);
         }
-        try (var folder = RunFolder.open(recipe.output());
-                var job = prepare(folder, watcher)) {
-            var examples = job.examples(step);
-            job.learner().model().free();
-            return examples;
+        return in(folder -> {
+            try (var job = prepare(folder, watcher)) {
+                var examples = job.examples(step);
+                job.learner().model().free();
+                return examples;
+            }
+        });
+    }
+
+    /// Does `what` in the run's folder, and leaves nothing there if it is refused.
+    private <T> T in(Function<RunFolder, T> what) {
+        try (var folder = RunFolder.open(recipe.output())) {
+            try {
+                return what.apply(folder);
+            } catch (EspalierException e) {
+                // Who interrupts a preparation may want to go on with it.
+                if (e.kind() != Kind.INTERRUPTED) {
+                    folder.refuse(String.valueOf(e.getMessage()));
+                }
+                throw e;
+            }
         }
     }
 
@@ -147,6 +164,7 @@ public final class Run {
                 watcher.said("resumed after step " + trainer.progress().step());
                 sayChanges(folder, Recipes.write(completed), watcher);
             }
+            folder.begin();
             AtomicFiles.write(folder.recipe(), Recipes.write(completed));
             return loop.run();
         }

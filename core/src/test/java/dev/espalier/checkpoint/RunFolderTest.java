@@ -30,6 +30,39 @@ class RunFolderTest {
         RunFolder.open(folder).close();
     }
 
+    @Test
+    void aRefusedRunLeavesNothingNewAndAllThatWasThere() throws IOException {
+        try (var folder = RunFolder.open(temp.resolve("runs/new"))) {
+            Files.createDirectories(folder.path().resolve("data/shards"));
+            Files.writeString(folder.path().resolve("data/shards/data.json"), "{}");
+            folder.refuse("no");
+        }
+        assertThat(temp.resolve("runs")).doesNotExist();
+
+        var old = Files.createDirectories(temp.resolve("old/data"));
+        Files.writeString(old.resolve("mine.txt"), "mine");
+        try (var folder = RunFolder.open(temp.resolve("old"))) {
+            Files.writeString(folder.path().resolve("data/theirs.txt"), "theirs");
+            Files.writeString(folder.path().resolve("rejects.jsonl"), "{}");
+            folder.refuse("all are in " + folder.path().resolve("rejects.jsonl"));
+        }
+        try (var left = Files.walk(temp.resolve("old"))) {
+            assertThat(left.filter(Files::isRegularFile))
+                    .containsExactlyInAnyOrder(
+                            old.resolve("mine.txt"), temp.resolve("old/rejects.jsonl"));
+        }
+    }
+
+    @Test
+    void aRunThatHadBegunKeepsWhatItWrote() throws IOException {
+        try (var folder = RunFolder.open(temp.resolve("begun"))) {
+            folder.begin();
+            Files.writeString(folder.metrics(), "{}");
+            folder.refuse("the loss is NaN");
+        }
+        assertThat(temp.resolve("begun/metrics.jsonl")).exists();
+    }
+
     /// Holds the lock given as argument until it is killed.
     static final class Holder {
         public static void main(String[] args) throws IOException {

@@ -6,7 +6,11 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.espalier.Rng;
 import java.util.List;
+import java.util.TreeMap;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class ClassificationTest {
     private static final List<String> LABELS = List.of("cat", "dog", "owl", "never seen");
@@ -38,7 +42,7 @@ class ClassificationTest {
         assertThat(classification.scores("test", 1))
                 .allSatisfy(s -> assertThat(s.value()).isBetween(s.low(), s.high()))
                 .isEqualTo(classification.scores("test", 1));
-        assertThat(classification.labelScores("test", 1))
+        assertThat(classification.labelScores("test"))
                 .extracting(Score::metric)
                 .contains("precision:cat", "recall:owl", "f1:dog")
                 .noneMatch(metric -> metric.endsWith("never seen"));
@@ -79,6 +83,61 @@ class ClassificationTest {
             covered += Comparison.of(gained, lost, 200).difference().excludes(0.05) ? 0 : 1;
         }
         assertThat((double) covered / trials).isBetween(0.93, 0.97);
+    }
+
+    /// Three labels, told rightly with a chance of `accuracy`, else any of the others.
+    private static Classification simulated(int trial, int n, double accuracy) {
+        var rng = Rng.at(9, trial);
+        int[] truth = new int[n], told = new int[n];
+        for (var i = 0; i < n; i++) {
+            truth[i] = rng.nextInt(3);
+            told[i] = rng.nextDouble() < accuracy ? truth[i] : (truth[i] + 1 + rng.nextInt(2)) % 3;
+        }
+        return new Classification(List.of("a", "b", "c"), truth, told);
+    }
+
+    /// Balanced labels and errors: every metric's true value is the accuracy.
+    @ParameterizedTest
+    @CsvSource({"60, 0.9", "100, 0.98", "90, 0.6"})
+    void allMetricsAreCovered(int n, double accuracy) {
+        var trials = 250;
+        var covered = new TreeMap<String, Integer>();
+        for (var trial = 0; trial < trials; trial++) {
+            var result = simulated(trial, n, accuracy);
+            for (var score :
+                    Stream.concat(
+                                    result.scores("test", trial).stream(),
+                                    result.labelScores("test").stream())
+                            .toList()) {
+                covered.merge(
+                        score.metric(), score.interval().excludes(accuracy) ? 0 : 1, Integer::sum);
+            }
+        }
+        assertThat(covered).hasSize(13);
+        assertThat(covered.values())
+                .as(covered.toString())
+                .allSatisfy(c -> assertThat((double) c / trials).isBetween(0.91, 1.0));
+    }
+
+    @Test
+    void whoIsAlwaysRightOrAlwaysWrongIsNotCertainlySo() {
+        var truth = new int[] {0, 0, 1, 1, 2, 2};
+        for (var told : List.of(truth, new int[] {1, 1, 2, 2, 0, 0})) {
+            var right = told == truth;
+            var result = new Classification(List.of("a", "b", "c"), truth, told);
+            for (var score :
+                    Stream.concat(
+                                    result.scores("test", 1).stream(),
+                                    result.labelScores("test").stream())
+                            .toList()) {
+                assertThat(score.value()).as(score.metric()).isEqualTo(right ? 1 : 0);
+                assertThat(right ? score.high() : score.low()).isEqualTo(score.value());
+                assertThat(score.high() - score.low()).as(score.metric()).isGreaterThan(0.2);
+            }
+        }
+        var one = new Classification(List.of("a", "b"), new int[] {0}, new int[] {0});
+        assertThat(one.scores("test", 1))
+                .allMatch(s -> s.value() == 1 && s.high() == 1 && s.low() < 0.35);
     }
 
     @Test

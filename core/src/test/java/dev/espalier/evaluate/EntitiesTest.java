@@ -74,6 +74,23 @@ class EntitiesTest {
     }
 
     @Test
+    void whoFindsAllOrNothingIsNotCertainToDoSo() {
+        var truth = List.of(tags("B-PER O"), tags("O O"), tags("B-LOC I-LOC"));
+        var nothing = List.of(tags("O O"), tags("O O"), tags("O O"));
+        for (var told : List.of(truth, nothing)) {
+            for (var score : Entities.scores("test", truth, told, 1)) {
+                assertThat(score.value()).as(score.metric()).isEqualTo(told == truth ? 1 : 0);
+                assertThat(score.low()).isBetween(0.0, score.value());
+                assertThat(score.high()).isBetween(score.value(), 1.0);
+                assertThat(score.high() - score.low()).as(score.metric()).isGreaterThan(0.3);
+            }
+        }
+        assertThat(Entities.scores("test", nothing, nothing, 1))
+                .hasSize(4)
+                .allMatch(s -> s.value() == 0 && s.low() == 0 && s.high() == 1);
+    }
+
+    @Test
     void wordClassesAreNoEntities() {
         assertThat(Entities.areTags(tags("O B-PER S-a E-b I-c"))).isTrue();
         assertThat(Entities.areTags(tags("O NOUN"))).isFalse();

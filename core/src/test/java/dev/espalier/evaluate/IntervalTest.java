@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.within;
 
 import dev.espalier.Rng;
+import dev.espalier.io.Json;
 import java.util.Arrays;
 import java.util.function.IntFunction;
 import org.junit.jupiter.api.Test;
@@ -126,6 +127,83 @@ class IntervalTest {
                                             });
                                 }))
                 .isBetween(0.90, 0.98);
+    }
+
+    /// Sentences of one to six words, in some of which more is right than in others.
+    private static Interval sentences(long seed, int n, double easy, double hard) {
+        var rng = Rng.at(seed, n);
+        double[] right = new double[n], words = new double[n];
+        for (var i = 0; i < n; i++) {
+            words[i] = 1 + rng.nextInt(6);
+            var p = rng.nextBoolean() ? easy : hard;
+            for (var w = 0; w < words[i]; w++) {
+                right[i] += rng.nextDouble() < p ? 1 : 0;
+            }
+        }
+        return Interval.clustered(right, words);
+    }
+
+    @Test
+    void sharesOfClustersAreCoveredNearTheEndsToo() {
+        assertThat(coverage(2000, 0.7, s -> sentences(s, 60, 0.9, 0.5))).isBetween(0.93, 0.975);
+        assertThat(coverage(2000, 0.97, s -> sentences(s, 60, 1, 0.94))).isBetween(0.93, 0.99);
+        assertThat(coverage(2000, 0.995, s -> sentences(s, 40, 1, 0.99))).isBetween(0.93, 1.0);
+    }
+
+    @Test
+    void sharesOfClustersStayBetweenNoneAndAllAndAreNeverCertain() {
+        for (var seed = 0; seed < 200; seed++) {
+            var n = 1 + seed % 9;
+            var interval = sentences(seed, n, 1, 0.5);
+            assertThat(interval.low()).isBetween(0.0, interval.value());
+            assertThat(interval.high()).isBetween(interval.value(), 1.0);
+            assertThat(interval.high() - interval.low()).isGreaterThan(0.1);
+        }
+        // All right: as many records as there are units with any.
+        var all = Interval.clustered(new double[] {3, 0, 5, 2}, new double[] {3, 0, 5, 2});
+        assertThat(all).isEqualTo(Interval.share(3, 3));
+        assertThat(Interval.clustered(new double[2], new double[2]))
+                .isEqualTo(new Interval(0, 0, 1));
+        // Words that are independent of each other count as they are.
+        var single = new double[] {1, 0, 1, 1, 1, 0, 1, 1};
+        var ones = new double[] {1, 1, 1, 1, 1, 1, 1, 1};
+        assertThat(Interval.clustered(single, ones).low())
+                .isBetween(Interval.share(6, 8).low() - 0.1, Interval.share(6, 8).low());
+    }
+
+    /// Losses of records: skewed, with most near 0.
+    private static Interval losses(long seed, int n, double scale) {
+        var rng = Rng.at(seed, n);
+        double[] sums = new double[n], ones = new double[n];
+        for (var i = 0; i < n; i++) {
+            sums[i] = -scale * Math.log(1 - rng.nextDouble());
+            ones[i] = 1;
+        }
+        return Interval.loss(sums, ones);
+    }
+
+    @Test
+    void lossesAreCoveredAndNeverBelowNothing() {
+        assertThat(coverage(3000, 0.3, seed -> losses(seed, 60, 0.3))).isBetween(0.93, 0.965);
+        assertThat(coverage(3000, 0.3, seed -> losses(seed, 10, 0.3))).isBetween(0.92, 0.965);
+        for (var seed = 0; seed < 300; seed++) {
+            var interval = losses(seed, 2 + seed % 4, 1);
+            assertThat(interval.low()).isPositive().isLessThan(interval.value());
+            assertThat(interval.high()).isGreaterThan(interval.value());
+        }
+        var one = Interval.loss(new double[] {2}, new double[] {1});
+        assertThat(one).isEqualTo(new Interval(2, 0, Double.POSITIVE_INFINITY));
+        assertThat(one.map(Math::exp).low()).isOne();
+        var none = Interval.loss(new double[3], new double[] {1, 1, 1});
+        assertThat(none.high()).isInfinite();
+    }
+
+    @Test
+    void endsThatCannotBeToldAreWrittenAndReadBack() {
+        var score = Score.of("test", "loss", Interval.loss(new double[] {2}, new double[] {4}), 4);
+        var json = Json.line(score);
+        assertThat(json).contains("\"low\":0.0,\"high\":\"Infinity\"");
+        assertThat(Json.mapper().readValue(json, Score.class)).isEqualTo(score);
     }
 
     private static double coverage(int trials, double truth, IntFunction<Interval> trial) {
