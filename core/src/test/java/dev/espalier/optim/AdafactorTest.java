@@ -94,7 +94,8 @@ class AdafactorTest {
                                 Segment.Settings.plain(0))) {
             assertThat(plain.state().values().stream().mapToLong(Tensor::count).sum())
                     .isEqualTo(200 + 300 + 300);
-            assertThat(momentum.state().get("m").count()).isEqualTo(60_300);
+            assertThat(java.util.Objects.requireNonNull(momentum.state().get("m")).count())
+                    .isEqualTo(60_300);
         }
     }
 

@@ -87,7 +87,10 @@ final class GoldenSteps {
                 var next = optimizers.get();
                 next.steps(optimizer.steps());
                 var state = optimizer.state();
-                next.state().forEach((name, into) -> into.copyInPlace(state.get(name)));
+                next.state()
+                        .forEach((name, into) ->
+                                into.copyInPlace(
+                                        java.util.Objects.requireNonNull(state.get(name))));
                 optimizer.close();
                 optimizer = next;
             }

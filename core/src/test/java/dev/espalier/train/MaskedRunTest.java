@@ -128,7 +128,7 @@ class MaskedRunTest {
 
     @Test
     void anEncoderIsFineTunedInEveryWayAndPredicts() {
-        var base = new Run(pretraining("base", "roberta", "", 100)).train(s -> {}).model();
+        var base = new Run(pretraining("base", "roberta", "", 250)).train(s -> {}).model();
         for (var adapter :
                 List.of(
                         "{type: none}",
@@ -143,7 +143,7 @@ class MaskedRunTest {
                             data: {train: %s/labelled.csv, validation-share: 25%%}
                             model: {path: %s}
                             task: {type: classification, text: sentence, label: topic}
-                            training: {for: 5 epochs, batch: 16, optimizer: {type: adamw, rate: %s}}
+                            training: {for: 25 epochs, batch: 16, optimizer: {type: adamw, rate: %s}}
                             adapter: %s
                             """
                                     .formatted(
