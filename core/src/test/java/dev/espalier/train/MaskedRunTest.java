@@ -152,7 +152,7 @@ class MaskedRunTest {
                                             name,
                                             folder,
                                             base,
-                                            adapter.contains("none") ? "2e-3" : "1e-2",
+                                            "2e-3",
                                             adapter),
                             name);
             var result = new Run(recipe).train(s -> {});
