@@ -146,14 +146,7 @@ class MaskedRunTest {
                             training: {for: 25 epochs, batch: 16, optimizer: {type: adamw, rate: %s}}
                             adapter: %s
                             """
-                                    .formatted(
-                                            name,
-                                            folder,
-                                            name,
-                                            folder,
-                                            base,
-                                            "2e-3",
-                                            adapter),
+                                    .formatted(name, folder, name, folder, base, "2e-3", adapter),
                             name);
             var result = new Run(recipe).train(s -> {});
             if (adapter.contains("frozen")) {
