@@ -41,6 +41,7 @@ class ExamplesTest {
         Files.writeString(folder.resolve("b.conll"), tagged);
     }
 
+    /// So many that it does not matter which documents are kept back, by the hash of their names.
     private List<ExampleText> examples(String model, String objective) {
         return of(
                 """
@@ -50,7 +51,7 @@ class ExamplesTest {
                 tokenizer: {type: bpe, vocabulary: 261, special-tokens: [<s>, <pad>, </s>, <unk>, <mask>]}
                 model: %2$s
                 objective: %3$s
-                training: {for: 9 steps, batch: 6, micro-batch: 2}
+                training: {for: 9 steps, batch: 24, micro-batch: 4}
                 """
                         .formatted(folder, model, objective));
     }
@@ -89,8 +90,8 @@ class ExamplesTest {
 
     @Test
     void aCausalModelIsToTellAllButTheFirstTokenItSees() {
-        var examples = examples(GPT2, "{type: causal, length: 20}");
-        assertThat(examples).hasSize(6);
+        var examples = examples(GPT2, "{type: causal}");
+        assertThat(examples).hasSize(24);
         var stream = (SENTENCE.strip() + "</s>").repeat(3);
         assertThat(examples)
                 .allSatisfy(e -> {
@@ -102,7 +103,7 @@ class ExamplesTest {
                     assertThat(pieces.subList(1, pieces.size()))
                             .allSatisfy(p -> assertThat(p.mark()).isEqualTo(Mark.TARGET));
                     for (var field : e.fields().subList(1, e.fields().size())) {
-                        assertThat(text(field)).startsWith("The");
+                        assertThat(text(field)).startsWith("T");
                     }
                 })
                 .anySatisfy(e -> assertThat(e.fields()).hasSize(2));
@@ -114,7 +115,7 @@ class ExamplesTest {
 
     @Test
     void ofDocumentsApartNothingIsToTellTheFirstToken() {
-        var examples = examples(GPT2, "{type: causal, length: 20, across-documents: false}");
+        var examples = examples(GPT2, "{type: causal, across-documents: false}");
         assertThat(examples)
                 .anySatisfy(e -> {
                     assertThat(e.fields()).hasSize(2);
@@ -158,8 +159,12 @@ class ExamplesTest {
                 marked(examples, Mark.HIDDEN).size()
                         + marked(examples, Mark.RANDOM).size()
                         + marked(examples, Mark.KEPT).size();
-        var tokens = examples.stream().mapToInt(e -> told(e.fields().getFirst()).length()).sum();
-        assertThat(chosen / (double) tokens).isBetween(0.3, 0.6);
+        var tokens =
+                examples.stream()
+                        .map(e -> told(e.fields().getFirst()))
+                        .mapToInt(told -> told.replaceAll("</?s>", "").length())
+                        .sum();
+        assertThat(chosen / (double) tokens).isBetween(0.4, 0.6);
     }
 
     @Test
