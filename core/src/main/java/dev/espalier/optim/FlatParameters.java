@@ -140,7 +140,9 @@ public final class FlatParameters implements AutoCloseable {
     public double clip(double most) {
         var norm = gradientNorm();
         if (most > 0 && norm > most) {
-            gradients().mulInPlace(most / (norm + 1e-6));
+            try (var scope = new Scope()) {
+                gradients().mulInPlace(most / (norm + 1e-6));
+            }
         }
         return norm;
     }
