@@ -125,13 +125,4 @@ public final class AdamW implements Optimizer {
     public void steps(long steps) {
         this.steps = steps;
     }
-
-    @Override
-    public void close() {
-        m.close();
-        v.close();
-        if (largest != null) {
-            largest.close();
-        }
-    }
 }

@@ -66,9 +66,4 @@ public final class Lion implements Optimizer {
     public void steps(long steps) {
         this.steps = steps;
     }
-
-    @Override
-    public void close() {
-        m.close();
-    }
 }

@@ -112,10 +112,4 @@ public final class Muon implements Optimizer {
     public void steps(long steps) {
         others.steps(steps);
     }
-
-    @Override
-    public void close() {
-        m.close();
-        others.close();
-    }
 }

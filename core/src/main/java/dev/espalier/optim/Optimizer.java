@@ -16,6 +16,9 @@ public interface Optimizer extends AutoCloseable {
 
     void steps(long steps);
 
+    /// Frees the state.
     @Override
-    void close();
+    default void close() {
+        state().values().forEach(Tensor::close);
+    }
 }

@@ -78,11 +78,4 @@ public final class Sgd implements Optimizer {
     public void steps(long steps) {
         this.steps = steps;
     }
-
-    @Override
-    public void close() {
-        if (m != null) {
-            m.close();
-        }
-    }
 }
