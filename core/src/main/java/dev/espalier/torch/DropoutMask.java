@@ -8,9 +8,8 @@ import java.lang.foreign.ValueLayout;
 /// networks from overfitting"): each 0 with a given probability, else what keeps the mean.
 ///
 /// Whether an element is kept is told by 16 bits, four elements by one number of [Rng]'s stream; so
-/// a probability is met to 1 / 65 536, and drawing costs a tenth of libtorch's own 64 bits an
-/// element, which took a quarter of a small model's step. In fp32 and bf16 the same elements are
-/// kept.
+/// a probability is met to 1 / 65 536. libtorch draws 64 bits an element, for which a small model's
+/// step took a quarter of its time. In fp32 and bf16 the same elements are kept.
 final class DropoutMask {
     private static final int LANES = 4;
 

@@ -237,9 +237,9 @@ public final class Torch {
                                     ValueLayout.ADDRESS,
                                     ValueLayout.JAVA_INT));
             // Waiting OpenMP threads that spin for long take the cores from OpenBLAS's own pool,
-            // and
-            // those that sleep at once wake late: so they spin for some microseconds. What the user
-            // set stays.
+            // and those that sleep at once wake late: so they spin some microseconds. Large pages
+            // are libtorch's here, since glibc's, which the launcher asks for instead, can be had
+            // only before the process starts. What the user set stays.
             var settings =
                     Map.of(
                             "OMP_WAIT_POLICY",
