@@ -6,11 +6,9 @@ import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.generate.Generated;
 import dev.espalier.generate.GenerationConfig;
 import dev.espalier.generate.Generator;
-import dev.espalier.io.Json;
 import dev.espalier.task.TextClassifier;
 import dev.espalier.tokenize.ChatTemplate;
 import dev.espalier.tokenize.ChatTemplate.Message;
-import dev.espalier.tokenize.ChatTemplate.Role;
 import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.tokenize.Tokenizers;
 import java.io.BufferedReader;
@@ -19,10 +17,10 @@ import java.io.InputStreamReader;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.LocalDate;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -49,8 +47,8 @@ final class Chat implements Callable<Integer> {
             names = "--template",
             paramLabel = "NAME",
             description =
-                    "How turns are told apart: chatml, llama-3, zephyr, or plain for a model that"
-                            + " knows no conversations. Default: the tokenizer's, or plain.")
+                    "How turns are told apart: chatml, llama-3, zephyr, alpaca, or plain for a model"
+                            + " that knows no conversations. Default: the tokenizer's, or plain.")
     private @Nullable String template;
 
     @Option(
@@ -58,6 +56,13 @@ final class Chat implements Callable<Integer> {
             paramLabel = "TEXT",
             description = "How the assistant is to behave. Default: what the template says.")
     private @Nullable String system;
+
+    @Option(
+            names = "--date",
+            paramLabel = "YYYY-MM-DD",
+            description =
+                    "Today's date, for templates that tell it. Default: what they tell without.")
+    private @Nullable LocalDate date;
 
     @Mixin private GenerationOptions options = new GenerationOptions();
 
@@ -71,7 +76,8 @@ final class Chat implements Callable<Integer> {
         try {
             var tokenizer = Tokenizers.read(model);
             TextClassifier.checkVocabulary(model, tokenizer, decoder.vocabulary());
-            var chosen = template();
+            var found = template(tokenizer);
+            var chosen = date == null ? found : found.on(date);
             var conversation =
                     new Conversation(
                             context.console(),
@@ -87,29 +93,22 @@ final class Chat implements Callable<Integer> {
         return 0;
     }
 
-    private ChatTemplate template() {
+    private ChatTemplate template(Tokenizer tokenizer) {
         if (template != null) {
-            return new ChatTemplate(ChatTemplate.Format.of(template), null);
+            return ChatTemplate.of(ChatTemplate.Known.of(template), tokenizer);
         }
         return ChatTemplate.read(model)
                 .orElseGet(() -> {
                     context.console().note(model + ": has no chat template; using plain");
-                    return new ChatTemplate(ChatTemplate.Format.PLAIN, null);
+                    return ChatTemplate.of(ChatTemplate.Known.PLAIN, tokenizer);
                 });
     }
 
     /// One answer a turn, which the template's ends and stops end as well.
     private GenerationConfig config(Tokenizer tokenizer, ChatTemplate chosen) {
-        var config = options.config(model, tokenizer, Json.mapper().createObjectNode());
-        var json = Json.mapper().createObjectNode();
-        json.put("num_return_sequences", 1);
-        var ends = new TreeSet<>(config.limits().ends());
-        ends.addAll(chosen.ends(tokenizer));
-        ends.forEach(json.putArray("eos_token_id")::add);
-        var stops = json.putArray("stop_strings");
-        config.limits().stops().forEach(stops::add);
-        chosen.stops().forEach(stops::add);
-        return config.with(json);
+        var config = options.config(model, tokenizer, GenerationOptions.noMore());
+        return GenerationOptions.answering(config, tokenizer, chosen)
+                .with(GenerationOptions.noMore().put("num_return_sequences", 1));
     }
 
     private void converse(Conversation conversation) {
@@ -168,14 +167,14 @@ final class Chat implements Callable<Integer> {
         void reset() {
             messages.clear();
             if (system != null) {
-                messages.add(new Message(Role.SYSTEM, system));
+                messages.add(new Message(ChatTemplate.SYSTEM, system));
             }
         }
 
         /// A turn that cannot be answered is said so and forgotten; the conversation goes on.
         void turn(String line) {
             var before = List.copyOf(messages);
-            messages.add(new Message(Role.USER, line));
+            messages.add(new Message(ChatTemplate.USER, line));
             Generated answer;
             try {
                 answer = answer(prompt());
@@ -188,7 +187,7 @@ final class Chat implements Callable<Integer> {
                 console.note(String.valueOf(e.getMessage()));
                 return;
             }
-            messages.add(new Message(Role.ASSISTANT, answer.text()));
+            messages.add(new Message(ChatTemplate.ASSISTANT, answer.text()));
         }
 
         private Generated answer(int[] prompt) {

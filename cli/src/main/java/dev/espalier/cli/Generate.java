@@ -9,6 +9,8 @@ import dev.espalier.generate.GenerationConfig;
 import dev.espalier.generate.Generator;
 import dev.espalier.model.Decoder;
 import dev.espalier.task.TextClassifier;
+import dev.espalier.tokenize.ChatTemplate;
+import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.tokenize.Tokenizers;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -25,7 +27,8 @@ import tools.jackson.databind.node.ObjectNode;
         name = "generate",
         description = {
             "Goes on writing texts: an argument, the lines of a file, or those of standard input.",
-            "A model with an encoder answers each text, instead of going on with it.",
+            "A model with an encoder answers each text, instead of going on with it, and so does one"
+                    + " with a chat template, which is asked by that template.",
             "What no option says, the model's generation_config.json does.",
             "The same model, prompt, options and seed write the same text."
         },
@@ -79,6 +82,11 @@ final class Generate implements Callable<Integer> {
                             + " unlikely (no), or impossible (never). Default: no.")
     private Beams.@Nullable EarlyStopping earlyStopping;
 
+    @Option(
+            names = "--raw",
+            description = "Go on with the text as it stands, though the model has a chat template.")
+    private boolean raw;
+
     Generate(Main.Context context) {
         this.context = context;
     }
@@ -89,19 +97,32 @@ final class Generate implements Callable<Integer> {
         try {
             var tokenizer = Tokenizers.read(model);
             TextClassifier.checkVocabulary(model, tokenizer, writer.vocabulary());
-            var config = options.config(model, tokenizer, more());
-            var generator = new Generator(writer, tokenizer);
             var console = context.console();
+            var template =
+                    raw || !(writer instanceof Decoder)
+                            ? null
+                            : ChatTemplate.read(model).orElse(null);
+            var config = options.config(model, tokenizer, more());
+            if (template != null) {
+                console.note(
+                        "asked by the chat template of %s; --raw goes on with plain text"
+                                .formatted(template.name()));
+                config = GenerationOptions.answering(config, tokenizer, template);
+            }
+            var writing =
+                    new Writing(
+                            new Generator(writer, tokenizer),
+                            tokenizer,
+                            template,
+                            writer instanceof Decoder && template == null);
             var chunk = Math.max(1, ROWS / Math.max(config.sequences(), config.beams().count()));
             if (prompt != null && config.sequences() == 1 && !console.json()) {
                 lines.refuseFile();
-                stream(console, generator, prompt, writer instanceof Decoder, config);
+                writing.stream(console, prompt, config);
                 return 0;
             }
             try (var progress = console.progress("generate", 0, "tokens")) {
-                var batches =
-                        new Batches(
-                                console, generator, writer instanceof Decoder, config, progress);
+                var batches = new Batches(console, writing, config, progress);
                 lines.forEach(prompt == null ? List.of() : List.of(prompt), chunk, batches::write);
             }
         } finally {
@@ -125,44 +146,49 @@ final class Generate implements Callable<Integer> {
         return json;
     }
 
-    /// @param repeated whether the text goes on with the prompt, which stands before it then
-    private static void stream(
-            Console console,
+    /// How prompts become texts.
+    ///
+    /// @param template how the model is asked, or null where it goes on with the prompt
+    /// @param repeated whether the prompt stands before the text that goes on with it
+    private record Writing(
             Generator generator,
-            String prompt,
-            boolean repeated,
-            GenerationConfig config) {
-        // The prompt appears with the first words, so that a refused one leaves no output.
-        var begun = new boolean[] {!repeated};
-        generator.generate(
-                prompt,
-                config,
-                piece -> {
-                    console.print(begun[0] ? piece : prompt + piece);
-                    begun[0] = true;
-                });
-        console.print(begun[0] ? "\n" : prompt + "\n");
+            Tokenizer tokenizer,
+            @Nullable ChatTemplate template,
+            boolean repeated) {
+        int[] ids(String prompt) {
+            return template == null
+                    ? generator.ids(prompt)
+                    : template.encode(
+                            tokenizer,
+                            List.of(new ChatTemplate.Message(ChatTemplate.USER, prompt)));
+        }
+
+        void stream(Console console, String prompt, GenerationConfig config) {
+            // The prompt appears with the first words, so that a refused one leaves no output.
+            var begun = new boolean[] {!repeated};
+            generator.generate(
+                    ids(prompt),
+                    config,
+                    piece -> {
+                        console.print(begun[0] ? piece : prompt + piece);
+                        begun[0] = true;
+                    });
+            console.print(begun[0] ? "\n" : prompt + "\n");
+        }
     }
 
     /// Prompts that come in chunks.
     private static final class Batches {
         private final Console console;
-        private final Generator generator;
-        private final boolean repeated;
+        private final Writing writing;
         private final GenerationConfig config;
         private final Progress progress;
         private long tokens;
         private long done;
 
-        Batches(
-                Console console,
-                Generator generator,
-                boolean repeated,
-                GenerationConfig config,
-                Progress progress) {
+        Batches(Console console, Writing writing, GenerationConfig config, Progress progress) {
             this.console = console;
-            this.generator = generator;
-            this.repeated = repeated;
+            this.writing = writing;
             this.config = config;
             this.progress = progress;
         }
@@ -170,7 +196,12 @@ final class Generate implements Callable<Integer> {
         void write(long first, List<String> prompts) {
             List<List<Generated>> written;
             try {
-                written = generator.generate(prompts, at(first), this::wrote);
+                written =
+                        writing.generator()
+                                .generateAfter(
+                                        prompts.stream().map(writing::ids).toList(),
+                                        at(first),
+                                        this::wrote);
             } catch (EspalierException e) {
                 throw new EspalierException(
                         e.kind(),
@@ -209,7 +240,7 @@ final class Generate implements Callable<Integer> {
             if (written.score() != null) {
                 json.put("score", written.score());
             }
-            console.result((repeated ? prompt : "") + written.text() + "\n", json);
+            console.result((writing.repeated() ? prompt : "") + written.text() + "\n", json);
         }
     }
 }

@@ -62,8 +62,13 @@ public final class Generator {
     /// then how many tokens have been written since.
     public List<List<Generated>> generate(
             List<String> prompts, GenerationConfig config, IntConsumer written) {
-        return write(
-                prompts.stream().map(this::ids).toList(), config, sequence -> piece -> {}, written);
+        return generateAfter(prompts.stream().map(this::ids).toList(), config, written);
+    }
+
+    /// As above, after token ids.
+    public List<List<Generated>> generateAfter(
+            List<int[]> prompts, GenerationConfig config, IntConsumer written) {
+        return write(prompts, config, sequence -> piece -> {}, written);
     }
 
     private List<List<Generated>> write(
@@ -109,7 +114,8 @@ public final class Generator {
         return results;
     }
 
-    private int[] ids(String prompt) {
+    /// The tokens that a prompt of plain text becomes.
+    public int[] ids(String prompt) {
         var ids = tokenizer.encode(prompt);
         if (model instanceof EncoderDecoder both) {
             return tokenizer.template().addedToOne() > 0

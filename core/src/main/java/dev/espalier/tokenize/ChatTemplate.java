@@ -1,275 +1,425 @@
 package dev.espalier.tokenize;
 
 import dev.espalier.EspalierException;
+import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
+import dev.espalier.tokenize.jinja.Jinja;
+import dev.espalier.tokenize.jinja.JinjaException;
+import dev.espalier.tokenize.jinja.Text;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.LocalDate;
+import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.Set;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
 
-/// How a conversation is told to a model that was trained on conversations. The templates of
-/// Hugging Face models are programs (Jinja); a few well-known ones are recognised and written by
-/// our own code, others are refused.
+/// How a conversation is told to a model that was trained on conversations: the template in Jinja
+/// that lies beside the tokenizer, or one of our own by its name. Immutable, and safe for use by
+/// many threads.
 ///
-/// @param format how turns are told apart
-/// @param system what the template says for the system when the conversation does not; null for
-///   nothing
-public record ChatTemplate(Format format, @Nullable String system) {
-    /// The known formats.
-    public enum Format {
+/// What is said in a conversation is text, whatever it looks like: only what the template itself
+/// writes becomes a special token.
+public final class ChatTemplate {
+    /// The templates that are known by a name.
+    public enum Known {
         /// `<|im_start|>role`, newline, content, `<|im_end|>`, newline.
-        CHATML,
+        CHATML(
+                """
+                {% for message in messages %}
+                {{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}
+                {%- endfor %}
+                {% if add_generation_prompt %}
+                {{ '<|im_start|>assistant\\n' }}
+                {%- endif %}
+                """,
+                List.of("<|im_start|>", "<|im_end|>")),
         /// `<|start_header_id|>role<|end_header_id|>`, two newlines, trimmed content, `<|eot_id|>`;
         /// before all `<|begin_of_text|>`.
-        LLAMA_3,
+        LLAMA_3(
+                """
+                {{ '<|begin_of_text|>' }}
+                {%- for message in messages %}
+                {{ '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n' }}
+                {{- message['content'] | trim + '<|eot_id|>' }}
+                {%- endfor %}
+                {% if add_generation_prompt %}
+                {{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}
+                {%- endif %}
+                """,
+                List.of(
+                        "<|begin_of_text|>",
+                        "<|start_header_id|>",
+                        "<|end_header_id|>",
+                        "<|eot_id|>")),
         /// `<|role|>`, newline, content, the token that ends a text, newline.
-        ZEPHYR,
+        ZEPHYR(
+                """
+                {% for message in messages %}
+                {{ '<|' + message['role'] + '|>\\n' + message['content'] + eos_token + '\\n' }}
+                {%- endfor %}
+                {% if add_generation_prompt %}
+                {{ '<|assistant|>\\n' }}
+                {%- endif %}
+                """,
+                List.of()),
+        /// `### Instruction:` and `### Response:` over trimmed content, the token that ends a text
+        /// behind each response; the system's text stands before them.
+        ALPACA(
+                """
+                {% for message in messages %}
+                {% if message['role'] == 'system' %}
+                {{ message['content'] | trim + '\\n\\n' }}
+                {%- elif message['role'] == 'user' %}
+                {{ '### Instruction:\\n' + message['content'] | trim + '\\n\\n' }}
+                {%- elif message['role'] == 'assistant' %}
+                {{ '### Response:\\n' + message['content'] | trim + eos_token + '\\n\\n' }}
+                {%- else %}
+                {{ raise_exception("the roles are system, user and assistant") }}
+                {%- endif %}
+                {% endfor %}
+                {% if add_generation_prompt %}
+                {{ '### Response:\\n' }}
+                {%- endif %}
+                """,
+                List.of()),
         /// `User: content` and `Assistant: content` on lines of their own, for models that know no
-        /// conversations; the system's text stands before them.
-        PLAIN;
+        /// conversations; the system's text stands before them. No token ends an answer, so that
+        /// nothing can be trained with it.
+        PLAIN(
+                """
+                {% for message in messages %}
+                {% if message['role'] == 'system' %}
+                {{ message['content'] | trim + '\\n\\n' }}
+                {%- else %}
+                {{ message['role'] | title + ': ' + message['content'] | trim + '\\n' }}
+                {%- endif %}
+                {% endfor %}
+                {% if add_generation_prompt %}
+                {{ 'Assistant:' }}
+                {%- endif %}
+                """,
+                List.of());
 
-        /// The name on the command line.
+        private final String source;
+        private final List<String> tokens;
+
+        Known(String source, List<String> tokens) {
+            this.source = source;
+            this.tokens = tokens;
+        }
+
+        /// The name in recipes and on the command line.
         public String label() {
             return name().toLowerCase(Locale.ROOT).replace('_', '-');
         }
 
-        /// The format of that name.
-        public static Format of(String label) {
+        /// The names of all.
+        public static String labels() {
+            return Arrays.stream(values()).map(Known::label).collect(Collectors.joining(", "));
+        }
+
+        /// The template of that name.
+        public static Known of(String label) {
             return Arrays.stream(values())
-                    .filter(format -> format.label().equals(label))
+                    .filter(known -> known.label().equals(label))
                     .findFirst()
                     .orElseThrow(() ->
                             EspalierException.usage(
                                     "the chat template '%s' is not known; allowed: %s"
                                             .formatted(label, labels())));
         }
-
-        private static String labels() {
-            return Arrays.stream(values()).map(Format::label).collect(Collectors.joining(", "));
-        }
     }
 
-    /// Who speaks.
-    public enum Role {
-        /// Says how the assistant is to behave.
-        SYSTEM,
-        USER,
-        ASSISTANT;
+    /// Says how the assistant is to behave.
+    public static final String SYSTEM = "system";
 
-        private String lower() {
-            return name().toLowerCase(Locale.ROOT);
-        }
-    }
+    public static final String USER = "user";
+    public static final String ASSISTANT = "assistant";
 
     /// One turn of a conversation.
-    public record Message(Role role, String content) {}
+    ///
+    /// @param role who speaks: [#SYSTEM], [#USER], [#ASSISTANT] or what else the template knows
+    public record Message(String role, String content) {
+        public Message {
+            // A role stands in the template's own words, so that it must not spell a token.
+            if (!role.matches("[A-Za-z0-9_-]{1,64}")) {
+                throw EspalierException.data(
+                        "the role '%s' is no word of letters, digits, '_' and '-'".formatted(role));
+            }
+        }
+    }
 
     private static final String CONFIG = "tokenizer_config.json";
     private static final String FILE = "chat_template.jinja";
+    private static final String KEY = "chat_template";
 
-    /// The system's text that a ChatML template brings along, literally.
-    private static final Pattern DEFAULT_SYSTEM =
-            Pattern.compile("<\\|im_start\\|>system(?:\\n|\\\\n)([^<{}'\"]+)<\\|im_end\\|>");
+    private final String name;
+    private final String source;
+    private final Jinja jinja;
+    private final List<String> stops;
+    private final @Nullable LocalDate date;
 
-    /// The template of the tokenizer in `folder`, from `chat_template.jinja` or
-    /// `tokenizer_config.json`; empty if it has none.
+    private ChatTemplate(
+            String name, String source, Jinja jinja, List<String> stops, @Nullable LocalDate date) {
+        this.name = name;
+        this.source = source;
+        this.jinja = jinja;
+        this.stops = stops;
+        this.date = date;
+    }
+
+    /// The template that `source` is.
     ///
-    /// @throws EspalierException if it is none of the known ones
-    public static Optional<ChatTemplate> read(Path folder) {
-        var file = folder.resolve(FILE);
-        var config = folder.resolve(CONFIG);
-        if (Files.isRegularFile(file)) {
-            try {
-                return Optional.of(recognise(file + "", Files.readString(file)));
-            } catch (IOException e) {
-                throw EspalierException.data(
-                        file + ": cannot be read as UTF-8 text (" + e.getMessage() + ")", e);
+    /// @param name what messages call it
+    /// @throws EspalierException (DATA) if it is broken, or needs what is not known
+    public static ChatTemplate parse(String name, String source) {
+        try {
+            return new ChatTemplate(name, source, Jinja.parse(source), List.of(), null);
+        } catch (JinjaException e) {
+            throw EspalierException.data(
+                    "%s: the chat template cannot be read: %s".formatted(name, e.getMessage()), e);
+        }
+    }
+
+    /// The template of that name.
+    ///
+    /// @throws EspalierException (USAGE) if the tokenizer lacks a token that it needs
+    public static ChatTemplate of(Known known, Tokenizer tokenizer) {
+        for (var token : known.tokens) {
+            if (!isSpecial(tokenizer, token)) {
+                throw lacks(known, "special token " + token);
             }
         }
+        if (known.source.contains("eos_token") && tokenizer.specials().endOfText().isEmpty()) {
+            throw lacks(known, "token that ends a text");
+        }
+        return new ChatTemplate(
+                known.label(),
+                known.source,
+                Jinja.parse(known.source),
+                known == Known.PLAIN ? List.of("\nUser:") : List.of(),
+                null);
+    }
+
+    private static boolean isSpecial(Tokenizer tokenizer, String token) {
+        var id = tokenizer.id(token);
+        return id.isPresent() && tokenizer.isSpecial(id.getAsInt());
+    }
+
+    private static EspalierException lacks(Known known, String what) {
+        return EspalierException.usage(
+                "the chat template %s needs a %s, which the tokenizer lacks"
+                        .formatted(known.label(), what));
+    }
+
+    /// The template of the tokenizer in `folder`, from `chat_template.jinja` or
+    /// `tokenizer_config.json`, whichever is there first; empty if it has none.
+    ///
+    /// @throws EspalierException (DATA) if it is broken, or needs what is not known
+    public static Optional<ChatTemplate> read(Path folder) {
+        var inFile = inFile(folder);
+        if (inFile != null) {
+            return Optional.of(parse(folder.resolve(FILE) + "", inFile));
+        }
+        var config = folder.resolve(CONFIG);
         if (!Files.isRegularFile(config)) {
             return Optional.empty();
         }
-        var template = Json.read(config).path("chat_template");
+        var inConfig = inConfig(config, Json.read(config).path(KEY));
+        return inConfig == null
+                ? Optional.empty()
+                : Optional.of(parse(config + ": " + KEY, inConfig));
+    }
+
+    /// As [#read], where all that reads the folder must see the same template.
+    ///
+    /// @throws EspalierException (DATA) if the folder holds two that differ
+    public static Optional<ChatTemplate> readOnly(Path folder) {
+        var config = folder.resolve(CONFIG);
+        var inFile = inFile(folder);
+        if (inFile != null && Files.isRegularFile(config)) {
+            var inConfig = inConfig(config, Json.read(config).path(KEY));
+            if (inConfig != null && !inConfig.equals(inFile)) {
+                throw EspalierException.data(
+                        "%s: %s and %s hold different chat templates, so that training and inference"
+                                        .formatted(folder, FILE, CONFIG)
+                                + " could take one each; remove the wrong one, or name the template to"
+                                + " train with");
+            }
+        }
+        return read(folder);
+    }
+
+    private static @Nullable String inFile(Path folder) {
+        var file = folder.resolve(FILE);
+        try {
+            return Files.isRegularFile(file) ? Files.readString(file) : null;
+        } catch (IOException e) {
+            throw EspalierException.data(
+                    file + ": cannot be read as UTF-8 text (" + e.getMessage() + ")", e);
+        }
+    }
+
+    /// A list of named templates has one for plain conversations.
+    private static @Nullable String inConfig(Path config, JsonNode template) {
         if (template.isArray()) {
-            // A list of named templates, of which this one is for plain conversations.
-            template =
-                    template.valueStream()
-                            .filter(t -> t.path("name").asString("").equals("default"))
-                            .findFirst()
-                            .<JsonNode>map(t -> t.path("template"))
-                            .orElseThrow(() -> unknown(config + "", "without 'default'"));
+            return template.valueStream()
+                    .filter(t -> t.path("name").asString("").equals("default"))
+                    .findFirst()
+                    .map(t -> t.path("template").asString(""))
+                    .orElseThrow(() ->
+                            EspalierException.data(
+                                    config + ": none of the chat templates is named 'default'"));
         }
         if (template.isMissingNode() || template.isNull()) {
-            return Optional.empty();
+            return null;
         }
-        return Optional.of(recognise(config + ": chat_template", template.asString("")));
+        if (!template.isString()) {
+            throw EspalierException.data(
+                    "%s: %s is neither a string nor a list of named templates"
+                            .formatted(config, KEY));
+        }
+        return template.asString();
     }
 
-    private static ChatTemplate recognise(String place, String jinja) {
-        if (jinja.contains("<|im_start|>") && jinja.contains("<|im_end|>")) {
-            var system = DEFAULT_SYSTEM.matcher(jinja);
-            return new ChatTemplate(
-                    Format.CHATML, system.find() ? system.group(1).replace("\\n", "\n") : null);
-        }
-        // Later releases of Llama 3 tell the date, too.
-        if (jinja.contains("<|start_header_id|>")
-                && jinja.contains("<|eot_id|>")
-                && !jinja.contains("date_string")) {
-            return new ChatTemplate(Format.LLAMA_3, null);
-        }
-        if (jinja.contains("<|user|>")
-                && jinja.contains("<|assistant|>")
-                && (jinja.contains("eos_token") || jinja.contains("</s>"))) {
-            return new ChatTemplate(Format.ZEPHYR, null);
-        }
-        throw unknown(
-                place, "'%s'".formatted(jinja.substring(0, Math.min(60, jinja.length())).strip()));
+    /// Writes this template into the tokenizer's files in `folder`, for libraries of every age.
+    public void write(Path folder) {
+        AtomicFiles.write(folder.resolve(FILE), source);
+        var config = folder.resolve(CONFIG);
+        var json =
+                Files.isRegularFile(config)
+                        ? (ObjectNode) Json.read(config)
+                        : Json.mapper().createObjectNode();
+        TokenizerFiles.write(config, json.put(KEY, source));
     }
 
-    private static EspalierException unknown(String place, String what) {
-        return EspalierException.data(
-                "%s: the chat template %s is not known; choose the one to use with --template: %s"
-                        .formatted(place, what, Format.labels()));
+    /// The same, which tells this date where it asks for one (`strftime_now`). Without a date the
+    /// function is not there, and templates write what they have instead.
+    public ChatTemplate on(LocalDate day) {
+        return new ChatTemplate(name, source, jinja, stops, day);
     }
 
-    /// The tokens of `conversation` up to where the assistant is to go on. Special tokens that
-    /// stand in its texts are read as plain text, so that nobody speaks for another.
-    ///
-    /// @throws EspalierException if the tokenizer lacks a token that the format needs
-    public int[] encode(Tokenizer tokenizer, List<Message> conversation) {
-        var messages = new ArrayList<>(conversation);
-        if (system != null && (messages.isEmpty() || messages.getFirst().role() != Role.SYSTEM)) {
-            messages.addFirst(new Message(Role.SYSTEM, system));
-        }
-        var out = new Writer(tokenizer);
-        switch (format) {
-            case CHATML -> {
-                for (var message : messages) {
-                    out.token("<|im_start|>").text(message.role().lower() + "\n");
-                    out.text(message.content()).token("<|im_end|>").text("\n");
-                }
-                out.token("<|im_start|>").text("assistant\n");
-            }
-            case LLAMA_3 -> {
-                out.token("<|begin_of_text|>");
-                for (var message : messages) {
-                    out.header(message.role()).text(message.content().strip()).token("<|eot_id|>");
-                }
-                out.header(Role.ASSISTANT);
-            }
-            case ZEPHYR -> {
-                for (var message : messages) {
-                    out.marker("<|" + message.role().lower() + "|>").text("\n");
-                    out.text(message.content()).token(end(tokenizer)).text("\n");
-                }
-                out.marker("<|assistant|>").text("\n");
-            }
-            case PLAIN -> {
-                for (var message : messages) {
-                    var content = message.content().strip();
-                    out.text(
-                            switch (message.role()) {
-                                case SYSTEM -> content + "\n\n";
-                                case USER -> "User: " + content + "\n";
-                                case ASSISTANT -> "Assistant: " + content + "\n";
-                            });
-                }
-                out.text("Assistant:");
-            }
-        }
-        return out.ids();
+    /// What messages call it: a file, or its name.
+    public String name() {
+        return name;
     }
 
-    /// The ids that end the assistant's turn, beside those that end a text.
-    public Set<Integer> ends(Tokenizer tokenizer) {
-        return switch (format) {
-            case CHATML -> Set.of(id(tokenizer, "<|im_end|>"));
-            case LLAMA_3 -> Set.of(id(tokenizer, "<|eot_id|>"));
-            case ZEPHYR -> Set.of(id(tokenizer, end(tokenizer)));
-            case PLAIN -> Set.of();
-        };
+    /// The template in Jinja.
+    public String source() {
+        return source;
     }
 
     /// The strings before which the assistant's turn ends.
     public List<String> stops() {
-        return format == Format.PLAIN ? List.of("\nUser:") : List.of();
+        return stops;
     }
 
-    private String end(Tokenizer tokenizer) {
-        var end = tokenizer.specials().endOfText();
-        if (end.isEmpty()) {
-            throw lacks("token that ends a text");
+    /// The text of `conversation`. The content of its i-th message has the origin i.
+    ///
+    /// @param asks whether the assistant is to go on
+    /// @throws EspalierException (DATA) if the template fails, or refuses the conversation
+    Jinja.Rendering render(Tokenizer tokenizer, List<Message> conversation, boolean asks) {
+        var variables = new LinkedHashMap<String, @Nullable Object>();
+        variables.put("tools", null);
+        variables.put("documents", null);
+        for (var role : SpecialTokens.Role.values()) {
+            var id = tokenizer.specials().id(role);
+            if (id.isPresent()) {
+                variables.put(role.key, Text.of(tokenizer.token(id.getAsInt())));
+            }
         }
-        return tokenizer.token(end.getAsInt());
+        var messages = new ArrayList<Map<String, Object>>();
+        for (var i = 0; i < conversation.size(); i++) {
+            var message = new LinkedHashMap<String, Object>();
+            message.put("role", Text.of(conversation.get(i).role()));
+            message.put("content", Text.given(conversation.get(i).content(), i));
+            messages.add(message);
+        }
+        variables.put("messages", messages);
+        variables.put("add_generation_prompt", asks);
+        if (date != null) {
+            var day = date;
+            variables.put(
+                    "strftime_now",
+                    (Jinja.Function)
+                            arguments ->
+                                    Text.of(
+                                            written(
+                                                    day,
+                                                    arguments.isEmpty()
+                                                            ? ""
+                                                            : arguments.getFirst().toString())));
+        }
+        try {
+            return jinja.render(variables);
+        } catch (JinjaException e) {
+            throw EspalierException.data(
+                    e.isRefusal()
+                            ? "the chat template of %s refuses the conversation: %s"
+                                    .formatted(name, e.getMessage())
+                            : "the chat template of %s fails: %s".formatted(name, e.getMessage()),
+                    e);
+        }
     }
 
-    private int id(Tokenizer tokenizer, String token) {
-        return tokenizer.id(token).orElseThrow(() -> lacks("token " + token));
+    /// `day` in the form that C's `strftime` gives it.
+    private static String written(LocalDate day, String format) {
+        var out = new StringBuilder();
+        for (var i = 0; i < format.length(); i++) {
+            var c = format.charAt(i);
+            if (c != '%' || i + 1 == format.length()) {
+                out.append(c);
+                continue;
+            }
+            var directive = format.charAt(++i);
+            var pattern =
+                    switch (directive) {
+                        case 'd' -> "dd";
+                        case 'e' -> "ppd";
+                        case 'm' -> "MM";
+                        case 'b', 'h' -> "MMM";
+                        case 'B' -> "MMMM";
+                        case 'y' -> "uu";
+                        case 'Y' -> "uuuu";
+                        case 'a' -> "EEE";
+                        case 'A' -> "EEEE";
+                        case 'j' -> "DDD";
+                        case 'F' -> "uuuu-MM-dd";
+                        case 'H', 'M', 'S' -> "'00'";
+                        case '%' -> "'%'";
+                        default ->
+                                throw EspalierException.data(
+                                        "the chat template asks for the date in the form '%"
+                                                + directive
+                                                + "', which is not known");
+                    };
+            out.append(DateTimeFormatter.ofPattern(pattern, Locale.ENGLISH).format(day));
+        }
+        return out.toString();
     }
 
-    private EspalierException lacks(String what) {
-        return EspalierException.usage(
-                "the chat template %s needs a %s, which the tokenizer lacks"
-                        .formatted(format.label(), what));
+    /// The tokens of `conversation` up to where the assistant is to go on: what [Dialogue] has
+    /// before an answer.
+    ///
+    /// @throws EspalierException (DATA) if the template fails, or refuses the conversation
+    public int[] encode(Tokenizer tokenizer, List<Message> conversation) {
+        return Dialogue.prompt(this, tokenizer, conversation);
     }
 
-    /// Text and special tokens, one after the other. Text between two tokens is encoded as a whole,
-    /// since tokens may reach across its parts.
-    private final class Writer {
-        private final Tokenizer tokenizer;
-        private final Tokenizer plain;
-        private final StringBuilder text = new StringBuilder();
-        private int[] ids = {};
-
-        Writer(Tokenizer tokenizer) {
-            this.tokenizer = tokenizer;
-            plain = tokenizer.plain();
-        }
-
-        Writer text(String more) {
-            text.append(more);
-            return this;
-        }
-
-        Writer token(String token) {
-            var id = id(tokenizer, token);
-            add(plain.encode(text));
-            text.setLength(0);
-            add(new int[] {id});
-            return this;
-        }
-
-        /// A token, or the same as text where the tokenizer has none of that name.
-        Writer marker(String token) {
-            OptionalInt id = tokenizer.id(token);
-            return id.isPresent() ? token(token) : text(token);
-        }
-
-        Writer header(Role role) {
-            token("<|start_header_id|>").text(role.lower()).token("<|end_header_id|>");
-            return text("\n\n");
-        }
-
-        int[] ids() {
-            add(plain.encode(text));
-            text.setLength(0);
-            return ids;
-        }
-
-        private void add(int[] more) {
-            var from = ids.length;
-            ids = Arrays.copyOf(ids, from + more.length);
-            System.arraycopy(more, 0, ids, from, more.length);
-        }
+    /// The ids that end the assistant's turn, beside those that end a text: the special token that
+    /// the template writes behind an answer, if it writes one.
+    public Set<Integer> ends(Tokenizer tokenizer) {
+        return Dialogue.stop(this, tokenizer).stream().boxed().collect(Collectors.toSet());
     }
 }

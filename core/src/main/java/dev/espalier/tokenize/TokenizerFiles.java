@@ -251,7 +251,7 @@ final class TokenizerFiles {
         AtomicFiles.write(folder.resolve("merges.txt"), lines.toString());
     }
 
-    private static void write(Path file, JsonNode json) {
+    static void write(Path file, JsonNode json) {
         var indenter = new DefaultIndenter("  ", "\n");
         var printer =
                 new DefaultPrettyPrinter()
