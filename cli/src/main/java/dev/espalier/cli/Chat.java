@@ -107,7 +107,7 @@ final class Chat implements Callable<Integer> {
     /// One answer a turn, which the template's ends and stops end as well.
     private GenerationConfig config(Tokenizer tokenizer, ChatTemplate chosen) {
         var config = options.config(model, tokenizer, GenerationOptions.noMore());
-        return GenerationOptions.answering(config, tokenizer, chosen)
+        return config.answering(tokenizer, chosen)
                 .with(GenerationOptions.noMore().put("num_return_sequences", 1));
     }
 

@@ -3,6 +3,7 @@ package dev.espalier.cli;
 import dev.espalier.io.Json;
 import java.io.PrintStream;
 import java.util.LinkedHashMap;
+import tools.jackson.databind.JsonNode;
 
 /// Where a verb prints: results to standard output, all else to standard error; with `--json` both
 /// as lines of JSON.
@@ -60,6 +61,20 @@ final class Console {
             return;
         }
         event("note", "message", message, message);
+    }
+
+    /// Something to look at beside the results, as text for a person or as a node for programs.
+    void aside(String event, String text, JsonNode value) {
+        if (quiet) {
+            return;
+        }
+        if (json) {
+            var line = Json.mapper().createObjectNode().put("event", event);
+            line.set(event, value);
+            err.println(Json.line(line));
+        } else {
+            err.println(text);
+        }
     }
 
     void error(String kind, String message, int exitCode) {

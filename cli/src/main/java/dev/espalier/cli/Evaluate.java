@@ -3,9 +3,11 @@ package dev.espalier.cli;
 import dev.espalier.EspalierException;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.corpus.Ledger;
+import dev.espalier.data.ConversationReader;
 import dev.espalier.data.LabelledReader;
 import dev.espalier.evaluate.ConfusionMatrix;
 import dev.espalier.evaluate.Score;
+import dev.espalier.task.Assistant;
 import dev.espalier.task.TextClassifier;
 import dev.espalier.tokenize.Tokenizers;
 import dev.espalier.train.GeneralText;
@@ -27,11 +29,13 @@ import picocli.CommandLine.Parameters;
             "Measures a model, each figure with its 95 %% interval.",
             "A classifier on labelled records in CSV, TSV or JSONL: accuracy, F1, precision, recall, "
                     + "beside what always answering the most frequent label would reach.",
-            "A language model on text files: loss, perplexity and bits a byte of each domain."
+            "A language model on text files: loss, perplexity and bits a byte of each domain; with"
+                    + " --answers on the answers of conversations alone."
         },
         footerHeading = "%nExample:%n",
         footer = {
             "  espalier evaluate runs/reviews/model --data test.csv",
+            "  espalier evaluate runs/assistant/model --answers --data held-out.jsonl",
             "  espalier evaluate runs/java-prose/model --data news=news/**/*.txt --data law=law.txt"
         })
 final class Evaluate implements Callable<Integer> {
@@ -64,6 +68,13 @@ final class Evaluate implements Callable<Integer> {
             paramLabel = "COLUMN",
             description = "Where a record's label is. Default: ${DEFAULT-VALUE}.")
     private String label = "";
+
+    @Option(
+            names = "--answers",
+            description =
+                    "The data are conversations in .jsonl or .json, told by the model's chat template;"
+                            + " what is measured is the loss on the answers.")
+    private boolean answers;
 
     @Option(
             names = "--max-tokens",
@@ -99,7 +110,9 @@ final class Evaluate implements Callable<Integer> {
         }
         var console = context.console();
         var sets = data.stream().map(Data::of).toList();
-        if (HuggingFace.isClassifier(model)) {
+        if (answers) {
+            assistant(console, sets);
+        } else if (HuggingFace.isClassifier(model)) {
             classifier(console, sets);
         } else {
             decoder(console, sets);
@@ -122,6 +135,15 @@ final class Evaluate implements Callable<Integer> {
                 print(console, result.scores());
                 var confusion = result.confusion();
                 console.result(table(confusion), json(set.name(), confusion));
+            }
+        }
+    }
+
+    private void assistant(Console console, List<Data> sets) {
+        try (var assistant = Assistant.load(model)) {
+            for (var set : sets) {
+                var read = ConversationReader.read(Path.of(set.files()), Ledger.strict());
+                print(console, assistant.loss(read).scores(set.name()));
             }
         }
     }

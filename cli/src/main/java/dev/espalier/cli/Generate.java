@@ -107,7 +107,7 @@ final class Generate implements Callable<Integer> {
                 console.note(
                         "asked by the chat template of %s; --raw goes on with plain text"
                                 .formatted(template.name()));
-                config = GenerationOptions.answering(config, tokenizer, template);
+                config = config.answering(tokenizer, template);
             }
             var writing =
                     new Writing(

@@ -8,12 +8,10 @@ import dev.espalier.generate.Penalties;
 import dev.espalier.generate.Sampling;
 import dev.espalier.io.Json;
 import dev.espalier.model.LanguageModel;
-import dev.espalier.tokenize.ChatTemplate;
 import dev.espalier.tokenize.Tokenizer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 import tools.jackson.databind.node.ObjectNode;
@@ -119,19 +117,6 @@ final class GenerationOptions {
             stops.forEach(json.putArray("stop_strings")::add);
         }
         return GenerationConfig.read(folder, defaults).with(json);
-    }
-
-    /// `config` for an answer within `template`, which its ends and stops end as well.
-    static GenerationConfig answering(
-            GenerationConfig config, Tokenizer tokenizer, ChatTemplate template) {
-        var json = noMore();
-        var ends = new TreeSet<>(config.limits().ends());
-        ends.addAll(template.ends(tokenizer));
-        ends.forEach(json.putArray("eos_token_id")::add);
-        var stops = json.putArray("stop_strings");
-        config.limits().stops().forEach(stops::add);
-        template.stops().forEach(stops::add);
-        return config.with(json);
     }
 
     static ObjectNode noMore() {

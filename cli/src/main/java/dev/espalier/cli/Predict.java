@@ -1,6 +1,7 @@
 package dev.espalier.cli;
 
 import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.task.Assistant;
 import dev.espalier.task.TextClassifier;
 import dev.espalier.task.TokenLabeller;
 import java.nio.file.Path;
@@ -16,7 +17,7 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "predict",
         description =
-                "Tells the labels of texts, or of their words: arguments, the lines of a file, or those of standard input.",
+                "Tells the labels of texts, or of their words, or answers them by the chat template: arguments, the lines of a file, or those of standard input.",
         footer = {"", "Example: espalier predict runs/reviews/model \"The plot was thin.\""})
 final class Predict implements Callable<Integer> {
     /// Lines that are told together: enough to fill batches of like length.
@@ -51,6 +52,12 @@ final class Predict implements Callable<Integer> {
             }
             return 0;
         }
+        if (Assistant.isIn(model)) {
+            try (var assistant = Assistant.load(model)) {
+                lines.forEach(texts, CHUNK, (first, chunk) -> print(console, assistant, chunk));
+            }
+            return 0;
+        }
         try (var classifier = TextClassifier.load(model)) {
             lines.forEach(texts, CHUNK, (first, chunk) -> print(console, classifier, chunk));
         }
@@ -66,6 +73,17 @@ final class Predict implements Callable<Integer> {
                         .map(s -> prediction.text().substring(s.start(), s.end()) + "/" + s.label())
                         .collect(java.util.stream.Collectors.joining(" "));
         console.result(line, prediction);
+    }
+
+    private static void print(Console console, Assistant assistant, List<String> texts) {
+        var answers = assistant.answer(texts);
+        for (var i = 0; i < texts.size(); i++) {
+            var json = new LinkedHashMap<String, Object>();
+            json.put("text", texts.get(i));
+            json.put("answer", answers.get(i).text());
+            json.put("ending", answers.get(i).ending());
+            console.result(answers.get(i).text(), json);
+        }
     }
 
     private static void print(Console console, TextClassifier classifier, List<String> texts) {

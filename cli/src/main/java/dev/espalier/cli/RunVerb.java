@@ -2,6 +2,7 @@ package dev.espalier.cli;
 
 import dev.espalier.EspalierException;
 import dev.espalier.evaluate.Score;
+import dev.espalier.objective.ExampleText;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.PretrainRecipe;
 import dev.espalier.recipe.Recipe;
@@ -116,6 +117,17 @@ abstract class RunVerb implements Callable<Integer> {
         @Override
         public void evaluated(long step, List<Score> scores) {
             console.note("step " + step + ": " + Scores.line(scores));
+        }
+
+        @Override
+        public void preflight(List<ExampleText> examples) {
+            var shown = new ShownExamples(console.colour());
+            console.note("what the model will see, and what of it is trained:");
+            examples.forEach(example ->
+                    console.aside("example", shown.text(example), ShownExamples.json(example)));
+            if (!console.json()) {
+                console.note(shown.legend());
+            }
         }
 
         @Override

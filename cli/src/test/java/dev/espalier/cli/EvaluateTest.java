@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.io.Json;
 import dev.espalier.model.SequenceClassifier;
+import dev.espalier.tokenize.ChatTemplate;
 import dev.espalier.tokenize.Tokenizers;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -77,5 +78,49 @@ class EvaluateTest {
         // Wilson's interval of 15 of 20.
         assertThat(accuracy.get("low").asDouble()).isCloseTo(0.5313, within(1e-4));
         assertThat(accuracy.get("high").asDouble()).isCloseTo(0.8881, within(1e-4));
+    }
+
+    /// The tokens that are measured are the answers' characters and the token that ends each.
+    @Test
+    void anAssistantIsMeasuredOnItsAnswersAlone() throws IOException {
+        var model = TinyModel.write(temp.resolve("chat"), List.of("<|im_start|>", "<|im_end|>"));
+        var tokenizer = Tokenizers.read(model);
+        var file =
+                Files.writeString(
+                        temp.resolve("held-out.jsonl"),
+                        """
+                        {"instruction": "Who comes", "output": "Lise"}
+                        {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"},
+                          {"role": "user", "content": "c"}, {"role": "assistant", "content": "de"}]}
+                        """
+                                .replace(",\n ", ", "));
+        var data = new String[] {"evaluate", model.toString(), "--answers", "--data", "x=" + file};
+        var err = new ByteArrayOutputStream();
+        var errors = new PrintStream(err, true, StandardCharsets.UTF_8);
+        var stop = new Stop(errors);
+        assertThat(new Main(errors, errors, false).run(stop, List.of(data))).isEqualTo(3);
+        stop.finished();
+        assertThat(err.toString(StandardCharsets.UTF_8)).contains("has no chat template");
+
+        ChatTemplate.of(ChatTemplate.Known.CHATML, tokenizer).write(model);
+        var scores = run(data);
+        assertThat(scores)
+                .extracting(s -> s.get("metric").asString())
+                .containsExactly("loss", "perplexity", "bits-per-byte");
+        // Lise, b, de, and three ends; seven bytes.
+        assertThat(scores.get(0).get("n").asInt()).isEqualTo(10);
+        assertThat(scores.get(2).get("n").asInt()).isEqualTo(7);
+
+        var told = run("predict", model.toString(), "Who comes");
+        var written =
+                run(
+                        "generate",
+                        model.toString(),
+                        "Who comes",
+                        "--temperature",
+                        "0",
+                        "--max-new-tokens",
+                        "256");
+        assertThat(told.getFirst().get("answer")).isEqualTo(written.getFirst().get("text"));
     }
 }

@@ -550,6 +550,20 @@ public final class HuggingFace {
         }
     }
 
+    /// Makes these tokens end what is written, in the `generation_config.json` of `folder`.
+    public static void writeEnds(Path folder, List<Integer> ends) {
+        var file = folder.resolve(GENERATION);
+        var json =
+                Files.isRegularFile(file)
+                        ? (ObjectNode) Json.read(file)
+                        : JsonNodeFactory.instance.objectNode();
+        // It is no longer what config.json says.
+        json.remove("_from_model_config");
+        json.remove("eos_token_id");
+        ends.forEach(json.putArray("eos_token_id")::add);
+        AtomicFiles.write(file, PythonJson.write(json, true));
+    }
+
     private static void writeConfig(Path folder, Module model, ObjectNode config)
             throws IOException {
         var json = config.deepCopy();

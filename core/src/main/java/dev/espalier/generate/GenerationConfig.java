@@ -2,8 +2,11 @@ package dev.espalier.generate;
 
 import dev.espalier.EspalierException;
 import dev.espalier.io.Json;
+import dev.espalier.tokenize.ChatTemplate;
+import dev.espalier.tokenize.Tokenizer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -99,6 +102,22 @@ public record GenerationConfig(
     /// One text a prompt, without penalties and beams.
     public static GenerationConfig of(Sampling sampling, Limits limits) {
         return new GenerationConfig(sampling, Beams.NONE, Penalties.NONE, limits, 1);
+    }
+
+    /// The same for an answer within `template`, which its ends and stops end as well.
+    public GenerationConfig answering(Tokenizer tokenizer, ChatTemplate template) {
+        var ends = new HashSet<>(limits.ends());
+        ends.addAll(template.ends(tokenizer));
+        var stops =
+                Stream.concat(limits.stops().stream(), template.stops().stream())
+                        .distinct()
+                        .toList();
+        return new GenerationConfig(
+                sampling,
+                beams,
+                penalties,
+                new Limits(limits.maxNewTokens(), stops, ends),
+                sequences);
     }
 
     /// The same with other draws.

@@ -1,10 +1,13 @@
 package dev.espalier.recipe;
 
+import dev.espalier.recipe.TrainingRecipe.Metric;
 import java.nio.charset.Charset;
 import java.nio.charset.IllegalCharsetNameException;
 import java.nio.file.Path;
+import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 import org.jspecify.annotations.Nullable;
@@ -82,11 +85,39 @@ final class Checks {
                                     "forgetting", "is measured beside classification only so far");
                         }
                     }
+                    case TaskRecipe.Instruction task -> {
+                        withinContext(
+                                task.maxLength(), "task.max-length", recipe.model(), problems);
+                        stopping(finetune.training(), EnumSet.of(Metric.LOSS), problems);
+                        date(task.date(), problems);
+                    }
                 }
                 if (finetune.adapter() instanceof AdapterRecipe.Lora lora) {
                     targets(lora.targets(), problems);
                 }
             }
+        }
+    }
+
+    private static void stopping(TrainingRecipe training, Set<Metric> figures, Problems problems) {
+        var stopping = training.earlyStopping();
+        if (stopping != null && !figures.contains(stopping.metric())) {
+            problems.add(
+                    "training.early-stopping.metric",
+                    "this task has no "
+                            + Shape.word(stopping.metric())
+                            + "; allowed: "
+                            + String.join(", ", figures.stream().map(Shape::word).toList()));
+        }
+    }
+
+    private static void date(@Nullable String date, Problems problems) {
+        try {
+            if (date != null) {
+                java.time.LocalDate.parse(date);
+            }
+        } catch (java.time.format.DateTimeParseException e) {
+            problems.add("task.date", "`" + date + "` is no date such as 2026-01-31");
         }
     }
 

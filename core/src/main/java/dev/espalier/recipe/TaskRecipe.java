@@ -73,4 +73,66 @@ public sealed interface TaskRecipe {
                             in = "[1, 1048576]")
                     @Nullable Integer maxLength)
             implements TaskRecipe {}
+
+    @Doc(
+            "Answer as in the training conversations: the loss is on the assistant's words alone, and on the token"
+                    + " that ends them. The data are JSON objects, one a line (`.jsonl`) or in a list"
+                    + " (`.json`), with `messages`, with `instruction`, `input` and `output`, or with"
+                    + " `prompt` and `completion`.")
+    record Instruction(
+            @Doc(
+                            value =
+                                    "How turns are told apart: `chatml`, `llama-3`, `zephyr`, `alpaca`, or a file with"
+                                            + " a template in Jinja; `auto` is the tokenizer's own. It is written"
+                                            + " beside the model, for `chat` and `generate`.",
+                            byDefault = "auto",
+                            nothing = "auto")
+                    @Nullable String template,
+            @Doc(
+                            value =
+                                    "The date that a template tells which asks for one, such as 2026-01-31; `none`"
+                                            + " leaves it what the template says without.",
+                            byDefault = "none")
+                    @Nullable String date,
+            @Doc(
+                            value =
+                                    "Whose loss counts: `every` answer of a conversation, or the `last`, for templates"
+                                            + " that tell earlier turns in another way.",
+                            byDefault = "every")
+                    Answers answers,
+            @Doc(
+                            value =
+                                    "The most tokens of a conversation, and of a row into which several are packed."
+                                            + " `auto` is the model's context.",
+                            byDefault = "auto",
+                            nothing = "auto",
+                            in = "[2, 1048576]")
+                    @Nullable Integer maxLength,
+            @Doc(
+                            value =
+                                    "What becomes of longer ones: `forget` leaves out their oldest turns, and is"
+                                            + " counted; `leave-out` the whole record, and is counted; `refuse`"
+                                            + " ends the run. An answer is never cut.",
+                            byDefault = "forget")
+                    Longer longer,
+            @Doc(
+                            value =
+                                    "Whether several conversations share a row of `max-length` tokens, without seeing"
+                                            + " each other; `training.batch` counts rows.",
+                            byDefault = "true")
+                    boolean packing)
+            implements TaskRecipe {
+        /// Whose loss counts.
+        public enum Answers {
+            EVERY,
+            LAST
+        }
+
+        /// What becomes of conversations that are too long.
+        public enum Longer {
+            FORGET,
+            LEAVE_OUT,
+            REFUSE
+        }
+    }
 }

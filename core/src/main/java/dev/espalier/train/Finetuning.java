@@ -87,6 +87,7 @@ final class Finetuning implements Job {
         return switch (recipe.task()) {
             case TaskRecipe.Classification task -> prepare(recipe, task, folder, watcher);
             case TaskRecipe.TokenLabelling task -> Labelling.prepare(recipe, task, folder, watcher);
+            case TaskRecipe.Instruction task -> Instruction.prepare(recipe, task, folder, watcher);
         };
     }
 

@@ -28,6 +28,11 @@ interface Job extends AutoCloseable {
                 .toList();
     }
 
+    /// What a person should see before the first step, where it can be silently wrong.
+    default List<ExampleText> preflight() {
+        return List.of();
+    }
+
     /// Whether matrix products are computed in bf16, as the completed recipe says.
     default boolean bf16() {
         return recipe().training().precision() == TrainingRecipe.Precision.BF16;

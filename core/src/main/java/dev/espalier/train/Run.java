@@ -165,6 +165,9 @@ public final class Run {
                 sayChanges(folder, Recipes.write(completed), watcher);
             }
             folder.begin();
+            if (resumeFrom == null && !job.preflight().isEmpty()) {
+                watcher.preflight(job.preflight());
+            }
             AtomicFiles.write(folder.recipe(), Recipes.write(completed));
             return loop.run();
         }

@@ -35,6 +35,24 @@ public final class RunReports {
                         List.of()));
     }
 
+    /// A run whose figures are losses on held-out answers.
+    static void answering(
+            Path file,
+            Recipe recipe,
+            List<StepFigures> steps,
+            List<Job.Evaluation> evaluations,
+            List<Score> scores,
+            JsonNode data) {
+        HtmlReport.write(
+                file,
+                RunReport.pretraining(
+                        heading(recipe, "Fine-tuning", data),
+                        steps(steps),
+                        evaluations(evaluations),
+                        scores,
+                        List.of()));
+    }
+
     /// `result` is that of the test, or of the validation records where there is no test.
     static void finetuning(
             Path file,

@@ -8,6 +8,8 @@ import dev.espalier.corpus.Ledger;
 import dev.espalier.corpus.Source;
 import dev.espalier.corpus.TaggedReader;
 import dev.espalier.corpus.TaggedText;
+import dev.espalier.data.Conversation;
+import dev.espalier.data.ConversationReader;
 import dev.espalier.data.LabelledReader;
 import dev.espalier.data.LabelledText;
 import dev.espalier.data.SentenceBlocks;
@@ -214,6 +216,24 @@ final class TextData implements AutoCloseable {
                                 folder,
                                 watcher);
         return tokenizer.plain();
+    }
+
+    /// As [#tokenizer], where special tokens are found in what a template writes: tokens that the
+    /// recipe adds are special.
+    static Tokenizer chatTokenizer(
+            FinetuneRecipe recipe, List<String> texts, Path folder, Watcher watcher) {
+        var named = saved(recipe.tokenizer(), recipe.model());
+        if (named == null) {
+            return trained(
+                    java.util.Objects.requireNonNull(recipe.tokenizer()),
+                    texts,
+                    AtomicFiles.sha256(recipe.data().train()),
+                    folder,
+                    watcher);
+        }
+        return recipe.model() instanceof ModelRecipe.Saved model && !model.addTokens().isEmpty()
+                ? named.withSpecialTokens(model.addTokens())
+                : named;
     }
 
     private static @Nullable Tokenizer saved(@Nullable TokenizerRecipe recipe, ModelRecipe model) {
@@ -488,6 +508,17 @@ final class TextData implements AutoCloseable {
                                 TaggedReader.read(file, column, task.text(), task.spans(), ledger),
                         TaggedText::text,
                         TextData::types));
+    }
+
+    /// As [#labelled] for conversations.
+    static Labelled<Conversation> conversations(
+            FinetuneData data, long seed, Path folder, Watcher watcher) {
+        return labelled(
+                data,
+                seed,
+                folder,
+                watcher,
+                new Kind<>(ConversationReader::read, Conversation::text, _ -> List.of()));
     }
 
     /// What the words of a text are tagged as, whether at an entity's begin or within it.

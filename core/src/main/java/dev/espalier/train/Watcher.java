@@ -1,6 +1,7 @@
 package dev.espalier.train;
 
 import dev.espalier.evaluate.Score;
+import dev.espalier.objective.ExampleText;
 import java.util.List;
 
 /// Who looks on while a run goes, and may stop it. Called on the thread that called [Run#train], so
@@ -12,6 +13,9 @@ public interface Watcher {
 
     /// The validation data was measured after `step` steps.
     default void evaluated(long step, List<Score> scores) {}
+
+    /// Examples as the model will see them, with what of them is trained, before the first step.
+    default void preflight(List<ExampleText> examples) {}
 
     /// Something that a person should know: what is prepared, passed over, chosen.
     default void said(String line) {}

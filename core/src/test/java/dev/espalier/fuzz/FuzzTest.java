@@ -12,6 +12,7 @@ import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.checkpoint.SafeTensors;
 import dev.espalier.corpus.FileSource;
 import dev.espalier.corpus.Ledger;
+import dev.espalier.data.ConversationReader;
 import dev.espalier.data.LabelledReader;
 import dev.espalier.data.TokenShard;
 import dev.espalier.data.TokenShardWriter;
@@ -237,6 +238,17 @@ class FuzzTest {
                         "labelled/a.tsv",
                         List.of("text\tlabel\na\tb\n\"c\"\td\n".getBytes(StandardCharsets.UTF_8)),
                         FuzzTest::labelled),
+                new Reader(
+                        "conversations",
+                        "conversations/a.jsonl",
+                        List.of(
+                                """
+                                {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
+                                {"instruction": "a", "input": "", "output": "b", "system": null}
+                                {"prompt": [{"role": "user", "content": "a"}], "completion": "b"}
+                                """
+                                        .getBytes(StandardCharsets.UTF_8)),
+                        file -> ConversationReader.read(file, lenient())),
                 new Reader(
                         "labelled JSONL",
                         "labelled/a.jsonl",

@@ -58,6 +58,8 @@ class ShippedRecipesTest {
                         "finetune/classification-lora-toy.yaml",
                         "finetune/classification-encoder-toy.yaml",
                         "finetune/token-labelling-toy.yaml",
+                        "finetune/instruction-toy.yaml",
+                        "finetune/instruction-lora-0.5b.yaml",
                         "finetune/classification-gpt2.yaml");
     }
 
@@ -119,11 +121,14 @@ class ShippedRecipesTest {
     void dataIsWhatTheGrammarMakes() throws IOException {
         var train = ToyData.records(3, 60, "");
         var validation = ToyData.records(4, 15, train);
+        var questions = ToyData.questions(8, 400, "");
         var files =
                 Map.of(
                         "recipes/data/village-tagged.conll", ToyData.tagged(6, 300, ""),
                         "recipes/data/village-tagged-test.conll",
                                 ToyData.tagged(7, 100, ToyData.tagged(6, 300, "")),
+                        "recipes/data/questions-train.jsonl", questions,
+                        "recipes/data/questions-test.jsonl", ToyData.questions(9, 60, questions),
                         "recipes/data/village.txt", ToyData.prose(1, 60_000),
                         "recipes/data/village-later.txt", ToyData.prose(2, 8_000),
                         "recipes/data/topics-train.csv", train,

@@ -1,6 +1,7 @@
 package dev.espalier.recipe;
 
 import dev.espalier.Rng;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -241,6 +242,65 @@ final class ToyData {
             lines.append(word).append(prefix).append(type).append('\n');
             prefix = " I-";
         }
+    }
+
+    /// `count` conversations about where the things of the village are looked for, as JSON lines in
+    /// each of the forms that are read, none of whose first questions is in `before`.
+    static String questions(long seed, int count, String before) {
+        var lines = new LinkedHashSet<String>();
+        var asked = new HashSet<String>();
+        for (var at = 0; lines.size() < count; at++) {
+            var rng = Rng.at(seed, at);
+            var first = exchange(rng);
+            var second = exchange(rng);
+            if (before.contains(first.question()) || !asked.add(first.question())) {
+                continue;
+            }
+            lines.add(
+                    switch (lines.size() % 3) {
+                        case 0 ->
+                                "{\"instruction\": \"%s\", \"output\": \"%s\"}"
+                                        .formatted(first.question(), first.answer());
+                        case 1 ->
+                                "{\"prompt\": \"%s\", \"completion\": \"%s\"}"
+                                        .formatted(first.question(), first.answer());
+                        default ->
+                                "{\"messages\": [%s, %s]}"
+                                        .formatted(first.messages(), second.messages());
+                    });
+        }
+        return String.join("\n", lines) + "\n";
+    }
+
+    private record Exchange(String question, String answer) {
+        /// A sentence may begin with a person.
+        Exchange with(String person, String thing, String place) {
+            return new Exchange(
+                    filled(question, person, thing, place), filled(answer, person, thing, place));
+        }
+
+        private static String filled(String text, String person, String thing, String place) {
+            var full = text.replace("P ", person + " ").replace("X", thing).replace("Y", place);
+            return Character.toUpperCase(full.charAt(0)) + full.substring(1);
+        }
+
+        String messages() {
+            return "{\"role\": \"user\", \"content\": \"%s\"}, {\"role\": \"assistant\", \"content\": \"%s\"}"
+                    .formatted(question, answer);
+        }
+    }
+
+    private static Exchange exchange(Rng rng) {
+        var name = pick(List.copyOf(TOPICS.keySet()), rng);
+        var thing = pick(Objects.requireNonNull(TOPICS.get(name)).things(), rng);
+        var place = name.equals("weather") ? "outside" : "in the " + name;
+        var form =
+                switch (rng.nextInt(3)) {
+                    case 0 -> new Exchange("Where does P look for X?", "Look Y.");
+                    case 1 -> new Exchange("P asks for X.", "That is Y.");
+                    default -> new Exchange("Where can P find X?", "Y.");
+                };
+        return form.with(pick(PEOPLE, rng), thing, place);
     }
 
     private static String sentence(Topic topic, Rng rng) {

@@ -1,0 +1,149 @@
+package dev.espalier.data;
+
+import dev.espalier.EspalierException;
+import dev.espalier.corpus.Ledger;
+import dev.espalier.corpus.Records;
+import dev.espalier.tokenize.ChatTemplate;
+import dev.espalier.tokenize.ChatTemplate.Message;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.JsonNode;
+
+/// Reads conversations from JSON records, each in one of these forms:
+///
+/// - `{"messages": [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}]}`
+/// - `{"instruction": "…", "input": "…", "output": "…", "system": "…"}`, as the Alpaca data are
+///   (Taori et al. 2023): the user says the instruction and, after an empty line, the input, which
+///   may be empty or missing as the system's words may, and the assistant says the output
+/// - `{"prompt": "…", "completion": "…"}`; the prompt may be a list of messages
+///
+/// Broken records are set aside in the ledger.
+public final class ConversationReader {
+    private ConversationReader() {}
+
+    /// The conversations of `file` in order.
+    ///
+    /// @throws EspalierException (DATA) if it cannot be read, or holds none
+    public static List<Conversation> read(Path file, Ledger ledger) {
+        var conversations = new ArrayList<Conversation>();
+        Records.read(
+                file,
+                ledger,
+                (record, at) -> {
+                    var where = file + ":" + at;
+                    try {
+                        var messages = messages(record);
+                        if (messages.stream()
+                                .noneMatch(m -> m.role().equals(ChatTemplate.ASSISTANT))) {
+                            throw new Broken("no answer", "the assistant says nothing");
+                        }
+                        conversations.add(new Conversation(messages, where));
+                        ledger.keep();
+                    } catch (Broken e) {
+                        ledger.reject(file, at, e.reason, e.detail);
+                    }
+                });
+        if (conversations.isEmpty()) {
+            throw EspalierException.data(
+                    file + ": holds no conversation; set aside " + ledger.counts().rejected());
+        }
+        return List.copyOf(conversations);
+    }
+
+    /// A record that is set aside.
+    static final class Broken extends Exception {
+        private static final long serialVersionUID = 1;
+        final String reason;
+        final String detail;
+
+        Broken(String reason, String detail) {
+            super(detail);
+            this.reason = reason;
+            this.detail = detail;
+        }
+    }
+
+    private static List<Message> messages(JsonNode record) throws Broken {
+        if (record.has("messages")) {
+            return messages(record, "messages");
+        }
+        if (record.has("instruction")) {
+            var messages = new ArrayList<Message>();
+            var system = text(record, "system", "");
+            if (!system.isBlank()) {
+                messages.add(new Message(ChatTemplate.SYSTEM, system));
+            }
+            var instruction = text(record, "instruction", null);
+            var input = text(record, "input", "");
+            messages.add(
+                    new Message(
+                            ChatTemplate.USER,
+                            input.isBlank() ? instruction : instruction + "\n\n" + input));
+            messages.add(answer(text(record, "output", null)));
+            return messages;
+        }
+        if (record.has("prompt")) {
+            var messages = prompt(record);
+            messages.add(answer(text(record, "completion", null)));
+            return messages;
+        }
+        throw new Broken(
+                "missing field",
+                "there is neither `messages` nor `instruction` with `output` nor `prompt` with `completion`");
+    }
+
+    /// The `prompt` of a record, a text or a list of messages.
+    static List<Message> prompt(JsonNode record) throws Broken {
+        return record.path("prompt").isArray()
+                ? messages(record, "prompt")
+                : new ArrayList<>(
+                        List.of(new Message(ChatTemplate.USER, text(record, "prompt", null))));
+    }
+
+    static Message answer(String content) throws Broken {
+        if (content.isBlank()) {
+            throw new Broken("empty answer", "the answer is empty");
+        }
+        return new Message(ChatTemplate.ASSISTANT, content);
+    }
+
+    static String text(JsonNode record, String key, @Nullable String otherwise) throws Broken {
+        var value = record.path(key);
+        if (value.isString()) {
+            return value.asString();
+        }
+        if (otherwise != null && (value.isMissingNode() || value.isNull())) {
+            return otherwise;
+        }
+        throw new Broken("missing field", "`" + key + "` must be a text");
+    }
+
+    /// The messages of a list under `key`.
+    static List<Message> messages(JsonNode record, String key) throws Broken {
+        var messages = new ArrayList<Message>();
+        if (!record.path(key).isArray() || record.path(key).isEmpty()) {
+            throw new Broken("missing field", "`" + key + "` must be a list of messages");
+        }
+        for (var item : record.path(key)) {
+            if (!item.path("role").isString() || !item.path("content").isString()) {
+                throw new Broken(
+                        "bad message",
+                        "message %d of `%s` needs a `role` and a `content`, both texts"
+                                .formatted(messages.size() + 1, key));
+            }
+            try {
+                var role = item.path("role").asString();
+                var content = item.path("content").asString();
+                messages.add(
+                        role.equals(ChatTemplate.ASSISTANT)
+                                ? answer(content)
+                                : new Message(role, content));
+            } catch (EspalierException e) {
+                throw new Broken("bad message", String.valueOf(e.getMessage()));
+            }
+        }
+        return messages;
+    }
+}

@@ -1,0 +1,506 @@
+package dev.espalier.train;
+
+import dev.espalier.EspalierException;
+import dev.espalier.adapt.Lora;
+import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.data.Conversation;
+import dev.espalier.data.Window;
+import dev.espalier.evaluate.Score;
+import dev.espalier.evaluate.TextLoss;
+import dev.espalier.model.Decoder;
+import dev.espalier.nn.Module;
+import dev.espalier.objective.CrossEntropy;
+import dev.espalier.objective.ExampleText;
+import dev.espalier.objective.MicroBatch;
+import dev.espalier.plan.Cost;
+import dev.espalier.recipe.AdapterRecipe;
+import dev.espalier.recipe.FinetuneRecipe;
+import dev.espalier.recipe.ForgettingRecipe;
+import dev.espalier.recipe.ModelRecipe;
+import dev.espalier.recipe.TaskRecipe;
+import dev.espalier.recipe.TokenizerRecipe;
+import dev.espalier.recipe.TrainingRecipe;
+import dev.espalier.task.AnswerBatch;
+import dev.espalier.task.Answered;
+import dev.espalier.tokenize.ChatTemplate;
+import dev.espalier.tokenize.Dialogue;
+import dev.espalier.tokenize.Tokenizer;
+import dev.espalier.tokenize.Tokenizers;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.LocalDate;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.TreeSet;
+import java.util.function.LongFunction;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/// Fine-tuning a decoder to answer in conversations (Ouyang et al. 2022, arXiv:2203.02155, section
+/// 3.5), with the loss on the answers alone.
+final class Instruction implements Job {
+    /// Examples that are shown before the first step.
+    private static final int SHOWN = 3;
+
+    private final FinetuneRecipe recipe;
+    private final Chat chat;
+    private final Decoder model;
+    private final ObjectNode config;
+    private final Lora.@Nullable Settings lora;
+    private final Examples train;
+    private final Examples validation;
+    private final @Nullable Examples test;
+    private final TextLoss validationBefore;
+    private final @Nullable TextLoss testBefore;
+    private final Learner learner;
+    private final double meanLength;
+    private final @Nullable Forgetting forgetting;
+    private final ObjectNode passport;
+
+    /// How a model is talked to.
+    ///
+    /// @param ends the tokens that end its turn
+    record Chat(Tokenizer tokenizer, ChatTemplate template, TreeSet<Integer> ends) {
+        /// Writes what `chat` and `generate` need into the model's folder.
+        void write(Path folder) {
+            tokenizer.save(folder);
+            template.write(folder);
+            var all = new ArrayList<>(ends);
+            tokenizer
+                    .specials()
+                    .endOfText()
+                    .ifPresent(id -> {
+                        if (!ends.contains(id)) {
+                            all.add(id);
+                        }
+                    });
+            HuggingFace.writeEnds(folder, all);
+        }
+    }
+
+    /// Conversations as tokens.
+    ///
+    /// @param forgotten how many lost turns for their length
+    /// @param leftOut how many are left out for it
+    private record Examples(List<Answered> all, long forgotten, long leftOut) {
+        long told() {
+            return all.stream().mapToLong(Answered::count).sum();
+        }
+
+        long tokens() {
+            return all.stream().mapToLong(a -> a.ids().length).sum();
+        }
+    }
+
+    private Instruction(
+            FinetuneRecipe recipe,
+            Chat chat,
+            Decoder model,
+            ObjectNode config,
+            Lora.@Nullable Settings lora,
+            Examples train,
+            Examples validation,
+            @Nullable Examples test,
+            List<@Nullable TextLoss> before,
+            Learner learner,
+            double meanLength,
+            @Nullable Forgetting forgetting,
+            ObjectNode passport) {
+        this.recipe = recipe;
+        this.chat = chat;
+        this.model = model;
+        this.config = config;
+        this.lora = lora;
+        this.train = train;
+        this.validation = validation;
+        this.test = test;
+        validationBefore = Objects.requireNonNull(before.get(0));
+        testBefore = before.get(1);
+        this.learner = learner;
+        this.meanLength = meanLength;
+        this.forgetting = forgetting;
+        this.passport = passport;
+    }
+
+    /// `answers` with general text in between, where there is some to replay.
+    private record Replaying(Learner answers, Replay replay, int microBatch, CrossEntropy loss)
+            implements Learner {
+        @Override
+        public Module model() {
+            return answers.model();
+        }
+
+        @Override
+        public double stepsPerEpoch() {
+            return answers.stepsPerEpoch();
+        }
+
+        @Override
+        public double tokensPerStep() {
+            return answers.tokensPerStep();
+        }
+
+        @Override
+        public List<MicroBatch> step(long step) {
+            var result = new ArrayList<>(answers.step(step));
+            result.addAll(replay.step((Decoder) model(), step, microBatch, loss));
+            return result;
+        }
+    }
+
+    /// General text in between, as [ClassificationLearner.Replay].
+    private record Replay(int windows, double fraction, LongFunction<int[]> window) {
+        static @Nullable Replay of(
+                FinetuneRecipe recipe, Decoder model, Tokenizer tokenizer, int batch) {
+            if (recipe.forgetting() == null
+                    || !(recipe.forgetting().defence()
+                            instanceof ForgettingRecipe.DefenceRecipe.Replay replay)) {
+                return null;
+            }
+            var text = TextData.general(replay.corpus(), tokenizer, model.context());
+            var share = replay.fraction();
+            var windows = Math.max(1, (int) Math.round(share * batch / (1 - share)));
+            return new Replay(windows, share, TextData.shuffled(text, recipe.seed()));
+        }
+
+        List<MicroBatch> step(Decoder model, long step, int microBatch, CrossEntropy loss) {
+            var first = step * windows;
+            return CausalLearner.batches(
+                    model,
+                    "replay",
+                    fraction,
+                    windows,
+                    microBatch,
+                    true,
+                    loss,
+                    i ->
+                            Window.of(
+                                    window.apply(first + i),
+                                    "window " + (first + i) + " of the replayed text"));
+        }
+    }
+
+    static Job prepare(
+            FinetuneRecipe recipe, TaskRecipe.Instruction task, Path folder, Watcher watcher) {
+        var data = TextData.conversations(recipe.data(), recipe.seed(), folder, watcher);
+        var tokenizer =
+                TextData.chatTokenizer(
+                        recipe,
+                        data.train().stream().map(Conversation::text).toList(),
+                        folder,
+                        watcher);
+        requireKnown(recipe);
+        var template = template(recipe, task.template(), task.date(), tokenizer);
+        var ready = Models.of(recipe.model(), tokenizer, recipe.seed());
+        var model = decoder(ready);
+        var length = Finetuning.maxLength(task.maxLength(), model, tokenizer);
+        var settings =
+                new Answered.Settings(
+                        template,
+                        tokenizer,
+                        switch (task.answers()) {
+                            case EVERY -> Dialogue.Which.EVERY;
+                            case LAST -> Dialogue.Which.LAST;
+                        },
+                        length,
+                        switch (task.longer()) {
+                            case FORGET -> Answered.Longer.FORGET;
+                            case LEAVE_OUT -> Answered.Longer.LEAVE_OUT;
+                            case REFUSE -> Answered.Longer.REFUSE;
+                        });
+        var train = examples("training", recipe, data.train(), settings, watcher);
+        var validation = examples("validation", recipe, data.validation(), settings, watcher);
+        var test =
+                data.test() == null
+                        ? null
+                        : examples("test", recipe, data.test(), settings, watcher);
+        var lengths = train.all().stream().mapToInt(a -> a.ids().length - 1).toArray();
+        var rows =
+                task.packing()
+                        ? Answered.packed(lengths, length).stream()
+                                .map(row -> Arrays.stream(row).mapToObj(train.all()::get).toList())
+                                .toList()
+                        : train.all().stream().map(List::of).toList();
+        var rowLengths =
+                rows.stream()
+                        .mapToInt(row -> row.stream().mapToInt(a -> a.ids().length - 1).sum())
+                        .toArray();
+        var ends = new TreeSet<Integer>();
+        train.all().forEach(a -> ends.add(a.ids()[lastTold(a)]));
+        watcher.said(
+                "%,d conversations in %,d rows: %,d of %,d tokens are the assistant's, and trained; each answer ends with %s"
+                        .formatted(
+                                train.all().size(),
+                                rows.size(),
+                                train.told(),
+                                train.tokens(),
+                                ends.stream()
+                                        .map(tokenizer::token)
+                                        .collect(Collectors.joining(" or "))));
+        var batch = recipe.training().batch();
+        var micro = recipe.training().microBatch();
+        var longest = Arrays.stream(rowLengths).max().orElse(1);
+        var microBatch =
+                micro == null ? CausalLearner.autoMicroBatch(model, batch, longest) : micro;
+        var completed = Finetuning.completed(recipe, Math.min(microBatch, batch));
+        var bf16 = completed.training().precision() == TrainingRecipe.Precision.BF16;
+        var before = new ArrayList<@Nullable TextLoss>();
+        before.add(AnswerBatch.measure(model, validation.all(), tokenizer, bf16));
+        before.add(test == null ? null : AnswerBatch.measure(model, test.all(), tokenizer, bf16));
+        var forgetting = Forgetting.of(recipe.forgetting(), model, tokenizer, bf16);
+        var replay = Replay.of(recipe, model, tokenizer, batch);
+        var lora = Finetuning.adapt(recipe, model, model);
+        requireTrained(recipe, model);
+        var loss = Run.loss(recipe.training());
+        var weight = replay == null ? 1 : 1 - replay.fraction();
+        var answers =
+                new ExamplesByLength(
+                        model,
+                        rowLengths,
+                        batch,
+                        microBatch,
+                        recipe.seed(),
+                        places ->
+                                new AnswerBatch(
+                                        model,
+                                        weight,
+                                        places.stream().map(rows::get).toList(),
+                                        loss));
+        return new Instruction(
+                completed,
+                new Chat(tokenizer, template, ends),
+                model,
+                ready.config(),
+                lora,
+                train,
+                validation,
+                test,
+                before,
+                replay == null ? answers : new Replaying(answers, replay, microBatch, loss),
+                answers.meanLength(),
+                forgetting,
+                data.passport());
+    }
+
+    private static int lastTold(Answered a) {
+        var at = a.told().length - 1;
+        while (!a.told()[at]) {
+            at--;
+        }
+        return at;
+    }
+
+    static Decoder decoder(Models.Ready ready) {
+        if (ready.model() instanceof Decoder decoder) {
+            return decoder;
+        }
+        throw EspalierException.usage(
+                "model: conversations are told by a decoder, such as gpt2, llama, mistral or qwen2");
+    }
+
+    /// Beside an adapter the rows of the vocabulary stay as they are, so that a new token, such as
+    /// the one that ends an answer, could not be learnt.
+    static void requireKnown(FinetuneRecipe recipe) {
+        if (recipe.adapter() instanceof AdapterRecipe.None
+                || !(recipe.model() instanceof ModelRecipe.Saved saved)) {
+            return;
+        }
+        var before = Tokenizers.read(saved.path());
+        var fresh = saved.addTokens().stream().filter(t -> before.id(t).isEmpty()).toList();
+        if (!fresh.isEmpty()) {
+            throw EspalierException.usage(
+                    "model.add-tokens: %s are new to the model, and an adapter leaves their rows untrained; train all weights (adapter: {type: none}), or take a template without new tokens, such as alpaca"
+                            .formatted(String.join(", ", fresh)));
+        }
+    }
+
+    /// Frozen weights leave nothing to train: a language model brings no head of its own.
+    private static void requireTrained(FinetuneRecipe recipe, Module model) {
+        if (model.parameters().values().stream().noneMatch(p -> p.trained())) {
+            throw EspalierException.usage(
+                    "adapter: "
+                            + recipe.adapter()
+                            + " leaves nothing to train, since the task has no head of its own; allowed: none, lora");
+        }
+    }
+
+    /// The template that the recipe names, or else the tokenizer's own.
+    static ChatTemplate template(
+            FinetuneRecipe recipe,
+            @Nullable String asked,
+            @Nullable String date,
+            Tokenizer tokenizer) {
+        var template = asked == null ? own(recipe) : named(asked, tokenizer);
+        return date == null ? template : template.on(LocalDate.parse(date));
+    }
+
+    private static ChatTemplate named(String asked, Tokenizer tokenizer) {
+        var file = Path.of(asked);
+        if (!asked.endsWith(".jinja") && !asked.endsWith(".j2")) {
+            return ChatTemplate.of(ChatTemplate.Known.of(asked), tokenizer);
+        }
+        try {
+            return ChatTemplate.parse(asked, Files.readString(file));
+        } catch (IOException e) {
+            throw EspalierException.usage(
+                    "task.template: " + asked + " cannot be read (" + e.getMessage() + ")");
+        }
+    }
+
+    private static ChatTemplate own(FinetuneRecipe recipe) {
+        var from =
+                recipe.tokenizer() instanceof TokenizerRecipe.Saved t
+                        ? t.path()
+                        : recipe.model() instanceof ModelRecipe.Saved m ? m.path() : null;
+        return (from == null ? Optional.<ChatTemplate>empty() : ChatTemplate.readOnly(from))
+                .orElseThrow(() ->
+                        EspalierException.usage(
+                                "task.template: the tokenizer has no chat template of its own; name one: %s, or a .jinja file"
+                                        .formatted(ChatTemplate.Known.labels())));
+    }
+
+    private static Examples examples(
+            String name,
+            FinetuneRecipe recipe,
+            List<Conversation> conversations,
+            Answered.Settings settings,
+            Watcher watcher) {
+        var all = new ArrayList<Answered>();
+        long forgotten = 0, leftOut = 0;
+        for (var conversation : conversations) {
+            var answered = Answered.of(conversation, settings);
+            if (answered == null) {
+                leftOut++;
+            } else {
+                all.add(answered);
+                forgotten += answered.forgotten() > 0 ? 1 : 0;
+            }
+        }
+        if (forgotten > 0 || leftOut > 0) {
+            watcher.said(
+                    "%s: of %,d conversations %,d lost their oldest turns and %,d are left out, for being longer than %,d tokens"
+                            .formatted(
+                                    name,
+                                    conversations.size(),
+                                    forgotten,
+                                    leftOut,
+                                    settings.length()));
+        }
+        if (all.isEmpty()) {
+            throw EspalierException.data(
+                    "%s: all %,d %s conversations are longer than %,d tokens; a longer task.max-length helps"
+                            .formatted(
+                                    recipe.data().train(),
+                                    conversations.size(),
+                                    name,
+                                    settings.length()));
+        }
+        return new Examples(List.copyOf(all), forgotten, leftOut);
+    }
+
+    @Override
+    public FinetuneRecipe recipe() {
+        return recipe;
+    }
+
+    @Override
+    public Learner learner() {
+        return learner;
+    }
+
+    @Override
+    public Tokenizer tokenizer() {
+        return chat.tokenizer();
+    }
+
+    /// The first examples of the training data, from their beginning.
+    @Override
+    public List<ExampleText> preflight() {
+        var shown = train.all().subList(0, Math.min(SHOWN, train.all().size()));
+        return new AnswerBatch(model, 1, List.of(shown), CrossEntropy.PLAIN)
+                .examples(chat.tokenizer());
+    }
+
+    @Override
+    public double flopsPerToken() {
+        return Cost.flopsPerToken(model, (int) Math.round(meanLength));
+    }
+
+    private List<Score> scores(String name, Examples examples) {
+        return AnswerBatch.measure(model, examples.all(), chat.tokenizer(), bf16()).scores(name);
+    }
+
+    @Override
+    public List<Score> validate(long tokens) {
+        var all = new ArrayList<>(scores("validation", validation));
+        if (forgetting != null) {
+            all.addAll(forgetting.measure());
+        }
+        return all;
+    }
+
+    @Override
+    public @Nullable Double selection(List<Score> scores) {
+        return scores.stream()
+                .filter(s -> s.data().equals("validation") && s.metric().equals("loss"))
+                .map(s -> -s.value())
+                .findFirst()
+                .orElseThrow();
+    }
+
+    @Override
+    public @Nullable String verdict(List<Score> scores) {
+        return forgetting == null ? null : forgetting.verdict();
+    }
+
+    @Override
+    public List<Score> finish() {
+        var all = new ArrayList<>(validationBefore.scores("validation-before"));
+        all.addAll(scores("validation", validation));
+        if (test != null && testBefore != null) {
+            all.addAll(testBefore.scores("test-before"));
+            all.addAll(scores("test", test));
+        }
+        if (forgetting != null) {
+            all.addAll(forgetting.finish());
+        }
+        return all;
+    }
+
+    @Override
+    public void writeModel(Path folder) throws IOException {
+        Finetuning.writeModel(folder, recipe, model, config, lora);
+        if (recipe.model() instanceof ModelRecipe.Saved saved) {
+            HuggingFace.copyGenerationConfig(saved.path(), folder);
+        }
+        chat.write(folder);
+    }
+
+    @Override
+    public JsonNode dataPassport() {
+        var json = passport.deepCopy();
+        json.put("chat-template", chat.template().name());
+        json.put("training-tokens", train.tokens());
+        json.put("training-answer-tokens", train.told());
+        json.put("training-turns-forgotten", train.forgotten());
+        json.put("training-left-out", train.leftOut());
+        json.put("validation-turns-forgotten", validation.forgotten());
+        json.put("validation-left-out", validation.leftOut());
+        return json;
+    }
+
+    @Override
+    public void report(
+            Path file, List<StepFigures> steps, List<Evaluation> evaluations, List<Score> scores) {
+        RunReports.answering(file, recipe, steps, evaluations, scores, dataPassport());
+    }
+
+    @Override
+    public void close() {}
+}
