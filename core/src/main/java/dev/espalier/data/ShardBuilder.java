@@ -213,6 +213,8 @@ public final class ShardBuilder {
         private String lowest = "";
         private long lowestHash;
         private long lowestDocument;
+        private final List<FileIndex.Entry> trainFiles = new ArrayList<>();
+        private final List<FileIndex.Entry> validationFiles = new ArrayList<>();
 
         One(Path folder, int number, Source source, Tokens tokens, double share, Ledger ledger) {
             this.folder = folder;
@@ -234,7 +236,10 @@ public final class ShardBuilder {
                         threads,
                         encoded -> {
                             var kept = isValidation(encoded.document.wholeId(), share);
-                            write(encoded, kept ? validationWriter : trainWriter);
+                            write(
+                                    encoded,
+                                    kept ? validationWriter : trainWriter,
+                                    kept ? validationFiles : trainFiles);
                         });
                 ledger.finish();
                 if (trainWriter.tokens() + validationWriter.tokens() == 0) {
@@ -251,6 +256,9 @@ public final class ShardBuilder {
                 validationWriter.finish();
                 if (none) {
                     splitLowest(trainWriter.tokens() > 0 ? train : validation, train, validation);
+                } else {
+                    FileIndex.write(train, trainFiles);
+                    FileIndex.write(validation, validationFiles);
                 }
             }
             return new SourceData(
@@ -275,7 +283,7 @@ public final class ShardBuilder {
             }
         }
 
-        private void write(Encoded encoded, TokenShardWriter writer) {
+        private void write(Encoded encoded, TokenShardWriter writer, List<FileIndex.Entry> files) {
             var document = encoded.document;
             var ids = encoded.ids;
             if (!document.continues() && tokens.endOfText().isPresent()) {
@@ -292,6 +300,10 @@ public final class ShardBuilder {
                 lowest = document.wholeId();
                 lowestHash = hash;
                 lowestDocument = writer.documents();
+            }
+            var file = document.metadata().getOrDefault(Document.FILE, source.description());
+            if (ids.length > 0 && (files.isEmpty() || !files.getLast().file().equals(file))) {
+                files.add(new FileIndex.Entry(writer.documents(), file));
             }
             writer.add(ids, encoded.bytes);
         }
@@ -382,9 +394,29 @@ public final class ShardBuilder {
                 validationWriter.append(new int[0], validationBytes);
                 trainWriter.finish();
                 validationWriter.finish();
+                splitFiles(train, validation, cut == from);
             } finally {
                 Files.delete(whole);
             }
+        }
+
+        /// @param moved whether the whole of the lowest document went to validation, so that those
+        ///   behind it have moved up by one
+        private void splitFiles(Path train, Path validation, boolean moved) {
+            var whole = trainFiles.isEmpty() ? validationFiles : trainFiles;
+            var rest = new ArrayList<FileIndex.Entry>();
+            var of = whole.getFirst();
+            for (var entry : whole) {
+                of = entry.document() <= lowestDocument ? entry : of;
+                var document =
+                        entry.document() - (moved && entry.document() > lowestDocument ? 1 : 0);
+                if (!rest.isEmpty() && rest.getLast().document() == document) {
+                    rest.removeLast();
+                }
+                rest.add(new FileIndex.Entry(document, entry.file()));
+            }
+            FileIndex.write(train, rest);
+            FileIndex.write(validation, List.of(new FileIndex.Entry(0, of.file())));
         }
 
         private long textBytes(TokenShard shard, long start, long end) {

@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HexFormat;
 import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
 
 /// Token ids of many documents, memory-mapped and addressed by `long`: a shard may be longer than
 /// memory and than 2 GiB. Written by [TokenShardWriter]. Safe for use by many threads until closed.
@@ -34,7 +35,8 @@ import java.util.zip.CRC32C;
 /// | | 8 each | the place of each document's first token, ascending |
 ///
 /// The header, the file's length and the documents' places are checked on opening; the content's
-/// checksum and every id by [#verify]. An id beyond the vocabulary is never handed out.
+/// checksum and every id by [#verify]. An id beyond the vocabulary is never handed out. Which files
+/// the documents come from is told by a [FileIndex] beside it, where there is one.
 public final class TokenShard implements AutoCloseable {
     static final long MAGIC = 0x1A0A0D5450534589L;
     static final int VERSION = 1;
@@ -73,6 +75,7 @@ public final class TokenShard implements AutoCloseable {
     private final long textBytes;
     private final int checksum;
     private final long places;
+    private final @Nullable FileIndex files;
 
     private TokenShard(Path file, Arena arena, MemorySegment bytes) {
         this.file = file;
@@ -124,6 +127,7 @@ public final class TokenShard implements AutoCloseable {
             }
             last = at;
         }
+        files = Files.exists(FileIndex.beside(file)) ? FileIndex.open(file, arena) : null;
     }
 
     /// Maps `file`.
@@ -224,14 +228,18 @@ public final class TokenShard implements AutoCloseable {
             starts.add((int) (documentStart(next) - from));
         }
         var inside = first == next || documentStart(first) > from;
+        var document = inside ? first - 1 : first;
         var where =
-                "%s, tokens %d to %d, documents %d to %d"
+                "%s, tokens %d to %d, documents %d to %d%s"
                         .formatted(
                                 file,
                                 from,
                                 from + length - 1,
-                                inside ? first - 1 : first,
-                                next - 1);
+                                document,
+                                next - 1,
+                                files == null
+                                        ? ""
+                                        : " (from " + files.files(document, next - 1) + ")");
         return new Window(tokens, starts.build().toArray(), where);
     }
 
@@ -285,7 +293,7 @@ public final class TokenShard implements AutoCloseable {
         return HEADER + (tokens * width + 7 & ~7L);
     }
 
-    private static int crc(MemorySegment segment) {
+    static int crc(MemorySegment segment) {
         var crc = new CRC32C();
         for (var from = 0L; from < segment.byteSize(); from += SLICE) {
             crc.update(

@@ -94,6 +94,71 @@ class ShardBuilderTest {
         }
     }
 
+    /// Each file holds its own letter alone, so that a text tells where it comes from.
+    private void assertFilesAreNamed(Path letters, double share) {
+        var pattern = letters + "/*.txt";
+        var shards = build("letters", List.of(FileSource.text(pattern)), share, 2);
+        for (var side : List.of(shards.train(0), shards.validation(0))) {
+            try (var shard = TokenShard.open(side)) {
+                for (var d = 0L; d < shard.documents(); d++) {
+                    var from = shard.documentStart(d);
+                    var window = shard.window(from, (int) (shard.documentEnd(d) - from));
+                    var letter = (char) window.tokens()[0];
+                    if (letter < 256) { // else nothing but the end was kept back
+                        assertThat(window.where())
+                                .startsWith(side + ", tokens ")
+                                .endsWith(
+                                        ", documents %d to %d (from %s/%s.txt)"
+                                                .formatted(d, d, letters, letter));
+                    }
+                }
+            }
+        }
+    }
+
+    @Test
+    void theFilesOfAWindowAreNamed() throws IOException {
+        for (var files = 1; files <= 26; files += files < 6 ? 1 : 10) {
+            for (var length = 1; length <= 4; length += 3) {
+                var letters = Files.createDirectory(folder.resolve(files + "x" + length));
+                for (var i = 0; i < files; i++) {
+                    var letter = String.valueOf((char) ('a' + i));
+                    Files.writeString(letters.resolve(letter + ".txt"), letter.repeat(length));
+                }
+                assertFilesAreNamed(letters, 0.3);
+                assertFilesAreNamed(letters, 0.001);
+            }
+        }
+        var lines = "{\"text\": \"a\"}\n".repeat(5);
+        for (var i = 0; i < 9; i++) {
+            Files.writeString(folder.resolve(i + ".jsonl"), lines);
+        }
+        var shards = build("c", List.of(FileSource.jsonl(folder + "/*.jsonl", "text")), 0.01, 1);
+        try (var shard = TokenShard.open(shards.train(0))) {
+            assertThat(shard.window(0, (int) shard.tokens()).where())
+                    .endsWith(
+                            " (from %1$s/0.jsonl, %1$s/1.jsonl, %1$s/2.jsonl and 6 more)"
+                                    .formatted(folder));
+        }
+    }
+
+    @Test
+    void aDamagedIndexOfFilesIsRefusedAndAnAbsentOneIsBorne() throws IOException {
+        var file = Files.writeString(folder.resolve("book.txt"), "Once upon a time. ".repeat(20));
+        var train = build("c", List.of(FileSource.text(file.toString())), 0.1, 1).train(0);
+        var index = train.resolveSibling("train-00.files");
+        var bytes = Files.readAllBytes(index);
+        bytes[bytes.length - 1]++;
+        Files.write(index, bytes);
+        assertThatThrownBy(() -> TokenShard.open(train))
+                .isInstanceOf(EspalierException.class)
+                .hasMessage(index + ": is damaged (the checksum differs)");
+        Files.delete(index);
+        try (var shard = TokenShard.open(train)) {
+            assertThat(shard.window(0, 5).where()).endsWith("tokens 0 to 4, documents 0 to 0");
+        }
+    }
+
     @Test
     void aFileInPiecesIsOneDocument() throws IOException {
         var file = Files.writeString(folder.resolve("book.txt"), "one two\n".repeat(500));

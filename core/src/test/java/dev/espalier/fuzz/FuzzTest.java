@@ -14,6 +14,7 @@ import dev.espalier.corpus.FileSource;
 import dev.espalier.corpus.Ledger;
 import dev.espalier.data.ConversationReader;
 import dev.espalier.data.LabelledReader;
+import dev.espalier.data.ShardBuilder;
 import dev.espalier.data.TokenShard;
 import dev.espalier.data.TokenShardWriter;
 import dev.espalier.generate.GenerationConfig;
@@ -37,6 +38,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicReference;
@@ -205,6 +207,16 @@ class FuzzTest {
                                 HuggingFace.readAdapter(folder(fixed), model.model());
                             } finally {
                                 model.model().free();
+                            }
+                        }),
+                new Reader(
+                        "index of a shard's files",
+                        "indexed/a.files",
+                        List.of(index()),
+                        FuzzTest::withChecksum,
+                        file -> {
+                            try (var shard = TokenShard.open(file.resolveSibling("a.tokens"))) {
+                                shard.window(0, (int) shard.tokens());
                             }
                         }),
                 new Reader(
@@ -416,6 +428,42 @@ class FuzzTest {
                         new SafeTensors.Entry("a", SafeTensors.DType.F32, new long[] {2, 3}, data),
                         new SafeTensors.Entry("b", SafeTensors.DType.I64, new long[] {3}, data)));
         return file;
+    }
+
+    /// The index of a shard that lies beside the files that are mutated.
+    private static byte[] index() throws IOException {
+        var sources = Files.createDirectories(temp.resolve("sources"));
+        for (var i = 0; i < 5; i++) {
+            Files.writeString(sources.resolve(i + ".txt"), "Text " + i);
+        }
+        var tokens =
+                new ShardBuilder.Tokens(
+                        text -> text.chars().toArray(),
+                        128,
+                        "00".repeat(32),
+                        id -> 1,
+                        OptionalInt.empty());
+        var train =
+                ShardBuilder.build(
+                                temp.resolve("built"),
+                                List.of(FileSource.text(sources + "/*.txt")),
+                                tokens,
+                                0.001,
+                                new Ledger.Limit.Count(0),
+                                1)
+                        .train(0);
+        Files.copy(train, Files.createDirectories(temp.resolve("indexed")).resolve("a.tokens"));
+        return Files.readAllBytes(train.resolveSibling("train-00.files"));
+    }
+
+    /// As [#withChecksums] for the index of a shard's files.
+    private static byte[] withChecksum(byte[] bytes) {
+        return bytes.length < 16
+                ? bytes
+                : ByteBuffer.wrap(bytes.clone())
+                        .order(ByteOrder.LITTLE_ENDIAN)
+                        .putInt(12, crc(bytes, 16, bytes.length - 16))
+                        .array();
     }
 
     private static byte[] shard(int vocabulary) throws IOException {

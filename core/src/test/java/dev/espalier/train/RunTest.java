@@ -249,7 +249,7 @@ class RunTest {
                 .isInstanceOf(EspalierException.class)
                 .hasMessageStartingWith("step 5: the loss is NaN in micro-batch 1 of ")
                 .hasMessageContaining("train-00.tokens, tokens ")
-                .hasMessageContaining("documents 0 to 0")
+                .hasMessageContaining("documents 0 to 0 (from " + folder.resolve("prose.txt") + ")")
                 .hasMessageContaining("the 4 steps before were skipped already");
         var steps = Journal.read(folder.resolve("wild/metrics.jsonl"));
         assertThat(steps).hasSize(4);
