@@ -11,6 +11,9 @@ import com.tngtech.archunit.core.domain.JavaModifier;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.library.GeneralCodingRules;
+import dev.espalier.torch.Scope;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.NullMarked;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -74,6 +77,38 @@ class ArchitectureTest {
                                         "dev.espalier.data..",
                                         "dev.espalier.recipe..")))
                 .check(classes);
+    }
+
+    /// Who opens scopes beside the loops of `train`, `optim`, `evaluate` and `generate`, and why:
+    /// docs/decisions/004-who-opens-a-scope.md.
+    private static final Set<String> SCOPES =
+            Set.of(
+                    "adapt.Lora",
+                    "checkpoint.HuggingFace",
+                    "nn.Stack",
+                    "objective.VocabularyLoss",
+                    "parity.CaseCheck",
+                    "parity.TrajectoryCheck",
+                    "plan.Machine",
+                    "task.TextClassifier",
+                    "task.TokenLabeller");
+
+    @Test
+    void onlyLoopsOpenScopes() {
+        var opening =
+                classes.stream()
+                        .flatMap(type -> type.getConstructorCallsFromSelf().stream())
+                        .filter(call -> call.getTargetOwner().isEquivalentTo(Scope.class))
+                        .map(call -> outermost(call.getOriginOwner()).getFullName())
+                        .map(name -> name.substring("dev.espalier.".length()))
+                        .filter(name -> !name.matches("(torch|train|optim|evaluate|generate)\\..*"))
+                        .collect(Collectors.toSet());
+        // One that no longer opens any must leave the list, too.
+        assertThat(opening).isEqualTo(SCOPES);
+    }
+
+    private static JavaClass outermost(JavaClass type) {
+        return type.getEnclosingClass().map(ArchitectureTest::outermost).orElse(type);
     }
 
     @Test

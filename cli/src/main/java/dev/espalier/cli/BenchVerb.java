@@ -83,7 +83,7 @@ final class BenchVerb implements Callable<Integer> {
         }
         if (!((subject == null
                         ? Recipes.parse(GPT2, "gpt2-124m")
-                        : Recipes.read(subject, overrides))
+                        : Recipes.read(Given.file(subject), overrides))
                 instanceof PretrainRecipe read)) {
             throw EspalierException.usage(subject + ": bench needs a pre-training recipe");
         }

@@ -72,7 +72,7 @@ final class Chat implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        var decoder = options.adapted(HuggingFace.readDecoder(model).model());
+        var decoder = options.adapted(HuggingFace.readDecoder(Given.writer(model)).model());
         try {
             var tokenizer = Tokenizers.read(model);
             TextClassifier.checkVocabulary(model, tokenizer, decoder.vocabulary());

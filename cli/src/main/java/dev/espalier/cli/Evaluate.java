@@ -1,7 +1,9 @@
 package dev.espalier.cli;
 
 import dev.espalier.EspalierException;
+import dev.espalier.EspalierException.Kind;
 import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.corpus.FileSource;
 import dev.espalier.corpus.Ledger;
 import dev.espalier.data.ConversationReader;
 import dev.espalier.data.LabelledReader;
@@ -29,8 +31,9 @@ import picocli.CommandLine.Parameters;
             "Measures a model, each figure with its 95 %% interval.",
             "A classifier on labelled records in CSV, TSV or JSONL: accuracy, F1, precision, recall, "
                     + "beside what always answering the most frequent label would reach.",
-            "A language model on text files: loss, perplexity and bits a byte of each domain; with"
-                    + " --answers on the answers of conversations alone."
+            "A language model on text files, or on the texts of CSV, TSV or JSONL: loss, perplexity"
+                    + " and bits a byte of each domain; with --answers on the answers of"
+                    + " conversations alone."
         },
         footerHeading = "%nExample:%n",
         footer = {
@@ -49,7 +52,6 @@ final class Evaluate implements Callable<Integer> {
     @Option(
             names = "--data",
             required = true,
-            arity = "1..*",
             paramLabel = "[NAME=]FILE",
             description =
                     "Labelled records, or texts by a glob. Repeatable; a name each if wanted.")
@@ -110,6 +112,7 @@ final class Evaluate implements Callable<Integer> {
         }
         var console = context.console();
         var sets = data.stream().map(Data::of).toList();
+        Given.folder(model, "a model");
         if (answers) {
             assistant(console, sets);
         } else if (HuggingFace.isClassifier(model)) {
@@ -125,7 +128,11 @@ final class Evaluate implements Callable<Integer> {
             for (var set : sets) {
                 var records =
                         LabelledReader.read(
-                                Path.of(set.files()), text, label, null, Ledger.strict());
+                                Given.file(Path.of(set.files())),
+                                text,
+                                label,
+                                null,
+                                Ledger.strict());
                 var result = classifier.evaluate(set.name(), records, seed);
                 if (result.truncated() > 0) {
                     console.note(
@@ -142,29 +149,41 @@ final class Evaluate implements Callable<Integer> {
     private void assistant(Console console, List<Data> sets) {
         try (var assistant = Assistant.load(model)) {
             for (var set : sets) {
-                var read = ConversationReader.read(Path.of(set.files()), Ledger.strict());
+                var read = ConversationReader.read(Given.file(Path.of(set.files())), Ledger.strict());
                 print(console, assistant.loss(read).scores(set.name()));
             }
         }
     }
 
     private void decoder(Console console, List<Data> sets) {
-        var decoder = HuggingFace.readDecoder(model).model();
+        var sources = sets.stream().map(set -> source(set.files())).toList();
+        var decoder = HuggingFace.readDecoder(Given.writer(model)).model();
         try {
             var tokenizer = Tokenizers.read(model).plain();
             TextClassifier.checkVocabulary(model, tokenizer, decoder.vocabulary());
-            for (var set : sets) {
+            for (var i = 0; i < sets.size(); i++) {
                 var read =
                         GeneralText.read(
-                                set.files(),
+                                sources.get(i),
                                 tokenizer,
                                 GeneralText.length(decoder.context()),
                                 maxTokens);
-                print(console, read.loss(decoder, false).scores(set.name()));
+                print(console, read.loss(decoder, false).scores(sets.get(i).name()));
             }
         } finally {
             decoder.free();
         }
+    }
+
+    private FileSource source(String files) {
+        var source = FileSource.of(files, text);
+        try {
+            source.files();
+        } catch (EspalierException e) {
+            // Said in one go, before the model is read.
+            throw new EspalierException(Kind.USAGE, String.valueOf(e.getMessage()), e);
+        }
+        return source;
     }
 
     private static void print(Console console, List<Score> scores) {

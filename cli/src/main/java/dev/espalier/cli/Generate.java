@@ -93,7 +93,7 @@ final class Generate implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        var writer = options.adapted(HuggingFace.readWriter(model, null).model());
+        var writer = options.adapted(HuggingFace.readWriter(Given.writer(model), null).model());
         try {
             var tokenizer = Tokenizers.read(model);
             TextClassifier.checkVocabulary(model, tokenizer, writer.vocabulary());

@@ -91,7 +91,8 @@ final class GenerationOptions {
 
     /// `model`, with the adapters that are asked for added to its weights.
     <M extends LanguageModel> M adapted(M model) {
-        adapters.forEach(adapter -> HuggingFace.mergeAdapter(adapter, model));
+        adapters.forEach(
+                adapter -> HuggingFace.mergeAdapter(Given.folder(adapter, "an adapter"), model));
         return model;
     }
 

@@ -99,7 +99,7 @@ final class InferenceBench {
     }
 
     private static void generate(Console console, Path model, List<String> texts) {
-        var writer = HuggingFace.readWriter(model, null).model();
+        var writer = HuggingFace.readWriter(Given.writer(model), null).model();
         try {
             var tokenizer = Tokenizers.read(model);
             TextClassifier.checkVocabulary(model, tokenizer, writer.vocabulary());

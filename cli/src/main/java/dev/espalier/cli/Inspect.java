@@ -78,9 +78,7 @@ final class Inspect implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if (!Files.exists(path)) {
-            throw EspalierException.usage(path + ": does not exist");
-        }
+        Given.path(path);
         if (Files.isRegularFile(path) && path.toString().matches("(?i).*\\.ya?ml")) {
             examples(context.console());
             return 0;

@@ -2,6 +2,7 @@ package dev.espalier.cli;
 
 import dev.espalier.EspalierException;
 import dev.espalier.EspalierException.Kind;
+import dev.espalier.recipe.Numbers;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.io.PrintWriter;
@@ -18,6 +19,7 @@ import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.TypeConversionException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /// The program `espalier`.
@@ -119,6 +121,10 @@ public final class Main {
                 .addSubcommand(new Inspect(context))
                 .addSubcommand(new Schema(context))
                 .addSubcommand(new Doctor(context));
+        line.registerConverter(int.class, text -> (int) count(text, Integer.MAX_VALUE))
+                .registerConverter(Integer.class, text -> (int) count(text, Integer.MAX_VALUE))
+                .registerConverter(long.class, text -> count(text, Long.MAX_VALUE))
+                .registerConverter(Long.class, text -> count(text, Long.MAX_VALUE));
         line.setCaseInsensitiveEnumValuesAllowed(true)
                 .setColorScheme(CommandLine.Help.defaultColorScheme(Ansi.OFF))
                 .setOut(new PrintWriter(out, true, StandardCharsets.UTF_8))
@@ -142,6 +148,16 @@ public final class Main {
         Console console() {
             return consoles.get();
         }
+    }
+
+    /// A number as recipes write it.
+    private static long count(String text, long most) {
+        var number = Numbers.whole(text, most);
+        if (number == null) {
+            throw new TypeConversionException(
+                    "'" + text + "' is not a whole number such as 1000, 1_000 or 10k");
+        }
+        return number;
     }
 
     private int usage(ParameterException e) {

@@ -57,6 +57,8 @@ final class Merge implements Callable<Integer> {
         if (Files.exists(output)) {
             throw EspalierException.usage(output + " exists already; choose another --output");
         }
+        Given.folder(model, "a model");
+        adapters.forEach(adapter -> Given.folder(adapter, "an adapter"));
         // A classifier's adapter has a config.json beside it, since PEFT's files name no labels.
         var classifying =
                 adapters.stream().filter(a -> Files.exists(a.resolve("config.json"))).toList();

@@ -1,5 +1,6 @@
 package dev.espalier.cli;
 
+import dev.espalier.EspalierException;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.task.Assistant;
 import dev.espalier.task.TextClassifier;
@@ -43,7 +44,7 @@ final class Predict implements Callable<Integer> {
     @Override
     public Integer call() {
         var console = context.console();
-        if (HuggingFace.isTokenClassifier(model)) {
+        if (HuggingFace.isTokenClassifier(Given.folder(model, "a fine-tuned model"))) {
             try (var labeller = TokenLabeller.load(model)) {
                 lines.forEach(
                         texts,
@@ -57,6 +58,12 @@ final class Predict implements Callable<Integer> {
                 lines.forEach(texts, CHUNK, (first, chunk) -> print(console, assistant, chunk));
             }
             return 0;
+        }
+        if (!HuggingFace.isClassifier(model)) {
+            throw EspalierException.usage(
+                    model
+                            + ": no classifier, so it tells no labels; 'espalier finetune' makes one of it,"
+                            + " 'espalier generate' lets it write");
         }
         try (var classifier = TextClassifier.load(model)) {
             lines.forEach(texts, CHUNK, (first, chunk) -> print(console, classifier, chunk));

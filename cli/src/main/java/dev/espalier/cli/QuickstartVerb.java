@@ -48,6 +48,9 @@ final class QuickstartVerb implements Callable<Integer> {
         if (tokens < 10_000) {
             throw EspalierException.usage("--tokens must be at least 10000");
         }
+        if (corpus != null) {
+            Given.folder(corpus, "texts");
+        }
         var console = context.console();
         var stop = context.stop();
         console.note("reading the corpus");
@@ -64,7 +67,9 @@ final class QuickstartVerb implements Callable<Integer> {
         Quickstart.Result result;
         // A folder that cannot be written, or is in use, is told now and not after minutes.
         try (var _ = RunFolder.open(output)) {
-            result = new Quickstart(read, tokens, seed, listener).run(output);
+            result =
+                    new Quickstart(read, Quickstart.Sizes.STANDARD, tokens, seed, listener)
+                            .run(output);
         } finally {
             listener.close();
         }

@@ -48,7 +48,7 @@ abstract class RunVerb implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        var read = Recipes.read(recipe, overrides);
+        var read = Recipes.read(Given.file(recipe), overrides);
         check(read);
         var console = context.console();
         Run.Result result;

@@ -1,5 +1,6 @@
 package dev.espalier.cli;
 
+import dev.espalier.io.Json;
 import dev.espalier.recipe.RecipeSchema;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -18,7 +19,8 @@ final class Schema implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        context.console().print(RecipeSchema.json());
+        var schema = RecipeSchema.json();
+        context.console().result(schema.stripTrailing(), Json.mapper().readTree(schema));
         return 0;
     }
 }

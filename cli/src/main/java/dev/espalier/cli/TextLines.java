@@ -1,6 +1,8 @@
 package dev.espalier.cli;
 
 import dev.espalier.EspalierException;
+import dev.espalier.corpus.Ledger;
+import dev.espalier.corpus.Rows;
 import dev.espalier.io.Json;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -16,8 +18,8 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 import tools.jackson.core.JacksonException;
 
-/// The texts that a verb is given: its arguments, the lines of a file, or those of standard input.
-/// A `@Mixin`.
+/// The texts that a verb is given: its arguments, the records or lines of a file, or the lines of
+/// standard input. A `@Mixin`.
 final class TextLines {
     /// Takes some texts that stand together.
     @FunctionalInterface
@@ -30,14 +32,17 @@ final class TextLines {
             names = "--file",
             paramLabel = "FILE",
             description =
-                    "A file with one text a line, in UTF-8; .jsonl: one JSON object a line. - for"
-                            + " standard input.")
+                    "A file with one text a line, in UTF-8; of .csv, .tsv and .jsonl the texts of one"
+                            + " column or key. - for the lines of standard input.")
     private @Nullable Path file;
 
     @Option(
             names = "--field",
             paramLabel = "KEY",
-            description = "The lines are JSON objects, with the text under this key.")
+            description =
+                    "The column of .csv and .tsv, or the key of JSON lines, that holds the text."
+                            + " Default: ${DEFAULT-FIELD}; elsewhere lines are not taken for JSON"
+                            + " unless this is given.")
     private @Nullable String field;
 
     private final String defaultField;
@@ -64,17 +69,49 @@ final class TextLines {
             }
             return;
         }
-        var path = file == null || file.toString().equals("-") ? null : file;
+        var path = file == null || file.toString().equals("-") ? null : Given.file(file);
         var name = path == null ? "standard input" : path.toString();
-        var key = field == null && name.endsWith(".jsonl") ? defaultField : field;
+        var format = path == null ? null : Rows.Format.told(name).orElse(null);
+        if (path != null && format != null) {
+            records(path, format, size, chunks);
+            return;
+        }
         try (var input = path == null ? System.in : Files.newInputStream(path)) {
-            lines(name, key, input, size, chunks);
+            if (lines(name, field, input, size, chunks) == 0 && path != null) {
+                throw EspalierException.data(name + ": holds no text");
+            }
         } catch (IOException e) {
             throw EspalierException.data(name + ": cannot be read (" + e.getMessage() + ")", e);
         }
     }
 
-    private static void lines(
+    private void records(Path path, Rows.Format format, int size, Chunks chunks) {
+        var column = field == null ? defaultField : field;
+        var chunk = new ArrayList<String>();
+        var read = 0L;
+        try (var rows = Rows.open(path, format, null, List.of(column), Ledger.strict())) {
+            for (var row = rows.next(); row != null; row = rows.next()) {
+                read++;
+                chunk.add(row.values().getFirst());
+                if (chunk.size() == size) {
+                    chunks.take(read - size + 1, List.copyOf(chunk));
+                    chunk.clear();
+                }
+            }
+        } catch (IOException e) {
+            throw EspalierException.data(
+                    path + ": cannot be read to its end (" + e.getMessage() + ")", e);
+        }
+        if (read == 0) {
+            throw EspalierException.data(path + ": holds no text");
+        }
+        if (!chunk.isEmpty()) {
+            chunks.take(read - chunk.size() + 1, chunk);
+        }
+    }
+
+    /// The number of lines.
+    private static long lines(
             String name, @Nullable String key, InputStream input, int size, Chunks chunks)
             throws IOException {
         var decoder = StandardCharsets.UTF_8.newDecoder();
@@ -93,11 +130,15 @@ final class TextLines {
             }
         } catch (CharacterCodingException e) {
             throw EspalierException.data(
-                    name + ": is not text in UTF-8, after line " + read + " or so", e);
+                    name
+                            + ": is not text in UTF-8"
+                            + (read == 0 ? "" : ", after line " + read + " or so"),
+                    e);
         }
         if (!chunk.isEmpty()) {
             chunks.take(read - chunk.size() + 1, chunk);
         }
+        return read;
     }
 
     private static String field(String place, String key, String line) {

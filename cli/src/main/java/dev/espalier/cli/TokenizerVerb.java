@@ -103,7 +103,7 @@ final class TokenizerVerb {
                             defaultValue = "16k",
                             paramLabel = "N",
                             description = "Tokens at most, such as 16k or 50257. Default: 16k.")
-                    String vocabulary,
+                    int vocabulary,
             @Option(
                             names = "--minimum-frequency",
                             defaultValue = "2",
@@ -137,13 +137,11 @@ final class TokenizerVerb {
                 };
         var tokenizer =
                 switch (type) {
-                    case BPE ->
-                            BytePairTrainer.train(
-                                    texts, size(vocabulary), minimumFrequency, special);
+                    case BPE -> BytePairTrainer.train(texts, vocabulary, minimumFrequency, special);
                     case WORDPIECE, CASED_WORDPIECE -> {
                         var small = type == Type.WORDPIECE;
                         yield WordPieceTrainer.train(
-                                texts, size(vocabulary), minimumFrequency, small, small);
+                                texts, vocabulary, minimumFrequency, small, small);
                     }
                     case CHARACTERS -> CharacterTokenizer.train(texts, special);
                 };
@@ -174,7 +172,7 @@ final class TokenizerVerb {
                             description = "Read special tokens in the text as plain text.")
                     boolean plain) {
         var console = context.console();
-        var read = Tokenizers.read(path);
+        var read = Tokenizers.read(Given.path(path));
         var tokenizer = plain ? read.plain() : read;
         lines(texts)
                 .forEach(text -> {
@@ -207,7 +205,7 @@ final class TokenizerVerb {
                     Path path,
             @Parameters(paramLabel = "ID", arity = "0..*") @Nullable List<String> ids) {
         var console = context.console();
-        var tokenizer = Tokenizers.read(path);
+        var tokenizer = Tokenizers.read(Given.path(path));
         lines(ids == null ? null : List.of(String.join(" ", ids)))
                 .forEach(line -> {
                     var text = tokenizer.decode(ids(line, tokenizer));
@@ -224,7 +222,7 @@ final class TokenizerVerb {
     int inspect(
             @Parameters(paramLabel = "TOKENIZER", description = "Its folder or tokenizer.json.")
                     Path path) {
-        var facts = facts(Tokenizers.read(path));
+        var facts = facts(Tokenizers.read(Given.path(path)));
         context.console().result(Inspect.text(facts), facts);
         return 0;
     }
@@ -284,24 +282,10 @@ final class TokenizerVerb {
                 : arguments.stream();
     }
 
-    private static int size(String text) {
-        var number = text.replace("_", "");
-        var factor = number.endsWith("k") ? 1000 : 1;
-        try {
-            return Math.multiplyExact(
-                    Integer.parseInt(
-                            factor == 1 ? number : number.substring(0, number.length() - 1)),
-                    factor);
-        } catch (NumberFormatException | ArithmeticException e) {
-            throw EspalierException.usage(
-                    "--vocabulary: '%s' is not a number such as 16k or 50257".formatted(text));
-        }
-    }
-
     private static List<Path> files(List<Path> paths) {
         var files = new ArrayList<Path>();
         for (var path : paths) {
-            if (Files.isDirectory(path)) {
+            if (Files.isDirectory(Given.path(path))) {
                 try (var walk = Files.walk(path)) {
                     walk.filter(file -> TEXT.matcher(file.toString()).matches())
                             .filter(Files::isRegularFile)
@@ -315,22 +299,15 @@ final class TokenizerVerb {
             }
         }
         if (files.isEmpty()) {
+            var names = paths.stream().map(Path::toString).collect(Collectors.joining(", "));
             throw EspalierException.data(
-                    paths + ": no *.txt, *.md, *.jsonl, *.csv or *.tsv file in them");
+                    names + ": no *.txt, *.md, *.jsonl, *.csv or *.tsv file in them");
         }
         return files;
     }
 
     private static FileSource source(Path file, String field) {
         // A file's name is no glob.
-        var name = file.toString().replaceAll("[*?\\[{]", "[$0]");
-        var matcher = TEXT.matcher(file.toString());
-        return switch (matcher.matches() ? matcher.group(1) : "txt") {
-            case "md" -> FileSource.markdown(name);
-            case "jsonl" -> FileSource.jsonl(name, field);
-            case "csv" -> FileSource.csv(name, field);
-            case "tsv" -> FileSource.tsv(name, field);
-            default -> FileSource.text(name);
-        };
+        return FileSource.of(file.toString().replaceAll("[*?\\[{]", "[$0]"), field);
     }
 }

@@ -56,6 +56,8 @@ final class Verify implements Callable<Integer> {
         if (!(tolerance >= 0 && tolerance < Double.POSITIVE_INFINITY)) {
             throw EspalierException.usage("--tolerance must be a number of at least 0");
         }
+        Given.folder(model, "a model");
+        Given.folder(golden, "reference numbers");
         if (!Files.isRegularFile(golden.resolve("golden.json"))) {
             throw EspalierException.data(golden + ": no reference, it has no golden.json");
         }

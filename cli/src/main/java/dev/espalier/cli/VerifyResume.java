@@ -93,7 +93,7 @@ final class VerifyResume implements Callable<Integer> {
         if (kills < 1) {
             throw EspalierException.usage("--kills must be at least 1");
         }
-        var read = Recipes.read(file, overrides);
+        var read = Recipes.read(Given.file(file), overrides);
         var folder = read.output().resolveSibling(read.output().getFileName() + ".verify");
         try {
             AtomicFiles.deleteTree(folder);

@@ -147,7 +147,7 @@ class BenchTest {
     void aFileWithoutTextsIsRefused() throws IOException {
         var empty = Files.createFile(temp.resolve("empty.txt"));
         assertThat(run("bench", temp.toString(), "--file", empty.toString()))
-                .contains("no text to measure");
+                .contains("empty.txt: holds no text");
         assertThat(code).isEqualTo(3);
     }
 

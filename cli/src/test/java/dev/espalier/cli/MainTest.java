@@ -111,6 +111,15 @@ class MainTest {
     }
 
     @Test
+    void theSchemaIsALineOfJsonForPrograms() {
+        assertThat(run("schema")).isZero();
+        var people = Json.mapper().readTree(out());
+        assertThat(run("schema", "--json")).isZero();
+        assertThat(out()).hasLineCount(1);
+        assertThat(Json.mapper().readTree(out())).isEqualTo(people);
+    }
+
+    @Test
     void aTokenizerReadsWhatSourcesRead() throws IOException {
         Files.writeString(temp.resolve("a [1].txt"), "plain ".repeat(9));
         Files.writeString(temp.resolve("b.csv"), "no,body\n1,columns columns\n");
@@ -143,10 +152,18 @@ class MainTest {
         var text = "the cat sat on the mat, and the cat ate the rat. ".repeat(20);
         Files.writeString(temp.resolve("a.txt"), text);
         var folder = temp.resolve("tokenizer").toString();
-        assertThat(run("tokenizer", "train", temp.toString(), "--vocabulary", "0.3k", "-o", folder))
+        assertThat(
+                        run(
+                                "tokenizer",
+                                "train",
+                                temp.toString(),
+                                "--vocabulary",
+                                "0.3333k",
+                                "-o",
+                                folder))
                 .isEqualTo(2);
-        assertThat(err()).contains("'0.3k'");
-        assertThat(run("tokenizer", "train", temp.toString(), "--vocabulary=270", "-o", folder))
+        assertThat(err()).contains("'0.3333k' is not a whole number such as 1000, 1_000 or 10k");
+        assertThat(run("tokenizer", "train", temp.toString(), "--vocabulary=0.27k", "-o", folder))
                 .isZero();
         assertThat(out()).contains("270 tokens from 1 files").hasLineCount(1);
         assertThat(run("tokenizer", "encode", folder, "the catamaran\u00e9", "--json")).isZero();

@@ -913,7 +913,8 @@ public final class HuggingFace {
         }
     }
 
-    /// Writes a model's folder whole or not at all.
+    /// As [#write], the folder whole or not at all: for programs that use the library. Runs write
+    /// the tokenizer into the same folder aside.
     public static void save(Path folder, Module model, ObjectNode config) {
         AtomicFiles.writeFolder(folder, aside -> write(aside, model, config));
     }

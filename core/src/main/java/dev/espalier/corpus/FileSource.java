@@ -7,6 +7,7 @@ import java.nio.charset.Charset;
 import java.nio.file.Path;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.Spliterator;
@@ -68,6 +69,23 @@ public record FileSource(String pattern, Format format, @Nullable Charset charse
 
     public static FileSource tsv(String pattern, String field) {
         return new FileSource(pattern, new Format.Tsv(field), null);
+    }
+
+    /// Files of the format that `pattern` ends in, packed or not: Markdown, or records whose
+    /// `field` holds the text; any other is plain text.
+    public static FileSource of(String pattern, String field) {
+        var name = pattern.toLowerCase(Locale.ROOT).replaceFirst("\\.(gz|zst)$", "");
+        if (name.endsWith(".md")) {
+            return markdown(pattern);
+        }
+        return Rows.Format.told(pattern)
+                .map(told ->
+                        switch (told) {
+                            case JSONL -> jsonl(pattern, field);
+                            case CSV -> csv(pattern, field);
+                            case TSV -> tsv(pattern, field);
+                        })
+                .orElseGet(() -> text(pattern));
     }
 
     /// The same source in a character set, `auto` or null to tell it from each file's content.
@@ -192,19 +210,32 @@ public record FileSource(String pattern, Format format, @Nullable Charset charse
             case Format.Text(var piece) -> new Pieces(file, text, piece, false, ledger);
             case Format.Markdown(var piece) -> new Pieces(file, text, piece, true, ledger);
             case Format.Jsonl(var field) ->
-                    rows(file, new Rows(file, text, Rows.Format.JSONL, List.of(field), ledger));
+                    rows(
+                            file,
+                            new Rows(file, text, Rows.Format.JSONL, List.of(field), ledger),
+                            ledger);
             case Format.Csv(var field) ->
-                    rows(file, new Rows(file, text, Rows.Format.CSV, List.of(field), ledger));
+                    rows(
+                            file,
+                            new Rows(file, text, Rows.Format.CSV, List.of(field), ledger),
+                            ledger);
             case Format.Tsv(var field) ->
-                    rows(file, new Rows(file, text, Rows.Format.TSV, List.of(field), ledger));
+                    rows(
+                            file,
+                            new Rows(file, text, Rows.Format.TSV, List.of(field), ledger),
+                            ledger);
         };
     }
 
-    private static Records rows(Path file, Rows rows) {
+    private static Records rows(Path file, Rows rows, Ledger ledger) {
         return new Records() {
             @Override
             public @Nullable Document next() throws IOException {
                 var row = rows.next();
+                while (row != null && row.values().getFirst().isBlank()) {
+                    ledger.drop("empty");
+                    row = rows.next();
+                }
                 return row == null
                         ? null
                         : new Document(

@@ -46,11 +46,7 @@ public final class Ledger implements AutoCloseable {
             long kept,
             Map<String, Long> dropped,
             Map<String, Long> changed,
-            Map<String, Long> rejected) {
-        public long rejectedInAll() {
-            return rejected.values().stream().mapToLong(Long::longValue).sum();
-        }
-    }
+            Map<String, Long> rejected) {}
 
     private final @Nullable Path file;
     private final Limit limit;
@@ -164,6 +160,9 @@ public final class Ledger implements AutoCloseable {
 
     private EspalierException beyond(Reject reject, String allowed) {
         close();
+        if (file == null && limit.equals(new Limit.Count(0))) {
+            return EspalierException.data(reject.toString());
+        }
         return EspalierException.data(
                 "%s (%s set aside, max-rejects allows %s%s)"
                         .formatted(

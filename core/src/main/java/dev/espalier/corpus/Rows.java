@@ -11,6 +11,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
@@ -35,18 +36,25 @@ public final class Rows implements AutoCloseable {
         ///
         /// @throws EspalierException (DATA) if it tells none
         public static Format of(Path file) {
-            var name = Globs.name(file).toLowerCase(Locale.ROOT).replaceFirst("\\.(gz|zst)$", "");
+            return told(Globs.name(file))
+                    .orElseThrow(() ->
+                            EspalierException.data(
+                                    file
+                                            + ": records are read from .csv, .tsv and .jsonl files, packed"
+                                            + " as .gz or .zst or not"));
+        }
+
+        /// As [#of], of a name or glob; empty if it tells none.
+        public static Optional<Format> told(String file) {
+            var name = file.toLowerCase(Locale.ROOT).replaceFirst("\\.(gz|zst)$", "");
             if (name.endsWith(".csv")) {
-                return CSV;
+                return Optional.of(CSV);
             } else if (name.endsWith(".tsv") || name.endsWith(".tab")) {
-                return TSV;
+                return Optional.of(TSV);
             } else if (name.endsWith(".jsonl") || name.endsWith(".ndjson")) {
-                return JSONL;
+                return Optional.of(JSONL);
             }
-            throw EspalierException.data(
-                    file
-                            + ": records are read from .csv, .tsv and .jsonl files, packed as .gz or"
-                            + " .zst or not");
+            return Optional.empty();
         }
     }
 
@@ -100,7 +108,7 @@ public final class Rows implements AutoCloseable {
         }
     }
 
-    /// The next good record, or null at the end.
+    /// The next good record, or null at the end. Its fields may be empty.
     ///
     /// @throws EspalierException (DATA) if there is no such field
     public @Nullable Row next() throws IOException {
@@ -122,10 +130,6 @@ public final class Rows implements AutoCloseable {
                 continue;
             }
             any = true;
-            if (values.get(0).isBlank()) {
-                ledger.drop("empty");
-                continue;
-            }
             return new Row(at, values);
         }
         if (!any && missing != null) {

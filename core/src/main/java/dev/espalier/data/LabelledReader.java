@@ -29,6 +29,10 @@ public final class LabelledReader {
         var format = Rows.Format.of(file);
         try (var rows = Rows.open(file, format, charset, List.of(text, label), ledger)) {
             for (var row = rows.next(); row != null; row = rows.next()) {
+                if (row.values().getFirst().isBlank()) {
+                    ledger.drop("empty");
+                    continue;
+                }
                 var name = row.values().get(1).strip();
                 if (name.isEmpty()) {
                     ledger.drop("empty label");

@@ -80,12 +80,7 @@ public final class ShardBuilder {
             String tokenizer,
             int vocabularySize,
             double validationShare,
-            List<SourceData> sources) {
-        /// Tokens to train on.
-        public long trainTokens() {
-            return sources.stream().mapToLong(s -> s.train().tokens()).sum();
-        }
-    }
+            List<SourceData> sources) {}
 
     /// Where the shards are.
     public record Shards(Path folder, Data data) {

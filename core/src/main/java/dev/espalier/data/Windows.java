@@ -19,16 +19,9 @@ public interface Windows {
         return window(seed, index).tokens();
     }
 
-    /// Windows one after the other from the start of the text, each beginning with the last token
-    /// of the one before, so that each token is told once; for evaluation. The seed has no meaning,
-    /// and the text begins again after its end.
-    static Windows sequential(TokenShard shard, int time) {
-        var perEpoch = perEpoch(shard, time);
-        return new Of(perEpoch, (_, index) -> shard.window(index % perEpoch * time, time + 1));
-    }
-
-    /// The sequential windows in a new order each epoch. Each epoch also shifts all windows by
-    /// fewer tokens than the text's remainder, so that its end is seen too.
+    /// Windows one after the other, each beginning with the last token of the one before, so that
+    /// each token is told once; in a new order each epoch, which also shifts all windows by fewer
+    /// tokens than the text's remainder, so that its end is seen too.
     static Windows shuffled(TokenShard shard, int time) {
         var perEpoch = perEpoch(shard, time);
         var remainder = (shard.tokens() - 1) % time;

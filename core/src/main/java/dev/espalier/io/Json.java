@@ -2,7 +2,9 @@ package dev.espalier.io;
 
 import dev.espalier.EspalierException;
 import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.regex.Pattern;
 import tools.jackson.core.JacksonException;
@@ -49,12 +51,20 @@ public final class Json {
     /// the place.
     public static JsonNode read(Path file) {
         try {
-            return MAPPER.readTree(Files.readString(file));
+            var json = MAPPER.readTree(Files.readString(file));
+            if (json.isMissingNode()) {
+                throw EspalierException.data(file + ": is empty, and JSON is needed");
+            }
+            return json;
         } catch (JacksonException e) {
             throw broken(file, e);
-        } catch (IOException e) {
+        } catch (NoSuchFileException e) {
+            throw EspalierException.data(file + ": there is no such file", e);
+        } catch (CharacterCodingException e) {
             throw EspalierException.data(
-                    file + ": cannot be read as UTF-8 text (" + e.getMessage() + ")", e);
+                    file + ": cannot be read as UTF-8 text, as JSON must be", e);
+        } catch (IOException e) {
+            throw EspalierException.data(file + ": cannot be read (" + e.getMessage() + ")", e);
         }
     }
 

@@ -2,7 +2,6 @@ package dev.espalier.model;
 
 import dev.espalier.nn.Attention;
 import dev.espalier.nn.KeyValueCache;
-import dev.espalier.torch.DType;
 import dev.espalier.torch.Tensor;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -70,11 +69,4 @@ public abstract non-sealed class Decoder extends LanguageModel {
 
     /// A cache for `batch` sequences of up to `capacity` positions.
     public abstract KeyValueCache cache(long batch, long capacity);
-
-    /// Positions that count the kept tokens before each, as generation needs with padding on the
-    /// left; padding itself gets position 1, which nothing looks at.
-    public static Tensor positionsOf(Tensor keep) { // (B, S) of 0 and 1
-        var kept = keep.to(DType.LONG);
-        return kept.cumsum(1).add(-1).to(DType.LONG).maskedFill(kept.eq(0), 1); // (B, S)
-    }
 }

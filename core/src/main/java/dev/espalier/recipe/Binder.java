@@ -2,7 +2,6 @@ package dev.espalier.recipe;
 
 import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.Type;
-import java.math.BigDecimal;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -242,12 +241,11 @@ final class Binder {
             return text.equals("true") ? Boolean.TRUE : text.equals("false") ? Boolean.FALSE : null;
         }
         if (type == int.class || type == Integer.class) {
-            var number = whole(text, Integer.MAX_VALUE);
-            return number == null ? null : (Integer) number.intValueExact();
+            var number = Numbers.whole(text, Integer.MAX_VALUE);
+            return number == null ? null : (Integer) number.intValue();
         }
         if (type == long.class || type == Long.class) {
-            var number = whole(text, Long.MAX_VALUE);
-            return number == null ? null : (Long) number.longValueExact();
+            return Numbers.whole(text, Long.MAX_VALUE);
         }
         if (type == double.class || type == Double.class) {
             var number = Numbers.fraction(text);
@@ -268,14 +266,6 @@ final class Binder {
             return null;
         }
         throw new IllegalStateException("no way to read " + type);
-    }
-
-    private static @Nullable BigDecimal whole(String text, long most) {
-        var number = Numbers.number(text);
-        if (number == null || number.abs().compareTo(BigDecimal.valueOf(most)) > 0) {
-            return null;
-        }
-        return number.stripTrailingZeros().scale() <= 0 ? number : null;
     }
 
     private static String expected(Class<?> type, Shape.Field field) {

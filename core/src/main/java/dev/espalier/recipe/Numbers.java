@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 
 /// The ways in which a recipe may write numbers: `1_000_000`, `1e-3`, `16k`, `10M`, `2%`, `2000
 /// steps`. `k`, `M` and `G` are powers of a thousand.
-final class Numbers {
+public final class Numbers {
     private static final Pattern NUMBER =
             Pattern.compile(
                     "([+-]?(?:\\d[\\d_]*(?:\\.[\\d_]*)?|\\.\\d[\\d_]*)(?:[eE][+-]?\\d{1,3})?)([kKMGB]?)");
@@ -35,6 +35,15 @@ final class Numbers {
             case "G", "B" -> number.scaleByPowerOfTen(9);
             default -> number;
         };
+    }
+
+    /// The whole number that `text` writes; null if it is none, or beyond `most` either way.
+    public static @Nullable Long whole(String text, long most) {
+        var number = number(text);
+        if (number == null || number.abs().compareTo(BigDecimal.valueOf(most)) > 0) {
+            return null;
+        }
+        return number.stripTrailingZeros().scale() <= 0 ? (Long) number.longValueExact() : null;
     }
 
     /// A plain number or a percentage (`1%` is 0.01), in [0, 1] or not; null if it is neither.

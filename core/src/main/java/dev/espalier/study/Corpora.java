@@ -79,6 +79,7 @@ public final class Corpora {
         return of(
                 "the documentation of JDK " + Runtime.version().feature(),
                 JdkSource.of(null),
+                Document::wholeId,
                 Corpora::area);
     }
 
@@ -99,22 +100,27 @@ public final class Corpora {
             throw EspalierException.usage(
                     folder + ": not a folder; --corpus needs one with a folder for each label");
         }
-        var root = folder.toAbsolutePath().normalize();
         return of(
                 folder.toString(),
                 FileSource.text(folder + "/**/*.txt"),
+                // Wherever the folder lies, the same files are the test.
+                document -> inside(folder, document).toString().replace('\\', '/'),
                 document -> {
-                    var file =
-                            Path.of(document.metadata().get(Document.FILE))
-                                    .toAbsolutePath()
-                                    .normalize();
-                    var inside = root.relativize(file);
+                    var inside = inside(folder, document);
                     return inside.getNameCount() < 2 ? null : inside.getName(0).toString();
                 });
     }
 
+    private static Path inside(Path folder, Document document) {
+        var file = Path.of(document.metadata().get(Document.FILE));
+        return folder.toAbsolutePath().normalize().relativize(file.toAbsolutePath().normalize());
+    }
+
     private static Quickstart.Corpus of(
-            String name, Source source, Function<Document, @Nullable String> label) {
+            String name,
+            Source source,
+            Function<Document, String> file,
+            Function<Document, @Nullable String> label) {
         var prose = new ArrayList<String>();
         var heldOut = new ArrayList<String>();
         var train = new TreeMap<String, List<LabelledText>>();
@@ -122,7 +128,7 @@ public final class Corpora {
         try (var ledger = new Ledger(null, new Ledger.Limit.Share(1));
                 var documents = source.documents(ledger)) {
             for (var document : (Iterable<Document>) documents::iterator) {
-                var id = document.wholeId();
+                var id = file.apply(document);
                 var isTest = ShardBuilder.isValidation("test " + id, TEST);
                 if (!isTest) {
                     (ShardBuilder.isValidation(id, HELD_OUT) ? heldOut : prose)

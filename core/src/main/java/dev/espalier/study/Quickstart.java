@@ -67,13 +67,23 @@ public final class Quickstart {
     private static final long HELD_OUT_TOKENS = 32_768;
     private static final int TEST_RECORDS = 880;
     private static final int TASK_BATCH = 8;
-    private static final List<Integer> SEEDS = List.of(1, 2, 3);
     private static final double REPLAY = 0.2;
 
     /// A number of labels, and how many passes over them are made: fewer labels, more passes.
-    private record Budget(int labels, int epochs) {}
+    public record Budget(int labels, int epochs) {}
 
-    private static final List<Budget> BUDGETS = List.of(new Budget(64, 8), new Budget(512, 3));
+    /// How large the model is, and how much it is fine-tuned.
+    ///
+    /// @param seeds trainings at each budget
+    public record Sizes(int width, int layers, int heads, List<Budget> budgets, int seeds) {
+        /// What takes some minutes on two cores.
+        public static final Sizes STANDARD =
+                new Sizes(192, 4, 6, List.of(new Budget(64, 8), new Budget(512, 3)), 3);
+
+        public Sizes {
+            budgets = List.copyOf(budgets);
+        }
+    }
 
     /// The text and the labelled paragraphs that the journey is made with.
     ///
@@ -157,14 +167,16 @@ public final class Quickstart {
     }
 
     private final Corpus corpus;
+    private final Sizes sizes;
     private final long tokens;
     private final long seed;
     private final Listener listener;
     private final SortedMap<String, Double> seconds = new TreeMap<>();
 
     /// @param tokens that pre-training sees
-    public Quickstart(Corpus corpus, long tokens, long seed, Listener listener) {
+    public Quickstart(Corpus corpus, Sizes sizes, long tokens, long seed, Listener listener) {
         this.corpus = corpus;
+        this.sizes = sizes;
         this.tokens = tokens;
         this.seed = seed;
         this.listener = listener;
@@ -179,7 +191,13 @@ public final class Quickstart {
                 GeneralText.of(
                         encode(tokenizer, corpus.heldOut(), HELD_OUT_TOKENS), tokenizer, LENGTH);
         var shape =
-                Gpt2Config.of(tokenizer.vocabularySize(), LENGTH, 192, 4, 6, 0)
+                Gpt2Config.of(
+                                tokenizer.vocabularySize(),
+                                LENGTH,
+                                sizes.width(),
+                                sizes.layers(),
+                                sizes.heads(),
+                                0)
                         .withActivation("gelu");
         var base = new Gpt2(shape).initialize(seed);
         var parameters = base.parameterCount();
@@ -214,8 +232,9 @@ public final class Quickstart {
         var study =
                 new Study(tokenizer, shape, weights, windows, held, after, labels, test, folder);
         listener.begins("fine-tuning");
-        for (var budget : BUDGETS) {
-            cells.addAll(study.cells(budget, budget == BUDGETS.getLast(), confusion, forgetting));
+        for (var budget : sizes.budgets()) {
+            var last = budget == sizes.budgets().getLast();
+            cells.addAll(study.cells(budget, last, confusion, forgetting));
         }
         return new Result(
                 corpus.name(),
@@ -452,7 +471,7 @@ public final class Quickstart {
             var methods = last ? Method.values() : new Method[] {Method.FULL, Method.SCRATCH};
             var accuracies = new LinkedHashMap<String, List<Double>>();
             var times = new LinkedHashMap<String, Double>();
-            for (var taskSeed : SEEDS) {
+            for (var taskSeed = 1; taskSeed <= sizes.seeds(); taskSeed++) {
                 var drawn = draw(budget.labels(), Rng.seed(seed, 200, taskSeed));
                 for (var method : methods) {
                     if (!method.everySeed && taskSeed > 1) {
@@ -493,7 +512,7 @@ public final class Quickstart {
                     model.free();
                     listener.step(
                             taskSeed,
-                            SEEDS.size(),
+                            sizes.seeds(),
                             String.format(
                                     java.util.Locale.ROOT,
                                     "%d labels, seed %d, %s: accuracy %.1f %%",

@@ -18,10 +18,6 @@ final class WordCounts {
         return size;
     }
 
-    int totalBytes() {
-        return used;
-    }
-
     private int start(int word) {
         return word == 0 ? 0 : ends[word - 1];
     }

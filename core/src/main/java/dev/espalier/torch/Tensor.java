@@ -354,10 +354,6 @@ public final class Tensor implements AutoCloseable {
         return op(() -> raw.clamp_min(new Scalar(least)));
     }
 
-    public Tensor clampMax(double most) {
-        return op(() -> raw.clamp_max(new Scalar(most)));
-    }
-
     /// Where each row's largest element is, as LONG.
     public Tensor argmax(int dimension) {
         return op(() -> raw.argmax(new LongOptional(dimension), false));

@@ -398,18 +398,6 @@ public final class Torch {
         });
     }
 
-    /// Runs `body` with gradients recorded, within [#noGrad] too.
-    public static <T> T withGrad(Supplier<T> body) {
-        load();
-        var before = GradMode.is_enabled();
-        GradMode.set_enabled(true);
-        try {
-            return body.get();
-        } finally {
-            GradMode.set_enabled(before);
-        }
-    }
-
     /// Runs `body` with its matrix products in bf16 and everything else in fp32 (libtorch's
     /// autocast).
     public static <T> T bf16(boolean enabled, Supplier<T> body) {

@@ -33,9 +33,16 @@ public record GeneralText(List<int[]> windows, long[] bytes) {
     ///
     /// @throws EspalierException (DATA) if a file is no text, or there is nothing to measure
     public static GeneralText read(String pattern, Tokenizer tokenizer, int length, int most) {
+        return read(FileSource.text(pattern), tokenizer, length, most);
+    }
+
+    /// The first `most` tokens of `source`'s texts, in windows of `length` tokens.
+    ///
+    /// @throws EspalierException (DATA) if a file is no text, or there is nothing to measure
+    public static GeneralText read(FileSource source, Tokenizer tokenizer, int length, int most) {
         var tokens = IntStream.builder();
         var count = 0;
-        try (var documents = FileSource.text(pattern).documents(Ledger.strict())) {
+        try (var documents = source.documents(Ledger.strict())) {
             for (var document : (Iterable<Document>) documents::iterator) {
                 var ids = tokenizer.encode(document.text());
                 var take = Math.min(ids.length, most - count);
@@ -47,7 +54,7 @@ public record GeneralText(List<int[]> windows, long[] bytes) {
             }
         }
         if (count < 2) {
-            throw EspalierException.data(pattern + ": holds no text to measure");
+            throw EspalierException.data(source.pattern() + ": holds no text to measure");
         }
         return of(tokens.build().toArray(), tokenizer, length);
     }

@@ -116,17 +116,46 @@ class JdkSourceTest {
         assertThat(JavadocProse.simple(reference)).isEqualTo(shown);
     }
 
+    /// In time that grows with their length; and each keeps what can be told from the nonsense.
     @Test
     void hostileCommentsEnd() {
-        for (var comment :
-                List.of(
-                        "{@code ".repeat(20_000),
-                        "<a ".repeat(20_000),
-                        "&".repeat(20_000),
-                        "{@link <".repeat(9000))) {
+        var after = "And so do those that come after it.";
+        var wanted =
+                Map.of(
+                        // A tag that nothing closes holds all that follows, as it stands.
+                        "{@code ",
+                        List.of(
+                                "The words before it stay. "
+                                        + "{@code ".repeat(19_999)
+                                        + "<p>"
+                                        + after),
+                        "{@link <",
+                        List.of(
+                                "The words before it stay. <"
+                                        + "{@link <".repeat(19_999)
+                                        + " <p>"
+                                        + after),
+                        // Ampersands are no prose, and spoil their own paragraph alone.
+                        "&",
+                        List.of(after),
+                        // Nothing of a comment can be told whose markup never ends.
+                        "<a ",
+                        List.of());
+        wanted.forEach((nonsense, paragraphs) -> {
+            var comment = "The words before it stay. " + nonsense.repeat(20_000) + "\n<p>" + after;
             var found = assertTimeoutPreemptively(Duration.ofMinutes(1), () -> prose(comment));
-            assertThat(found.toString().length()).isLessThan(2 * comment.length());
-        }
+            assertThat(found.equals(paragraphs)).as(nonsense + ": " + ends(found)).isTrue();
+        });
+    }
+
+    private static String ends(List<String> paragraphs) {
+        return paragraphs.stream()
+                .map(p ->
+                        p.length() < 99
+                                ? p
+                                : p.substring(0, 45) + "…" + p.substring(p.length() - 45))
+                .toList()
+                .toString();
     }
 
     @Test

@@ -217,7 +217,8 @@ class ShardBuilderTest {
             var data =
                     ShardBuilder.build(Path.of(args[1]), List.of(source), BYTES, 0.01, NONE, 1)
                             .data();
-            System.out.println(data.trainTokens() + " " + data.sources().get(0).counts().kept());
+            var built = data.sources().getFirst();
+            System.out.println(built.train().tokens() + " " + built.counts().kept());
         }
     }
 

@@ -46,16 +46,6 @@ class WindowsTest {
     }
 
     @Test
-    void sequentialWindowsTellEachTokenOnce() {
-        try (var shard = shard("a", 1003)) {
-            var windows = Windows.sequential(shard, 10);
-            assertThat(windows.perEpoch()).isEqualTo(100);
-            assertThat(windows.at(5, 0)).isEqualTo(IntStream.rangeClosed(0, 10).toArray());
-            assertThat(windows.at(5, 99)).isEqualTo(IntStream.rangeClosed(990, 1000).toArray());
-        }
-    }
-
-    @Test
     void shuffledWindowsCoverTheTextEachEpochInAnotherOrder() {
         try (var shard = shard("a", 1003)) {
             var windows = Windows.shuffled(shard, 10);
@@ -89,7 +79,6 @@ class WindowsTest {
             writer.finish();
         }
         try (var shard = TokenShard.open(file)) {
-            var windows = Windows.sequential(shard, 6);
             var want =
                     List.of(
                             List.of(0, 5), // documents begin at 0, 5, 13 and 17
@@ -107,7 +96,7 @@ class WindowsTest {
                             "tokens 24 to 30, documents 3 to 3",
                             "tokens 30 to 36, documents 3 to 3");
             for (var i = 0; i < 6; i++) {
-                var window = windows.window(1, i);
+                var window = shard.window(6L * i, 7);
                 assertThat(window.tokens()).isEqualTo(shard.read(6L * i, 7));
                 assertThat(IntStream.of(window.starts()).boxed().toList()).isEqualTo(want.get(i));
                 assertThat(window.where()).isEqualTo(file + ", " + places.get(i));

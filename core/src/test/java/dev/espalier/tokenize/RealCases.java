@@ -17,11 +17,12 @@ import java.util.Map;
 import tools.jackson.databind.node.ObjectNode;
 
 /// Makes folders for [TokenizerGoldenTest] of vocabularies and cases in the forms of tiktoken (as
-/// jtokkit tests it), llama.cpp, and of GPT-2 and BERT with swift-transformers' cases:
+/// jtokkit tests it), llama.cpp, and of GPT-2 and BERT with swift-transformers' cases; and one for
+/// [BytePairTrainerTest] of the merges that Stanford's CS336 trains on a text:
 ///
 ///     java -cp ... dev.espalier.tokenize.RealCases DATA DESTINATION
-///     ./mvnw -pl core test -Dtest='TokenizerGoldenTest,HuggingFaceLibraryTest' \
-///         -Despalier.tokenizers=DESTINATION
+///     ./mvnw -pl core test -Despalier.tokenizers=DESTINATION \
+///         -Dtest='TokenizerGoldenTest,HuggingFaceLibraryTest,BytePairTrainerTest'
 ///
 /// @param whole whether a piece that is a token is taken whole
 /// @param tokens names in the byte alphabet, by id
@@ -61,6 +62,7 @@ record RealCases(
                                         story.get("text").stringValue(),
                                         TokenizerGoldenTest.ints(story.get("token_ids"))))));
         bert(data.resolve("tok-bert-swift"), destination.resolve("swift-bert"));
+        training(data.resolve("tok-cs336/fixtures"), destination.resolve("training/cs336"));
         for (var entry : all.entrySet()) {
             var cases = entry.getValue();
             cases.write(destination.resolve(entry.getKey()));
@@ -95,6 +97,21 @@ record RealCases(
         Files.copy(data.resolve("bert-vocab.txt"), folder.resolve("saved/vocab.txt"));
         Files.writeString(folder.resolve("golden.json"), golden.toString());
         System.out.println("swift-bert: " + strings.size() + " cases");
+    }
+
+    /// The text, the merges and the ids of CS336's reference trainer.
+    private static void training(Path data, Path folder) throws IOException {
+        var vocabulary = Json.read(data.resolve("train-bpe-reference-vocab.json"));
+        var settings = Json.mapper().createObjectNode();
+        settings.put("vocabulary-size", vocabulary.size()).put("minimum-frequency", 1);
+        settings.putArray("special-tokens").add("<|endoftext|>");
+        settings.set("vocabulary", vocabulary);
+        Files.createDirectories(folder);
+        Files.writeString(folder.resolve("training.json"), settings + "\n");
+        Files.copy(data.resolve("corpus.en"), folder.resolve("corpus.txt"));
+        var merges = data.resolve("train-bpe-reference-merges.txt");
+        Files.copy(merges, folder.resolve("merges.txt"));
+        System.out.println("training/cs336: " + Files.readAllLines(merges).size() + " merges");
     }
 
     /// Without the special tokens around.
