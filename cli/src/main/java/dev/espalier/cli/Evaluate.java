@@ -7,10 +7,14 @@ import dev.espalier.corpus.FileSource;
 import dev.espalier.corpus.Ledger;
 import dev.espalier.data.ConversationReader;
 import dev.espalier.data.LabelledReader;
+import dev.espalier.data.PairReader;
+import dev.espalier.evaluate.Bleu;
 import dev.espalier.evaluate.ConfusionMatrix;
 import dev.espalier.evaluate.Score;
+import dev.espalier.evaluate.WrittenTexts;
 import dev.espalier.task.Assistant;
 import dev.espalier.task.TextClassifier;
+import dev.espalier.task.TextRewriter;
 import dev.espalier.tokenize.Tokenizers;
 import dev.espalier.train.GeneralText;
 import java.nio.file.Files;
@@ -31,6 +35,8 @@ import picocli.CommandLine.Parameters;
             "Measures a model, each figure with its 95 %% interval.",
             "A classifier on labelled records in CSV, TSV or JSONL: accuracy, F1, precision, recall, "
                     + "beside what always answering the most frequent label would reach.",
+            "A model that writes one text from another on pairs of texts: exact matches, error rates, BLEU,"
+                    + " chrF and ROUGE, beside what copying the input would reach.",
             "A language model on text files, or on the texts of CSV, TSV or JSONL: loss, perplexity"
                     + " and bits a byte of each domain; with --answers on the answers of"
                     + " conversations alone."
@@ -39,6 +45,7 @@ import picocli.CommandLine.Parameters;
         footer = {
             "  espalier evaluate runs/reviews/model --data test.csv",
             "  espalier evaluate runs/assistant/model --answers --data held-out.jsonl",
+            "  espalier evaluate runs/summaries/model --data pairs.csv --input article --target summary",
             "  espalier evaluate runs/java-prose/model --data news=news/**/*.txt --data law=law.txt"
         })
 final class Evaluate implements Callable<Integer> {
@@ -79,6 +86,32 @@ final class Evaluate implements Callable<Integer> {
     private boolean answers;
 
     @Option(
+            names = "--input",
+            defaultValue = "input",
+            paramLabel = "COLUMN",
+            description = "Where a pair's input is. Default: ${DEFAULT-VALUE}.")
+    private String input = "";
+
+    @Option(
+            names = "--target",
+            defaultValue = "target",
+            paramLabel = "COLUMN",
+            description = "Where a pair's target is. Default: ${DEFAULT-VALUE}.")
+    private String target = "";
+
+    @Option(
+            names = "--words",
+            defaultValue = "wmt_13a",
+            description =
+                    "What a word is to BLEU: ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}.")
+    private Bleu.Tokens words = Bleu.Tokens.WMT_13A;
+
+    @Option(
+            names = "--stemming",
+            description = "Whether ROUGE compares the stems of English words.")
+    private boolean stemming;
+
+    @Option(
             names = "--max-tokens",
             defaultValue = "2147483647",
             paramLabel = "N",
@@ -117,6 +150,8 @@ final class Evaluate implements Callable<Integer> {
             assistant(console, sets);
         } else if (HuggingFace.isClassifier(model)) {
             classifier(console, sets);
+        } else if (HuggingFace.isEncoderDecoder(model)) {
+            rewriter(console, sets);
         } else {
             decoder(console, sets);
         }
@@ -151,6 +186,37 @@ final class Evaluate implements Callable<Integer> {
             for (var set : sets) {
                 var read = ConversationReader.read(Given.file(Path.of(set.files())), Ledger.strict());
                 print(console, assistant.loss(read).scores(set.name()));
+            }
+        }
+    }
+
+    private void rewriter(Console console, List<Data> sets) {
+        try (var rewriter = TextRewriter.load(model)) {
+            for (var set : sets) {
+                var pairs =
+                        PairReader.read(
+                                Given.file(Path.of(set.files())), input, target, Ledger.strict());
+                var result =
+                        rewriter.evaluate(
+                                set.name(),
+                                pairs,
+                                new WrittenTexts.Settings(words, stemming),
+                                seed);
+                if (result.truncated() > 0) {
+                    console.note(
+                            "%s: %d of %d inputs are longer than the model sees and were cut"
+                                    .formatted(
+                                            set.files(),
+                                            result.truncated(),
+                                            result.texts().written().size()));
+                }
+                console.note(
+                        String.format(
+                                java.util.Locale.ROOT,
+                                "%,d tokens written in %.1f s",
+                                result.output().tokens(),
+                                result.output().seconds()));
+                print(console, result.scores());
             }
         }
     }

@@ -4,6 +4,7 @@ import dev.espalier.EspalierException;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.task.Assistant;
 import dev.espalier.task.TextClassifier;
+import dev.espalier.task.TextRewriter;
 import dev.espalier.task.TokenLabeller;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -18,7 +19,8 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "predict",
         description =
-                "Tells the labels of texts, or of their words, or answers them by the chat template: arguments, the lines of a file, or those of standard input.",
+                "Tells the labels of texts, or of their words, writes others from them, or answers them by the"
+                        + " chat template: arguments, the lines of a file, or those of standard input.",
         footer = {"", "Example: espalier predict runs/reviews/model \"The plot was thin.\""})
 final class Predict implements Callable<Integer> {
     /// Lines that are told together: enough to fill batches of like length.
@@ -59,6 +61,12 @@ final class Predict implements Callable<Integer> {
             }
             return 0;
         }
+        if (HuggingFace.isEncoderDecoder(model)) {
+            try (var rewriter = TextRewriter.load(model)) {
+                lines.forEach(texts, CHUNK, (first, chunk) -> print(console, rewriter, chunk));
+            }
+            return 0;
+        }
         if (!HuggingFace.isClassifier(model)) {
             throw EspalierException.usage(
                     model
@@ -90,6 +98,17 @@ final class Predict implements Callable<Integer> {
             json.put("answer", answers.get(i).text());
             json.put("ending", answers.get(i).ending());
             console.result(answers.get(i).text(), json);
+        }
+    }
+
+    private static void print(Console console, TextRewriter rewriter, List<String> texts) {
+        var written = rewriter.rewrite(texts);
+        for (var i = 0; i < texts.size(); i++) {
+            var json = new LinkedHashMap<String, Object>();
+            json.put("input", texts.get(i));
+            json.put("text", written.get(i).text());
+            json.put("truncated", written.get(i).truncated());
+            console.result(written.get(i).text(), json);
         }
     }
 

@@ -123,4 +123,50 @@ class EvaluateTest {
                         "256");
         assertThat(told.getFirst().get("answer")).isEqualTo(written.getFirst().get("text"));
     }
+
+    /// A model that knows nothing writes the same each time, and copying is right in one of four.
+    @Test
+    void textsWrittenFromOthersAreMeasuredBesideCopies() throws IOException {
+        var model = TinyModel.writeT5(temp.resolve("t5"));
+        var first = run("predict", model.toString(), "abc", "xyz");
+        assertThat(first).hasSize(2);
+        assertThat(first.get(1).get("input").asString()).isEqualTo("xyz");
+        assertThat(first.get(1).get("truncated").asBoolean()).isFalse();
+        assertThat(first).isEqualTo(run("predict", model.toString(), "abc", "xyz"));
+        var text = first.get(0).get("text").asString();
+        var file =
+                Files.writeString(
+                        temp.resolve("pairs.csv"),
+                        "small,large\nabc,abc\nabc,%s\nxyz,zyx\nb,d\nd,b\n"
+                                .formatted(text.isBlank() ? "q" : text));
+        var scores =
+                run(
+                        "evaluate",
+                        model.toString(),
+                        "--data",
+                        "pairs=" + file,
+                        "--input",
+                        "small",
+                        "--target",
+                        "large",
+                        "--words",
+                        "characters",
+                        "--stemming");
+        assertThat(scores)
+                .extracting(s -> s.get("metric").asString())
+                .contains("loss", "perplexity", "bleu", "rouge-lsum", "copy-chrf");
+        assertThat(scores)
+                .filteredOn(s -> s.get("metric").asString().equals("copy-exact-match"))
+                .singleElement()
+                .satisfies(s -> {
+                    assertThat(s.get("value").asDouble()).isEqualTo(0.25);
+                    assertThat(s.get("n").asInt()).isEqualTo(4);
+                });
+        assertThat(scores)
+                .filteredOn(s -> s.get("metric").asString().equals("exact-match"))
+                .singleElement()
+                .satisfies(s ->
+                        assertThat(s.get("value").asDouble())
+                                .isGreaterThanOrEqualTo(text.isBlank() ? 0 : 0.25));
+    }
 }

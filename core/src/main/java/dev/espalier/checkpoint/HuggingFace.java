@@ -67,6 +67,7 @@ public final class HuggingFace {
     private static final String LORA_A = ".lora_A.weight";
     private static final String SEQUENCES = "ForSequenceClassification";
     private static final String TOKENS = "ForTokenClassification";
+    private static final String CONDITIONAL = "ForConditionalGeneration";
     private static final List<String> ENCODERS = List.of("bert", "roberta", "distilbert");
     private static final String PEFT_PREFIX = "base_model.model.";
 
@@ -131,6 +132,34 @@ public final class HuggingFace {
         try (var weights = WeightFiles.open(folder)) {
             return load(weights, plan.make(folder, weights), config);
         }
+    }
+
+    /// The encoder with a decoder in `folder`; where the folder holds an adapter, that of the
+    /// folder that `base_model_name_or_path` names, with the adapter added to its weights.
+    ///
+    /// @throws EspalierException if it is another model
+    public static Loaded<EncoderDecoder> readEncoderDecoder(Path folder) {
+        var adapter = isAdapter(folder);
+        var loaded = readModel(adapter ? adapted(folder) : folder, null);
+        if (!(loaded.model() instanceof EncoderDecoder model)) {
+            loaded.model().free();
+            throw EspalierException.data(
+                    "%s: a %s does not write one text from another; an encoder with a decoder is needed"
+                            .formatted(folder.resolve(CONFIG), type(loaded.config())));
+        }
+        if (adapter) {
+            mergeAdapter(folder, model);
+        }
+        return new Loaded<>(
+                model,
+                adapter ? config(folder) : loaded.config(),
+                loaded.missing(),
+                loaded.extra());
+    }
+
+    /// Whether the model in `folder` is an encoder with a decoder that writes text.
+    public static boolean isEncoderDecoder(Path folder) {
+        return isFor(folder, CONDITIONAL);
     }
 
     /// The classifier in `folder`: its labels are those of `id2label`. Where the folder holds an
@@ -511,15 +540,23 @@ public final class HuggingFace {
         write(folder, model, model.parameters());
     }
 
-    /// For a language model the file that other libraries take the end of a text from: the ids that
-    /// `config` names.
     private static void writeGenerationConfig(Path folder, Module model, ObjectNode config)
             throws IOException {
         // The library writes one for BERT too, of all encoders.
-        if (!(model instanceof LanguageModel)
-                || model instanceof Encoder && !(model instanceof Bert)) {
-            return;
+        if (model instanceof LanguageModel
+                && (!(model instanceof Encoder) || model instanceof Bert)) {
+            writeGenerationConfig(folder, generationConfig(model, config));
         }
+    }
+
+    /// Writes `json` as the `generation_config.json` of `folder`.
+    public static void writeGenerationConfig(Path folder, ObjectNode json) throws IOException {
+        Files.writeString(folder.resolve(GENERATION), PythonJson.write(json, true));
+    }
+
+    /// For a language model what other libraries take the end of a text from, the keys of
+    /// `generation_config.json`: the ids that `config` names.
+    public static ObjectNode generationConfig(Module model, ObjectNode config) {
         var said = config.deepCopy();
         said.setAll(changed(config, body(model).configJson()));
         var json = JsonNodeFactory.instance.objectNode();
@@ -537,7 +574,7 @@ public final class HuggingFace {
                 json.set(key, said.get(key));
             }
         }
-        Files.writeString(folder.resolve(GENERATION), PythonJson.write(json, true));
+        return json;
     }
 
     /// Copies the `generation_config.json` of the model that training started from, if it has one.
@@ -583,7 +620,7 @@ public final class HuggingFace {
             case TokenClassifier _ -> TOKENS;
             case Encoder _ -> "ForMaskedLM";
             case Gpt2 _ -> "LMHeadModel";
-            case EncoderDecoder _ -> "ForConditionalGeneration";
+            case EncoderDecoder _ -> CONDITIONAL;
             default -> "ForCausalLM";
         };
     }
@@ -829,8 +866,8 @@ public final class HuggingFace {
     }
 
     /// Writes the adapters of `model`, and the head where it is a classifier's, into `folder`,
-    /// which exists. A classifier's `config.json` goes with them, since PEFT's files do not name
-    /// the classes.
+    /// which exists. The `config.json` of a classifier, and of an encoder with a decoder, goes with
+    /// them, since PEFT's files name neither classes nor what is put before texts.
     public static void writeAdapter(
             Path folder, Module model, ObjectNode config, Lora.Settings settings, String base)
             throws IOException {
@@ -908,7 +945,7 @@ public final class HuggingFace {
                     }
                 });
         SafeTensors.write(folder.resolve(ADAPTER_WEIGHTS), entries(PEFT_PREFIX, kept));
-        if (!heads.isEmpty()) {
+        if (!heads.isEmpty() || model instanceof EncoderDecoder) {
             writeConfig(folder, model, config);
         }
     }

@@ -14,6 +14,8 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.JsonNodeFactory;
+import tools.jackson.databind.node.ObjectNode;
 
 /// All that decides what is written after a prompt. [#read] takes it from a model's folder.
 ///
@@ -162,6 +164,18 @@ public record GenerationConfig(
         } catch (EspalierException e) {
             throw EspalierException.data(file + ": " + e.getMessage(), e);
         }
+    }
+
+    /// The `generation_config.json` of a model's folder, empty if there is none, to be written
+    /// again with changes.
+    ///
+    /// @throws EspalierException as [#read]
+    public static ObjectNode json(Path folder, GenerationConfig defaults) {
+        read(folder, defaults);
+        var file = folder.resolve(FILE);
+        return Files.isRegularFile(file) && Json.read(file) instanceof ObjectNode json
+                ? json
+                : JsonNodeFactory.instance.objectNode();
     }
 
     /// This, with what `json` says under the keys of `generation_config.json` instead. Settings of

@@ -11,7 +11,6 @@ import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.IntConsumer;
 import java.util.function.IntFunction;
-import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /// Goes on writing texts with a model and its tokenizer; an encoder-decoder answers them. Several
@@ -118,9 +117,7 @@ public final class Generator {
     public int[] ids(String prompt) {
         var ids = tokenizer.encode(prompt);
         if (model instanceof EncoderDecoder both) {
-            return tokenizer.template().addedToOne() > 0
-                    ? tokenizer.template().apply(ids)
-                    : IntStream.concat(IntStream.of(ids), IntStream.of(both.end())).toArray();
+            return tokenizer.template().endedBy(both.end()).apply(ids);
         }
         if (ids.length > 0) {
             return ids;

@@ -16,6 +16,10 @@ import org.jspecify.annotations.Nullable;
 final class Checks {
     private static final Pattern NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,99}");
 
+    /// What tells how well labels are told.
+    private static final Set<Metric> LABELLED =
+            EnumSet.of(Metric.LOSS, Metric.ACCURACY, Metric.MACRO_F1);
+
     private Checks() {}
 
     static void check(Recipe recipe, Problems problems) {
@@ -69,6 +73,7 @@ final class Checks {
                 files(finetune.data(), problems);
                 switch (finetune.task()) {
                     case TaskRecipe.Classification task -> {
+                        stopping(finetune.training(), LABELLED, problems);
                         withinContext(
                                 task.maxLength(), "task.max-length", recipe.model(), problems);
                         if (task.text().equals(task.label())) {
@@ -78,6 +83,7 @@ final class Checks {
                         }
                     }
                     case TaskRecipe.TokenLabelling task -> {
+                        stopping(finetune.training(), LABELLED, problems);
                         withinContext(
                                 task.maxLength(), "task.max-length", recipe.model(), problems);
                         if (finetune.forgetting() != null) {
@@ -91,12 +97,33 @@ final class Checks {
                         stopping(finetune.training(), EnumSet.of(Metric.LOSS), problems);
                         date(task.date(), problems);
                     }
+                    case TaskRecipe.SequenceToSequence task ->
+                            sequenceToSequence(task, finetune, problems);
                 }
                 if (finetune.adapter() instanceof AdapterRecipe.Lora lora) {
                     targets(lora.targets(), problems);
                 }
             }
         }
+    }
+
+    private static void sequenceToSequence(
+            TaskRecipe.SequenceToSequence task, FinetuneRecipe recipe, Problems problems) {
+        withinContext(task.maxInput(), "task.max-input", recipe.model(), problems);
+        withinContext(task.maxTarget(), "task.max-target", recipe.model(), problems);
+        if (task.input().equals(task.target())) {
+            problems.add(
+                    "task.target", "is the column of the input as well, `" + task.input() + "`");
+        }
+        if (recipe.forgetting() != null) {
+            problems.add(
+                    "forgetting",
+                    "is measured on models that go on with a text; an encoder with a decoder is none");
+        }
+        stopping(
+                recipe.training(),
+                EnumSet.complementOf(EnumSet.of(Metric.ACCURACY, Metric.MACRO_F1)),
+                problems);
     }
 
     private static void stopping(TrainingRecipe training, Set<Metric> figures, Problems problems) {

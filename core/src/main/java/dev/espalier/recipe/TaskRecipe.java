@@ -135,4 +135,103 @@ public sealed interface TaskRecipe {
             REFUSE
         }
     }
+
+    @Doc(
+            "Write one text from another, such as a summary, a translation, another spelling; by an encoder with a"
+                    + " decoder (BART, T5). Decoders learn such things as instructions. In validation and test"
+                    + " records with the same input are one question, with all their targets for right answers.")
+    record SequenceToSequence(
+            @Doc(value = "The column or key that holds the input.", byDefault = "input")
+                    String input,
+            @Doc(value = "The column or key that holds the target.", byDefault = "target")
+                    String target,
+            @Doc(
+                            value =
+                                    "Put before each input, such as T5's `translate English to German: `. Kept in the"
+                                            + " model's `config.json`.",
+                            byDefault = "none")
+                    @Nullable String prefix,
+            @Doc(
+                            value =
+                                    "The most tokens of an input, those put around it included; longer ones are cut at"
+                                            + " their end, and counted. `auto` is the model's context.",
+                            byDefault = "auto",
+                            nothing = "auto",
+                            in = "[1, 1048576]")
+                    @Nullable Integer maxInput,
+            @Doc(
+                            value =
+                                    "The most tokens of a target, those put around it included. `auto` is the model's"
+                                            + " context.",
+                            byDefault = "auto",
+                            nothing = "auto",
+                            in = "[1, 1048576]")
+                    @Nullable Integer maxTarget,
+            @Doc(
+                            value =
+                                    "What becomes of a target of more tokens: `refuse` stops the run before it begins,"
+                                            + " `cut` cuts it at its end, and counts it.",
+                            byDefault = "refuse")
+                    LongTargets longTargets,
+            @Doc(
+                            value =
+                                    "How texts are written when the model is measured, and later, since it is kept in"
+                                            + " the model's `generation_config.json`.",
+                            byDefault = "{beams: 1}")
+                    Generation generation,
+            @Doc(value = "How written texts are measured.", byDefault = "{words: wmt-13a}")
+                    Metrics metrics)
+            implements TaskRecipe {
+        /// What becomes of a target that is too long.
+        public enum LongTargets {
+            REFUSE,
+            CUT
+        }
+
+        @Doc("How texts are written.")
+        public record Generation(
+                @Doc(
+                                value =
+                                        "How many of the most probable texts are followed (beam search); 1 takes the"
+                                                + " likeliest token always.",
+                                byDefault = "1",
+                                in = "[1, 256]")
+                        int beams,
+                @Doc(
+                                value =
+                                        "With beams: above 0 favours long texts, below 0 short ones, 0 goes by the"
+                                                + " probability alone.",
+                                byDefault = "1")
+                        double lengthPenalty,
+                @Doc(
+                                value =
+                                        "The most tokens that are written; `auto` is as many as the longest training"
+                                                + " target has.",
+                                byDefault = "auto",
+                                nothing = "auto",
+                                in = "[1, 1048576]")
+                        @Nullable Integer maxNewTokens) {}
+
+        @Doc("How written texts are measured.")
+        public record Metrics(
+                @Doc(
+                                value =
+                                        "What a word is to BLEU: `wmt-13a` parts words and punctuation as is usual for"
+                                                + " western languages, `characters` is for those without spaces, `none`"
+                                                + " parts at white space alone.",
+                                byDefault = "wmt-13a")
+                        Words words,
+                @Doc(
+                                value =
+                                        "Whether ROUGE compares the stems of English words (Porter's).",
+                                byDefault = "false")
+                        boolean stemming) {
+            /// What BLEU counts.
+            public enum Words {
+                WMT_13A,
+                CHARACTERS,
+                NONE
+            }
+        }
+    }
 }

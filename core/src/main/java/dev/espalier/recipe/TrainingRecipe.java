@@ -157,7 +157,10 @@ public record TrainingRecipe(
                     int patience,
             @Doc(
                             value =
-                                    "The figure: `loss`, or for classification `accuracy` or `macro-f1`.",
+                                    "The figure: `loss`, or for classification `accuracy` or `macro-f1`; for"
+                                            + " sequence-to-sequence `exact-match`, `character-error-rate`,"
+                                            + " `word-error-rate`, `bleu`, `chrf`, `chrf-plus-plus`, `rouge-1`,"
+                                            + " `rouge-2`, `rouge-l` or `rouge-lsum`.",
                             byDefault = "loss")
                     Metric metric) {}
 
@@ -165,6 +168,16 @@ public record TrainingRecipe(
     public enum Metric {
         LOSS,
         ACCURACY,
-        MACRO_F1
+        MACRO_F1,
+        EXACT_MATCH,
+        CHARACTER_ERROR_RATE,
+        WORD_ERROR_RATE,
+        BLEU,
+        CHRF,
+        CHRF_PLUS_PLUS,
+        ROUGE_1,
+        ROUGE_2,
+        ROUGE_L,
+        ROUGE_LSUM
     }
 }

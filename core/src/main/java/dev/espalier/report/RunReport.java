@@ -16,6 +16,9 @@ public final class RunReport {
     /// A curve of more steps is drawn as means over so many stretches.
     private static final int STRETCHES = 150;
 
+    /// Begins the names of what copying the input would reach.
+    private static final String COPY = "copy-";
+
     private RunReport() {}
 
     /// One step of training, as `metrics.jsonl` has it.
@@ -216,6 +219,104 @@ public final class RunReport {
                                                                 + ": "
                                                                 + Numbers.percent(
                                                                         b.accuracy().value()))
+                                                .orElse("")
+                                        + ".")
+                        .orElse("");
+        return new Report(heading.title(), heading.subtitle(), verdict, figures, sections);
+    }
+
+    /// How fast texts were written.
+    public record Writing(long tokens, double seconds) {}
+
+    /// A run of fine-tuning a model to write one text from another.
+    ///
+    /// @param scores on the test at the end; those that begin with `copy-` are what copying the
+    ///   input would reach
+    /// @param best texts that are nearest to what was wanted
+    /// @param worst those that are farthest from it
+    public static Report rewriting(
+            Heading heading,
+            List<Step> steps,
+            List<Evaluation> evaluations,
+            List<Score> scores,
+            List<Block.Sample> best,
+            List<Block.Sample> worst,
+            Writing writing) {
+        var sections = new ArrayList<Report.Section>();
+        var rows = new ArrayList<List<String>>();
+        for (var score : scores) {
+            if (!score.metric().startsWith(COPY)) {
+                rows.add(
+                        List.of(
+                                metricName(score.metric()),
+                                Numbers.fixed(score.value(), decimals(score)),
+                                Numbers.fixed(score.low(), decimals(score))
+                                        + " to "
+                                        + Numbers.fixed(score.high(), decimals(score)),
+                                find(scores, COPY + score.metric())
+                                        .map(s -> Numbers.fixed(s.value(), decimals(s)))
+                                        .orElse("–"),
+                                Numbers.count(score.n())));
+            }
+        }
+        sections.add(
+                new Report.Section(
+                        "How well it writes",
+                        List.of(
+                                new Block.Table(
+                                        "Scores with their 95 % intervals, beside what copying the input would reach",
+                                        List.of("metric", "value", "interval", "copied", "n"),
+                                        rows))));
+        sections.add(
+                new Report.Section(
+                        "What it writes",
+                        List.of(
+                                new Block.Samples(
+                                        "Nearest to what was wanted, by chrF; what was given is grey",
+                                        best),
+                                new Block.Samples("Farthest from what was wanted", worst))));
+        sections.add(
+                new Report.Section(
+                        "How it learnt", learning(steps, evaluations, List.of(), "loss")));
+        sections.add(training(steps));
+        sections.add(new Report.Section("Passport", new Block.Definitions(heading.passport())));
+        var figures = new ArrayList<Report.Figure>();
+        for (var metric : List.of("exact-match", "word-error-rate", "chrf", "rouge-l")) {
+            find(scores, metric)
+                    .ifPresent(s ->
+                            figures.add(
+                                    new Report.Figure(
+                                            metricName(metric),
+                                            Numbers.fixed(s.value(), decimals(s)),
+                                            find(scores, COPY + metric)
+                                                    .map(c ->
+                                                            "copying: "
+                                                                    + Numbers.fixed(
+                                                                            c.value(), decimals(c)))
+                                                    .orElse(""))));
+        }
+        figures.addAll(costs(steps));
+        figures.add(
+                new Report.Figure(
+                        "tokens written a second",
+                        Numbers.compact(writing.tokens() / Math.max(1e-9, writing.seconds())),
+                        Numbers.compact(writing.tokens())
+                                + " in "
+                                + Numbers.duration(writing.seconds())));
+        var verdict =
+                find(scores, "exact-match")
+                        .map(s ->
+                                Numbers.percent(s.value())
+                                        + " of "
+                                        + Numbers.count(s.n())
+                                        + " held-out texts are written exactly as wanted ("
+                                        + percentRange(s.interval())
+                                        + ")"
+                                        + find(scores, "chrf")
+                                                .map(c ->
+                                                        "; chrF is "
+                                                                + Numbers.range(c.interval(), 1)
+                                                                + " of 100")
                                                 .orElse("")
                                         + ".")
                         .orElse("");
@@ -675,13 +776,24 @@ public final class RunReport {
     }
 
     private static String metricName(String metric) {
-        return metric.equals("macro-f1")
-                ? "macro-F1"
-                : metric.toLowerCase(Locale.ROOT).replace('-', ' ');
+        return switch (metric) {
+            case "macro-f1" -> "macro-F1";
+            case "bleu" -> "BLEU";
+            case "chrf" -> "chrF";
+            case "chrf-plus-plus" -> "chrF++";
+            default ->
+                    metric.startsWith("rouge-")
+                            ? "ROUGE" + metric.substring(5).replace("l", "L")
+                            : metric.toLowerCase(Locale.ROOT).replace('-', ' ');
+        };
     }
 
     private static int decimals(Score score) {
-        return score.metric().equals("perplexity") ? score.value() < 1000 ? 1 : 0 : 3;
+        return switch (score.metric().replaceFirst("^" + COPY, "")) {
+            case "perplexity" -> score.value() < 1000 ? 1 : 0;
+            case "bleu", "chrf", "chrf-plus-plus" -> 1;
+            default -> 3;
+        };
     }
 
     private static Report.Figure figure(String label, Score score, int decimals) {

@@ -35,6 +35,11 @@ public final class Template {
         return new Template(new int[] {FIRST, end}, new int[] {FIRST, end, SECOND, end});
     }
 
+    /// This template, or `text end` where it puts nothing around a text.
+    public Template endedBy(int end) {
+        return addedToOne() > 0 ? this : before(end);
+    }
+
     /// One text as the model expects it.
     public int[] apply(int[] text) {
         return fill(single, text, new int[0]);

@@ -20,7 +20,7 @@ import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.ForgettingRecipe;
 import dev.espalier.recipe.ModelRecipe;
 import dev.espalier.recipe.TaskRecipe;
-import dev.espalier.recipe.TrainingRecipe;
+import dev.espalier.recipe.TrainingRecipe.Metric;
 import dev.espalier.report.RunReport;
 import dev.espalier.task.TextClassifier;
 import dev.espalier.tokenize.Tokenizer;
@@ -28,6 +28,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -88,6 +89,8 @@ final class Finetuning implements Job {
             case TaskRecipe.Classification task -> prepare(recipe, task, folder, watcher);
             case TaskRecipe.TokenLabelling task -> Labelling.prepare(recipe, task, folder, watcher);
             case TaskRecipe.Instruction task -> Instruction.prepare(recipe, task, folder, watcher);
+            case TaskRecipe.SequenceToSequence task ->
+                    Rewriting.prepare(recipe, task, folder, watcher);
         };
     }
 
@@ -381,17 +384,21 @@ final class Finetuning implements Job {
 
     @Override
     public @Nullable Double selection(List<Score> scores) {
-        return selection(recipe, scores);
+        return selection(recipe, scores, Metric.ACCURACY);
     }
 
-    /// The validation's value by which the best weights are told; the higher, the better.
-    static double selection(FinetuneRecipe recipe, List<Score> scores) {
+    /// The validation's value by which the best weights are told; the higher, the better. Where the
+    /// recipe names none it is that of `otherwise`.
+    static double selection(FinetuneRecipe recipe, List<Score> scores, Metric otherwise) {
         var stopping = recipe.training().earlyStopping();
-        var metric = stopping == null ? TrainingRecipe.Metric.ACCURACY : stopping.metric();
+        var metric = stopping == null ? otherwise : stopping.metric();
         return switch (metric) {
             case LOSS -> -find(scores, "loss");
             case ACCURACY -> find(scores, "accuracy");
             case MACRO_F1 -> find(scores, "macro-f1");
+            case CHARACTER_ERROR_RATE -> -find(scores, "character-error-rate");
+            case WORD_ERROR_RATE -> -find(scores, "word-error-rate");
+            default -> find(scores, metric.name().toLowerCase(Locale.ROOT).replace('_', '-'));
         };
     }
 

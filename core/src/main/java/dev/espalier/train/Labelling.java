@@ -3,17 +3,14 @@ package dev.espalier.train;
 import dev.espalier.EspalierException;
 import dev.espalier.adapt.Lora;
 import dev.espalier.corpus.TaggedText;
-import dev.espalier.data.Batches;
 import dev.espalier.data.LabelledText;
 import dev.espalier.evaluate.Classification;
 import dev.espalier.evaluate.Score;
 import dev.espalier.model.TokenClassifier;
-import dev.espalier.nn.Module;
-import dev.espalier.objective.CrossEntropy;
-import dev.espalier.objective.MicroBatch;
 import dev.espalier.plan.Cost;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.TaskRecipe;
+import dev.espalier.recipe.TrainingRecipe.Metric;
 import dev.espalier.task.TaggedTokens;
 import dev.espalier.task.TextClassifier;
 import dev.espalier.task.TokenLabelBatch;
@@ -39,7 +36,7 @@ final class Labelling implements Job {
     private final TextData.Labelled<TaggedText> data;
     private final int maxLength;
     private final int majority;
-    private final Stretches learner;
+    private final ExamplesByLength learner;
 
     private Labelling(
             FinetuneRecipe recipe,
@@ -49,7 +46,7 @@ final class Labelling implements Job {
             Lora.@Nullable Settings lora,
             TextData.Labelled<TaggedText> data,
             int maxLength,
-            Stretches learner) {
+            ExamplesByLength learner) {
         this.recipe = recipe;
         this.tokenizer = tokenizer;
         this.model = model;
@@ -64,60 +61,6 @@ final class Labelling implements Job {
                                 .flatMapToInt(t -> Arrays.stream(classes(t)))
                                 .toArray(),
                         model.labels().size());
-    }
-
-    /// Stretches of tagged text, of like length in a batch.
-    ///
-    /// @param labels the class of each word of each
-    private record Stretches(
-            TokenClassifier classifier,
-            List<TaggedTokens> stretches,
-            List<int[]> labels,
-            int[] lengths,
-            int batch,
-            int microBatch,
-            long seed,
-            CrossEntropy loss)
-            implements Learner {
-        private long perEpoch() {
-            return Math.ceilDiv(lengths.length, batch);
-        }
-
-        @Override
-        public Module model() {
-            return classifier;
-        }
-
-        @Override
-        public double stepsPerEpoch() {
-            return perEpoch();
-        }
-
-        @Override
-        public double tokensPerStep() {
-            return Arrays.stream(lengths).asLongStream().sum() / (double) perEpoch();
-        }
-
-        @Override
-        public List<MicroBatch> step(long step) {
-            var places =
-                    Batches.byLength(lengths, batch, seed, step / perEpoch())
-                            .get((int) (step % perEpoch()));
-            var result = new ArrayList<MicroBatch>();
-            for (var start = 0; start < places.length; start += microBatch) {
-                var part =
-                        Arrays.stream(places, start, Math.min(places.length, start + microBatch))
-                                .boxed()
-                                .toList();
-                result.add(
-                        new TokenLabelBatch(
-                                classifier,
-                                part.stream().map(stretches::get).toList(),
-                                part.stream().map(labels::get).toList(),
-                                loss));
-            }
-            return result;
-        }
     }
 
     static Job prepare(
@@ -180,15 +123,18 @@ final class Labelling implements Job {
                 lora,
                 data,
                 maxLength,
-                new Stretches(
+                new ExamplesByLength(
                         model,
-                        List.copyOf(stretches),
-                        List.copyOf(labels),
                         lengths,
                         batch,
                         microBatch,
                         recipe.seed(),
-                        Run.loss(recipe.training())));
+                        places ->
+                                new TokenLabelBatch(
+                                        model,
+                                        places.stream().map(stretches::get).toList(),
+                                        places.stream().map(labels::get).toList(),
+                                        Run.loss(recipe.training()))));
     }
 
     private int[] classes(TaggedText text) {
@@ -212,7 +158,7 @@ final class Labelling implements Job {
 
     @Override
     public double flopsPerToken() {
-        var length = (int) Math.round(Arrays.stream(learner.lengths()).average().orElse(1));
+        var length = (int) Math.round(learner.meanLength());
         return Cost.flopsPerToken(model.body(), length, 0);
     }
 
@@ -233,7 +179,7 @@ final class Labelling implements Job {
 
     @Override
     public @Nullable Double selection(List<Score> scores) {
-        return Finetuning.selection(recipe, scores);
+        return Finetuning.selection(recipe, scores, Metric.ACCURACY);
     }
 
     @Override

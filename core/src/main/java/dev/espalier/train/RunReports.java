@@ -80,6 +80,30 @@ public final class RunReports {
                         forgetting));
     }
 
+    /// `scores` are those of the test, or of the validation records where there is no test.
+    static void rewriting(
+            Path file,
+            Recipe recipe,
+            List<StepFigures> steps,
+            List<Job.Evaluation> evaluations,
+            List<Score> scores,
+            List<Block.Sample> best,
+            List<Block.Sample> worst,
+            long tokensWritten,
+            double secondsWriting,
+            JsonNode data) {
+        HtmlReport.write(
+                file,
+                RunReport.rewriting(
+                        heading(recipe, "Fine-tuning", data),
+                        steps(steps),
+                        evaluations(evaluations),
+                        scores,
+                        best,
+                        worst,
+                        new RunReport.Writing(tokensWritten, secondsWriting)));
+    }
+
     private static RunReport.Heading heading(Recipe recipe, String kind, JsonNode data) {
         var passport = new ArrayList<Block.Definition>();
         passport.add(new Block.Definition("recipe", Recipes.write(recipe)));

@@ -12,9 +12,11 @@ import dev.espalier.data.Conversation;
 import dev.espalier.data.ConversationReader;
 import dev.espalier.data.LabelledReader;
 import dev.espalier.data.LabelledText;
+import dev.espalier.data.PairReader;
 import dev.espalier.data.SentenceBlocks;
 import dev.espalier.data.ShardBuilder;
 import dev.espalier.data.Split;
+import dev.espalier.data.TextPair;
 import dev.espalier.data.TokenShard;
 import dev.espalier.data.Window;
 import dev.espalier.data.Windows;
@@ -205,13 +207,19 @@ final class TextData implements AutoCloseable {
     /// training records.
     static Tokenizer tokenizer(
             FinetuneRecipe recipe, List<LabelledText> records, Path folder, Watcher watcher) {
+        return tokenizer(
+                recipe, records.stream().map(LabelledText::text)::iterator, folder, watcher);
+    }
+
+    static Tokenizer tokenizer(
+            FinetuneRecipe recipe, Iterable<String> texts, Path folder, Watcher watcher) {
         var named = saved(recipe.tokenizer(), recipe.model());
         var tokenizer =
                 named != null
                         ? named
                         : trained(
                                 java.util.Objects.requireNonNull(recipe.tokenizer()),
-                                records.stream().map(LabelledText::text).toList(),
+                                texts,
                                 AtomicFiles.sha256(recipe.data().train()),
                                 folder,
                                 watcher);
@@ -519,6 +527,25 @@ final class TextData implements AutoCloseable {
                 folder,
                 watcher,
                 new Kind<>(ConversationReader::read, Conversation::text, _ -> List.of()));
+    }
+
+    /// As [#labelled] for pairs of texts: those with the same input stay on one side.
+    static Labelled<TextPair> paired(
+            FinetuneData data,
+            TaskRecipe.SequenceToSequence task,
+            long seed,
+            Path folder,
+            Watcher watcher) {
+        return labelled(
+                data,
+                seed,
+                folder,
+                watcher,
+                new Kind<>(
+                        (file, ledger) ->
+                                PairReader.read(file, task.input(), task.target(), ledger),
+                        TextPair::input,
+                        pair -> List.of()));
     }
 
     /// What the words of a text are tagged as, whether at an entity's begin or within it.

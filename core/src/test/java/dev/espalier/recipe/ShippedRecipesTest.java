@@ -60,6 +60,11 @@ class ShippedRecipesTest {
                         "finetune/token-labelling-toy.yaml",
                         "finetune/instruction-toy.yaml",
                         "finetune/instruction-lora-0.5b.yaml",
+                        "finetune/sequence-to-sequence-bart-toy.yaml",
+                        "finetune/sequence-to-sequence-t5-toy.yaml",
+                        "finetune/sequence-to-sequence-bart-large.yaml",
+                        "finetune/sequence-to-sequence-t5-base.yaml",
+                        "experiments/cmudict-phonemes.yaml",
                         "finetune/classification-gpt2.yaml");
     }
 
@@ -122,8 +127,11 @@ class ShippedRecipesTest {
         var train = ToyData.records(3, 60, "");
         var validation = ToyData.records(4, 15, train);
         var questions = ToyData.questions(8, 400, "");
+        var dates = ToyData.dates(8, 1500, "");
         var files =
                 Map.of(
+                        "recipes/data/dates-train.csv", dates,
+                        "recipes/data/dates-test.csv", ToyData.dates(9, 200, dates),
                         "recipes/data/village-tagged.conll", ToyData.tagged(6, 300, ""),
                         "recipes/data/village-tagged-test.conll",
                                 ToyData.tagged(7, 100, ToyData.tagged(6, 300, "")),

@@ -334,4 +334,59 @@ final class ToyData {
     private static <T> T pick(List<T> from, Rng rng) {
         return from.get(rng.nextInt(from.size()));
     }
+
+    private static final List<String> MONTHS =
+            List.of(
+                    "January",
+                    "February",
+                    "March",
+                    "April",
+                    "May",
+                    "June",
+                    "July",
+                    "August",
+                    "September",
+                    "October",
+                    "November",
+                    "December");
+
+    /// Days as people write them, each beside its ISO 8601 form; none is in `before`.
+    static String dates(long seed, int count, String before) {
+        var found = new LinkedHashSet<String>();
+        for (var at = 0; found.size() < count; at++) {
+            var rng = Rng.at(seed, at);
+            var day = java.time.LocalDate.ofEpochDay(rng.nextInt(54_787)).minusYears(70);
+            var month = MONTHS.get(day.getMonthValue() - 1);
+            var of = day.getDayOfMonth();
+            var line =
+                    switch (rng.nextInt(4)) {
+                                case 0 -> "%d %s %d".formatted(of, month, day.getYear());
+                                case 1 -> "\"%s %d, %d\"".formatted(month, of, day.getYear());
+                                case 2 ->
+                                        "the %d%s of %s %d"
+                                                .formatted(of, ordinal(of), month, day.getYear());
+                                default ->
+                                        "%d %s %d"
+                                                .formatted(
+                                                        of, month.substring(0, 3), day.getYear());
+                            }
+                            + ","
+                            + day;
+            if (!before.contains(line)) {
+                found.add(line);
+            }
+        }
+        return "written,date\n" + String.join("\n", found) + "\n";
+    }
+
+    private static String ordinal(int day) {
+        return day / 10 == 1
+                ? "th"
+                : switch (day % 10) {
+                    case 1 -> "st";
+                    case 2 -> "nd";
+                    case 3 -> "rd";
+                    default -> "th";
+                };
+    }
 }
