@@ -1,6 +1,8 @@
 package dev.espalier.bench;
 
 import dev.espalier.tokenize.BytePairTrainer;
+import dev.espalier.tokenize.Normalization;
+import dev.espalier.tokenize.SentencePieceTrainer;
 import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.tokenize.Tokenizers;
 import dev.espalier.tokenize.WordPieceTrainer;
@@ -26,7 +28,7 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.Warmup;
 
-/// Byte-level byte-pair encoding and WordPiece on one core: the counter `megabytes` is MB/s of UTF-8.
+/// Byte-level byte-pair encoding, WordPiece and SentencePiece on one core: the counter `megabytes` is MB/s of UTF-8.
 ///
 ///     ./mvnw -q -Dquick -pl core,bench package dependency:copy-dependencies -DskipTests
 ///     java -cp 'bench/target/classes:bench/target/dependency/*' \
@@ -117,6 +119,58 @@ public class TokenizerBenchmark {
     public int[] encodeWordPiece(Read read, Bert bert) {
         read.megabytes += megabytes;
         return bert.tokenizer.encode(text);
+    }
+
+    /// SentencePiece's two of the same size.
+    @State(Scope.Benchmark)
+    public static class SentencePiece {
+        Tokenizer unigram = BytePairTrainer.train(List.of("unused"), 256, 1, List.of());
+        Tokenizer bytePairs = unigram;
+
+        @Setup
+        public void learn(TokenizerBenchmark benchmark) {
+            unigram = unigram(benchmark.documents);
+            bytePairs = bytePairs(benchmark.documents);
+        }
+    }
+
+    private static Tokenizer unigram(List<String> documents) {
+        return SentencePieceTrainer.unigram(
+                documents,
+                8192,
+                0.9995,
+                Normalization.NMT_NFKC,
+                false,
+                List.of("<pad>", "</s>", "<unk>"));
+    }
+
+    private static Tokenizer bytePairs(List<String> documents) {
+        return SentencePieceTrainer.bytePairs(
+                documents, 8192, 2, 0.9995, List.of("<unk>", "<s>", "</s>"));
+    }
+
+    @Benchmark
+    public int[] encodeUnigram(Read read, SentencePiece tokenizers) {
+        read.megabytes += megabytes;
+        return tokenizers.unigram.encode(text);
+    }
+
+    @Benchmark
+    public int[] encodeSentencePieceBpe(Read read, SentencePiece tokenizers) {
+        read.megabytes += megabytes;
+        return tokenizers.bytePairs.encode(text);
+    }
+
+    @Benchmark
+    public Tokenizer trainUnigram8192(Read read) {
+        read.megabytes += megabytes;
+        return unigram(documents);
+    }
+
+    @Benchmark
+    public Tokenizer trainSentencePieceBpe8192(Read read) {
+        read.megabytes += megabytes;
+        return bytePairs(documents);
     }
 
     @Benchmark

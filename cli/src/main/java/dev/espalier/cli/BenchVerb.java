@@ -131,6 +131,8 @@ final class BenchVerb implements Callable<Integer> {
         return switch (recipe.tokenizer()) {
             case TokenizerRecipe.Bpe bpe -> bpe.vocabulary();
             case TokenizerRecipe.WordPiece wordPiece -> wordPiece.vocabulary();
+            case TokenizerRecipe.Unigram unigram -> unigram.vocabulary();
+            case TokenizerRecipe.SentencePieceBpe bpe -> bpe.vocabulary();
             case TokenizerRecipe.Saved saved -> Tokenizers.read(saved.path()).vocabularySize();
             // The vocabulary of characters depends on the text; that of English is near 100.
             case TokenizerRecipe.Characters _ -> 100;

@@ -184,7 +184,8 @@ final class Evaluate implements Callable<Integer> {
     private void assistant(Console console, List<Data> sets) {
         try (var assistant = Assistant.load(model)) {
             for (var set : sets) {
-                var read = ConversationReader.read(Given.file(Path.of(set.files())), Ledger.strict());
+                var read =
+                        ConversationReader.read(Given.file(Path.of(set.files())), Ledger.strict());
                 print(console, assistant.loss(read).scores(set.name()));
             }
         }

@@ -6,6 +6,8 @@ import dev.espalier.corpus.FileSource;
 import dev.espalier.corpus.Ledger;
 import dev.espalier.tokenize.BytePairTrainer;
 import dev.espalier.tokenize.CharacterTokenizer;
+import dev.espalier.tokenize.Normalization;
+import dev.espalier.tokenize.SentencePieceTrainer;
 import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.tokenize.Tokenizers;
 import dev.espalier.tokenize.WordPieceTrainer;
@@ -44,12 +46,17 @@ final class TokenizerVerb {
         BPE,
         WORDPIECE,
         CASED_WORDPIECE,
+        UNIGRAM,
+        SENTENCEPIECE_BPE,
         CHARACTERS
     }
 
     /// Files that hold text; what else is named is read as plain text.
     private static final Pattern TEXT =
             Pattern.compile(".*\\.(txt|md|jsonl|csv|tsv)(\\.gz|\\.zst)?", Pattern.DOTALL);
+
+    /// The share of the text's characters that are tokens, as SentencePiece has it.
+    private static final double COVERAGE = 0.9995;
 
     private final Main.Context context;
 
@@ -96,7 +103,8 @@ final class TokenizerVerb {
                             paramLabel = "TYPE",
                             description =
                                     "bpe (byte-level, as GPT-2's), wordpiece (BERT's, in small letters),"
-                                            + " cased_wordpiece, or characters. Default: bpe.")
+                                            + " cased_wordpiece, unigram (T5's), sentencepiece_bpe (Llama"
+                                            + " 2's), or characters. Default: bpe.")
                     Type type,
             @Option(
                             names = "--vocabulary",
@@ -112,11 +120,13 @@ final class TokenizerVerb {
                     int minimumFrequency,
             @Option(
                             names = "--special",
-                            defaultValue = "<|endoftext|>",
                             paramLabel = "TOKEN",
                             description =
-                                    "A special token; may be given again. Default: <|endoftext|>.")
-                    List<String> special) {
+                                    "A special token; may be given again. Default: <|endoftext|>; for"
+                                            + " unigram <pad>, </s> and <unk>; for sentencepiece_bpe <unk>,"
+                                            + " <s> and </s>.")
+                    @Nullable List<String> given) {
+        var special = given == null ? special(type) : given;
         var console = context.console();
         var files = files(paths);
         Iterable<String> texts =
@@ -135,7 +145,7 @@ final class TokenizerVerb {
                             .map(Document::text)
                             .iterator();
                 };
-        var tokenizer =
+        Tokenizer tokenizer =
                 switch (type) {
                     case BPE -> BytePairTrainer.train(texts, vocabulary, minimumFrequency, special);
                     case WORDPIECE, CASED_WORDPIECE -> {
@@ -143,6 +153,17 @@ final class TokenizerVerb {
                         yield WordPieceTrainer.train(
                                 texts, vocabulary, minimumFrequency, small, small);
                     }
+                    case UNIGRAM ->
+                            SentencePieceTrainer.unigram(
+                                    texts,
+                                    vocabulary,
+                                    COVERAGE,
+                                    Normalization.NMT_NFKC,
+                                    false,
+                                    special);
+                    case SENTENCEPIECE_BPE ->
+                            SentencePieceTrainer.bytePairs(
+                                    texts, vocabulary, minimumFrequency, COVERAGE, special);
                     case CHARACTERS -> CharacterTokenizer.train(texts, special);
                 };
         tokenizer.save(output);
@@ -156,6 +177,14 @@ final class TokenizerVerb {
         return 0;
     }
 
+    private static List<String> special(Type type) {
+        return switch (type) {
+            case UNIGRAM -> List.of("<pad>", "</s>", "<unk>");
+            case SENTENCEPIECE_BPE -> List.of("<unk>", "<s>", "</s>");
+            default -> List.of("<|endoftext|>");
+        };
+    }
+
     @Command(
             name = "encode",
             description =
@@ -164,7 +193,9 @@ final class TokenizerVerb {
             footerHeading = "%nExample:%n",
             footer = "  espalier tokenizer encode my-tokenizer \"Hello there\" --json")
     int encode(
-            @Parameters(paramLabel = "TOKENIZER", description = "Its folder or tokenizer.json.")
+            @Parameters(
+                            paramLabel = "TOKENIZER",
+                            description = "Its folder, tokenizer.json or tokenizer.model.")
                     Path path,
             @Parameters(paramLabel = "TEXT", arity = "0..*") @Nullable List<String> texts,
             @Option(
@@ -201,7 +232,9 @@ final class TokenizerVerb {
             footerHeading = "%nExample:%n",
             footer = "  espalier tokenizer decode my-tokenizer 15496 612")
     int decode(
-            @Parameters(paramLabel = "TOKENIZER", description = "Its folder or tokenizer.json.")
+            @Parameters(
+                            paramLabel = "TOKENIZER",
+                            description = "Its folder, tokenizer.json or tokenizer.model.")
                     Path path,
             @Parameters(paramLabel = "ID", arity = "0..*") @Nullable List<String> ids) {
         var console = context.console();
@@ -220,7 +253,9 @@ final class TokenizerVerb {
             footerHeading = "%nExample:%n",
             footer = "  espalier tokenizer inspect my-tokenizer")
     int inspect(
-            @Parameters(paramLabel = "TOKENIZER", description = "Its folder or tokenizer.json.")
+            @Parameters(
+                            paramLabel = "TOKENIZER",
+                            description = "Its folder, tokenizer.json or tokenizer.model.")
                     Path path) {
         var facts = facts(Tokenizers.read(Given.path(path)));
         context.console().result(Inspect.text(facts), facts);

@@ -208,8 +208,19 @@ final class Checks {
             case TokenizerRecipe.Characters characters ->
                     distinct(characters.specialTokens(), "tokenizer.special-tokens", problems);
             case TokenizerRecipe.WordPiece wordPiece -> {}
+            case TokenizerRecipe.Unigram unigram -> withUnknown(unigram.specialTokens(), problems);
+            case TokenizerRecipe.SentencePieceBpe bpe -> withUnknown(bpe.specialTokens(), problems);
             case TokenizerRecipe.Saved saved -> {}
             case null -> {}
+        }
+    }
+
+    private static void withUnknown(List<String> specialTokens, Problems problems) {
+        distinct(specialTokens, "tokenizer.special-tokens", problems);
+        if (!specialTokens.contains("<unk>") && !specialTokens.contains("[UNK]")) {
+            problems.add(
+                    "tokenizer.special-tokens",
+                    "have none for what is unknown; allowed: with `<unk>` or `[UNK]` among them");
         }
     }
 

@@ -1,5 +1,6 @@
 package dev.espalier.recipe;
 
+import dev.espalier.tokenize.Normalization;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -65,10 +66,88 @@ public sealed interface TokenizerRecipe {
                     boolean lowercase)
             implements TokenizerRecipe {}
 
+    @Doc(
+            "A unigram language model (Kudo 2018) as SentencePiece trains it and T5 has it, trained on the"
+                    + " run's text. Texts are normalized: white space is not kept as it was.")
+    record Unigram(
+            @Doc(
+                            value =
+                                    "The number of tokens: the special tokens, the characters, and longer ones.",
+                            byDefault = "32000",
+                            in = "[4, 1000000]")
+                    int vocabulary,
+            @Doc(
+                            value =
+                                    "What becomes of characters first: Unicode's form KC; with `nmt-nfkc` white space of any"
+                                            + " kind is a space too, and control characters are left out.",
+                            byDefault = "nmt-nfkc")
+                    Normalization normalization,
+            @Doc(
+                            value =
+                                    "The share of the text's characters, the most frequent first, that are tokens.",
+                            byDefault = "99.95%",
+                            in = "(0, 1]")
+                    double coverage,
+            @Doc(
+                            value =
+                                    "Whether other characters are spelt by the 256 bytes, which are tokens then, or are"
+                                            + " unknown.",
+                            byDefault = "false")
+                    boolean byteFallback,
+            @Doc(
+                            value =
+                                    "Tokens of their own, `<unk>` among them. With `</s>` and `<pad>` but no `<s>` texts are"
+                                            + " read as `text </s>`, as T5 needs; with `<s>`, `</s>`, `<pad>` and `<mask>` as"
+                                            + " `<s> text </s>`.",
+                            byDefault = "[\"<pad>\", \"</s>\", \"<unk>\"]")
+                    List<String> specialTokens)
+            implements TokenizerRecipe {
+        public Unigram {
+            specialTokens = List.copyOf(specialTokens);
+        }
+    }
+
+    @Doc(
+            value =
+                    "BPE of characters as SentencePiece trains it and Llama 2 has it, trained on the run's text. Spaces"
+                            + " are `▁`, digits stand alone, and what the vocabulary lacks is spelt by bytes, so that"
+                            + " every text is kept as it is.",
+            key = "sentencepiece-bpe")
+    record SentencePieceBpe(
+            @Doc(
+                            value =
+                                    "The number of tokens: the special tokens, 256 bytes, the characters, and a merge each.",
+                            byDefault = "32000",
+                            in = "[260, 1000000]")
+                    int vocabulary,
+            @Doc(
+                            value = "How often a pair must occur to be merged.",
+                            byDefault = "2",
+                            in = "[1, ∞)")
+                    int minimumFrequency,
+            @Doc(
+                            value =
+                                    "The share of the text's characters, the most frequent first, that are tokens.",
+                            byDefault = "99.95%",
+                            in = "(0, 1]")
+                    double coverage,
+            @Doc(
+                            value =
+                                    "Tokens of their own, `<unk>` among them; one that customarily does, such as `</s>`, ends"
+                                            + " a document.",
+                            byDefault = "[\"<unk>\", \"<s>\", \"</s>\"]")
+                    List<String> specialTokens)
+            implements TokenizerRecipe {
+        public SentencePieceBpe {
+            specialTokens = List.copyOf(specialTokens);
+        }
+    }
+
     @Doc(value = "A tokenizer that exists.", untyped = true)
     record Saved(
             @Doc(
-                            "A folder with `tokenizer.json`, with `vocab.json` and `merges.txt`, or with `vocab.txt`.")
+                            "A folder with `tokenizer.json`, `tokenizer.model`, `vocab.json` and `merges.txt`, or"
+                                    + " `vocab.txt`.")
                     Path path)
             implements TokenizerRecipe {}
 }

@@ -96,10 +96,15 @@ final class AddedTokens {
         return special.get(id);
     }
 
+    /// Whether the stretches that [#split] hands out went through the normalizer.
+    boolean normalizes() {
+        return normalizer != null && (normalized != null || normalizer.always());
+    }
+
     void split(String given, boolean plain, Pieces pieces) {
         var whole = Normalized.unchanged(given);
         var change = normalizer;
-        if (normalized == null && (change == null || !change.always())) {
+        if (normalized == null && !normalizes()) {
             split(raw, whole, 0, given.length(), plain, pieces);
             return;
         }

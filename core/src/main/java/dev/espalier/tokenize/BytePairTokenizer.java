@@ -8,14 +8,13 @@ import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
-import java.util.OptionalInt;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 
 /// Byte-level byte-pair encoding as in GPT-2 (Radford et al. 2019, "Language models are
 /// unsupervised multitask learners", section 2.2) and RoBERTa: text is cut by a [Split], and the
 /// bytes of each piece are merged pair by pair, the pair learnt first before the others.
-public final class BytePairTokenizer implements Tokenizer {
+public final class BytePairTokenizer implements FramedTokenizer {
     /// How the pre-tokenizer and the post-processor treat text.
     ///
     /// @param split cuts text into pieces
@@ -64,20 +63,7 @@ public final class BytePairTokenizer implements Tokenizer {
         this.frame = frame;
         this.byteIds = byteIds;
         plain = false;
-        if (vocabulary.size() > Merges.MOST_TOKENS || merges.size() > Merges.MOST_MERGES) {
-            throw EspalierException.data(
-                    "%d tokens and %d merges are more than the %d and %d that are supported"
-                            .formatted(
-                                    vocabulary.size(),
-                                    merges.size(),
-                                    Merges.MOST_TOKENS,
-                                    Merges.MOST_MERGES));
-        }
-        table = new Merges(merges.size());
-        for (int rank = 0; rank < merges.size(); rank++) {
-            var merge = merges.get(rank);
-            table.put(merge.left(), merge.right(), rank, merge.id());
-        }
+        table = Merges.of(merges, vocabulary.size());
         bytes = new byte[vocabulary.size()][];
         for (int id = 0; id < bytes.length; id++) {
             bytes[id] = ByteAlphabet.readOrUtf8(vocabulary.token(id));
@@ -103,8 +89,13 @@ public final class BytePairTokenizer implements Tokenizer {
     }
 
     @Override
-    public int vocabularySize() {
-        return vocabulary.size();
+    public Vocabulary vocabulary() {
+        return vocabulary;
+    }
+
+    @Override
+    public Frame frame() {
+        return frame;
     }
 
     @Override
@@ -287,31 +278,6 @@ public final class BytePairTokenizer implements Tokenizer {
     @Override
     public byte[] bytes(int id) {
         return bytes[id].clone();
-    }
-
-    @Override
-    public String token(int id) {
-        return vocabulary.token(id);
-    }
-
-    @Override
-    public OptionalInt id(String token) {
-        return vocabulary.id(token);
-    }
-
-    @Override
-    public boolean isSpecial(int id) {
-        return frame.isSpecial(id);
-    }
-
-    @Override
-    public SpecialTokens specials() {
-        return frame.specials();
-    }
-
-    @Override
-    public Template template() {
-        return frame.template();
     }
 
     @Override

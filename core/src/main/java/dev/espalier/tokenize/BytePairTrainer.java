@@ -106,7 +106,7 @@ public final class BytePairTrainer {
             int vocabularySize,
             int minimumFrequency,
             List<String> specialTokens) {
-        var tokens = new Tokens(specialTokens, "");
+        var tokens = new Tokens(specialTokens, "", Integer.MAX_VALUE);
         var byteIds = new int[256];
         for (int b : ByteAlphabet.order()) {
             byteIds[b] =
@@ -137,12 +137,15 @@ public final class BytePairTrainer {
     static final class Tokens {
         private final Set<String> specials;
         private final String prefix;
+        private final int longest;
         private final List<String> names = new ArrayList<>();
         private final List<byte[]> bytes = new ArrayList<>();
         private final Map<String, Integer> ids = new HashMap<>();
 
         /// @param prefix what the names of tokens within a word begin with
-        Tokens(List<String> specialTokens, String prefix) {
+        /// @param longest of what is learnt, in characters
+        Tokens(List<String> specialTokens, String prefix, int longest) {
+            this.longest = longest;
             specials = Set.copyOf(specialTokens);
             this.prefix = prefix;
             for (var token : specialTokens) {
@@ -162,10 +165,10 @@ public final class BytePairTrainer {
             return names.size();
         }
 
-        /// The token that two become, -1 if it is a special one.
+        /// The token that two become, -1 if it is a special one or too long.
         int join(int left, int right) {
             var name = names.get(left) + names.get(right).substring(prefix.length());
-            if (specials.contains(name)) {
+            if (specials.contains(name) || name.codePointCount(0, name.length()) > longest) {
                 return -1;
             }
             var id = ids.get(name);

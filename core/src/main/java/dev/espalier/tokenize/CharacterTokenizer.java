@@ -13,7 +13,7 @@ import java.util.OptionalInt;
 ///
 /// A character that the vocabulary lacks becomes the unknown token; without one, [#encode] throws
 /// an [EspalierException].
-public final class CharacterTokenizer implements Tokenizer {
+public final class CharacterTokenizer implements FramedTokenizer {
     private final Vocabulary vocabulary;
     private final Frame frame;
     private final boolean plain;
@@ -88,8 +88,13 @@ public final class CharacterTokenizer implements Tokenizer {
     }
 
     @Override
-    public int vocabularySize() {
-        return vocabulary.size();
+    public Vocabulary vocabulary() {
+        return vocabulary;
+    }
+
+    @Override
+    public Frame frame() {
+        return frame;
     }
 
     @Override
@@ -145,31 +150,6 @@ public final class CharacterTokenizer implements Tokenizer {
     @Override
     public byte[] bytes(int id) {
         return vocabulary.token(id).getBytes(StandardCharsets.UTF_8);
-    }
-
-    @Override
-    public String token(int id) {
-        return vocabulary.token(id);
-    }
-
-    @Override
-    public OptionalInt id(String token) {
-        return vocabulary.id(token);
-    }
-
-    @Override
-    public boolean isSpecial(int id) {
-        return frame.isSpecial(id);
-    }
-
-    @Override
-    public SpecialTokens specials() {
-        return frame.specials();
-    }
-
-    @Override
-    public Template template() {
-        return frame.template();
     }
 
     @Override

@@ -58,7 +58,10 @@ record Frame(
                 && specials.mask().isEmpty()) {
             int end = specials.endOfText().getAsInt();
             var newJson = json.deepCopy();
-            newJson.set("post_processor", TokenizerFiles.end(vocabulary.token(end), end));
+            newJson.set(
+                    "post_processor",
+                    TokenizerFiles.template(
+                            null, new TokenizerFiles.Marker(vocabulary.token(end), end)));
             return new Frame(
                     added, Template.before(end), specials, newJson, mergesAsPairs, config, map);
         }

@@ -54,12 +54,20 @@ final class Ids {
         return size;
     }
 
+    int pop() {
+        return values[--size];
+    }
+
     void clear() {
         size = 0;
     }
 
     int get(int index) {
         return values[index];
+    }
+
+    void set(int index, int value) {
+        values[index] = value;
     }
 
     int[] toArray() {

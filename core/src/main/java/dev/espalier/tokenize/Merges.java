@@ -1,6 +1,8 @@
 package dev.espalier.tokenize;
 
+import dev.espalier.EspalierException;
 import java.util.Arrays;
+import java.util.List;
 
 /// The merges of a byte-pair encoding (Sennrich, Haddow and Birch 2016, arXiv:1508.07909): a hash
 /// table from a pair of ids to its rank, small enough to stay in the processor's cache. Immutable
@@ -26,6 +28,23 @@ final class Merges {
 
     /// What the merge of each rank makes.
     private final int[] made;
+
+    /// The table of `merges`, in their order.
+    ///
+    /// @throws EspalierException if they or the tokens are too many
+    static Merges of(List<BytePairTokenizer.Merge> merges, int tokens) {
+        if (tokens > MOST_TOKENS || merges.size() > MOST_MERGES) {
+            throw EspalierException.data(
+                    "%d tokens and %d merges are more than the %d and %d that are supported"
+                            .formatted(tokens, merges.size(), MOST_TOKENS, MOST_MERGES));
+        }
+        var table = new Merges(merges.size());
+        for (int rank = 0; rank < merges.size(); rank++) {
+            var merge = merges.get(rank);
+            table.put(merge.left(), merge.right(), rank, merge.id());
+        }
+        return table;
+    }
 
     Merges(int count) {
         int capacity = Integer.highestOneBit(Math.max(count, 8)) << 2;

@@ -6,6 +6,8 @@ import dev.espalier.tokenize.SpecialTokens.Role;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.util.DefaultIndenter;
 import tools.jackson.core.util.DefaultPrettyPrinter;
@@ -32,8 +34,13 @@ final class TokenizerFiles {
     }
 
     private static Frame newFrame(ObjectNode json) {
+        return newFrame(json, null);
+    }
+
+    /// @param normalizer what is done to text before added tokens are searched for in it
+    static Frame newFrame(ObjectNode json, AddedTokens.@Nullable Normalizer normalizer) {
         return new Frame(
-                new AddedTokens(List.of()),
+                new AddedTokens(List.of(), normalizer),
                 Template.NONE,
                 SpecialTokens.NONE,
                 json,
@@ -79,6 +86,68 @@ final class TokenizerFiles {
                         .put("max_input_chars_per_word", 100);
         model.putObject("vocab");
         return root;
+    }
+
+    /// The files of SentencePiece's tokenizers; the model is that of byte-pair encoding, see
+    /// [#unigramModel].
+    ///
+    /// @param charsmap the precompiled_charsmap in Base64, or null
+    /// @param removeExtra spaces at the ends are left out, and of others one stays
+    /// @param prefix whether a space goes before a text
+    static ObjectNode sentencePieceJson(
+            @Nullable String charsmap, boolean removeExtra, boolean prefix, boolean byteFallback) {
+        var space = String.valueOf(SentencePieceText.SPACE);
+        var scheme = prefix ? "always" : "never";
+        var metaspace =
+                object("type", "Metaspace")
+                        .put("replacement", space)
+                        .put("prepend_scheme", scheme)
+                        .put("split", true);
+        var decoder = metaspace.deepCopy();
+        if (byteFallback || !removeExtra) {
+            decoder = object("type", "Sequence");
+            var steps = decoder.putArray("decoders");
+            replace(steps.addObject(), "String", space, " ");
+            steps.addObject().put("type", "ByteFallback");
+            steps.addObject().put("type", "Fuse");
+            steps.addObject()
+                    .put("type", "Strip")
+                    .put("content", " ")
+                    .put("start", prefix ? 1 : 0)
+                    .put("stop", 0);
+        }
+        var root = json(removeExtra ? metaspace : null, null, decoder);
+        var normalizer = object("type", "Sequence");
+        var steps = normalizer.putArray("normalizers");
+        if (charsmap != null) {
+            steps.addObject().put("type", "Precompiled").put("precompiled_charsmap", charsmap);
+        }
+        if (removeExtra) {
+            steps.addObject()
+                    .put("type", "Strip")
+                    .put("strip_left", false)
+                    .put("strip_right", true);
+            replace(steps.addObject(), "Regex", " {2,}", space);
+        } else {
+            if (prefix) {
+                steps.addObject().put("type", "Prepend").put("prepend", space);
+            }
+            replace(steps.addObject(), "String", " ", space);
+        }
+        root.set("normalizer", normalizer);
+        ((ObjectNode) root.get("model")).put("fuse_unk", true).put("byte_fallback", byteFallback);
+        return root;
+    }
+
+    static ObjectNode unigramModel(int unknown, boolean byteFallback) {
+        var model = object("type", "Unigram").put("unk_id", unknown);
+        model.putArray("vocab");
+        return model.put("byte_fallback", byteFallback);
+    }
+
+    private static void replace(ObjectNode step, String kind, String pattern, String by) {
+        step.put("type", "Replace").putObject("pattern").put(kind, pattern);
+        step.put("content", by);
     }
 
     static ObjectNode bert(
@@ -131,34 +200,33 @@ final class TokenizerFiles {
         return node.put("trim_offsets", true).put("add_prefix_space", prefix);
     }
 
-    /// `token first` and `token first token second`.
-    static ObjectNode begin(String token, int id) {
-        return template(token, id, true);
-    }
+    /// A token that stands before or behind texts.
+    record Marker(String token, int id) {}
 
-    /// `first token` and `first token second token`.
-    static ObjectNode end(String token, int id) {
-        return template(token, id, false);
-    }
-
-    private static ObjectNode template(String token, int id, boolean begins) {
+    /// `begin first end` and `begin first end begin second end`, each where it is not null.
+    static ObjectNode template(@Nullable Marker begin, @Nullable Marker end) {
         var node = object("type", "TemplateProcessing");
         var single = node.putArray("single");
         var pair = node.putArray("pair");
         for (int sequence = 0; sequence < 2; sequence++) {
             for (var pieces : sequence == 0 ? List.of(single, pair) : List.of(pair)) {
-                if (begins) {
-                    piece(pieces, "SpecialToken", token, sequence);
+                if (begin != null) {
+                    piece(pieces, "SpecialToken", begin.token(), sequence);
                 }
                 piece(pieces, "Sequence", sequence == 0 ? "A" : "B", sequence);
-                if (!begins) {
-                    piece(pieces, "SpecialToken", token, sequence);
+                if (end != null) {
+                    piece(pieces, "SpecialToken", end.token(), sequence);
                 }
             }
         }
-        var special = node.putObject("special_tokens").putObject(token).put("id", token);
-        special.putArray("ids").add(id);
-        special.putArray("tokens").add(token);
+        var tokens = node.putObject("special_tokens");
+        Stream.of(begin, end)
+                .filter(Objects::nonNull)
+                .forEach(marker -> {
+                    var special = tokens.putObject(marker.token()).put("id", marker.token());
+                    special.putArray("ids").add(marker.id());
+                    special.putArray("tokens").add(marker.token());
+                });
         return node;
     }
 
@@ -176,11 +244,6 @@ final class TokenizerFiles {
             Vocabulary vocabulary,
             List<Map.Entry<String, String>> merges) {
         var json = frame.json().deepCopy();
-        var added = json.putArray("added_tokens");
-        for (var token : frame.added().all()) {
-            var node = added.addObject().put("id", token.id()).put("content", token.content());
-            settings(node, token);
-        }
         var model = (ObjectNode) json.get("model");
         model.set("vocab", vocabularyJson(vocabulary));
         var list =
@@ -193,6 +256,25 @@ final class TokenizerFiles {
             } else {
                 list.add(merge.getKey() + " " + merge.getValue());
             }
+        }
+        save(folder, frame, vocabulary, json);
+    }
+
+    /// With the scores of the model's tokens.
+    static void save(Path folder, Frame frame, Vocabulary vocabulary, double[] scores) {
+        var json = frame.json().deepCopy();
+        var list = ((ObjectNode) json.get("model")).putArray("vocab");
+        for (int id = 0; id < scores.length; id++) {
+            list.addArray().add(vocabulary.token(id)).add(scores[id]);
+        }
+        save(folder, frame, vocabulary, json);
+    }
+
+    private static void save(Path folder, Frame frame, Vocabulary vocabulary, ObjectNode json) {
+        var added = json.putArray("added_tokens");
+        for (var token : frame.added().all()) {
+            var node = added.addObject().put("id", token.id()).put("content", token.content());
+            settings(node, token);
         }
         write(folder.resolve("tokenizer.json"), json);
 
@@ -213,7 +295,7 @@ final class TokenizerFiles {
                 withRoles(frame.map().deepCopy(), frame, vocabulary));
     }
 
-    private static void settings(ObjectNode node, AddedToken token) {
+    static void settings(ObjectNode node, AddedToken token) {
         node.put("single_word", token.singleWord())
                 .put("lstrip", token.lstrip())
                 .put("rstrip", token.rstrip())

@@ -18,6 +18,7 @@ import java.util.OptionalInt;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.MissingNode;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -81,11 +82,20 @@ final class TokenizerReader {
             throw EspalierException.data(path + ": there is no such file or folder");
         }
         if (!Files.isDirectory(path)) {
-            return readJson(path);
+            // Mistral's are called tokenizer.model.v1 and the like.
+            return path.toString().matches("(?s).*\\.model(\\.v[0-9]+)?")
+                    ? readModel(path)
+                    : readJson(path);
         }
         var json = path.resolve("tokenizer.json");
         if (Files.exists(json)) {
             return readJson(json);
+        }
+        for (var name : List.of("tokenizer.model", "spiece.model")) {
+            var model = path.resolve(name);
+            if (Files.exists(model)) {
+                return readModel(model);
+            }
         }
         for (var names :
                 List.of(
@@ -103,31 +113,31 @@ final class TokenizerReader {
         }
         throw EspalierException.data(
                 path
-                        + ": holds neither tokenizer.json nor vocab.json with merges.txt nor"
-                        + " vocab.txt");
+                        + ": holds neither tokenizer.json nor tokenizer.model nor vocab.json with"
+                        + " merges.txt nor vocab.txt");
     }
 
     // tokenizer.json
 
     private Tokenizer readJson(Path file) {
-        var root = object(file, Json.read(file), "the whole file");
+        return read(file, object(file, Json.read(file), "the whole file"));
+    }
+
+    private Tokenizer read(Path file, ObjectNode root) {
         var model = object(file, root.path("model"), "\"model\"");
         var type = text(model.path("type"));
         if ("WordPiece".equals(type)) {
             return readWordPiece(file, root, model);
         }
-        if (type == null ? !model.has("merges") : !type.equals("BPE")) {
-            throw unsupported(file, "model", model.path("type"), "BPE or WordPiece");
+        boolean unigram = "Unigram".equals(type);
+        if (!unigram && (type == null ? !model.has("merges") : !type.equals("BPE"))) {
+            throw unsupported(file, "model", model.path("type"), "BPE, WordPiece or Unigram");
+        }
+        if (unigram || SentencePieceFiles.isOne(root)) {
+            return readSentencePiece(file, root, model, unigram);
         }
         boolean nfc = isNfc(file, root.path("normalizer"));
-        for (var key : List.of("continuing_subword_prefix", "end_of_word_suffix")) {
-            if (!isAbsent(model.path(key)) && !"".equals(text(model.path(key)))) {
-                throw unsupported(file, "model." + key, model.path(key), "none");
-            }
-        }
-        if (!isAbsent(model.path("dropout")) && model.path("dropout").asDouble(1) != 0) {
-            throw unsupported(file, "model.dropout", model.path("dropout"), "none");
-        }
+        plainMerges(file, model);
         var split = split(file, root.path("pre_tokenizer"));
         var decoder = only(root.path("decoder"), "decoders");
         var allowed = split == null ? "Fuse" : "ByteLevel";
@@ -153,6 +163,85 @@ final class TokenizerReader {
         return split == null
                 ? characters(file, vocabulary, pairs, unknown, frame)
                 : byteLevel(file, split, vocabulary, pairs, unknown, frame);
+    }
+
+    /// Refuses what changes merges.
+    private static void plainMerges(Path file, ObjectNode model) {
+        for (var key : List.of("continuing_subword_prefix", "end_of_word_suffix")) {
+            if (!isAbsent(model.path(key)) && !"".equals(text(model.path(key)))) {
+                throw unsupported(file, "model." + key, model.path(key), "none");
+            }
+        }
+        if (!isAbsent(model.path("dropout")) && model.path("dropout").asDouble(1) != 0) {
+            throw unsupported(file, "model.dropout", model.path("dropout"), "none");
+        }
+    }
+
+    /// A unigram model, or byte-pair encoding in SentencePiece's manner.
+    private Tokenizer readSentencePiece(
+            Path file, ObjectNode root, ObjectNode model, boolean unigram) {
+        var names = new LinkedHashMap<String, Integer>();
+        var scores = new double[unigram ? model.path("vocab").size() : 0];
+        if (unigram) {
+            for (var entry : model.path("vocab")) {
+                var name = text(entry.path(0));
+                var score = entry.path(1);
+                if (name == null || !score.isNumber() || !Double.isFinite(score.doubleValue())) {
+                    throw EspalierException.data(
+                            "%s: token %d, %s, is not [\"token\", score]"
+                                    .formatted(file, names.size(), shown(entry)));
+                }
+                scores[names.size()] = score.doubleValue();
+                var other = names.put(name, names.size());
+                if (other != null) {
+                    throw EspalierException.data(
+                            "%s: the token \"%s\" comes twice, as %d and behind %d"
+                                    .formatted(file, shorten(name), other, names.size() - 1));
+                }
+            }
+        } else {
+            plainMerges(file, model);
+            for (var entry : object(file, model.path("vocab"), "\"model.vocab\"").properties()) {
+                names.put(entry.getKey(), id(file, entry.getKey(), entry.getValue()));
+            }
+        }
+        var added = addedTokens(file, root.path("added_tokens"), names);
+        var vocabulary = vocabulary(file, names, added);
+        var text = SentencePieceFiles.text(file, root, vocabulary);
+        var decoding = SentencePieceFiles.decoding(file, root.path("decoder"));
+        var template = template(file, root.path("post_processor"), vocabulary);
+        var byteIds = SentencePieceFiles.byteIds(file, model, vocabulary);
+        Spelling spelling;
+        boolean asPairs = true;
+        if (unigram) {
+            spelling = SentencePieceFiles.unigram(file, model, vocabulary, scores, byteIds);
+            model.putArray("vocab");
+        } else {
+            var pairs = merges(file, model.path("merges"));
+            asPairs = pairs.isEmpty() || model.path("merges").path(0).isArray();
+            var unknown = unknown(file, text(model.path("unk_token")), vocabulary);
+            if (unknown.isEmpty() && byteIds == null) {
+                throw EspalierException.data(
+                        file + ": \"model.unk_token\" is missing, and there are no bytes' tokens");
+            }
+            var textless = new BitSet();
+            unknown.ifPresent(textless::set);
+            if (byteIds != null) {
+                Arrays.stream(byteIds).forEach(textless::set);
+            }
+            spelling =
+                    new CharacterMerges(
+                            vocabulary,
+                            merges(file, vocabulary, pairs, textless),
+                            unknown.orElse(-1),
+                            flag(file, model, "fuse_unk", false),
+                            byteIds);
+            model.putObject("vocab");
+            model.putArray("merges");
+        }
+        root.putArray("added_tokens");
+        var frame = frame(new AddedTokens(added, text), template, root, asPairs);
+        return new SentencePieceTokenizer(vocabulary, spelling, text, decoding, frame, false);
     }
 
     private Tokenizer readWordPiece(Path file, ObjectNode root, ObjectNode model) {
@@ -630,6 +719,80 @@ final class TokenizerReader {
         return ids.toArray();
     }
 
+    // tokenizer.model
+
+    private Tokenizer readModel(Path file) {
+        byte[] bytes;
+        try {
+            bytes = Files.readAllBytes(file);
+        } catch (IOException e) {
+            throw EspalierException.data(file + ": cannot be read (" + e.getMessage() + ")", e);
+        }
+        var root = SentencePieceModel.read(bytes, file.toString());
+        var type = text(config.path("tokenizer_class"));
+        var kind = type == null ? "" : type.replaceFirst("Tokenizer(Fast)?$", "");
+        if (!List.of("", "Llama", "T5", "PreTrained").contains(kind)) {
+            throw unsupported(
+                    folder.resolve(CONFIG),
+                    "tokenizer_class",
+                    config.path("tokenizer_class"),
+                    "with a tokenizer.model LlamaTokenizer or T5Tokenizer");
+        }
+        if (kind.equals("T5")) {
+            sentinels(root);
+        }
+        boolean llama =
+                kind.equals("Llama")
+                        || kind.isEmpty()
+                                && root.path("model").path("byte_fallback").asBoolean(false);
+        var settings = folder.resolve(CONFIG);
+        boolean begins = flag(settings, config, "add_bos_token", llama);
+        boolean ends = flag(settings, config, "add_eos_token", kind.equals("T5"));
+        if (begins || ends) {
+            root.set(
+                    "post_processor",
+                    TokenizerFiles.template(
+                            begins ? marker(root, Role.BEGIN, "<s>") : null,
+                            ends ? marker(root, Role.END, "</s>") : null));
+        }
+        return read(file, root);
+    }
+
+    private TokenizerFiles.Marker marker(ObjectNode root, Role role, String customary) {
+        var given = roleName(role(role));
+        var name = given == null ? customary : given;
+        for (var token : root.path("added_tokens")) {
+            if (name.equals(text(token.path("content")))) {
+                return new TokenizerFiles.Marker(name, token.path("id").intValue());
+            }
+        }
+        throw EspalierException.data(
+                "%s: \"%s\" is %s, which the model lacks"
+                        .formatted(folder.resolve(CONFIG), role.key, shorten(name)));
+    }
+
+    /// T5's sentinels, which its model does not hold: the first has the last id.
+    private void sentinels(ObjectNode root) {
+        var count = config.path("extra_ids");
+        if (!isAbsent(count)
+                && (!count.isIntegralNumber()
+                        || !count.canConvertToInt()
+                        || count.intValue() < 0
+                        || count.intValue() > 10_000)) {
+            throw unsupported(
+                    folder.resolve(CONFIG), "extra_ids", count, "a whole number from 0 to 10000");
+        }
+        var vocabulary = (ArrayNode) root.path("model").path("vocab");
+        var added = (ArrayNode) root.path("added_tokens");
+        for (int n = count.asInt(100) - 1; n >= 0; n--) {
+            var name = "<extra_id_%d>".formatted(n);
+            TokenizerFiles.settings(
+                    added.addObject().put("id", vocabulary.size()).put("content", name),
+                    AddedToken.special(vocabulary.size(), name));
+            vocabulary.addArray().add(name).add(0.0);
+        }
+    }
+
     // vocab.json and merges.txt
 
     private Tokenizer readVocabulary(Path vocabularyFile, Path mergesFile) {
@@ -680,7 +843,10 @@ final class TokenizerReader {
                     new Template(
                             new int[] {begin, Template.FIRST},
                             new int[] {begin, Template.FIRST, begin, Template.SECOND});
-            json.set("post_processor", TokenizerFiles.begin(vocabulary.token(begin), begin));
+            json.set(
+                    "post_processor",
+                    TokenizerFiles.template(
+                            new TokenizerFiles.Marker(vocabulary.token(begin), begin), null));
         }
         return byteLevel(
                 mergesFile,
@@ -754,14 +920,7 @@ final class TokenizerReader {
             }
             byteIds[b] = id.orElseGet(unknown::getAsInt);
         }
-        var merges = new ArrayList<BytePairTokenizer.Merge>(pairs.size());
-        for (var pair : pairs) {
-            merges.add(
-                    new BytePairTokenizer.Merge(
-                            merged(file, vocabulary, pair, pair.left()),
-                            merged(file, vocabulary, pair, pair.right()),
-                            merged(file, vocabulary, pair, pair.left() + pair.right())));
-        }
+        var merges = merges(file, vocabulary, pairs, new BitSet());
         var json = frame.json();
         boolean prefix = false;
         if (only(json.path("pre_tokenizer"), "pretokenizers") instanceof ObjectNode pre
@@ -783,6 +942,31 @@ final class TokenizerReader {
                         !isAbsent(trimming) && flag(file, trimming, "add_prefix_space", true),
                         flag(file, model, "ignore_merges", false));
         return new BytePairTokenizer(vocabulary, merges, byteIds, options, frame);
+    }
+
+    /// @param textless tokens that no merge may have
+    private static List<BytePairTokenizer.Merge> merges(
+            Path file, Vocabulary vocabulary, List<Pair> pairs, BitSet textless) {
+        var merges = new ArrayList<BytePairTokenizer.Merge>(pairs.size());
+        for (var pair : pairs) {
+            int left = merged(file, vocabulary, pair, pair.left());
+            int right = merged(file, vocabulary, pair, pair.right());
+            if (textless.get(left) || textless.get(right)) {
+                throw EspalierException.data(
+                        "%s: %s, \"%s %s\", has a token that stands for no text of its own"
+                                .formatted(
+                                        file,
+                                        pair.place(),
+                                        shorten(pair.left()),
+                                        shorten(pair.right())));
+            }
+            merges.add(
+                    new BytePairTokenizer.Merge(
+                            left,
+                            right,
+                            merged(file, vocabulary, pair, pair.left() + pair.right())));
+        }
+        return merges;
     }
 
     /// The post-processor that says how offsets are trimmed, or a missing node.
@@ -816,7 +1000,7 @@ final class TokenizerReader {
         return id.getAsInt();
     }
 
-    private static OptionalInt modelId(Vocabulary vocabulary, String token) {
+    static OptionalInt modelId(Vocabulary vocabulary, String token) {
         var id = vocabulary.id(token);
         return id.isPresent() && vocabulary.isModel(id.getAsInt()) ? id : OptionalInt.empty();
     }
@@ -870,7 +1054,7 @@ final class TokenizerReader {
     // Checked access to JSON
 
     /// The node itself, or the only one of a Sequence.
-    private static JsonNode only(JsonNode node, String list) {
+    static JsonNode only(JsonNode node, String list) {
         if ("Sequence".equals(text(typeOf(node)))
                 && node.path(list).isArray()
                 && node.path(list).size() == 1) {
@@ -879,15 +1063,15 @@ final class TokenizerReader {
         return node;
     }
 
-    private static JsonNode typeOf(JsonNode node) {
+    static JsonNode typeOf(JsonNode node) {
         return node.path("type");
     }
 
-    private static boolean isAbsent(JsonNode node) {
+    static boolean isAbsent(JsonNode node) {
         return node.isMissingNode() || node.isNull();
     }
 
-    private static @Nullable String text(JsonNode node) {
+    static @Nullable String text(JsonNode node) {
         return node.isString() ? node.stringValue() : null;
     }
 
@@ -900,7 +1084,7 @@ final class TokenizerReader {
                         .formatted(file, what, node.isMissingNode() ? ", but missing" : ""));
     }
 
-    private static boolean flag(Path file, JsonNode node, String key, boolean absent) {
+    static boolean flag(Path file, JsonNode node, String key, boolean absent) {
         var value = node.path(key);
         if (isAbsent(value)) {
             return absent;
@@ -922,18 +1106,17 @@ final class TokenizerReader {
         return node.intValue();
     }
 
-    private static EspalierException unsupported(
-            Path file, String key, JsonNode value, String supported) {
+    static EspalierException unsupported(Path file, String key, JsonNode value, String supported) {
         return EspalierException.data(
                 "%s: \"%s\" is %s, which is not supported; supported is %s"
                         .formatted(file, key, shown(value), supported));
     }
 
-    private static String shown(JsonNode node) {
+    static String shown(JsonNode node) {
         return node.isMissingNode() ? "missing" : shorten(node.toString());
     }
 
-    private static String shorten(String text) {
+    static String shorten(String text) {
         return text.length() <= 60 ? text : text.substring(0, 60) + "…";
     }
 }

@@ -1,5 +1,6 @@
 package dev.espalier.tokenize;
 
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /// How often each piece of bytes was seen: a hash table over one array of bytes.
@@ -28,6 +29,11 @@ final class WordCounts {
 
     byte byteAt(int word, int index) {
         return arena[start(word) + index];
+    }
+
+    /// A piece that is UTF-8.
+    String text(int word) {
+        return new String(arena, start(word), length(word), StandardCharsets.UTF_8);
     }
 
     long count(int word) {

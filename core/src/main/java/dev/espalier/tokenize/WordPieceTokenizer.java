@@ -7,7 +7,6 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.OptionalInt;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import org.jspecify.annotations.Nullable;
@@ -21,7 +20,7 @@ import org.jspecify.annotations.Nullable;
 /// [#bytes] of a token that begins a word has a space in front, which no text had there perhaps;
 /// [#decode] puts no space before the first, and with `cleanUp` none before the marks that English
 /// sets without, as the Hugging Face library does.
-public final class WordPieceTokenizer implements Tokenizer {
+public final class WordPieceTokenizer implements FramedTokenizer {
     /// @param text how text is cleaned and cut
     /// @param prefix what tokens within a word begin with
     /// @param longestWord a word of more characters is unknown
@@ -251,8 +250,13 @@ public final class WordPieceTokenizer implements Tokenizer {
     }
 
     @Override
-    public int vocabularySize() {
-        return vocabulary.size();
+    public Vocabulary vocabulary() {
+        return vocabulary;
+    }
+
+    @Override
+    public Frame frame() {
+        return frame;
     }
 
     @Override
@@ -263,31 +267,6 @@ public final class WordPieceTokenizer implements Tokenizer {
                         ? name.substring(options.prefix().length())
                         : vocabulary.isModel(id) && !frame.isSpecial(id) ? " " + name : name;
         return text.getBytes(StandardCharsets.UTF_8);
-    }
-
-    @Override
-    public String token(int id) {
-        return vocabulary.token(id);
-    }
-
-    @Override
-    public OptionalInt id(String token) {
-        return vocabulary.id(token);
-    }
-
-    @Override
-    public boolean isSpecial(int id) {
-        return frame.isSpecial(id);
-    }
-
-    @Override
-    public SpecialTokens specials() {
-        return frame.specials();
-    }
-
-    @Override
-    public Template template() {
-        return frame.template();
     }
 
     @Override

@@ -54,14 +54,10 @@ public final class WordPieceTrainer {
         var all = new ArrayList<int[]>();
         var counts = new ArrayList<Long>();
         for (var w = 0; w < words.size(); w++) {
-            var bytes = new byte[words.length(w)];
-            for (var i = 0; i < bytes.length; i++) {
-                bytes[i] = words.byteAt(w, i);
-            }
-            all.add(new String(bytes, StandardCharsets.UTF_8).codePoints().toArray());
+            all.add(words.text(w).codePoints().toArray());
             counts.add(words.count(w));
         }
-        var tokens = new BytePairTrainer.Tokens(SPECIALS, PREFIX);
+        var tokens = new BytePairTrainer.Tokens(SPECIALS, PREFIX, Integer.MAX_VALUE);
         var spelt = spell(tokens, all, counts, vocabularySize / 2, minimumFrequency);
         var kept = new ArrayList<int[]>();
         var keptCounts = new ArrayList<Long>();

@@ -163,7 +163,8 @@ final class Pretraining implements Job {
             case ObjectiveRecipe.SpanCorruption _
                     when recipe.tokenizer() != null
                             && !(recipe.tokenizer() instanceof TokenizerRecipe.Saved) ->
-                    sentinels(SENTINELS);
+                    // In the published T5 the first sentinel has the last id.
+                    sentinels(SENTINELS).reversed();
             default -> List.of();
         };
     }

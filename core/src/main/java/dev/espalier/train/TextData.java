@@ -33,6 +33,7 @@ import dev.espalier.recipe.TokenizerRecipe;
 import dev.espalier.tokenize.Boundaries;
 import dev.espalier.tokenize.BytePairTrainer;
 import dev.espalier.tokenize.CharacterTokenizer;
+import dev.espalier.tokenize.SentencePieceTrainer;
 import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.tokenize.Tokenizers;
 import dev.espalier.tokenize.WordPieceTrainer;
@@ -294,6 +295,21 @@ final class TextData implements AutoCloseable {
                                     w.minimumFrequency(),
                                     w.lowercase(),
                                     w.lowercase());
+                    case TokenizerRecipe.Unigram u ->
+                            SentencePieceTrainer.unigram(
+                                    texts,
+                                    u.vocabulary(),
+                                    u.coverage(),
+                                    u.normalization(),
+                                    u.byteFallback(),
+                                    u.specialTokens());
+                    case TokenizerRecipe.SentencePieceBpe bpe ->
+                            SentencePieceTrainer.bytePairs(
+                                    texts,
+                                    bpe.vocabulary(),
+                                    bpe.minimumFrequency(),
+                                    bpe.coverage(),
+                                    bpe.specialTokens());
                     case TokenizerRecipe.Saved saved ->
                             throw new IllegalArgumentException(saved + " is not trained");
                 };

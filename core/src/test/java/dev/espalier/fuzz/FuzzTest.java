@@ -133,6 +133,18 @@ class FuzzTest {
                         seeds(saved.resolve("tokenizer.json")),
                         FuzzTest::tokenize),
                 new Reader(
+                        "tokenizer.json of SentencePiece",
+                        "sentencepiece/tokenizer.json",
+                        sentencePieces(),
+                        FuzzTest::tokenize),
+                new Reader(
+                        "tokenizer.model",
+                        "model/tokenizer.model",
+                        seeds(
+                                RESOURCES.resolve("tokenizers/unigram.model"),
+                                RESOURCES.resolve("tokenizers/bpe.model")),
+                        FuzzTest::tokenize),
+                new Reader(
                         "merges.txt",
                         "merges/merges.txt",
                         seeds(vocabulary.resolve("merges.txt")),
@@ -278,6 +290,17 @@ class FuzzTest {
                             documents(FileSource.text(file.toString()));
                             documents(FileSource.markdown(file.toString()));
                         }));
+    }
+
+    /// A small charsmap, and both kinds of models.
+    private static List<byte[]> sentencePieces() throws IOException {
+        var files = new ArrayList<Path>();
+        for (var name : List.of("unigram", "bpe")) {
+            var folder = temp.resolve("saved-" + name);
+            Tokenizers.read(RESOURCES.resolve("tokenizers/" + name + ".model")).save(folder);
+            files.add(folder.resolve("tokenizer.json"));
+        }
+        return seeds(files.toArray(Path[]::new));
     }
 
     private static void tokenize(Path file) {

@@ -10,7 +10,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -128,25 +128,24 @@ class ShippedRecipesTest {
         var validation = ToyData.records(4, 15, train);
         var questions = ToyData.questions(8, 400, "");
         var dates = ToyData.dates(8, 1500, "");
-        var files =
-                Map.of(
-                        "recipes/data/dates-train.csv", dates,
-                        "recipes/data/dates-test.csv", ToyData.dates(9, 200, dates),
-                        "recipes/data/village-tagged.conll", ToyData.tagged(6, 300, ""),
-                        "recipes/data/village-tagged-test.conll",
-                                ToyData.tagged(7, 100, ToyData.tagged(6, 300, "")),
-                        "recipes/data/questions-train.jsonl", questions,
-                        "recipes/data/questions-test.jsonl", ToyData.questions(9, 60, questions),
-                        "recipes/data/village.txt", ToyData.prose(1, 60_000),
-                        "recipes/data/village-later.txt", ToyData.prose(2, 8_000),
-                        "recipes/data/topics-train.csv", train,
-                        "recipes/data/topics-validation.csv", validation,
-                        "recipes/data/topics-test.csv", ToyData.records(5, 25, train + validation));
+        var tagged = ToyData.tagged(6, 300, "");
+        var files = new TreeMap<String, String>();
+        files.put("dates-train.csv", dates);
+        files.put("dates-test.csv", ToyData.dates(9, 200, dates));
+        files.put("questions-train.jsonl", questions);
+        files.put("questions-test.jsonl", ToyData.questions(9, 60, questions));
+        files.put("topics-train.csv", train);
+        files.put("topics-validation.csv", validation);
+        files.put("topics-test.csv", ToyData.records(5, 25, train + validation));
+        files.put("village-tagged.conll", tagged);
+        files.put("village-tagged-test.conll", ToyData.tagged(7, 100, tagged));
+        files.put("village.txt", ToyData.prose(1, 60_000));
+        files.put("village-later.txt", ToyData.prose(2, 8_000));
         for (var file : files.entrySet()) {
-            make(file.getKey(), file.getValue());
+            make("recipes/data/" + file.getKey(), file.getValue());
         }
         for (var file : files.entrySet()) {
-            same(file.getKey(), file.getValue());
+            same("recipes/data/" + file.getKey(), file.getValue());
         }
     }
 

@@ -19,6 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.node.ObjectNode;
@@ -82,6 +83,72 @@ class HuggingFaceLibraryTest {
         agree(WordPieceTrainer.train(texts, 2000, 2, false, true), 13, 10_000);
     }
 
+    static Stream<Arguments> sentencePieces() {
+        return Stream.of(
+                Arguments.of(unigram(Normalization.NMT_NFKC, false), 20, STRINGS),
+                Arguments.of(unigram(Normalization.NFKC, true), 21, 20_000),
+                Arguments.of(unigram(Normalization.IDENTITY, false), 22, 20_000),
+                Arguments.of(pairs(), 23, STRINGS));
+    }
+
+    private static List<String> texts() {
+        return IntStream.range(0, 3000).mapToObj(i -> string(3, i)).toList();
+    }
+
+    private static Tokenizer unigram(Normalization normalization, boolean bytes) {
+        return SentencePieceTrainer.unigram(
+                texts(), 3000, 0.8, normalization, bytes, List.of("<pad>", "</s>", "<unk>"));
+    }
+
+    private static Tokenizer pairs() {
+        return SentencePieceTrainer.bytePairs(
+                texts(), 3000, 2, 0.8, List.of("<unk>", "<s>", "</s>"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("sentencePieces")
+    void sentencePiecesAgree(Tokenizer tokenizer, long seed, int count) throws Exception {
+        agree(tokenizer, seed, count);
+    }
+
+    /// The ways of putting spaces that files have: those of T5's older ones, of later ones, of
+    /// Llama's later ones, and of text that is one piece.
+    @ParameterizedTest
+    @CsvSource({
+        "true, true, , true",
+        "true, true, first, true",
+        "true, false, first, false",
+        "true, false, always, false",
+        "true, false, never, true",
+        "false, true, always, true",
+        "false, false, first, false",
+        "false, false, always, true"
+    })
+    void waysOfPuttingSpacesAgree(boolean unigram, boolean whitespace, String scheme, boolean split)
+            throws Exception {
+        var source = Files.createTempDirectory(folder, "source");
+        (unigram ? unigram(Normalization.NMT_NFKC, false) : pairs()).save(source);
+        var json = (ObjectNode) Json.read(source.resolve("tokenizer.json"));
+        var steps =
+                json.putObject("pre_tokenizer").put("type", "Sequence").putArray("pretokenizers");
+        if (whitespace) {
+            steps.addObject().put("type", "WhitespaceSplit");
+            json.set("normalizer", json.path("normalizer").path("normalizers").path(0));
+        }
+        var metaspace = steps.addObject().put("type", "Metaspace").put("replacement", "\u2581");
+        if (scheme == null) {
+            metaspace.put("add_prefix_space", true);
+        } else {
+            metaspace.put("prepend_scheme", scheme).put("split", split);
+        }
+        if (!unigram) {
+            json.putNull("normalizer");
+        }
+        var alone = Files.createTempDirectory(folder, "alone").resolve("tokenizer.json");
+        Files.writeString(alone, json.toString());
+        agree(Tokenizers.read(alone), 24, 10_000);
+    }
+
     @Test
     void addedTokensAgree() throws Exception {
         var tokenizer =
@@ -89,6 +156,13 @@ class HuggingFaceLibraryTest {
                         .withAddedTokens(List.of("the", " stop", "ab", "abc", "木", "'s", "a b"))
                         .withSpecialTokens(List.of("<sep>", "🌳", "\n"));
         agree(tokenizer, 6, 10_000);
+        for (var each : List.of(unigram(Normalization.NMT_NFKC, false), pairs())) {
+            agree(
+                    each.withAddedTokens(List.of("the", " stop", "ab", "ABC", "木", "'s", "a b"))
+                            .withSpecialTokens(List.of("<sep>", "🌳", "\n")),
+                    15,
+                    10_000);
+        }
         agree(
                 Tokenizers.read(Path.of("src/test/resources/tokenizers/bert_uncased/saved"))
                         .withAddedTokens(List.of("The", " stop", "ab", "ABC", "木", "'s", "a b"))

@@ -14,6 +14,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 import tools.jackson.databind.node.ObjectNode;
 
 /// Makes folders for [TokenizerGoldenTest] of vocabularies and cases in the forms of tiktoken (as
@@ -63,6 +64,9 @@ record RealCases(
                                         TokenizerGoldenTest.ints(story.get("token_ids"))))));
         bert(data.resolve("tok-bert-swift"), destination.resolve("swift-bert"));
         training(data.resolve("tok-cs336/fixtures"), destination.resolve("training/cs336"));
+        phi3(
+                data.resolve("tok-llamacpp/ggml-vocab-phi-3.gguf"),
+                destination.resolve("llamacpp-phi-3"));
         for (var entry : all.entrySet()) {
             var cases = entry.getValue();
             cases.write(destination.resolve(entry.getKey()));
@@ -112,6 +116,45 @@ record RealCases(
         var merges = data.resolve("train-bpe-reference-merges.txt");
         Files.copy(merges, folder.resolve("merges.txt"));
         System.out.println("training/cs336: " + Files.readAllLines(merges).size() + " merges");
+    }
+
+    /// Phi-3's vocabulary as the `tokenizer.model` that it was, with llama.cpp's cases. The tokens
+    /// that were added behind it stand in no case; some are marked as unknown ones, which token 0
+    /// is not.
+    private static void phi3(Path file, Path folder) throws IOException {
+        var lists = gguf(file);
+        var types = list(lists, "token_type");
+        var scores = list(lists, "scores");
+        var pieces = new ArrayList<SentencePieceModelTest.Piece>();
+        for (var token : list(lists, "tokens")) {
+            int id = pieces.size();
+            pieces.add(
+                    new SentencePieceModelTest.Piece(
+                            (String) token,
+                            ((Number) scores.get(id)).doubleValue(),
+                            id == 0 ? 2 : id >= 32_000 ? 4 : (Integer) types.get(id)));
+        }
+        var model =
+                SentencePieceModelTest.model(
+                        pieces, SentencePieceModelTest.BPE, true, false, new byte[0]);
+        Files.createDirectories(folder.resolve("saved"));
+        Files.write(folder.resolve("saved/tokenizer.model"), model);
+        golden(folder, cases(file), text -> text);
+        System.out.println("llamacpp-phi-3: %d tokens".formatted(pieces.size()));
+    }
+
+    /// @param decoded what becomes of a text
+    private static void golden(Path folder, List<Case> cases, UnaryOperator<String> decoded)
+            throws IOException {
+        var golden = Json.mapper().createObjectNode();
+        var strings = golden.putArray("strings");
+        for (var one : cases) {
+            var string = strings.addObject().put("text", one.text());
+            var ids = string.putArray("ids");
+            Arrays.stream(one.ids()).forEach(ids::add);
+            string.put("decoded", decoded.apply(one.text()));
+        }
+        Files.writeString(folder.resolve("golden.json"), golden + "\n");
     }
 
     /// Without the special tokens around.
@@ -199,7 +242,7 @@ record RealCases(
         return rows;
     }
 
-    private static RealCases llama(Path file, boolean nfc) throws IOException {
+    private static Map<String, List<?>> gguf(Path file) throws IOException {
         var in = ByteBuffer.wrap(Files.readAllBytes(file)).order(ByteOrder.LITTLE_ENDIAN);
         in.position(16);
         long entries = in.getLong();
@@ -210,6 +253,11 @@ record RealCases(
                 lists.put(key, list);
             }
         }
+        return lists;
+    }
+
+    private static RealCases llama(Path file, boolean nfc) throws IOException {
+        var lists = gguf(file);
         var tokens = new ArrayList<String>();
         list(lists, "tokens").forEach(t -> tokens.add((String) t));
         var merges = new ArrayList<List<String>>();
@@ -221,6 +269,10 @@ record RealCases(
                 added.add(id);
             }
         }
+        return new RealCases(Split.GPT2, nfc, false, tokens, merges, added, cases(file));
+    }
+
+    private static List<Case> cases(Path file) throws IOException {
         var border = "\n__ggml_vocab_test__\n";
         var texts = Files.readString(Path.of(file + ".inp")).split(border, -1);
         var ids = Files.readString(Path.of(file + ".out")).split("\n", -1);
@@ -234,7 +286,7 @@ record RealCases(
                                     .mapToInt(Integer::parseInt)
                                     .toArray()));
         }
-        return new RealCases(Split.GPT2, nfc, false, tokens, merges, added, cases);
+        return cases;
     }
 
     private static List<?> list(Map<String, List<?>> lists, String name) {
@@ -299,14 +351,6 @@ record RealCases(
             pairs.add(merge.get(0) + " " + merge.get(1));
         }
         Files.writeString(saved.resolve("tokenizer.json"), json + "\n");
-        var golden = Json.mapper().createObjectNode();
-        var strings = golden.putArray("strings");
-        for (var one : cases) {
-            var string = strings.addObject().put("text", one.text());
-            var ids = string.putArray("ids");
-            Arrays.stream(one.ids()).forEach(ids::add);
-            string.put("decoded", nfc ? Nfc.of(one.text()) : one.text());
-        }
-        Files.writeString(folder.resolve("golden.json"), golden + "\n");
+        golden(folder, cases, text -> nfc ? Nfc.of(text) : text);
     }
 }

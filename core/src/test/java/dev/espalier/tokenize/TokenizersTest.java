@@ -143,7 +143,7 @@ class TokenizersTest {
     @Test
     void malformedFilesAreRefused() throws Exception {
         refused(folder.resolve("absent"), "no such file or folder");
-        refused(folder, "neither tokenizer.json nor vocab.json");
+        refused(folder, "neither tokenizer.json nor tokenizer.model nor vocab.json");
         var file = folder.resolve("tokenizer.json");
         Files.writeString(file, "{\"model\": {");
         refused(file, "not the JSON expected");
@@ -194,8 +194,11 @@ class TokenizersTest {
                 }),
                 "\"pre_tokenizer\" is \"Sequence\" of [\"Digits\", \"ByteLevel\"]");
         refused(
+                changed(j -> j.putObject("pre_tokenizer").put("type", "Punctuation")),
+                "\"pre_tokenizer\" is \"Punctuation\"");
+        refused(
                 changed(j -> j.putObject("pre_tokenizer").put("type", "Metaspace")),
-                "\"pre_tokenizer\" is \"Metaspace\"");
+                "\"pre_tokenizer.replacement\" is missing");
         refused(
                 changed(j -> ((ObjectNode) j.get("pre_tokenizer")).put("use_regex", false)),
                 "use_regex");

@@ -31,7 +31,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class RewritingTest {
     private static final List<String> WORDS =
             List.of("apple", "pear", "plum", "fig", "grape", "saw", "axe", "drill");
-    private static final String BART = "{type: bart, layers: 1, heads: 4, width: 64, context: 24}";
+    private static final String BART = "{type: bart, layers: 1, heads: 4, width: 128, context: 24}";
     private static final String T5 =
             "{type: t5, layers: 1, heads: 2, head-width: 16, width: 32, hidden: 64, context: 24}";
 
@@ -80,8 +80,12 @@ class RewritingTest {
     }
 
     private static String training(int epochs) {
-        return "training: {for: %d epochs, batch: 16, optimizer: {type: adamw, rate: 4e-3}}"
-                .formatted(epochs);
+        return training(epochs, 4e-3);
+    }
+
+    private static String training(int epochs, double rate) {
+        return "training: {for: %d epochs, batch: 16, optimizer: {type: adamw, rate: %s}}"
+                .formatted(epochs, rate);
     }
 
     private Run.Result run(Recipe recipe) {
@@ -113,7 +117,8 @@ class RewritingTest {
                         data,
                         fresh(model),
                         task,
-                        training(type.equals("bart") ? 30 : 16) + "\nevaluate: {every: 10 epochs}");
+                        (type.equals("bart") ? training(30, 1e-3) : training(16))
+                                + "\nevaluate: {every: 10 epochs}");
         var result =
                 new Run(recipe)
                         .train(
