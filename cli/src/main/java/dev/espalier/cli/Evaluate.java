@@ -8,6 +8,7 @@ import dev.espalier.corpus.Ledger;
 import dev.espalier.data.ConversationReader;
 import dev.espalier.data.LabelledReader;
 import dev.espalier.data.PairReader;
+import dev.espalier.data.PreferenceReader;
 import dev.espalier.evaluate.Bleu;
 import dev.espalier.evaluate.ConfusionMatrix;
 import dev.espalier.evaluate.Score;
@@ -39,7 +40,8 @@ import picocli.CommandLine.Parameters;
                     + " chrF and ROUGE, beside what copying the input would reach.",
             "A language model on text files, or on the texts of CSV, TSV or JSONL: loss, perplexity"
                     + " and bits a byte of each domain; with --answers on the answers of"
-                    + " conversations alone."
+                    + " conversations alone, with --preferences how often the chosen of two answers is"
+                    + " likelier to it than the rejected one."
         },
         footerHeading = "%nExample:%n",
         footer = {
@@ -84,6 +86,13 @@ final class Evaluate implements Callable<Integer> {
                     "The data are conversations in .jsonl or .json, told by the model's chat template;"
                             + " what is measured is the loss on the answers.")
     private boolean answers;
+
+    @Option(
+            names = "--preferences",
+            description =
+                    "The data are pairs of a chosen and a rejected answer in .jsonl or .json, told by the"
+                            + " model's chat template.")
+    private boolean preferences;
 
     @Option(
             names = "--input",
@@ -146,7 +155,10 @@ final class Evaluate implements Callable<Integer> {
         var console = context.console();
         var sets = data.stream().map(Data::of).toList();
         Given.folder(model, "a model");
-        if (answers) {
+        if (answers && preferences) {
+            throw EspalierException.usage("--answers and --preferences exclude each other");
+        }
+        if (answers || preferences) {
             assistant(console, sets);
         } else if (HuggingFace.isClassifier(model)) {
             classifier(console, sets);
@@ -184,9 +196,16 @@ final class Evaluate implements Callable<Integer> {
     private void assistant(Console console, List<Data> sets) {
         try (var assistant = Assistant.load(model)) {
             for (var set : sets) {
-                var read =
-                        ConversationReader.read(Given.file(Path.of(set.files())), Ledger.strict());
-                print(console, assistant.loss(read).scores(set.name()));
+                var file = Given.file(Path.of(set.files()));
+                print(
+                        console,
+                        answers
+                                ? assistant
+                                        .loss(ConversationReader.read(file, Ledger.strict()))
+                                        .scores(set.name())
+                                : assistant
+                                        .preferences(PreferenceReader.read(file, Ledger.strict()))
+                                        .scores(set.name()));
             }
         }
     }

@@ -6,13 +6,16 @@ import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.checkpoint.HuggingFace.Loaded;
 import dev.espalier.io.AtomicFiles;
 import dev.espalier.nn.Module;
+import dev.espalier.tokenize.ChatTemplate;
 import dev.espalier.tokenize.Tokenizers;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -86,6 +89,9 @@ final class Merge implements Callable<Integer> {
                             HuggingFace.copyGenerationConfig(model, folder);
                         }
                         tokenizer.save(folder);
+                        if (classifying.isEmpty()) {
+                            speak(folder);
+                        }
                     });
         } finally {
             loaded.model().free();
@@ -94,6 +100,18 @@ final class Merge implements Callable<Integer> {
         json.put("model", output.toString());
         context.console().result("model   " + output, json);
         return 0;
+    }
+
+    /// What the last adapter that brings a chat template was trained to be asked by, and to end
+    /// with.
+    private void speak(Path folder) throws IOException {
+        for (var from : Stream.concat(Stream.of(model), adapters.stream()).toList()) {
+            var template = ChatTemplate.read(from);
+            if (template.isPresent()) {
+                template.get().write(folder);
+                HuggingFace.copyGenerationConfig(from, folder);
+            }
+        }
     }
 
     private Loaded<? extends Module> classifier(Path adapter) {

@@ -55,15 +55,15 @@ final class Predict implements Callable<Integer> {
             }
             return 0;
         }
-        if (Assistant.isIn(model)) {
-            try (var assistant = Assistant.load(model)) {
-                lines.forEach(texts, CHUNK, (first, chunk) -> print(console, assistant, chunk));
-            }
-            return 0;
-        }
         if (HuggingFace.isEncoderDecoder(model)) {
             try (var rewriter = TextRewriter.load(model)) {
                 lines.forEach(texts, CHUNK, (first, chunk) -> print(console, rewriter, chunk));
+            }
+            return 0;
+        }
+        if (Assistant.isIn(model)) {
+            try (var assistant = Assistant.load(model)) {
+                lines.forEach(texts, CHUNK, (first, chunk) -> print(console, assistant, chunk));
             }
             return 0;
         }

@@ -111,6 +111,18 @@ class EvaluateTest {
         assertThat(scores.get(0).get("n").asInt()).isEqualTo(10);
         assertThat(scores.get(2).get("n").asInt()).isEqualTo(7);
 
+        var pairs =
+                Files.writeString(
+                        temp.resolve("pairs.jsonl"),
+                        """
+                        {"prompt": "a", "chosen": "b", "rejected": "c"}
+                        {"prompt": "a", "chosen": "c", "rejected": "b"}
+                        """);
+        var preferred = run("evaluate", model.toString(), "--preferences", "--data", "x=" + pairs);
+        assertThat(preferred)
+                .extracting(s -> s.get("metric").asString() + " " + s.get("value").asDouble())
+                .containsExactly("preference-accuracy 0.5", "preference-accuracy-per-token 0.5");
+
         var told = run("predict", model.toString(), "Who comes");
         var written =
                 run(

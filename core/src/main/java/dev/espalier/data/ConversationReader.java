@@ -70,17 +70,7 @@ public final class ConversationReader {
             return messages(record, "messages");
         }
         if (record.has("instruction")) {
-            var messages = new ArrayList<Message>();
-            var system = text(record, "system", "");
-            if (!system.isBlank()) {
-                messages.add(new Message(ChatTemplate.SYSTEM, system));
-            }
-            var instruction = text(record, "instruction", null);
-            var input = text(record, "input", "");
-            messages.add(
-                    new Message(
-                            ChatTemplate.USER,
-                            input.isBlank() ? instruction : instruction + "\n\n" + input));
+            var messages = instruction(record);
             messages.add(answer(text(record, "output", null)));
             return messages;
         }
@@ -92,6 +82,22 @@ public final class ConversationReader {
         throw new Broken(
                 "missing field",
                 "there is neither `messages` nor `instruction` with `output` nor `prompt` with `completion`");
+    }
+
+    /// The `instruction` of a record with its `input` and `system`.
+    static List<Message> instruction(JsonNode record) throws Broken {
+        var messages = new ArrayList<Message>();
+        var system = text(record, "system", "");
+        if (!system.isBlank()) {
+            messages.add(new Message(ChatTemplate.SYSTEM, system));
+        }
+        var instruction = text(record, "instruction", null);
+        var input = text(record, "input", "");
+        messages.add(
+                new Message(
+                        ChatTemplate.USER,
+                        input.isBlank() ? instruction : instruction + "\n\n" + input));
+        return messages;
     }
 
     /// The `prompt` of a record, a text or a list of messages.

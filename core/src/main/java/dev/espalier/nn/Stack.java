@@ -87,7 +87,7 @@ public final class Stack<B extends Module> extends Module {
     /// As above, where all blocks read `shared` too, through which gradients flow: what an encoder
     /// gave, or a bias of attention.
     public Tensor forward(Tensor x, List<Tensor> shared, Run<B> run) {
-        if (!recompute || !training() || !isTrained(x, shared)) {
+        if (!recompute || !training() || !Torch.recordsGradients() || !isTrained(x, shared)) {
             for (var block : blocks) {
                 // What the backward pass needs lives on in the graph; the rest, as much again, ends
                 // with the block.

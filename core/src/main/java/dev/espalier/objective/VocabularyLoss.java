@@ -49,6 +49,12 @@ public final class VocabularyLoss implements Loss {
 
     @Override
     public Tensor backward(double scale) {
+        return backward(Tensor.full(scale, hidden.size(0)));
+    }
+
+    /// As above with a factor (N) of its own for each position's loss, since each may count in
+    /// another way in a loss that is made of them. Gives the sum of the losses without factors.
+    public Tensor backward(Tensor scales) {
         var type = bf16 ? DType.BFLOAT16 : DType.FLOAT;
         long rows = hidden.size(0);
         var block = blockRows(rows, model.vocabulary());
@@ -64,7 +70,11 @@ public final class VocabularyLoss implements Loss {
                 try (var scope = new Scope()) {
                     var h = hidden.narrow(0, start, length).to(type); // (block, D)
                     var scores = scores(h, w, b); // (block, V)
-                    toGradient(scores, labels.narrow(0, start, length), scale, total);
+                    toGradient(
+                            scores,
+                            labels.narrow(0, start, length),
+                            scales.narrow(0, start, length),
+                            total);
                     if (hidden.requiresGrad()) {
                         hiddenGradient.narrow(0, start, length).copyInPlace(scores.matmul(w));
                     }
@@ -89,7 +99,7 @@ public final class VocabularyLoss implements Loss {
     }
 
     /// Replaces the scores (block, V) by their gradient, and adds their loss to `total`.
-    private void toGradient(Tensor scores, Tensor labels, double scale, Tensor total) {
+    private void toGradient(Tensor scores, Tensor labels, Tensor scales, Tensor total) {
         long rows = scores.size(0), vocabulary = scores.size(1);
         var part = Math.max(1, CACHED_SCORES / vocabulary);
         double smoothing = kind.labelSmoothing(), z = kind.zLoss();
@@ -119,7 +129,10 @@ public final class VocabularyLoss implements Loss {
                 }
                 gradient.scatterAddInPlace(1, index, Tensor.full(smoothing - 1, length, 1));
                 place.copyInPlace(
-                        gradient.mulInPlace(Tensor.full(scale, length, 1).maskedFill(ignored, 0)));
+                        gradient.mulInPlace(
+                                scales.narrow(0, start, length)
+                                        .view(length, 1)
+                                        .maskedFill(ignored, 0)));
             }
         }
     }

@@ -99,6 +99,16 @@ final class Checks {
                     }
                     case TaskRecipe.SequenceToSequence task ->
                             sequenceToSequence(task, finetune, problems);
+                    case TaskRecipe.Preference task -> {
+                        withinContext(
+                                task.maxLength(), "task.max-length", recipe.model(), problems);
+                        stopping(
+                                finetune.training(),
+                                EnumSet.of(Metric.LOSS, Metric.ACCURACY),
+                                problems);
+                        date(task.date(), problems);
+                        plain(finetune.training(), problems);
+                    }
                 }
                 if (finetune.adapter() instanceof AdapterRecipe.Lora lora) {
                     targets(lora.targets(), problems);
@@ -135,6 +145,18 @@ final class Checks {
                             + Shape.word(stopping.metric())
                             + "; allowed: "
                             + String.join(", ", figures.stream().map(Shape::word).toList()));
+        }
+    }
+
+    /// A preference has no tokens of its own to smooth.
+    private static void plain(TrainingRecipe training, Problems problems) {
+        if (training.labelSmoothing() > 0) {
+            problems.add(
+                    "training.label-smoothing",
+                    "is not for preferences; task.loss of the type dpo has one of its own; allowed: 0");
+        }
+        if (training.zLoss() > 0) {
+            problems.add("training.z-loss", "is not for preferences; allowed: 0");
         }
     }
 

@@ -234,4 +234,43 @@ public sealed interface TaskRecipe {
             }
         }
     }
+
+    @Doc(
+            "Prefer the chosen of two answers to the rejected one, held to the model from which training starts."
+                    + " The data are JSON objects, one a line (`.jsonl`) or in a list (`.json`), with"
+                    + " `chosen` and `rejected` beside `prompt`, beside `instruction` and `input`, or as"
+                    + " lists of messages. Nothing is dropped out unless `model.dropout` or the adapter"
+                    + " says so.")
+    record Preference(
+            @Doc(
+                            value = "How turns are told apart; see the task `instruction`.",
+                            byDefault = "auto",
+                            nothing = "auto")
+                    @Nullable String template,
+            @Doc(
+                            value = "The date that a template tells; see the task `instruction`.",
+                            byDefault = "none")
+                    @Nullable String date,
+            @Doc(value = "How a preference becomes a loss.", byDefault = "{type: dpo}")
+                    PreferenceLossRecipe loss,
+            @Doc(
+                            value =
+                                    "The most tokens of a prompt with an answer. `auto` is the model's context.",
+                            byDefault = "auto",
+                            nothing = "auto",
+                            in = "[2, 1048576]")
+                    @Nullable Integer maxLength,
+            @Doc(
+                            value =
+                                    "What becomes of pairs with a longer one: `leave-out` leaves them out, and counts"
+                                            + " them; `refuse` ends the run. Nothing is ever cut.",
+                            byDefault = "leave-out")
+                    Longer longer)
+            implements TaskRecipe {
+        /// What becomes of pairs that are too long.
+        public enum Longer {
+            LEAVE_OUT,
+            REFUSE
+        }
+    }
 }

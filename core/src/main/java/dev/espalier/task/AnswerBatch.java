@@ -4,14 +4,12 @@ import dev.espalier.evaluate.TextLoss;
 import dev.espalier.model.Decoder;
 import dev.espalier.objective.CrossEntropy;
 import dev.espalier.objective.ExampleText;
-import dev.espalier.objective.ExampleText.Mark;
 import dev.espalier.objective.MicroBatch;
 import dev.espalier.objective.VocabularyLoss;
 import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.torch.Scope;
 import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -68,14 +66,12 @@ public record AnswerBatch(
                         new ExampleText(
                                 a.where(),
                                 List.of(
-                                        ExampleText.field(
+                                        a.field(
                                                 a.forgotten() == 0
                                                         ? "conversation"
                                                         : "conversation, its first %d messages forgotten"
                                                                 .formatted(a.forgotten()),
-                                                tokenizer,
-                                                a.ids(),
-                                                i -> a.told()[i] ? Mark.TARGET : Mark.READ))))
+                                                tokenizer))))
                 .toList();
     }
 
@@ -121,9 +117,9 @@ public record AnswerBatch(
         return new VocabularyLoss(model, told, Tensor.of(labels, labels.length), loss);
     }
 
-    /// How well `model` tells the answers of `examples`, conversation by conversation.
-    public static TextLoss measure(
-            Decoder model, List<Answered> examples, Tokenizer tokenizer, boolean bf16) {
+    /// The log-probability that `model` gives the answers of each example, the sum over its tokens
+    /// to be told; without gradients.
+    public static double[] logProbabilities(Decoder model, List<Answered> examples, boolean bf16) {
         var order =
                 IntStream.range(0, examples.size())
                         .boxed()
@@ -133,21 +129,38 @@ public record AnswerBatch(
         for (var start = 0; start < order.size(); ) {
             var size = Math.max(1, MEASURED_TOKENS / examples.get(order.get(start)).ids().length);
             var part = order.subList(start, Math.min(order.size(), start + size));
-            var rows = new ArrayList<List<Answered>>();
-            part.forEach(i -> rows.add(List.of(examples.get(i))));
+            var rows = part.stream().map(i -> List.of(examples.get(i))).toList();
             var batch = new AnswerBatch(model, 1, rows, CrossEntropy.PLAIN);
-            float[] each;
+            double[] found;
             try (var scope = new Scope()) {
-                each = Torch.noGrad(() -> Torch.bf16(bf16, () -> batch.forward().each()));
+                found = Torch.noGrad(() -> batch.sums(Torch.bf16(bf16, batch::forward)));
             }
-            var at = 0;
-            for (var i : part) {
-                for (var n = examples.get(i).count(); n > 0; n--) {
-                    sums[i] += each[at++];
-                }
+            for (var i = 0; i < found.length; i++) {
+                sums[part.get(i)] = found[i];
             }
             start += part.size();
         }
+        return sums;
+    }
+
+    /// The log-probabilities of the answers of each example by `forward`, what [#forward] gave.
+    double[] sums(VocabularyLoss forward) {
+        var each = forward.each();
+        var examples = rows.stream().flatMap(List::stream).toList();
+        var sums = new double[examples.size()];
+        var at = 0;
+        for (var i = 0; i < sums.length; i++) {
+            for (var n = examples.get(i).count(); n > 0; n--) {
+                sums[i] -= each[at++];
+            }
+        }
+        return sums;
+    }
+
+    /// How well `model` tells the answers of `examples`, conversation by conversation.
+    public static TextLoss measure(
+            Decoder model, List<Answered> examples, Tokenizer tokenizer, boolean bf16) {
+        var sums = logProbabilities(model, examples, bf16);
         var loss = new TextLoss();
         for (var i = 0; i < sums.length; i++) {
             var a = examples.get(i);
@@ -156,7 +169,7 @@ public record AnswerBatch(
                             .filter(t -> a.told()[t] && !tokenizer.isSpecial(a.ids()[t]))
                             .mapToLong(t -> tokenizer.bytes(a.ids()[t]).length)
                             .sum();
-            loss.add(sums[i], a.count(), bytes);
+            loss.add(-sums[i], a.count(), bytes);
         }
         return loss;
     }

@@ -2,6 +2,8 @@ package dev.espalier.task;
 
 import dev.espalier.EspalierException;
 import dev.espalier.data.Conversation;
+import dev.espalier.objective.ExampleText;
+import dev.espalier.objective.ExampleText.Mark;
 import dev.espalier.tokenize.ChatTemplate;
 import dev.espalier.tokenize.ChatTemplate.Message;
 import dev.espalier.tokenize.Dialogue;
@@ -42,6 +44,11 @@ public record Answered(int[] ids, boolean[] told, int forgotten, String where) {
         return IntStream.range(0, told.length).filter(i -> told[i]).count();
     }
 
+    /// It as text, with what is to be told.
+    ExampleText.Field field(String name, Tokenizer tokenizer) {
+        return ExampleText.field(name, tokenizer, ids, i -> told[i] ? Mark.TARGET : Mark.READ);
+    }
+
     /// `conversation` as tokens; null where it is left out for its length. A conversation that is
     /// to forget loses its oldest turns, whole, but never its last question and answer.
     ///
@@ -74,7 +81,7 @@ public record Answered(int[] ids, boolean[] told, int forgotten, String where) {
             var shorter = s.longer() == Longer.FORGET ? withoutOldestTurn(messages) : null;
             if (shorter == null) {
                 throw EspalierException.data(
-                        "%,d tokens%s are more than the %,d that the model may see, and an answer is not cut; `longer: leave-out` leaves such records out%s"
+                        "%,d tokens%s are more than the %,d that the model may see, and an answer is not cut; in a recipe `longer: leave-out` leaves such records out%s"
                                 .formatted(
                                         dialogue.ids().length,
                                         s.longer() == Longer.FORGET

@@ -3,6 +3,7 @@ package dev.espalier.task;
 import dev.espalier.EspalierException;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.data.Conversation;
+import dev.espalier.data.Preference;
 import dev.espalier.evaluate.TextLoss;
 import dev.espalier.generate.Generated;
 import dev.espalier.generate.GenerationConfig;
@@ -94,11 +95,33 @@ public final class Assistant implements AutoCloseable {
         var settings =
                 new Answered.Settings(
                         template, tokenizer, which(), model.context(), Answered.Longer.FORGET);
-        var examples =
-                conversations.stream()
-                        .map(c -> Objects.requireNonNull(Answered.of(c, settings)))
-                        .toList();
-        return AnswerBatch.measure(model, examples, tokenizer, false);
+        return AnswerBatch.measure(model, told(conversations.stream(), settings), tokenizer, false);
+    }
+
+    /// How often, and by how much, the model finds the chosen answers likelier than the rejected
+    /// ones.
+    ///
+    /// @throws EspalierException (DATA) if one cannot be told, see [Dialogue#of], or is too long
+    public PreferenceScores preferences(List<Preference> pairs) {
+        var settings =
+                new Answered.Settings(
+                        template,
+                        tokenizer,
+                        Dialogue.Which.LAST,
+                        model.context(),
+                        Answered.Longer.REFUSE);
+        var chosen = told(pairs.stream().map(p -> p.answered(p.chosen())), settings);
+        var rejected = told(pairs.stream().map(p -> p.answered(p.rejected())), settings);
+        return PreferenceScores.of(
+                chosen,
+                AnswerBatch.logProbabilities(model, chosen, false),
+                rejected,
+                AnswerBatch.logProbabilities(model, rejected, false));
+    }
+
+    private static List<Answered> told(
+            Stream<Conversation> conversations, Answered.Settings settings) {
+        return conversations.map(c -> Objects.requireNonNull(Answered.of(c, settings))).toList();
     }
 
     /// Asks the template with two turns.

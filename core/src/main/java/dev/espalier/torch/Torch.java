@@ -390,6 +390,12 @@ public final class Torch {
         }
     }
 
+    /// Whether gradients are recorded on this thread.
+    public static boolean recordsGradients() {
+        load();
+        return GradMode.is_enabled();
+    }
+
     /// As [#noGrad(Supplier)], for a body without a result.
     public static void noGrad(Runnable body) {
         noGrad(() -> {

@@ -91,6 +91,7 @@ final class Finetuning implements Job {
             case TaskRecipe.Instruction task -> Instruction.prepare(recipe, task, folder, watcher);
             case TaskRecipe.SequenceToSequence task ->
                     Rewriting.prepare(recipe, task, folder, watcher);
+            case TaskRecipe.Preference task -> Preferring.prepare(recipe, task, folder, watcher);
         };
     }
 

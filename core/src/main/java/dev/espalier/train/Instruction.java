@@ -4,18 +4,15 @@ import dev.espalier.EspalierException;
 import dev.espalier.adapt.Lora;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.data.Conversation;
-import dev.espalier.data.Window;
 import dev.espalier.evaluate.Score;
 import dev.espalier.evaluate.TextLoss;
 import dev.espalier.model.Decoder;
 import dev.espalier.nn.Module;
 import dev.espalier.objective.CrossEntropy;
 import dev.espalier.objective.ExampleText;
-import dev.espalier.objective.MicroBatch;
 import dev.espalier.plan.Cost;
 import dev.espalier.recipe.AdapterRecipe;
 import dev.espalier.recipe.FinetuneRecipe;
-import dev.espalier.recipe.ForgettingRecipe;
 import dev.espalier.recipe.ModelRecipe;
 import dev.espalier.recipe.TaskRecipe;
 import dev.espalier.recipe.TokenizerRecipe;
@@ -36,7 +33,6 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeSet;
-import java.util.function.LongFunction;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
@@ -67,6 +63,24 @@ final class Instruction implements Job {
     ///
     /// @param ends the tokens that end its turn
     record Chat(Tokenizer tokenizer, ChatTemplate template, TreeSet<Integer> ends) {
+        /// That of a model whose answers end with these tokens.
+        static Chat of(Tokenizer tokenizer, ChatTemplate template, List<Answered> answers) {
+            var ends = new TreeSet<Integer>();
+            for (var a : answers) {
+                var last = a.told().length - 1;
+                while (!a.told()[last]) {
+                    last--;
+                }
+                ends.add(a.ids()[last]);
+            }
+            return new Chat(tokenizer, template, ends);
+        }
+
+        /// The tokens that end its turn, for a person.
+        String shownEnds() {
+            return ends.stream().map(tokenizer::token).collect(Collectors.joining(" or "));
+        }
+
         /// Writes what `chat` and `generate` need into the model's folder.
         void write(Path folder) {
             tokenizer.save(folder);
@@ -128,64 +142,6 @@ final class Instruction implements Job {
         this.passport = passport;
     }
 
-    /// `answers` with general text in between, where there is some to replay.
-    private record Replaying(Learner answers, Replay replay, int microBatch, CrossEntropy loss)
-            implements Learner {
-        @Override
-        public Module model() {
-            return answers.model();
-        }
-
-        @Override
-        public double stepsPerEpoch() {
-            return answers.stepsPerEpoch();
-        }
-
-        @Override
-        public double tokensPerStep() {
-            return answers.tokensPerStep();
-        }
-
-        @Override
-        public List<MicroBatch> step(long step) {
-            var result = new ArrayList<>(answers.step(step));
-            result.addAll(replay.step((Decoder) model(), step, microBatch, loss));
-            return result;
-        }
-    }
-
-    /// General text in between, as [ClassificationLearner.Replay].
-    private record Replay(int windows, double fraction, LongFunction<int[]> window) {
-        static @Nullable Replay of(
-                FinetuneRecipe recipe, Decoder model, Tokenizer tokenizer, int batch) {
-            if (recipe.forgetting() == null
-                    || !(recipe.forgetting().defence()
-                            instanceof ForgettingRecipe.DefenceRecipe.Replay replay)) {
-                return null;
-            }
-            var text = TextData.general(replay.corpus(), tokenizer, model.context());
-            var share = replay.fraction();
-            var windows = Math.max(1, (int) Math.round(share * batch / (1 - share)));
-            return new Replay(windows, share, TextData.shuffled(text, recipe.seed()));
-        }
-
-        List<MicroBatch> step(Decoder model, long step, int microBatch, CrossEntropy loss) {
-            var first = step * windows;
-            return CausalLearner.batches(
-                    model,
-                    "replay",
-                    fraction,
-                    windows,
-                    microBatch,
-                    true,
-                    loss,
-                    i ->
-                            Window.of(
-                                    window.apply(first + i),
-                                    "window " + (first + i) + " of the replayed text"));
-        }
-    }
-
     static Job prepare(
             FinetuneRecipe recipe, TaskRecipe.Instruction task, Path folder, Watcher watcher) {
         var data = TextData.conversations(recipe.data(), recipe.seed(), folder, watcher);
@@ -231,8 +187,7 @@ final class Instruction implements Job {
                 rows.stream()
                         .mapToInt(row -> row.stream().mapToInt(a -> a.ids().length - 1).sum())
                         .toArray();
-        var ends = new TreeSet<Integer>();
-        train.all().forEach(a -> ends.add(a.ids()[lastTold(a)]));
+        var chat = Chat.of(tokenizer, template, train.all());
         watcher.said(
                 "%,d conversations in %,d rows: %,d of %,d tokens are the assistant's, and trained; each answer ends with %s"
                         .formatted(
@@ -240,9 +195,7 @@ final class Instruction implements Job {
                                 rows.size(),
                                 train.told(),
                                 train.tokens(),
-                                ends.stream()
-                                        .map(tokenizer::token)
-                                        .collect(Collectors.joining(" or "))));
+                                chat.shownEnds()));
         var batch = recipe.training().batch();
         var micro = recipe.training().microBatch();
         var longest = Arrays.stream(rowLengths).max().orElse(1);
@@ -254,11 +207,10 @@ final class Instruction implements Job {
         before.add(AnswerBatch.measure(model, validation.all(), tokenizer, bf16));
         before.add(test == null ? null : AnswerBatch.measure(model, test.all(), tokenizer, bf16));
         var forgetting = Forgetting.of(recipe.forgetting(), model, tokenizer, bf16);
-        var replay = Replay.of(recipe, model, tokenizer, batch);
         var lora = Finetuning.adapt(recipe, model, model);
         requireTrained(recipe, model);
         var loss = Run.loss(recipe.training());
-        var weight = replay == null ? 1 : 1 - replay.fraction();
+        var weight = Replaying.taskWeight(recipe);
         var answers =
                 new ExamplesByLength(
                         model,
@@ -274,7 +226,7 @@ final class Instruction implements Job {
                                         loss));
         return new Instruction(
                 completed,
-                new Chat(tokenizer, template, ends),
+                chat,
                 model,
                 ready.config(),
                 lora,
@@ -282,18 +234,10 @@ final class Instruction implements Job {
                 validation,
                 test,
                 before,
-                replay == null ? answers : new Replaying(answers, replay, microBatch, loss),
+                Replaying.of(recipe, answers, model, tokenizer, microBatch),
                 answers.meanLength(),
                 forgetting,
                 data.passport());
-    }
-
-    private static int lastTold(Answered a) {
-        var at = a.told().length - 1;
-        while (!a.told()[at]) {
-            at--;
-        }
-        return at;
     }
 
     static Decoder decoder(Models.Ready ready) {
@@ -321,7 +265,7 @@ final class Instruction implements Job {
     }
 
     /// Frozen weights leave nothing to train: a language model brings no head of its own.
-    private static void requireTrained(FinetuneRecipe recipe, Module model) {
+    static void requireTrained(FinetuneRecipe recipe, Module model) {
         if (model.parameters().values().stream().noneMatch(p -> p.trained())) {
             throw EspalierException.usage(
                     "adapter: "

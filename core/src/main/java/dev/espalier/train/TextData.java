@@ -13,6 +13,8 @@ import dev.espalier.data.ConversationReader;
 import dev.espalier.data.LabelledReader;
 import dev.espalier.data.LabelledText;
 import dev.espalier.data.PairReader;
+import dev.espalier.data.Preference;
+import dev.espalier.data.PreferenceReader;
 import dev.espalier.data.SentenceBlocks;
 import dev.espalier.data.ShardBuilder;
 import dev.espalier.data.Split;
@@ -543,6 +545,17 @@ final class TextData implements AutoCloseable {
                 folder,
                 watcher,
                 new Kind<>(ConversationReader::read, Conversation::text, _ -> List.of()));
+    }
+
+    /// As [#labelled] for pairs of answers: those to the same prompt stay on one side.
+    static Labelled<Preference> preferences(
+            FinetuneData data, long seed, Path folder, Watcher watcher) {
+        return labelled(
+                data,
+                seed,
+                folder,
+                watcher,
+                new Kind<>(PreferenceReader::read, Preference::asked, _ -> List.of()));
     }
 
     /// As [#labelled] for pairs of texts: those with the same input stay on one side.

@@ -14,6 +14,7 @@ import dev.espalier.corpus.FileSource;
 import dev.espalier.corpus.Ledger;
 import dev.espalier.data.ConversationReader;
 import dev.espalier.data.LabelledReader;
+import dev.espalier.data.PreferenceReader;
 import dev.espalier.data.ShardBuilder;
 import dev.espalier.data.TokenShard;
 import dev.espalier.data.TokenShardWriter;
@@ -273,6 +274,17 @@ class FuzzTest {
                                 """
                                         .getBytes(StandardCharsets.UTF_8)),
                         file -> ConversationReader.read(file, lenient())),
+                new Reader(
+                        "pairs of answers",
+                        "pairs/a.jsonl",
+                        List.of(
+                                """
+                                {"prompt": "a", "chosen": "b", "rejected": "c"}
+                                {"instruction": "a", "input": null, "chosen": "b", "rejected": "c"}
+                                {"chosen": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}],
+                                """
+                                        .getBytes(StandardCharsets.UTF_8)),
+                        file -> PreferenceReader.read(file, lenient())),
                 new Reader(
                         "labelled JSONL",
                         "labelled/a.jsonl",

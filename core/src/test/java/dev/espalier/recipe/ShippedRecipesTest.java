@@ -60,6 +60,8 @@ class ShippedRecipesTest {
                         "finetune/token-labelling-toy.yaml",
                         "finetune/instruction-toy.yaml",
                         "finetune/instruction-lora-0.5b.yaml",
+                        "finetune/preference-toy.yaml",
+                        "finetune/preference-lora-0.5b.yaml",
                         "finetune/sequence-to-sequence-bart-toy.yaml",
                         "finetune/sequence-to-sequence-t5-toy.yaml",
                         "finetune/sequence-to-sequence-bart-large.yaml",
@@ -128,10 +130,13 @@ class ShippedRecipesTest {
         var validation = ToyData.records(4, 15, train);
         var questions = ToyData.questions(8, 400, "");
         var dates = ToyData.dates(8, 1500, "");
+        var preferences = ToyData.preferences(10, 200, "");
         var tagged = ToyData.tagged(6, 300, "");
         var files = new TreeMap<String, String>();
         files.put("dates-train.csv", dates);
         files.put("dates-test.csv", ToyData.dates(9, 200, dates));
+        files.put("preferences-train.jsonl", preferences);
+        files.put("preferences-test.jsonl", ToyData.preferences(11, 60, preferences));
         files.put("questions-train.jsonl", questions);
         files.put("questions-test.jsonl", ToyData.questions(9, 60, questions));
         files.put("topics-train.csv", train);

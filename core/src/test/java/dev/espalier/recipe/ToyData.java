@@ -272,6 +272,30 @@ final class ToyData {
         return String.join("\n", lines) + "\n";
     }
 
+    /// `count` pairs of answers to such questions, of which the one that names the place alone is
+    /// preferred, as JSON lines; none of the questions is in `before`.
+    static String preferences(long seed, int count, String before) {
+        var lines = new LinkedHashSet<String>();
+        for (var at = 0; lines.size() < count; at++) {
+            var exchange = exchange(Rng.at(seed, at));
+            if (!before.contains(exchange.question())) {
+                var place = exchange.answer().replaceFirst("^(Look|That is) ", "");
+                var longer = exchange.answer().equals(place);
+                lines.add(
+                        "{\"prompt\": \"%s\", \"chosen\": \"%s\", \"rejected\": \"%s\"}"
+                                .formatted(
+                                        exchange.question(),
+                                        Character.toUpperCase(place.charAt(0)) + place.substring(1),
+                                        longer
+                                                ? "Look "
+                                                        + Character.toLowerCase(place.charAt(0))
+                                                        + place.substring(1)
+                                                : exchange.answer()));
+            }
+        }
+        return String.join("\n", lines) + "\n";
+    }
+
     private record Exchange(String question, String answer) {
         /// A sentence may begin with a person.
         Exchange with(String person, String thing, String place) {

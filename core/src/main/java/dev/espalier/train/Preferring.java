@@ -1,0 +1,391 @@
+package dev.espalier.train;
+
+import dev.espalier.EspalierException;
+import dev.espalier.adapt.Lora;
+import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.data.Preference;
+import dev.espalier.evaluate.Score;
+import dev.espalier.model.Decoder;
+import dev.espalier.objective.ExampleText;
+import dev.espalier.plan.Cost;
+import dev.espalier.recipe.FinetuneRecipe;
+import dev.espalier.recipe.ModelRecipe;
+import dev.espalier.recipe.PreferenceLossRecipe;
+import dev.espalier.recipe.TaskRecipe;
+import dev.espalier.recipe.TrainingRecipe;
+import dev.espalier.recipe.TrainingRecipe.Metric;
+import dev.espalier.task.AnswerBatch;
+import dev.espalier.task.AnswerPair;
+import dev.espalier.task.Answered;
+import dev.espalier.task.PreferenceBatch;
+import dev.espalier.task.PreferenceLoss;
+import dev.espalier.tokenize.Dialogue;
+import dev.espalier.tokenize.Tokenizer;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/// Fine-tuning a decoder on preferences between answers, see [PreferenceLoss]. The reference is the
+/// model from which training starts; its log-probabilities are computed once, before the first
+/// step, without dropout, as are those of the model that is trained.
+final class Preferring implements Job {
+    /// Pairs that are shown before the first step.
+    private static final int SHOWN = 2;
+
+    private final FinetuneRecipe recipe;
+    private final Instruction.Chat chat;
+    private final Decoder model;
+    private final ObjectNode config;
+    private final Lora.@Nullable Settings lora;
+    private final PreferenceLoss loss;
+    private final Pairs train;
+    private final Pairs validation;
+    private final @Nullable Pairs test;
+    private final List<Score> before;
+    private final Learner learner;
+    private final double meanLength;
+    private final @Nullable Forgetting forgetting;
+    private final ObjectNode passport;
+
+    /// Pairs as tokens.
+    ///
+    /// @param leftOut how many are left out for their length
+    private record Pairs(List<AnswerPair> all, long leftOut) {}
+
+    private Preferring(
+            FinetuneRecipe recipe,
+            Instruction.Chat chat,
+            Decoder model,
+            ObjectNode config,
+            Lora.@Nullable Settings lora,
+            PreferenceLoss loss,
+            Pairs train,
+            Pairs validation,
+            @Nullable Pairs test,
+            List<Score> before,
+            Learner learner,
+            double meanLength,
+            @Nullable Forgetting forgetting,
+            ObjectNode passport) {
+        this.recipe = recipe;
+        this.chat = chat;
+        this.model = model;
+        this.config = config;
+        this.lora = lora;
+        this.loss = loss;
+        this.train = train;
+        this.validation = validation;
+        this.test = test;
+        this.before = before;
+        this.learner = learner;
+        this.meanLength = meanLength;
+        this.forgetting = forgetting;
+        this.passport = passport;
+    }
+
+    static Job prepare(
+            FinetuneRecipe asked, TaskRecipe.Preference task, Path folder, Watcher watcher) {
+        var recipe = withoutDropout(asked);
+        var data = TextData.preferences(recipe.data(), recipe.seed(), folder, watcher);
+        var tokenizer =
+                TextData.chatTokenizer(
+                        recipe,
+                        data.train().stream().map(p -> p.answered(p.chosen()).text()).toList(),
+                        folder,
+                        watcher);
+        Instruction.requireKnown(recipe);
+        var template = Instruction.template(recipe, task.template(), task.date(), tokenizer);
+        var ready = Models.of(recipe.model(), tokenizer, recipe.seed());
+        var model = Instruction.decoder(ready);
+        var settings =
+                new Answered.Settings(
+                        template,
+                        tokenizer,
+                        Dialogue.Which.LAST,
+                        Finetuning.maxLength(task.maxLength(), model, tokenizer),
+                        switch (task.longer()) {
+                            case LEAVE_OUT -> Answered.Longer.LEAVE_OUT;
+                            case REFUSE -> Answered.Longer.REFUSE;
+                        });
+        var loss = loss(task.loss());
+        var maker = new Maker(recipe, model, settings, loss instanceof PreferenceLoss.Kto, watcher);
+        var train = maker.pairs("training", data.train());
+        var validation = maker.pairs("validation", data.validation());
+        var test = data.test() == null ? null : maker.pairs("test", data.test());
+        var chat =
+                Instruction.Chat.of(
+                        tokenizer,
+                        template,
+                        train.all().stream()
+                                .flatMap(p -> Stream.of(p.chosen(), p.rejected()))
+                                .toList());
+        watcher.said(
+                "%,d pairs of answers, each of which ends with %s"
+                        .formatted(train.all().size(), chat.shownEnds()));
+        var lengths = train.all().stream().mapToInt(AnswerPair::length).toArray();
+        var batch = recipe.training().batch();
+        var micro = recipe.training().microBatch();
+        var longest = Arrays.stream(lengths).max().orElse(1);
+        var microBatch =
+                Math.min(
+                        batch,
+                        micro == null
+                                ? CausalLearner.autoMicroBatch(model, batch, longest)
+                                : micro);
+        var bf16 = maker.bf16();
+        var before = new ArrayList<Score>();
+        before.addAll(
+                PreferenceBatch.measure(model, validation.all(), loss, bf16)
+                        .scores("validation-before"));
+        if (test != null) {
+            before.addAll(
+                    PreferenceBatch.measure(model, test.all(), loss, bf16).scores("test-before"));
+        }
+        var forgetting = Forgetting.of(recipe.forgetting(), model, tokenizer, bf16);
+        var lora = Finetuning.adapt(recipe, model, model);
+        Instruction.requireTrained(recipe, model);
+        var weight = Replaying.taskWeight(recipe);
+        var pairs =
+                new ExamplesByLength(
+                        model,
+                        lengths,
+                        batch,
+                        loss instanceof PreferenceLoss.Kto ? batch : microBatch,
+                        recipe.seed(),
+                        places ->
+                                new PreferenceBatch(
+                                        model,
+                                        weight,
+                                        places.stream().map(train.all()::get).toList(),
+                                        loss,
+                                        microBatch));
+        return new Preferring(
+                Finetuning.completed(recipe, microBatch),
+                chat,
+                model,
+                ready.config(),
+                lora,
+                loss,
+                train,
+                validation,
+                test,
+                before,
+                Replaying.of(recipe, pairs, model, tokenizer, microBatch),
+                pairs.meanLength(),
+                forgetting,
+                data.passport());
+    }
+
+    /// Log-ratios are differences of two models, so that what dropout makes of one would count as
+    /// one: a saved model drops nothing out unless the recipe says so.
+    private static FinetuneRecipe withoutDropout(FinetuneRecipe r) {
+        if (!(r.model() instanceof ModelRecipe.Saved saved) || saved.dropout() != null) {
+            return r;
+        }
+        return new FinetuneRecipe(
+                r.name(),
+                r.seed(),
+                r.output(),
+                r.data(),
+                r.tokenizer(),
+                new ModelRecipe.Saved(saved.path(), saved.addTokens(), 0.0),
+                r.task(),
+                r.adapter(),
+                r.training(),
+                r.evaluate(),
+                r.save(),
+                r.forgetting());
+    }
+
+    private static PreferenceLoss loss(PreferenceLossRecipe recipe) {
+        return switch (recipe) {
+            case PreferenceLossRecipe.Dpo r -> new PreferenceLoss.Dpo(r.beta(), r.labelSmoothing());
+            case PreferenceLossRecipe.Ipo r -> new PreferenceLoss.Ipo(r.beta(), r.average());
+            case PreferenceLossRecipe.Kto r ->
+                    new PreferenceLoss.Kto(r.beta(), r.desirableWeight(), r.undesirableWeight());
+        };
+    }
+
+    /// Makes pairs of records, while the model is still the reference.
+    ///
+    /// @param others whether each prompt is also seen with the next record's answers
+    private record Maker(
+            FinetuneRecipe recipe,
+            Decoder model,
+            Answered.Settings settings,
+            boolean others,
+            Watcher watcher) {
+        boolean bf16() {
+            return Run.completed(recipe.training(), 1).precision() == TrainingRecipe.Precision.BF16;
+        }
+
+        Pairs pairs(String name, List<Preference> records) {
+            var kept = new ArrayList<Preference>();
+            var answers = new ArrayList<List<Answered>>();
+            for (var record : records) {
+                var chosen = Answered.of(record.answered(record.chosen()), settings);
+                var rejected = Answered.of(record.answered(record.rejected()), settings);
+                if (chosen != null && rejected != null) {
+                    kept.add(record);
+                    answers.add(List.of(chosen, rejected));
+                }
+            }
+            var leftOut = records.size() - kept.size();
+            if (leftOut > 0) {
+                watcher.said(
+                        "%s: of %,d pairs %,d are left out, for an answer that is longer with its prompt than %,d tokens"
+                                .formatted(name, records.size(), leftOut, settings.length()));
+            }
+            if (kept.isEmpty()) {
+                throw EspalierException.data(
+                        "%s: all %,d %s pairs are longer than %,d tokens; a longer task.max-length helps"
+                                .formatted(
+                                        recipe.data().train(),
+                                        records.size(),
+                                        name,
+                                        settings.length()));
+            }
+            var all = new ArrayList<Answered>();
+            var elsewhere = new ArrayList<List<Answered>>();
+            for (var i = 0; i < kept.size(); i++) {
+                var next = kept.get((i + 1) % kept.size());
+                elsewhere.add(others ? others(kept.get(i), next) : List.of());
+                all.addAll(answers.get(i));
+                all.addAll(elsewhere.get(i));
+            }
+            var reference = AnswerBatch.logProbabilities(model, all, bf16());
+            var pairs = new ArrayList<AnswerPair>();
+            var at = 0;
+            for (var i = 0; i < kept.size(); i++) {
+                var end = at + 2 + elsewhere.get(i).size();
+                pairs.add(
+                        new AnswerPair(
+                                answers.get(i).get(0),
+                                answers.get(i).get(1),
+                                elsewhere.get(i),
+                                Arrays.copyOfRange(reference, at, end)));
+                at = end;
+            }
+            return new Pairs(List.copyOf(pairs), leftOut);
+        }
+
+        /// Of those that fit.
+        private List<Answered> others(Preference record, Preference next) {
+            var fitting =
+                    new Answered.Settings(
+                            settings.template(),
+                            settings.tokenizer(),
+                            settings.which(),
+                            settings.length(),
+                            Answered.Longer.LEAVE_OUT);
+            return Stream.of(next.chosen(), next.rejected())
+                    .flatMap(answer ->
+                            Stream.ofNullable(Answered.of(record.answered(answer), fitting)))
+                    .toList();
+        }
+    }
+
+    @Override
+    public FinetuneRecipe recipe() {
+        return recipe;
+    }
+
+    @Override
+    public Learner learner() {
+        return learner;
+    }
+
+    @Override
+    public Tokenizer tokenizer() {
+        return chat.tokenizer();
+    }
+
+    @Override
+    public List<ExampleText> preflight() {
+        var shown = train.all().subList(0, Math.min(SHOWN, train.all().size()));
+        return new PreferenceBatch(model, 1, shown, loss, 1).examples(chat.tokenizer());
+    }
+
+    @Override
+    public double flopsPerToken() {
+        return Cost.flopsPerToken(model, (int) Math.round(meanLength / 2));
+    }
+
+    private List<Score> scores(String name, Pairs pairs) {
+        return PreferenceBatch.measure(model, pairs.all(), loss, bf16()).scores(name);
+    }
+
+    @Override
+    public List<Score> validate(long tokens) {
+        var all = new ArrayList<>(scores("validation", validation));
+        if (forgetting != null) {
+            all.addAll(forgetting.measure());
+        }
+        return all;
+    }
+
+    @Override
+    public @Nullable Double selection(List<Score> scores) {
+        var stopping = recipe.training().earlyStopping();
+        var accuracy = stopping != null && stopping.metric() == Metric.ACCURACY;
+        var metric = accuracy ? "reward-accuracy" : "loss";
+        return scores.stream()
+                .filter(s -> s.data().equals("validation") && s.metric().equals(metric))
+                .map(s -> accuracy ? s.value() : -s.value())
+                .findFirst()
+                .orElseThrow();
+    }
+
+    @Override
+    public @Nullable String verdict(List<Score> scores) {
+        return forgetting == null ? null : forgetting.verdict();
+    }
+
+    @Override
+    public List<Score> finish() {
+        var all = new ArrayList<>(before);
+        all.addAll(scores("validation", validation));
+        if (test != null) {
+            all.addAll(scores("test", test));
+        }
+        if (forgetting != null) {
+            all.addAll(forgetting.finish());
+        }
+        return all;
+    }
+
+    @Override
+    public void writeModel(Path folder) throws IOException {
+        Finetuning.writeModel(folder, recipe, model, config, lora);
+        if (recipe.model() instanceof ModelRecipe.Saved saved) {
+            HuggingFace.copyGenerationConfig(saved.path(), folder);
+        }
+        chat.write(folder);
+    }
+
+    @Override
+    public JsonNode dataPassport() {
+        var json = passport.deepCopy();
+        json.put("chat-template", chat.template().name());
+        json.put("training-pairs", train.all().size());
+        json.put("training-left-out", train.leftOut());
+        json.put("validation-pairs", validation.all().size());
+        json.put("validation-left-out", validation.leftOut());
+        return json;
+    }
+
+    @Override
+    public void report(
+            Path file, List<StepFigures> steps, List<Evaluation> evaluations, List<Score> scores) {
+        RunReports.answering(file, recipe, steps, evaluations, scores, dataPassport());
+    }
+
+    @Override
+    public void close() {}
+}
