@@ -10,9 +10,11 @@ import dev.espalier.data.LabelledReader;
 import dev.espalier.data.PairReader;
 import dev.espalier.data.PreferenceReader;
 import dev.espalier.evaluate.Bleu;
+import dev.espalier.evaluate.Classification;
 import dev.espalier.evaluate.ConfusionMatrix;
 import dev.espalier.evaluate.Score;
 import dev.espalier.evaluate.WrittenTexts;
+import dev.espalier.model.Problem;
 import dev.espalier.task.Assistant;
 import dev.espalier.task.TextClassifier;
 import dev.espalier.task.TextRewriter;
@@ -26,6 +28,7 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -35,7 +38,9 @@ import picocli.CommandLine.Parameters;
         description = {
             "Measures a model, each figure with its 95 %% interval.",
             "A classifier on labelled records in CSV, TSV or JSONL: accuracy, F1, precision, recall, "
-                    + "beside what always answering the most frequent label would reach.",
+                    + "beside what always answering the most frequent label would reach; of several "
+                    + "labels micro- and macro-F1 and the share of records with all right; of a "
+                    + "number the squared and the absolute error and the correlations.",
             "A model that writes one text from another on pairs of texts: exact matches, error rates, BLEU,"
                     + " chrF and ROUGE, beside what copying the input would reach.",
             "A language model on text files, or on the texts of CSV, TSV or JSONL: loss, perplexity"
@@ -46,6 +51,7 @@ import picocli.CommandLine.Parameters;
         footerHeading = "%nExample:%n",
         footer = {
             "  espalier evaluate runs/reviews/model --data test.csv",
+            "  espalier evaluate runs/same-topic/model --data pairs.tsv --pair second",
             "  espalier evaluate runs/assistant/model --answers --data held-out.jsonl",
             "  espalier evaluate runs/summaries/model --data pairs.csv --input article --target summary",
             "  espalier evaluate runs/java-prose/model --data news=news/**/*.txt --data law=law.txt"
@@ -74,11 +80,25 @@ final class Evaluate implements Callable<Integer> {
     private String text = "";
 
     @Option(
+            names = "--pair",
+            paramLabel = "COLUMN",
+            description = "Where the second text of a pair is. Default: there is one text.")
+    private @Nullable String pair;
+
+    @Option(
             names = "--label",
             defaultValue = "label",
             paramLabel = "COLUMN",
             description = "Where a record's label is. Default: ${DEFAULT-VALUE}.")
     private String label = "";
+
+    @Option(
+            names = "--separator",
+            defaultValue = ";",
+            paramLabel = "TEXT",
+            description =
+                    "What stands between several labels of a record. Default: ${DEFAULT-VALUE}.")
+    private String separator = "";
 
     @Option(
             names = "--answers",
@@ -173,22 +193,33 @@ final class Evaluate implements Callable<Integer> {
     private void classifier(Console console, List<Data> sets) {
         try (var classifier = TextClassifier.load(model)) {
             for (var set : sets) {
+                var ledger = Ledger.strict();
                 var records =
                         LabelledReader.read(
                                 Given.file(Path.of(set.files())),
-                                text,
-                                label,
+                                columns(classifier.problem()),
                                 null,
-                                Ledger.strict());
+                                ledger);
+                var dropped = ledger.counts().dropped();
+                if (!dropped.isEmpty()) {
+                    console.note("%s: left out %s".formatted(set.files(), dropped));
+                }
                 var result = classifier.evaluate(set.name(), records, seed);
                 if (result.truncated() > 0) {
                     console.note(
                             "%s: %d of %d texts are longer than the model sees and were cut"
                                     .formatted(set.files(), result.truncated(), records.size()));
                 }
+                if (result.windowed() > 0) {
+                    console.note(
+                            "%s: %d of %d texts are longer than the model sees at once and were read in windows"
+                                    .formatted(set.files(), result.windowed(), records.size()));
+                }
                 print(console, result.scores());
-                var confusion = result.confusion();
-                console.result(table(confusion), json(set.name(), confusion));
+                if (result.judgement() instanceof Classification one) {
+                    var confusion = one.confusion();
+                    console.result(table(confusion), json(set.name(), confusion));
+                }
             }
         }
     }
@@ -239,6 +270,21 @@ final class Evaluate implements Callable<Integer> {
                 print(console, result.scores());
             }
         }
+    }
+
+    private LabelledReader.Columns columns(Problem problem) {
+        if (separator.isEmpty()) {
+            throw EspalierException.usage("--separator is empty");
+        }
+        return new LabelledReader.Columns(
+                text,
+                pair,
+                label,
+                switch (problem) {
+                    case Problem.SingleLabel _ -> new LabelledReader.Labels.One();
+                    case Problem.MultiLabel _ -> new LabelledReader.Labels.Several(separator, true);
+                    case Problem.Regression _ -> new LabelledReader.Labels.Number();
+                });
     }
 
     private void decoder(Console console, List<Data> sets) {

@@ -2,26 +2,40 @@ package dev.espalier.cli;
 
 import dev.espalier.EspalierException;
 import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.corpus.Ledger;
+import dev.espalier.corpus.Rows;
+import dev.espalier.model.Problem;
 import dev.espalier.task.Assistant;
 import dev.espalier.task.TextClassifier;
+import dev.espalier.task.TextClassifier.Input;
 import dev.espalier.task.TextRewriter;
 import dev.espalier.task.TokenLabeller;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 @Command(
         name = "predict",
         description =
-                "Tells the labels of texts, or of their words, writes others from them, or answers them by the"
-                        + " chat template: arguments, the lines of a file, or those of standard input.",
-        footer = {"", "Example: espalier predict runs/reviews/model \"The plot was thin.\""})
+                "Tells the label, the labels or the number of texts or pairs of texts, or the labels of their words, "
+                        + "writes others from them, or answers them by the chat template: arguments, the lines of a file, "
+                        + "the records of a CSV, TSV or JSONL file, or the lines of standard input.",
+        footerHeading = "%nExample:%n",
+        footer = {
+            "  espalier predict runs/reviews/model \"The plot was thin.\"",
+            "  espalier predict runs/same-topic/model \"It rained.\" --pair \"The hail broke panes.\"",
+            "  espalier predict runs/same-topic/model --file pairs.csv --field first --pair second"
+        })
 final class Predict implements Callable<Integer> {
     /// Lines that are told together: enough to fill batches of like length.
     private static final int CHUNK = 256;
@@ -37,6 +51,14 @@ final class Predict implements Callable<Integer> {
     @Parameters(index = "1..*", paramLabel = "TEXT", arity = "0..*", description = "Texts to tell.")
     private List<String> texts = new ArrayList<>();
 
+    @Option(
+            names = "--pair",
+            paramLabel = "TEXT|COLUMN",
+            description =
+                    "The second text of a pair, whose first one is the argument; with --file the column or"
+                            + " key of the second texts.")
+    private @Nullable String pair;
+
     @Mixin private TextLines lines = new TextLines("text");
 
     Predict(Main.Context context) {
@@ -47,6 +69,9 @@ final class Predict implements Callable<Integer> {
     public Integer call() {
         var console = context.console();
         if (HuggingFace.isTokenClassifier(Given.folder(model, "a fine-tuned model"))) {
+            if (pair != null) {
+                throw EspalierException.usage("--pair: this model labels the words of one text");
+            }
             try (var labeller = TokenLabeller.load(model)) {
                 lines.forEach(
                         texts,
@@ -56,12 +81,18 @@ final class Predict implements Callable<Integer> {
             return 0;
         }
         if (HuggingFace.isEncoderDecoder(model)) {
+            if (pair != null) {
+                throw EspalierException.usage("--pair: this model writes from one text");
+            }
             try (var rewriter = TextRewriter.load(model)) {
                 lines.forEach(texts, CHUNK, (first, chunk) -> print(console, rewriter, chunk));
             }
             return 0;
         }
         if (Assistant.isIn(model)) {
+            if (pair != null) {
+                throw EspalierException.usage("--pair: this model answers one text");
+            }
             try (var assistant = Assistant.load(model)) {
                 lines.forEach(texts, CHUNK, (first, chunk) -> print(console, assistant, chunk));
             }
@@ -74,9 +105,54 @@ final class Predict implements Callable<Integer> {
                             + " 'espalier generate' lets it write");
         }
         try (var classifier = TextClassifier.load(model)) {
-            lines.forEach(texts, CHUNK, (first, chunk) -> print(console, classifier, chunk));
+            if (pair == null) {
+                lines.forEach(
+                        texts,
+                        CHUNK,
+                        (first, chunk) ->
+                                print(
+                                        console,
+                                        classifier,
+                                        chunk.stream().map(t -> new Input(t, null)).toList()));
+            } else if (texts.size() == 1) {
+                lines.refuseFile();
+                print(console, classifier, List.of(new Input(texts.getFirst(), pair)));
+            } else if (texts.isEmpty() && lines.file().isPresent()) {
+                pairs(console, classifier, Given.file(lines.file().get()), pair);
+            } else {
+                throw EspalierException.usage(
+                        "--pair takes one text as the argument beside it, or a --file of records");
+            }
         }
         return 0;
+    }
+
+    /// Tells the pairs of a CSV, TSV or JSONL file.
+    private void pairs(Console console, TextClassifier classifier, Path file, String second) {
+        var fields = new Rows.Fields(List.of(lines.key(), second), null, false);
+        var ledger = Ledger.strict();
+        var chunk = new ArrayList<Input>();
+        try (var rows = Rows.open(file, Rows.Format.of(file), null, fields, ledger)) {
+            for (var row = rows.next(); row != null; row = rows.next()) {
+                if (!rows.hasTexts(row)) {
+                    continue;
+                }
+                chunk.add(new Input(row.values().getFirst(), row.values().getLast()));
+                if (chunk.size() == CHUNK) {
+                    print(console, classifier, chunk);
+                    chunk.clear();
+                }
+            }
+        } catch (IOException e) {
+            throw EspalierException.data(
+                    file + ": cannot be read to its end (" + e.getMessage() + ")", e);
+        }
+        if (!chunk.isEmpty()) {
+            print(console, classifier, chunk);
+        }
+        if (!ledger.counts().dropped().isEmpty()) {
+            console.note("%s: left out %s".formatted(file, ledger.counts().dropped()));
+        }
     }
 
     /// The entities of a text or, where its tags are others, each word with its tag.
@@ -112,23 +188,50 @@ final class Predict implements Callable<Integer> {
         }
     }
 
-    private static void print(Console console, TextClassifier classifier, List<String> texts) {
-        var predictions = classifier.classify(texts);
-        for (var i = 0; i < texts.size(); i++) {
+    private static void print(Console console, TextClassifier classifier, List<Input> inputs) {
+        var predictions = classifier.predict(inputs);
+        for (var i = 0; i < inputs.size(); i++) {
+            var input = inputs.get(i);
             var prediction = predictions.get(i);
             var json = new LinkedHashMap<String, Object>();
-            json.put("text", texts.get(i));
-            json.put("label", prediction.label());
-            json.put("probabilities", prediction.probabilities());
+            json.put("text", input.text());
+            if (input.second() != null) {
+                json.put("pair", input.second());
+            }
+            var shown = new StringBuilder();
+            switch (classifier.problem()) {
+                case Problem.SingleLabel _ -> {
+                    json.put("label", prediction.label());
+                    json.put("probabilities", prediction.probabilities());
+                    shown.append(shown(prediction, prediction.label()));
+                }
+                case Problem.MultiLabel _ -> {
+                    json.put("labels", prediction.labels());
+                    json.put("probabilities", prediction.probabilities());
+                    shown.append(
+                            prediction.labels().stream()
+                                    .map(label -> shown(prediction, label))
+                                    .collect(Collectors.joining("\t")));
+                    if (prediction.labels().isEmpty()) {
+                        shown.append("(none)");
+                    }
+                }
+                case Problem.Regression _ -> {
+                    json.put("number", prediction.number());
+                    shown.append(String.format(Locale.ROOT, "%.6g", prediction.number()));
+                }
+            }
             json.put("truncated", prediction.truncated());
-            console.result(
-                    String.format(
-                            Locale.ROOT,
-                            "%s\t%.3f\t%s",
-                            prediction.label(),
-                            prediction.probabilities().firstEntry().getValue(),
-                            texts.get(i)),
-                    json);
+            json.put("windows", prediction.windows());
+            shown.append('\t').append(input.text());
+            if (input.second() != null) {
+                shown.append('\t').append(input.second());
+            }
+            console.result(shown.toString(), json);
         }
+    }
+
+    private static String shown(TextClassifier.Prediction prediction, String label) {
+        return String.format(Locale.ROOT, "%s\t%.3f", label, prediction.probabilities().get(label));
     }
 }

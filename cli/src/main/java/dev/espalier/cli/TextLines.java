@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 import tools.jackson.core.JacksonException;
@@ -52,6 +53,16 @@ final class TextLines {
         this.defaultField = defaultField;
     }
 
+    /// The file, if one is named.
+    Optional<Path> file() {
+        return Optional.ofNullable(file);
+    }
+
+    /// The key under which texts are.
+    String key() {
+        return field == null ? defaultField : field;
+    }
+
     /// Refuses a file beside texts that are arguments.
     void refuseFile() {
         if (file != null) {
@@ -86,10 +97,9 @@ final class TextLines {
     }
 
     private void records(Path path, Rows.Format format, int size, Chunks chunks) {
-        var column = field == null ? defaultField : field;
         var chunk = new ArrayList<String>();
         var read = 0L;
-        try (var rows = Rows.open(path, format, null, List.of(column), Ledger.strict())) {
+        try (var rows = Rows.open(path, format, null, Rows.Fields.text(key()), Ledger.strict())) {
             for (var row = rows.next(); row != null; row = rows.next()) {
                 read++;
                 chunk.add(row.values().getFirst());

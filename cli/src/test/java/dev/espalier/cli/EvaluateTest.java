@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.io.Json;
+import dev.espalier.model.Problem;
 import dev.espalier.model.SequenceClassifier;
 import dev.espalier.tokenize.ChatTemplate;
 import dev.espalier.tokenize.Tokenizers;
@@ -180,5 +181,92 @@ class EvaluateTest {
                 .satisfies(s ->
                         assertThat(s.get("value").asDouble())
                                 .isGreaterThanOrEqualTo(text.isBlank() ? 0 : 0.25));
+    }
+
+    private Path classifier(Problem problem) {
+        var base = TinyModel.write(temp.resolve("base"), List.of());
+        var body = HuggingFace.readDecoder(base);
+        var classifier = new SequenceClassifier(body.model(), problem);
+        classifier.initializeHead(7);
+        var model = temp.resolve("classifier");
+        HuggingFace.save(model, classifier, body.config());
+        Tokenizers.read(base).save(model);
+        classifier.free();
+        return model;
+    }
+
+    private static double value(List<JsonNode> lines, String metric) {
+        return lines.stream()
+                .filter(line -> line.path("metric").asString("").equals(metric))
+                .mapToDouble(line -> line.get("value").asDouble())
+                .findFirst()
+                .orElseThrow();
+    }
+
+    /// Labels are what the model itself says of each pair, in a table and as arguments.
+    @Test
+    void severalLabelsOfPairsArePredictedAndMeasured() throws IOException {
+        var model =
+                classifier(new Problem.MultiLabel(List.of("low", "mid", "top"), 0.5)).toString();
+        var pairs = new StringBuilder("a,b\n");
+        for (var i = 0; i < 12; i++) {
+            pairs.append("line %c,then %c\n".formatted('a' + i, 'm' + i));
+        }
+        var file = Files.writeString(temp.resolve("pairs.csv"), pairs);
+        var told = run("predict", model, "--file", file.toString(), "--field", "a", "--pair", "b");
+        assertThat(told).hasSize(12);
+        var one = run("predict", model, "line c", "--pair", "then o").getFirst();
+        assertThat(one.at("/probabilities/low").asDouble())
+                .isCloseTo(told.get(2).at("/probabilities/low").asDouble(), within(1e-5));
+        assertThat(one.get("pair").asString()).isEqualTo("then o");
+        assertThat(run("predict", model, "line c").getFirst().get("probabilities"))
+                .isNotEqualTo(one.get("probabilities"));
+
+        var labelled = new StringBuilder();
+        for (var line : told) {
+            labelled.append(
+                            Json.line(
+                                    java.util.Map.of(
+                                            "a", line.get("text").asString(),
+                                            "b", line.get("pair").asString(),
+                                            "is", line.get("labels"))))
+                    .append('\n');
+        }
+        var test = Files.writeString(temp.resolve("test.jsonl"), labelled).toString();
+        var scores =
+                run(
+                        "evaluate",
+                        model,
+                        "--data",
+                        test,
+                        "--text",
+                        "a",
+                        "--pair",
+                        "b",
+                        "--label",
+                        "is");
+        assertThat(value(scores, "micro-f1")).isEqualTo(1);
+        assertThat(value(scores, "subset-accuracy")).isEqualTo(1);
+        assertThat(value(scores, "majority-micro-f1")).isPositive();
+    }
+
+    @Test
+    void numbersArePredictedAndMeasured() throws IOException {
+        var model = classifier(new Problem.Regression(50, 10)).toString();
+        var told = run("predict", model, "line a", "line b", "line c", "line d");
+        var csv = new StringBuilder("text,label\n");
+        for (var line : told) {
+            // Three too many each.
+            csv.append(line.get("text").asString())
+                    .append(',')
+                    .append(line.get("number").asDouble() - 3)
+                    .append('\n');
+        }
+        var test = Files.writeString(temp.resolve("test.csv"), csv).toString();
+        var scores = run("evaluate", model, "--data", test);
+        assertThat(value(scores, "mse")).isCloseTo(9, within(1e-3));
+        assertThat(value(scores, "mae")).isCloseTo(3, within(1e-4));
+        assertThat(value(scores, "pearson")).isCloseTo(1, within(1e-6));
+        assertThat(value(scores, "mean-mae")).isPositive();
     }
 }

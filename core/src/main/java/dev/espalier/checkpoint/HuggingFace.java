@@ -18,6 +18,7 @@ import dev.espalier.model.Gpt2Config;
 import dev.espalier.model.LanguageModel;
 import dev.espalier.model.Llama;
 import dev.espalier.model.LlamaConfig;
+import dev.espalier.model.Problem;
 import dev.espalier.model.Roberta;
 import dev.espalier.model.SequenceClassifier;
 import dev.espalier.model.T5;
@@ -52,18 +53,25 @@ import org.slf4j.LoggerFactory;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
+import tools.jackson.databind.node.StringNode;
 
 /// Models as Hugging Face's `save_pretrained` lays them out in a folder (`config.json`,
 /// `model.safetensors`, for language models `generation_config.json`) and adapters as PEFT does
 /// (`adapter_config.json`, `adapter_model.safetensors`). May be called by many threads, each with
 /// models and folders of its own; several may read one folder.
 public final class HuggingFace {
+    /// The key of `config.json` under which stands what the library has no key for.
+    public static final String OWN = "espalier";
+
     private static final Logger LOG = LoggerFactory.getLogger(HuggingFace.class);
     private static final String CONFIG = "config.json";
     private static final String GENERATION = "generation_config.json";
     private static final String ADAPTER_CONFIG = "adapter_config.json";
     private static final String ADAPTER_WEIGHTS = "adapter_model.safetensors";
     private static final int MOST_LABELS = 1_000_000;
+    private static final String SINGLE_LABEL = "single_label_classification";
+    private static final String MULTI_LABEL = "multi_label_classification";
+    private static final String REGRESSION = "regression";
     private static final String LORA_A = ".lora_A.weight";
     private static final String SEQUENCES = "ForSequenceClassification";
     private static final String TOKENS = "ForTokenClassification";
@@ -167,7 +175,7 @@ public final class HuggingFace {
     public static Loaded<SequenceClassifier> readClassifier(Path folder) {
         var config = config(folder);
         if (!isAdapter(folder)) {
-            return readClassifier(folder, config, labels(folder, config));
+            return readClassifier(folder, config, problem(folder, config));
         }
         return readClassifier(folder, adapted(folder));
     }
@@ -175,7 +183,7 @@ public final class HuggingFace {
     /// The classifier that the adapter in `folder` makes of the model in `base`.
     public static Loaded<SequenceClassifier> readClassifier(Path folder, Path base) {
         var config = config(folder);
-        var loaded = readClassifier(base, config(base), labels(folder, config));
+        var loaded = readClassifier(base, config(base), problem(folder, config));
         var given = readAdapter(folder, loaded.model());
         var missing = loaded.missing().stream().filter(name -> !given.contains(name)).toList();
         return new Loaded<>(loaded.model(), config, missing, List.of());
@@ -186,7 +194,7 @@ public final class HuggingFace {
     ///
     /// @throws EspalierException if neither the adapter nor the base gives the head's weights
     public static SequenceClassifier readClassifier(Path folder, LanguageModel body, Path base) {
-        var classifier = new SequenceClassifier(body, labels(folder, config(folder)));
+        var classifier = new SequenceClassifier(body, problem(folder, config(folder)));
         readHead(base, classifier);
         var given = readAdapter(folder, classifier);
         for (var name : classifier.head().parameters().keySet()) {
@@ -215,11 +223,11 @@ public final class HuggingFace {
     }
 
     private static Loaded<SequenceClassifier> readClassifier(
-            Path folder, ObjectNode config, List<String> labels) {
+            Path folder, ObjectNode config, Problem problem) {
         var plan = plan(folder, config, null, false);
         try (var weights = WeightFiles.open(folder)) {
             return load(
-                    weights, new SequenceClassifier(plan.make(folder, weights), labels), config);
+                    weights, new SequenceClassifier(plan.make(folder, weights), problem), config);
         }
     }
 
@@ -271,6 +279,55 @@ public final class HuggingFace {
 
     private static boolean isFor(Path folder, String task) {
         return config(folder).path("architectures").path(0).asString("").endsWith(task);
+    }
+
+    /// What a classifier tells. Without `problem_type` a single label is a number, as the library
+    /// takes it when it trains.
+    private static Problem problem(Path folder, JsonNode config) {
+        var file = folder.resolve(CONFIG);
+        var labels = labels(folder, config);
+        var type = config.path("problem_type");
+        if (type.isMissingNode() || type.isNull()) {
+            type = StringNode.valueOf(implied(labels));
+        }
+        var own = config.path(OWN);
+        return switch (type.asString("")) {
+            case SINGLE_LABEL -> new Problem.SingleLabel(labels);
+            case MULTI_LABEL -> {
+                var threshold = number(file, own, "threshold", 0.5);
+                if (!(threshold > 0 && threshold < 1)) {
+                    throw EspalierException.data(
+                            file + ": " + OWN + ".threshold is " + threshold + ", not in (0, 1)");
+                }
+                yield new Problem.MultiLabel(labels, threshold);
+            }
+            case REGRESSION -> {
+                if (labels.size() != 1) {
+                    throw EspalierException.data(
+                            file
+                                    + ": problem_type is regression with "
+                                    + labels.size()
+                                    + " labels; allowed: 1");
+                }
+                var scale = number(file, own, "target_scale", 1);
+                if (!(scale > 0)) {
+                    throw EspalierException.data(
+                            file + ": " + OWN + ".target_scale is " + scale + ", not above 0");
+                }
+                yield new Problem.Regression(number(file, own, "target_mean", 0), scale);
+            }
+            default ->
+                    throw EspalierException.data(
+                            file
+                                    + ": problem_type is "
+                                    + type
+                                    + "; allowed: "
+                                    + String.join(", ", SINGLE_LABEL, MULTI_LABEL, REGRESSION));
+        };
+    }
+
+    private static String implied(List<String> labels) {
+        return labels.size() == 1 ? REGRESSION : SINGLE_LABEL;
     }
 
     private static List<String> labels(Path folder, JsonNode config) {
@@ -606,12 +663,41 @@ public final class HuggingFace {
         var json = config.deepCopy();
         var body = body(model);
         json.setAll(changed(json, body.configJson()));
+        if (model instanceof SequenceClassifier classifier) {
+            writeProblem(json, classifier.problem());
+        } else {
+            json.remove(OWN);
+        }
         json.putArray("architectures").add(body.family().architecture() + suffix(model));
         json.put(json.has("dtype") ? "dtype" : "torch_dtype", "float32");
         if (!(model instanceof LanguageModel)) {
             writeLabels(json, labels(model));
         }
         Files.writeString(folder.resolve(CONFIG), PythonJson.write(json, true));
+    }
+
+    /// A classifier's file that leaves out what follows from its labels goes on to do so.
+    private static void writeProblem(ObjectNode json, Problem problem) {
+        var isClassifier = json.path("architectures").path(0).asString("").endsWith(SEQUENCES);
+        if (!isClassifier
+                || json.hasNonNull("problem_type")
+                || !problem.type().equals(implied(problem.labels()))) {
+            json.put("num_labels", problem.labels().size());
+            json.put("problem_type", problem.type());
+        }
+        var own = json.path(OWN) instanceof ObjectNode o ? o : json.objectNode();
+        own.remove(List.of("threshold", "target_mean", "target_scale"));
+        switch (problem) {
+            case Problem.SingleLabel _ -> {}
+            case Problem.MultiLabel m -> own.put("threshold", m.threshold());
+            case Problem.Regression r ->
+                    own.put("target_mean", r.mean()).put("target_scale", r.scale());
+        }
+        if (own.isEmpty()) {
+            json.remove(OWN);
+        } else {
+            json.set(OWN, own);
+        }
     }
 
     private static String suffix(Module model) {

@@ -212,17 +212,18 @@ public record FileSource(String pattern, Format format, @Nullable Charset charse
             case Format.Jsonl(var field) ->
                     rows(
                             file,
-                            new Rows(file, text, Rows.Format.JSONL, List.of(field), ledger),
+                            new Rows(
+                                    file, text, Rows.Format.JSONL, Rows.Fields.text(field), ledger),
                             ledger);
             case Format.Csv(var field) ->
                     rows(
                             file,
-                            new Rows(file, text, Rows.Format.CSV, List.of(field), ledger),
+                            new Rows(file, text, Rows.Format.CSV, Rows.Fields.text(field), ledger),
                             ledger);
             case Format.Tsv(var field) ->
                     rows(
                             file,
-                            new Rows(file, text, Rows.Format.TSV, List.of(field), ledger),
+                            new Rows(file, text, Rows.Format.TSV, Rows.Fields.text(field), ledger),
                             ledger);
         };
     }

@@ -21,7 +21,8 @@ import tools.jackson.databind.JsonNode;
 ///
 /// CSV is that of RFC 4180: fields may be quoted, and hold line ends then. TSV knows no quotes but
 /// those around a whole field. Both begin with a line of the columns' names. In JSONL a string, a
-/// number or a truth value is a value; in the first field only a string is, since that is the text.
+/// number or a truth value is a value; in a field of text only a string is, and in one of labels a
+/// list of values too.
 public final class Rows implements AutoCloseable {
     /// A record longer than this is set aside.
     private static final int LONGEST = 1 << 26;
@@ -58,15 +59,41 @@ public final class Rows implements AutoCloseable {
         }
     }
 
+    /// What is wanted of a record.
+    ///
+    /// @param texts the fields that hold text, one or the two of a pair
+    /// @param label the field of its label, if one is wanted
+    /// @param listed whether that may be a list in JSONL
+    public record Fields(List<String> texts, @Nullable String label, boolean listed) {
+        public Fields {
+            texts = List.copyOf(texts);
+        }
+
+        /// One text alone.
+        public static Fields text(String field) {
+            return new Fields(List.of(field), null, false);
+        }
+
+        private List<String> names() {
+            var names = new ArrayList<>(texts);
+            if (label != null) {
+                names.add(label);
+            }
+            return names;
+        }
+    }
+
     /// A record.
     ///
     /// @param line where it begins, from 1
-    /// @param values those of the fields asked for, in that order
-    public record Row(long line, List<String> values) {}
+    /// @param values those of the texts and of the label, in that order; of a list ""
+    /// @param list the labels where they are a list, else null
+    public record Row(long line, List<String> values, @Nullable List<String> list) {}
 
     private final Path file;
     private final TextFile text;
     private final Format format;
+    private final Fields wanted;
     private final List<String> fields;
     private final Ledger ledger;
     private final ArrayDeque<String> ahead = new ArrayDeque<>();
@@ -81,11 +108,12 @@ public final class Rows implements AutoCloseable {
     private boolean any;
     private @Nullable String missing;
 
-    Rows(Path file, TextFile text, Format format, List<String> fields, Ledger ledger) {
+    Rows(Path file, TextFile text, Format format, Fields wanted, Ledger ledger) {
         this.file = file;
         this.text = text;
         this.format = format;
-        this.fields = List.copyOf(fields);
+        this.wanted = wanted;
+        this.fields = wanted.names();
         this.ledger = ledger;
     }
 
@@ -94,11 +122,7 @@ public final class Rows implements AutoCloseable {
     /// @param charset null to tell it from the content
     /// @throws EspalierException (DATA) if it cannot be read or is no text
     public static Rows open(
-            Path file,
-            Format format,
-            @Nullable Charset charset,
-            List<String> fields,
-            Ledger ledger) {
+            Path file, Format format, @Nullable Charset charset, Fields fields, Ledger ledger) {
         try {
             return new Rows(file, TextFile.open(file, charset), format, fields, ledger);
         } catch (IOException e) {
@@ -125,17 +149,38 @@ public final class Rows implements AutoCloseable {
             if (first.isBlank()) {
                 continue;
             }
-            var values = format == Format.JSONL ? json(first, at) : separated(first, at);
-            if (values == null) {
+            var row = format == Format.JSONL ? json(first, at) : separated(first, at);
+            if (row == null) {
                 continue;
             }
             any = true;
-            return new Row(at, values);
+            return row;
         }
         if (!any && missing != null) {
             throw EspalierException.data(missing);
         }
         return null;
+    }
+
+    /// Whether the texts of `row` are there. One without any is counted as dropped, half a pair set
+    /// aside.
+    public boolean hasTexts(Row row) {
+        var texts = row.values().subList(0, wanted.texts().size());
+        if (texts.stream().allMatch(String::isBlank)) {
+            ledger.drop("empty");
+            return false;
+        }
+        for (var i = 0; i < texts.size(); i++) {
+            if (texts.get(i).isBlank()) {
+                ledger.reject(
+                        file,
+                        row.line(),
+                        "half a pair",
+                        "`" + fields.get(i) + "` is empty; a pair needs both texts");
+                return false;
+            }
+        }
+        return true;
     }
 
     @Override
@@ -146,7 +191,7 @@ public final class Rows implements AutoCloseable {
         text.close();
     }
 
-    private @Nullable List<String> json(String source, long at) {
+    private @Nullable Row json(String source, long at) {
         JsonNode node;
         try {
             node = Json.mapper().readTree(source);
@@ -159,6 +204,7 @@ public final class Rows implements AutoCloseable {
             return null;
         }
         var values = new ArrayList<String>();
+        List<String> list = null;
         for (var field : fields) {
             var value = node.get(field);
             if (value == null) {
@@ -167,25 +213,42 @@ public final class Rows implements AutoCloseable {
                 ledger.reject(file, at, "missing field", what);
                 return null;
             }
-            if (!value.isString()
-                    && (values.isEmpty() || !(value.isNumber() || value.isBoolean()))) {
+            var isLabel = values.size() == wanted.texts().size();
+            if (isLabel
+                    && wanted.listed()
+                    && value.isArray()
+                    && value.valueStream().allMatch(Rows::isValue)) {
+                list = value.valueStream().map(JsonNode::asString).toList();
+                values.add("");
+                continue;
+            }
+            if (!value.isString() && !(isLabel && isValue(value))) {
                 ledger.reject(
                         file,
                         at,
                         "wrong type",
-                        "`" + field + "` is not a string but " + kind(value));
+                        "`"
+                                + field
+                                + "` is not a string"
+                                + (isLabel && wanted.listed() ? " or a list of them" : "")
+                                + " but "
+                                + kind(value));
                 return null;
             }
             values.add(value.asString());
         }
-        return values;
+        return new Row(at, values, list);
+    }
+
+    private static boolean isValue(JsonNode node) {
+        return node.isString() || node.isNumber() || node.isBoolean();
     }
 
     private static String kind(JsonNode node) {
         return node.getNodeType().name().toLowerCase(Locale.ROOT);
     }
 
-    private @Nullable List<String> separated(String first, long at) throws IOException {
+    private @Nullable Row separated(String first, long at) throws IOException {
         var cells = format == Format.CSV ? csv(first) : tsv(first);
         if (cells == null) {
             ledger.reject(
@@ -210,7 +273,7 @@ public final class Rows implements AutoCloseable {
         for (var column : columns) {
             values.add(cells.get(column));
         }
-        return values;
+        return new Row(at, values, null);
     }
 
     private List<String> header() throws IOException {

@@ -21,7 +21,8 @@ public final class PairReader {
     public static List<TextPair> read(Path file, String input, String target, Ledger ledger) {
         var pairs = new ArrayList<TextPair>();
         var format = Rows.Format.of(file);
-        try (var rows = Rows.open(file, format, null, List.of(input, target), ledger)) {
+        var fields = new Rows.Fields(List.of(input), target, false);
+        try (var rows = Rows.open(file, format, null, fields, ledger)) {
             for (var row = rows.next(); row != null; row = rows.next()) {
                 var text = row.values().get(1).strip();
                 if (text.isEmpty()) {

@@ -1,13 +1,11 @@
 package dev.espalier.evaluate;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
-import java.util.function.IntFunction;
-import java.util.function.ToDoubleFunction;
-import java.util.stream.IntStream;
 
 /// What a classifier made of a test set: a label for each record, beside the true one.
-public final class Classification {
+public final class Classification implements Judgement {
     private final List<String> labels;
     private final int[] truth;
     private final int[] predicted;
@@ -28,7 +26,7 @@ public final class Classification {
     /// The same test set as seen by one who always answers `label`.
     public Classification always(int label) {
         var answers = new int[truth.length];
-        java.util.Arrays.fill(answers, label);
+        Arrays.fill(answers, label);
         return new Classification(labels, truth, answers);
     }
 
@@ -59,95 +57,35 @@ public final class Classification {
         return Interval.share(right(), n());
     }
 
-    /// Any metric of the confusion matrix, by the bootstrap over records, which has no width where
-    /// all are right.
-    public Interval metric(long seed, ToDoubleFunction<ConfusionMatrix> metric) {
-        return Interval.bootstrap(
-                n(),
-                seed,
-                places ->
-                        metric.applyAsDouble(ConfusionMatrix.of(labels, truth, predicted, places)));
-    }
-
     /// Accuracy, macro-F1, macro precision and macro recall.
+    @Override
     public List<Score> scores(String data, long seed) {
-        return List.of(
-                Score.of(data, "accuracy", accuracy(), n()),
-                Score.of(data, "macro-f1", macro(seed, ConfusionMatrix::macroF1, this::f1), n()),
-                Score.of(
-                        data,
-                        "macro-precision",
-                        macro(
-                                seed,
-                                ConfusionMatrix::macroPrecision,
-                                l -> share(l, confusion.predictions(l))),
-                        n()),
-                Score.of(
-                        data,
-                        "macro-recall",
-                        macro(
-                                seed,
-                                ConfusionMatrix::macroRecall,
-                                l -> share(l, confusion.support(l))),
-                        n()));
-    }
-
-    /// Labels are confused with each other, so that their figures are not independent, which the
-    /// bootstrap knows; the labels' own intervals know what to say where few records or none are
-    /// wrong. See decision 041.
-    private Interval macro(
-            long seed, ToDoubleFunction<ConfusionMatrix> metric, IntFunction<Interval> ofLabel) {
-        var each = IntStream.range(0, labels.size()).filter(l -> seen(l) > 0).mapToObj(ofLabel);
-        return metric(seed, metric).widenedBy(Interval.mean(each.toList()));
-    }
-
-    /// The share of right ones among `of` records; of none it is 0 by convention, and may be all.
-    private Interval share(int label, int of) {
-        return of == 0 ? new Interval(0, 0, 1) : Interval.share(confusion.count(label, label), of);
-    }
-
-    /// Records that are of a label, or were given it.
-    private int seen(int label) {
-        return confusion.support(label)
-                + confusion.predictions(label)
-                - confusion.count(label, label);
-    }
-
-    private Interval f1(int label) {
-        return Interval.share(confusion.count(label, label), seen(label)).toF1();
-    }
-
-    /// Precision (n: how often it was predicted), recall (n: how often it occurs) and F1 of every
-    /// label that occurs, as `precision:LABEL` and so on, with Wilson's interval: F1 by way of the
-    /// share of right ones among the records that are of the label or were given it.
-    public List<Score> labelScores(String data) {
         var scores = new ArrayList<Score>();
-        for (var label = 0; label < labels.size(); label++) {
-            int hits = confusion.count(label, label);
-            int predictions = confusion.predictions(label), support = confusion.support(label);
-            var name = labels.get(label);
-            if (predictions > 0) {
-                scores.add(
-                        Score.of(
-                                data,
-                                "precision:" + name,
-                                Interval.share(hits, predictions),
-                                predictions));
-            }
-            if (support > 0) {
-                scores.add(
-                        Score.of(data, "recall:" + name, Interval.share(hits, support), support));
-            }
-            if (predictions + support > 0) {
-                scores.add(Score.of(data, "f1:" + name, f1(label), n()));
-            }
-        }
+        scores.add(Score.of(data, "accuracy", accuracy(), n()));
+        sets().scores(data, seed).stream()
+                .filter(s -> s.metric().startsWith("macro-"))
+                .forEach(scores::add);
         return List.copyOf(scores);
+    }
+
+    /// As [LabelSets#labelScores].
+    @Override
+    public List<Score> labelScores(String data) {
+        return sets().labelScores(data);
+    }
+
+    /// The same as sets of one label each.
+    public LabelSets sets() {
+        return new LabelSets(labels, single(truth), single(predicted));
+    }
+
+    private static int[][] single(int[] classes) {
+        return Arrays.stream(classes).mapToObj(c -> new int[] {c}).toArray(int[][]::new);
     }
 
     /// How this classifier differs from another on the same records.
     public Comparison minus(Classification other) {
-        if (!java.util.Arrays.equals(truth, other.truth)) {
+        if (!Arrays.equals(truth, other.truth)) {
             throw new IllegalArgumentException("two test sets cannot be compared record by record");
         }
         int gained = 0, lost = 0;

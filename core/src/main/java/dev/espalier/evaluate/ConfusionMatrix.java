@@ -30,15 +30,6 @@ public final class ConfusionMatrix {
         return matrix;
     }
 
-    /// The matrix of some of the records.
-    static ConfusionMatrix of(List<String> labels, int[] truth, int[] predicted, int[] places) {
-        var matrix = new ConfusionMatrix(labels);
-        for (var place : places) {
-            matrix.counts[truth[place] * labels.size() + predicted[place]]++;
-        }
-        return matrix;
-    }
-
     public List<String> labels() {
         return labels;
     }

@@ -1,9 +1,11 @@
 package dev.espalier.evaluate;
 
 import dev.espalier.Rng;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.DoubleUnaryOperator;
+import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
 
 /// An estimate with its 95 % confidence interval. Where the data say nothing about the uncertainty
@@ -150,22 +152,56 @@ public record Interval(double value, double low, double high) {
     /// @param statistic of the records at these places, of which some may come more than once; it
     ///   must not keep the array
     public static Interval bootstrap(int n, long seed, ToDoubleFunction<int[]> statistic) {
+        return bootstraps(n, seed, places -> new double[] {statistic.applyAsDouble(places)})
+                .getFirst();
+    }
+
+    /// As [#bootstrap] of several statistics, from the same resamples.
+    ///
+    /// @param statistics always as many
+    public static List<Interval> bootstraps(
+            int n, long seed, Function<int[], double[]> statistics) {
         if (n < 1) {
             throw new IllegalArgumentException("a bootstrap over " + n + " records");
         }
         var places = new int[n];
         Arrays.setAll(places, i -> i);
-        var value = statistic.applyAsDouble(places);
-        var values = new double[RESAMPLES];
+        var values = statistics.apply(places);
+        var resampled = new double[values.length][RESAMPLES];
         for (var resample = 0; resample < RESAMPLES; resample++) {
             var rng = Rng.at(seed, resample);
             for (var i = 0; i < n; i++) {
                 places[i] = rng.nextInt(n);
             }
-            values[resample] = statistic.applyAsDouble(places);
+            var again = statistics.apply(places);
+            for (var v = 0; v < again.length; v++) {
+                resampled[v][resample] = again[v];
+            }
         }
-        Arrays.sort(values);
-        return new Interval(value, quantile(values, 0.025), quantile(values, 0.975));
+        var intervals = new ArrayList<Interval>();
+        for (var v = 0; v < values.length; v++) {
+            Arrays.sort(resampled[v]);
+            intervals.add(
+                    new Interval(
+                            values[v],
+                            quantile(resampled[v], 0.025),
+                            quantile(resampled[v], 0.975)));
+        }
+        return List.copyOf(intervals);
+    }
+
+    /// A correlation `r` of `n` pairs, by the transformation of Fisher (1921):
+    ///
+    /// tanh(artanh r ± 1.96 √(factor / (n - 3)))
+    ///
+    /// @param factor 1 for Pearson's; for Spearman's 1 + r² / 2 (Bonett and Wright 2000)
+    public static Interval correlation(double r, int n, double factor) {
+        if (n <= 3) {
+            return new Interval(r, -1, 1);
+        }
+        var z = 0.5 * Math.log((1 + r) / (1 - r));
+        var half = Z * Math.sqrt(factor / (n - 3));
+        return new Interval(r, Math.tanh(z - half), Math.tanh(z + half));
     }
 
     /// The interval of an increasing function of the value.

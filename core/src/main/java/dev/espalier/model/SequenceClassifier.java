@@ -9,23 +9,28 @@ import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/// A language model's body with a head that tells the class of a text, as Hugging Face's
-/// `…ForSequenceClassification` of the families have it: by the state of the last token for
-/// decoders, of the first for encoders, and for BART, which reads the text twice, by that of its
-/// last end.
+/// A language model's body with a head that tells the class, the labels or a number of a text, as
+/// Hugging Face's `…ForSequenceClassification` of the families have it: by the state of the last
+/// token for decoders, of the first for encoders, and for BART, which reads the text twice, by that
+/// of its last end.
 public final class SequenceClassifier extends Module {
     private final LanguageModel body;
     private final ClassificationHead head;
-    private final List<String> labels;
+    private Problem problem;
+
+    /// Of one of several labels.
+    public SequenceClassifier(LanguageModel body, List<String> labels) {
+        this(body, new Problem.SingleLabel(labels));
+    }
 
     /// A head of its own that `body` has for the vocabulary is trained no more and not saved, but
     /// goes on scoring general text.
-    public SequenceClassifier(LanguageModel body, List<String> labels) {
+    public SequenceClassifier(LanguageModel body, Problem problem) {
         body.parameters()
                 .forEach((name, p) -> p.trained(p.trained() && body.family().isBody(name)));
         this.body = child("", body);
-        this.head = child("", body.classificationHead(labels.size()));
-        this.labels = List.copyOf(labels);
+        this.head = child("", body.classificationHead(problem.labels().size()));
+        this.problem = problem;
     }
 
     /// New weights for the head: N(0, 0.02²), as the families' other weights start. A pure function
@@ -52,14 +57,17 @@ public final class SequenceClassifier extends Module {
 
     /// The scores (B, classes) of texts of `lengths` tokens, the rows of `ids` (B, T), which are
     /// filled up on the right with [LanguageModel#padding].
-    public Tensor scores(Tensor ids, long[] lengths) {
+    ///
+    /// @param types (B, T) 1 for what belongs to the second text of a pair, 0 for the rest; null
+    ///   for all 0. Families that do not tell texts apart so pass over it.
+    public Tensor scores(Tensor ids, @Nullable Tensor types, long[] lengths) {
         var at =
                 switch (body) {
                     case Decoder _ -> Arrays.stream(lengths).map(length -> length - 1).toArray();
                     case Encoder _ -> new long[lengths.length];
                     case EncoderDecoder both -> lastEnds(ids.longs(), lengths, both.end());
                 };
-        return forward(hidden(ids, lengths), Tensor.of(at, at.length));
+        return forward(hidden(ids, types, lengths), Tensor.of(at, at.length));
     }
 
     /// Where in each text, a row of `ids`, `end` stands for the last time; its last token where it
@@ -78,15 +86,19 @@ public final class SequenceClassifier extends Module {
     }
 
     /// As [#scores] by the state of each token: (B, T, classes).
-    public Tensor scoresOfAll(Tensor ids, long[] lengths) {
-        return head.forward(hidden(ids, lengths));
+    public Tensor scoresOfAll(Tensor ids, @Nullable Tensor types, long[] lengths) {
+        return head.forward(hidden(ids, types, lengths));
     }
 
-    private Tensor hidden(Tensor ids, long[] lengths) { // (B, T, D)
+    private Tensor hidden(Tensor ids, @Nullable Tensor types, long[] lengths) { // (B, T, D)
         return switch (body) {
             // Padding behind the last token changes nothing, since no token sees what follows.
             case Decoder decoder -> decoder.hidden(ids);
-            case Encoder encoder -> encoder.hidden(ids, null, keep(lengths, (int) ids.size(1)));
+            case Encoder encoder ->
+                    encoder.hidden(
+                            ids,
+                            encoder.config().segments() > 1 ? types : null,
+                            keep(lengths, (int) ids.size(1)));
             case EncoderDecoder both -> {
                 var keep = keep(lengths, (int) ids.size(1));
                 yield both.decode(both.shiftedRight(ids), both.encode(ids, keep), keep);
@@ -134,8 +146,18 @@ public final class SequenceClassifier extends Module {
         return head;
     }
 
+    /// What the scores tell.
+    public Problem problem() {
+        return problem;
+    }
+
+    /// Has labels told from another probability on.
+    public void threshold(double threshold) {
+        problem = new Problem.MultiLabel(labels(), threshold);
+    }
+
     /// The classes' names, in the order of the scores.
     public List<String> labels() {
-        return labels;
+        return problem.labels();
     }
 }

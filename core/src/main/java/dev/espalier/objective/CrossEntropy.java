@@ -39,6 +39,19 @@ public record CrossEntropy(double labelSmoothing, double zLoss) {
         return loss.mul(weights).sum();
     }
 
+    /// The sum of the binary cross-entropies of `scores` (N, K), each of which is the logarithm of
+    /// its label's odds:
+    ///
+    ///     -Σ (a log σ(s) + b log σ(-s))
+    ///
+    /// @param weights (N K, 2): a, b of each score; those of a label that holds are 1 - ε / 2 and
+    ///   ε / 2, those of one that does not the other way round
+    public static Tensor binarySum(Tensor scores, Tensor weights) {
+        var odds = scores.reshape(-1, 1);
+        var both = Tensor.concat(1, odds, odds.detach().mul(0)); // σ(s), σ(-s) = softmax(s, 0)
+        return both.logSoftmax(-1).mul(weights).sum().mul(-1);
+    }
+
     /// L (N, 1) of `scores` (N, V) whose logarithmic softmax is `logs`: the same for each column.
     static Tensor normalizer(Tensor scores, Tensor logs) {
         return scores.narrow(1, 0, 1).to(DType.FLOAT).sub(logs.narrow(1, 0, 1));

@@ -73,14 +73,9 @@ final class Checks {
                 files(finetune.data(), problems);
                 switch (finetune.task()) {
                     case TaskRecipe.Classification task -> {
-                        stopping(finetune.training(), LABELLED, problems);
                         withinContext(
                                 task.maxLength(), "task.max-length", recipe.model(), problems);
-                        if (task.text().equals(task.label())) {
-                            problems.add(
-                                    "task.label",
-                                    "is the column of the text as well, `" + task.text() + "`");
-                        }
+                        classification(task, finetune.training(), problems);
                     }
                     case TaskRecipe.TokenLabelling task -> {
                         stopping(finetune.training(), LABELLED, problems);
@@ -132,8 +127,43 @@ final class Checks {
         }
         stopping(
                 recipe.training(),
-                EnumSet.complementOf(EnumSet.of(Metric.ACCURACY, Metric.MACRO_F1)),
+                EnumSet.complementOf(
+                        EnumSet.of(
+                                Metric.ACCURACY,
+                                Metric.MACRO_F1,
+                                Metric.MICRO_F1,
+                                Metric.SPEARMAN)),
                 problems);
+    }
+
+    private static void classification(
+            TaskRecipe.Classification task, TrainingRecipe training, Problems problems) {
+        if (task.label().equals(task.text()) || task.label().equals(task.pair())) {
+            problems.add("task.label", "is a column of text as well, `" + task.label() + "`");
+        }
+        if (task.text().equals(task.pair())) {
+            problems.add("task.pair", "is the column of the text as well, `" + task.text() + "`");
+        }
+        var figures =
+                switch (task.problem()) {
+                    case ProblemRecipe.SingleLabel _ -> LABELLED;
+                    case ProblemRecipe.MultiLabel _ ->
+                            EnumSet.of(Metric.LOSS, Metric.MICRO_F1, Metric.MACRO_F1);
+                    case ProblemRecipe.Regression _ -> EnumSet.of(Metric.LOSS, Metric.SPEARMAN);
+                };
+        stopping(training, figures, problems);
+        var problem = Shape.kind(task.problem().getClass());
+        if (training.zLoss() > 0 && !(task.problem() instanceof ProblemRecipe.SingleLabel)) {
+            problems.add("training.z-loss", problem + " has no softmax to hold; allowed: 0");
+        }
+        if (task.problem() instanceof ProblemRecipe.Regression) {
+            if (training.labelSmoothing() > 0) {
+                problems.add("training.label-smoothing", "a number has no labels; allowed: 0");
+            }
+            if (task.classWeights() != TaskRecipe.Classification.ClassWeights.NONE) {
+                problems.add("task.class-weights", "a number has no classes; allowed: none");
+            }
+        }
     }
 
     private static void stopping(TrainingRecipe training, Set<Metric> figures, Problems problems) {

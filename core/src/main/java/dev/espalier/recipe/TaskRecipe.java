@@ -4,23 +4,43 @@ import org.jspecify.annotations.Nullable;
 
 /// What a model learns from labelled records.
 public sealed interface TaskRecipe {
-    @Doc("Tell which one of several labels a text has.")
+    @Doc("Tell the label, the labels or the number of a text, or of a pair of texts.")
     record Classification(
             @Doc(value = "The column or key that holds the text.", byDefault = "text") String text,
-            @Doc(value = "The column or key that holds the label.", byDefault = "label")
-                    String label,
             @Doc(
                             value =
-                                    "The most tokens of a text; longer ones are cut, and counted. `auto` is the model's"
-                                            + " context.",
+                                    "The column or key that holds the second text of a pair. What stands between the two"
+                                            + " is what the tokenizer puts there; where it puts nothing, as for GPT-2,"
+                                            + " its end of text, or without one a line end.",
+                            byDefault = "none")
+                    @Nullable String pair,
+            @Doc(
+                            value =
+                                    "The column or key that holds the label, the labels or the number.",
+                            byDefault = "label")
+                    String label,
+            @Doc(value = "What is told of a text.", byDefault = "{type: single-label}")
+                    ProblemRecipe problem,
+            @Doc(
+                            value =
+                                    "The most tokens that the model sees at once, those put around the texts included."
+                                            + " A longer text is cut at its end, of a pair the longer one first, and"
+                                            + " counted. `auto` is the model's context.",
                             byDefault = "auto",
                             nothing = "auto",
                             in = "[1, 1048576]")
                     @Nullable Integer maxLength,
             @Doc(
                             value =
-                                    "`balanced` weighs each label's loss by the inverse of its frequency; `none` weighs"
-                                            + " every record alike.",
+                                    "Whether to read longer texts whole, in windows that overlap, rather than to cut"
+                                            + " them.",
+                            byDefault = "none")
+                    @Nullable Windows windows,
+            @Doc(
+                            value =
+                                    "`balanced` weighs each label's loss by the inverse of its frequency, of several"
+                                            + " labels each where it holds by how much more often it does not; `none`"
+                                            + " weighs every record alike.",
                             byDefault = "none")
                     ClassWeights classWeights,
             @Doc(
@@ -33,6 +53,21 @@ public sealed interface TaskRecipe {
                             byDefault = "every-token")
                     LearnFrom learnFrom)
             implements TaskRecipe {
+        @Doc(
+                "Windows of `max-length` tokens over a longer text, of a pair over its longer text with the shorter"
+                        + " one whole in each. A text's score is the mean over its windows of the scores before softmax"
+                        + " or sigmoid; in training each window learns what the text is labelled with, and all"
+                        + " windows of a text together count as one text.")
+        public record Windows(
+                @Doc(
+                                value =
+                                        "From the beginning of one window to that of the next, in tokens of the text;"
+                                                + " `auto` is half of what a window holds of it.",
+                                byDefault = "auto",
+                                nothing = "auto",
+                                in = "[1, 1048576]")
+                        @Nullable Integer stride) {}
+
         /// How the labels' losses are weighed.
         public enum ClassWeights {
             NONE,

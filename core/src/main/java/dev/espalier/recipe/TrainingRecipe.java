@@ -157,7 +157,8 @@ public record TrainingRecipe(
                     int patience,
             @Doc(
                             value =
-                                    "The figure: `loss`, or for classification `accuracy` or `macro-f1`; for"
+                                    "The figure: `loss`; for one label or tags `accuracy` or `macro-f1`, for several"
+                                            + " labels `micro-f1` or `macro-f1`, for a number `spearman`; for"
                                             + " sequence-to-sequence `exact-match`, `character-error-rate`,"
                                             + " `word-error-rate`, `bleu`, `chrf`, `chrf-plus-plus`, `rouge-1`,"
                                             + " `rouge-2`, `rouge-l` or `rouge-lsum`.",
@@ -169,6 +170,8 @@ public record TrainingRecipe(
         LOSS,
         ACCURACY,
         MACRO_F1,
+        MICRO_F1,
+        SPEARMAN,
         EXACT_MATCH,
         CHARACTER_ERROR_RATE,
         WORD_ERROR_RATE,

@@ -1,14 +1,23 @@
 package dev.espalier.report;
 
+import dev.espalier.evaluate.Classification;
 import dev.espalier.evaluate.ConfusionMatrix;
 import dev.espalier.evaluate.Interval;
+import dev.espalier.evaluate.Judgement;
+import dev.espalier.evaluate.LabelSets;
+import dev.espalier.evaluate.Regression;
 import dev.espalier.evaluate.Score;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.function.ToDoubleFunction;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /// The reports that Espalier writes, from plain figures.
@@ -111,49 +120,78 @@ public final class RunReport {
     public record Forgetting(
             String method, Interval perplexity, Interval bitsPerByte, @Nullable Interval rise) {}
 
-    /// A model that stands beside the fine-tuned one.
-    ///
-    /// @param accuracy on the same test
-    public record Baseline(String name, Interval accuracy) {}
+    /// Scores of simpler models on the same records are named by these and the metric.
+    private static final Map<String, String> SIMPLER =
+            Map.of(
+                    "majority", "the most frequent answer",
+                    "mean", "always the mean",
+                    "bag-of-words", "bag of words");
 
-    /// A run of fine-tuning a classifier.
+    /// The simpler model that `score` is of, or null.
+    private static @Nullable String simpler(Score score) {
+        return SIMPLER.keySet().stream()
+                .filter(name -> score.metric().startsWith(name + "-"))
+                .findFirst()
+                .orElse(null);
+    }
+
+    /// The metric by which a judgement is summed up.
+    private static String headline(Judgement result) {
+        return switch (result) {
+            case Classification _ -> "accuracy";
+            case LabelSets _ -> "micro-f1";
+            case Regression _ -> "mae";
+        };
+    }
+
+    /// A run of fine-tuning a model to tell labels or numbers.
     ///
-    /// @param scores on the test at the end
-    /// @param baselines the majority class and what else is known
-    /// @param confusion null where there was no test
+    /// @param scores on the test at the end, with those of simpler models
+    /// @param result of the test
     /// @param forgetting may be empty
     public static Report finetuning(
             Heading heading,
             List<Step> steps,
             List<Evaluation> evaluations,
             List<Score> scores,
-            List<Baseline> baselines,
-            @Nullable ConfusionMatrix confusion,
+            Judgement result,
             List<Forgetting> forgetting) {
+        var metric = headline(result);
+        var own = find(scores, metric);
+        var beside =
+                scores.stream()
+                        .filter(s -> s.metric().endsWith("-" + metric) && simpler(s) != null)
+                        .toList();
         var sections = new ArrayList<Report.Section>();
         var judged = new ArrayList<Block>();
-        var accuracy = find(scores, "accuracy");
-        accuracy.filter(s -> !baselines.isEmpty())
+        own.filter(s -> !beside.isEmpty())
                 .ifPresent(s -> {
                     var rows = new ArrayList<Block.Row>();
-                    rows.add(new Block.Row("this model", List.of(hundred(s.interval()))));
-                    baselines.forEach(
-                            b -> rows.add(new Block.Row(b.name(), List.of(hundred(b.accuracy())))));
+                    rows.add(new Block.Row("this model", List.of(shown(s, metric))));
+                    beside.forEach(
+                            b -> rows.add(new Block.Row(name(b), List.of(shown(b, metric)))));
                     judged.add(
                             new Block.DotChart(
-                                    "Accuracy beside simpler models",
+                                    capital(metricName(metric)) + " beside simpler models",
                                     "The bars are 95 % intervals over the records of the test.",
-                                    "accuracy, %",
-                                    List.of("accuracy"),
+                                    metricName(metric) + (isShare(metric) ? ", %" : ""),
+                                    List.of(metricName(metric)),
                                     rows));
                 });
-        var overall = scores.stream().filter(s -> !s.metric().contains(":")).toList();
+        var overall =
+                scores.stream()
+                        .filter(s -> !s.metric().contains(":") && simpler(s) == null)
+                        .toList();
         if (!overall.isEmpty()) {
             judged.add(scoreTable("Scores with their 95 % intervals", overall));
         }
-        if (confusion != null) {
-            judged.add(new Block.Matrix("What is taken for what", confusion));
-            judged.add(labelTable(confusion));
+        switch (result) {
+            case Classification classes -> {
+                judged.add(new Block.Matrix("What is taken for what", classes.confusion()));
+                judged.add(labelTable(classes.sets()));
+            }
+            case LabelSets sets -> judged.add(labelTable(sets));
+            case Regression numbers -> judged.add(toldBesideTrue(numbers));
         }
         sections.add(new Report.Section("How well it does the task", judged));
         if (!forgetting.isEmpty()) {
@@ -169,31 +207,18 @@ public final class RunReport {
                                 evaluations.stream()
                                                 .anyMatch(e -> find(e.scores(), "loss").isPresent())
                                         ? "loss"
-                                        : "accuracy")));
+                                        : metric)));
         sections.add(training(steps));
         sections.add(new Report.Section("Passport", new Block.Definitions(heading.passport())));
         var figures = new ArrayList<Report.Figure>();
-        accuracy.ifPresent(s ->
+        own.ifPresent(s -> figures.add(taskFigure(s)));
+        for (var other : List.of("macro-f1", "subset-accuracy", "spearman")) {
+            find(scores, other).ifPresent(s -> figures.add(taskFigure(s)));
+        }
+        beside.forEach(b ->
                 figures.add(
                         new Report.Figure(
-                                "accuracy",
-                                Numbers.percent(s.value()),
-                                percentRange(s.interval()))));
-        find(scores, "macro-f1")
-                .ifPresent(s ->
-                        figures.add(
-                                new Report.Figure(
-                                        "macro-F1",
-                                        Numbers.percent(s.value()),
-                                        percentRange(s.interval()))));
-        baselines.stream()
-                .limit(1)
-                .forEach(b ->
-                        figures.add(
-                                new Report.Figure(
-                                        b.name(),
-                                        Numbers.percent(b.accuracy().value()),
-                                        "accuracy without a model")));
+                                name(b), value(b, metric), metricName(metric) + " of it")));
         var last = forgetting.isEmpty() ? null : forgetting.getLast().rise();
         if (last != null) {
             figures.add(
@@ -204,22 +229,11 @@ public final class RunReport {
         }
         figures.addAll(costs(steps));
         var verdict =
-                accuracy.map(s ->
-                                Numbers.percent(s.value())
-                                        + " of "
-                                        + Numbers.count(s.n())
-                                        + " held-out records are labelled correctly ("
-                                        + percentRange(s.interval())
-                                        + ")"
-                                        + baselines.stream()
-                                                .findFirst()
-                                                .map(b ->
-                                                        "; "
-                                                                + b.name()
-                                                                + ": "
-                                                                + Numbers.percent(
-                                                                        b.accuracy().value()))
-                                                .orElse("")
+                own.map(s ->
+                                sentence(result, s)
+                                        + beside.stream()
+                                                .map(b -> "; " + name(b) + ": " + value(b, metric))
+                                                .collect(Collectors.joining())
                                         + ".")
                         .orElse("");
         return new Report(heading.title(), heading.subtitle(), verdict, figures, sections);
@@ -321,6 +335,92 @@ public final class RunReport {
                                         + ".")
                         .orElse("");
         return new Report(heading.title(), heading.subtitle(), verdict, figures, sections);
+    }
+
+    private static String sentence(Judgement result, Score score) {
+        var value = value(score, score.metric());
+        var records = Numbers.count(score.n()) + " held-out records";
+        var range = range(score);
+        return switch (result) {
+            case Classification _ ->
+                    value + " of " + records + " are labelled correctly (" + range + ")";
+            case LabelSets _ ->
+                    "The labels of "
+                            + records
+                            + " are told with a micro-F1 of "
+                            + value
+                            + " ("
+                            + range
+                            + ")";
+            case Regression _ ->
+                    "The numbers of "
+                            + records
+                            + " are told to within "
+                            + value
+                            + " on average ("
+                            + range
+                            + ")";
+        };
+    }
+
+    private static Report.Figure taskFigure(Score score) {
+        return new Report.Figure(
+                metricName(score.metric()), value(score, score.metric()), range(score));
+    }
+
+    private static String name(Score ofSimpler) {
+        return Objects.requireNonNull(SIMPLER.get(Objects.requireNonNull(simpler(ofSimpler))));
+    }
+
+    private static String value(Score score, String metric) {
+        return isShare(metric)
+                ? Numbers.percent(score.value())
+                : Numbers.fixed(score.value(), decimals(score));
+    }
+
+    private static String range(Score score) {
+        return isShare(score.metric())
+                ? percentRange(score.interval())
+                : Numbers.fixed(score.low(), decimals(score))
+                        + " to "
+                        + Numbers.fixed(score.high(), decimals(score));
+    }
+
+    private static Interval shown(Score score, String metric) {
+        return isShare(metric) ? hundred(score.interval()) : score.interval();
+    }
+
+    private static String capital(String words) {
+        return Character.toUpperCase(words.charAt(0)) + words.substring(1);
+    }
+
+    /// Means of what is told over tenths of the records by what is true.
+    private static Block toldBesideTrue(Regression numbers) {
+        double[] truth = numbers.truth(), told = numbers.told();
+        var order =
+                IntStream.range(0, truth.length)
+                        .boxed()
+                        .sorted(Comparator.comparingDouble(i -> truth[i]))
+                        .toList();
+        var parts = Math.min(10, truth.length);
+        var means = new ArrayList<Block.Point>();
+        var right = new ArrayList<Block.Point>();
+        for (var part = 0; part < parts; part++) {
+            var of = order.subList(part * order.size() / parts, (part + 1) * order.size() / parts);
+            var x = of.stream().mapToDouble(i -> truth[i]).average().orElseThrow();
+            means.add(
+                    new Block.Point(
+                            x, Interval.mean(of.stream().mapToDouble(i -> told[i]).toArray())));
+            right.add(new Block.Point(x, x));
+        }
+        return new Block.LineChart(
+                "What is told, by what is true",
+                "A point is the mean over a tenth of the records, with its 95 % interval.",
+                "true number",
+                "told number",
+                false,
+                false,
+                List.of(new Block.Series("told", means), new Block.Series("true", right)));
     }
 
     /// A method at a number of labels.
@@ -607,7 +707,7 @@ public final class RunReport {
                                         ? ""
                                         : " Validation is shown with its 95 % interval."),
                         "step",
-                        loss ? "loss, nats" : metric,
+                        loss ? "loss" : metric,
                         false,
                         !loss,
                         series));
@@ -732,19 +832,19 @@ public final class RunReport {
         return new Block.Table(caption, List.of("metric", "data", "value", "interval", "n"), rows);
     }
 
-    private static Block labelTable(ConfusionMatrix confusion) {
-        var rows = new ArrayList<List<String>>();
-        for (var label = 0; label < confusion.labels().size(); label++) {
-            rows.add(
-                    List.of(
-                            confusion.labels().get(label),
-                            Numbers.percent(confusion.precision(label)),
-                            Numbers.percent(confusion.recall(label)),
-                            Numbers.percent(confusion.f1(label)),
-                            Numbers.count(confusion.support(label))));
-        }
+    private static Block labelTable(LabelSets sets) {
         return new Block.Table(
-                "Label by label", List.of("label", "precision", "recall", "F1", "records"), rows);
+                "Label by label",
+                List.of("label", "precision", "recall", "F1", "records"),
+                sets.each().stream()
+                        .map(l ->
+                                List.of(
+                                        l.label(),
+                                        Numbers.percent(l.precision()),
+                                        Numbers.percent(l.recall()),
+                                        Numbers.percent(l.f1()),
+                                        Numbers.count(l.support())))
+                        .toList());
     }
 
     private static Optional<Score> find(List<Score> scores, String metric) {
@@ -768,8 +868,9 @@ public final class RunReport {
     }
 
     private static boolean isShare(String metric) {
-        return metric.equals("accuracy")
+        return metric.endsWith("accuracy")
                 || metric.startsWith("macro-")
+                || metric.startsWith("micro-")
                 || metric.startsWith("precision")
                 || metric.startsWith("recall")
                 || metric.startsWith("f1");
@@ -778,6 +879,11 @@ public final class RunReport {
     private static String metricName(String metric) {
         return switch (metric) {
             case "macro-f1" -> "macro-F1";
+            case "micro-f1" -> "micro-F1";
+            case "mae" -> "mean absolute error";
+            case "mse" -> "mean squared error";
+            case "pearson" -> "Pearson's correlation";
+            case "spearman" -> "Spearman's correlation";
             case "bleu" -> "BLEU";
             case "chrf" -> "chrF";
             case "chrf-plus-plus" -> "chrF++";
@@ -792,6 +898,11 @@ public final class RunReport {
         return switch (score.metric().replaceFirst("^" + COPY, "")) {
             case "perplexity" -> score.value() < 1000 ? 1 : 0;
             case "bleu", "chrf", "chrf-plus-plus" -> 1;
+            // Errors are in the user's units, of any size.
+            case "mae", "mse", "mean-mae", "bag-of-words-mae" ->
+                    score.value() > 0
+                            ? Math.clamp(2 - (int) Math.floor(Math.log10(score.value())), 0, 9)
+                            : 3;
             default -> 3;
         };
     }

@@ -5,7 +5,7 @@ import dev.espalier.Rng;
 import dev.espalier.adapt.Lora;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.data.LabelledText;
-import dev.espalier.evaluate.BagOfWordsClassifier;
+import dev.espalier.evaluate.BagOfWords;
 import dev.espalier.evaluate.Classification;
 import dev.espalier.evaluate.Interval;
 import dev.espalier.evaluate.Score;
@@ -16,7 +16,9 @@ import dev.espalier.generate.Sampling;
 import dev.espalier.io.AtomicFiles;
 import dev.espalier.model.Gpt2;
 import dev.espalier.model.Gpt2Config;
+import dev.espalier.model.Problem;
 import dev.espalier.model.SequenceClassifier;
+import dev.espalier.objective.CrossEntropy;
 import dev.espalier.plan.Cost;
 import dev.espalier.plan.Machine;
 import dev.espalier.recipe.Duration;
@@ -24,7 +26,9 @@ import dev.espalier.recipe.OptimizerRecipe;
 import dev.espalier.recipe.ScheduleRecipe;
 import dev.espalier.recipe.Share;
 import dev.espalier.recipe.TrainingRecipe;
-import dev.espalier.task.TextClassifier;
+import dev.espalier.task.Answers;
+import dev.espalier.task.Example;
+import dev.espalier.task.TextReader;
 import dev.espalier.tokenize.BytePairTrainer;
 import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.train.CausalLearner;
@@ -44,6 +48,7 @@ import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /// The whole journey in a few minutes: a tokenizer and a causal model from raw prose, then
@@ -401,7 +406,8 @@ public final class Quickstart {
         private final TextLoss before;
         private final List<String> labels;
         private final List<LabelledText> test;
-        private final List<int[]> testTokens;
+        private final List<TextReader.Read> testTexts;
+        private final Problem problem;
         private final int[] truth;
         private final Path folder;
 
@@ -424,14 +430,14 @@ public final class Quickstart {
             this.labels = labels;
             this.test = test;
             this.folder = folder;
-            testTokens = tokens(test);
+            problem = new Problem.SingleLabel(labels);
+            testTexts = read(test);
             truth = classes(test);
         }
 
-        private List<int[]> tokens(List<LabelledText> texts) {
-            return texts.stream()
-                    .map(t -> TextClassifier.tokens(tokenizer, t.text(), LENGTH).ids())
-                    .toList();
+        private List<TextReader.Read> read(List<LabelledText> texts) {
+            var reader = new TextReader(tokenizer, LENGTH, 0);
+            return texts.stream().map(t -> reader.read(t.text(), null)).toList();
         }
 
         private int[] classes(List<LabelledText> texts) {
@@ -481,9 +487,7 @@ public final class Quickstart {
                     var start = System.nanoTime();
                     var model = train(method, drawn, budget, Rng.seed(seed, 300, taskSeed));
                     var took = (System.nanoTime() - start) / 1e9;
-                    var predicted =
-                            TextClassifier.likeliest(
-                                    TextClassifier.probabilities(model, testTokens));
+                    var predicted = Answers.likeliest(Answers.of(model, testTexts));
                     var result = new Classification(labels, truth, predicted);
                     add(accuracies, method.title, result.accuracy().value());
                     times.merge(method.title, took, Double::sum);
@@ -523,11 +527,13 @@ public final class Quickstart {
                 }
                 var start = System.nanoTime();
                 var bag =
-                        BagOfWordsClassifier.fit(
-                                drawn.stream().map(LabelledText::text).toList(),
-                                classes(drawn),
-                                labels.size());
-                var guesses = bag.predict(test.stream().map(LabelledText::text).toList());
+                        BagOfWords.fit(
+                                problem,
+                                drawn,
+                                drawn.stream()
+                                        .map(t -> Example.truth(problem, t))
+                                        .toArray(double[][]::new));
+                var guesses = Answers.likeliest(bag.answers(test));
                 times.merge("bag of words", (System.nanoTime() - start) / 1e9, Double::sum);
                 add(
                         accuracies,
@@ -586,9 +592,17 @@ public final class Quickstart {
                         taskSeed);
                 model.trainHead();
             }
-            var texts = tokens(drawn);
-            var classes = classes(drawn);
-            var perEpoch = (int) Math.ceil(texts.size() / (double) TASK_BATCH);
+            var read = read(drawn);
+            var examples =
+                    IntStream.range(0, read.size())
+                            .mapToObj(i ->
+                                    new Example(
+                                            read.get(i).windows().getFirst(),
+                                            Example.truth(problem, drawn.get(i)),
+                                            1,
+                                            drawn.get(i).where()))
+                            .toList();
+            var perEpoch = (int) Math.ceil(examples.size() / (double) TASK_BATCH);
             var replay =
                     method == Method.REPLAY
                             ? new ClassificationLearner.Replay(
@@ -599,13 +613,13 @@ public final class Quickstart {
             var learner =
                     new ClassificationLearner(
                             model,
-                            texts,
-                            classes,
-                            step -> batch(texts.size(), perEpoch, taskSeed, step),
+                            examples,
+                            step -> batch(examples.size(), perEpoch, taskSeed, step),
                             perEpoch,
                             CausalLearner.autoMicroBatch(model, TASK_BATCH, LENGTH),
                             null,
                             true,
+                            CrossEntropy.PLAIN,
                             replay);
             var trainer =
                     new Trainer(

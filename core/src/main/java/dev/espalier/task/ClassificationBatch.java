@@ -1,6 +1,7 @@
 package dev.espalier.task;
 
 import dev.espalier.model.Decoder;
+import dev.espalier.model.Problem;
 import dev.espalier.model.SequenceClassifier;
 import dev.espalier.nn.Stack;
 import dev.espalier.objective.CrossEntropy;
@@ -9,32 +10,33 @@ import dev.espalier.objective.ExampleText.Mark;
 import dev.espalier.objective.Loss;
 import dev.espalier.objective.MicroBatch;
 import dev.espalier.tokenize.Tokenizer;
+import dev.espalier.torch.DType;
 import dev.espalier.torch.Tensor;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
-/// Texts with one label each, padded on the right to the longest of them.
+/// Texts to tell the label, the labels or a number of, padded on the right to the longest of them.
+/// The loss of a text is the cross-entropy of its label, the mean over all labels of their binary
+/// cross-entropies, or the squared error in standardised units, as the Hugging Face library has it.
 ///
-/// @param texts the tokens of each text, at least one
-/// @param labels the class of each text
-/// @param classWeights the weight of each class in the loss, 1 on average over the training
-///   records; null for all 1
-/// @param everyToken on a decoder, whether each token's state has to tell the text's class, rather
-///   than the last one's alone, with which classes are predicted: half of a text's weight is the
-///   last token's, and of the other half t / (1 + 2 + … + n) is that of the t-th of its n tokens
-/// @param loss the loss of a record or token
-/// @param where each text stands
+/// @param examples at least one
+/// @param labelWeights of one label the weight of each class in the loss, 1 on average over the
+///   training records; of several labels that of each where it holds; null for all 1
+/// @param everyToken on a decoder, whether each token's state has to tell of the text, rather than
+///   the last one's alone, with which texts are told: half of a text's weight is the last token's,
+///   and of the other half t / (1 + 2 + … + n) is that of the t-th of its n tokens
+/// @param loss the cross-entropy of a record or token
+@SuppressWarnings("ArrayRecordComponent") // batches are passed on, never compared
 public record ClassificationBatch(
         SequenceClassifier model,
         double weight,
-        List<int[]> texts,
-        int[] labels,
-        float @Nullable [] classWeights,
+        List<Example> examples,
+        float @Nullable [] labelWeights,
         boolean everyToken,
-        CrossEntropy loss,
-        List<String> where)
+        CrossEntropy loss)
         implements MicroBatch {
     /// What the figures call this loss.
     public static final String TERM = "classification";
@@ -46,28 +48,45 @@ public record ClassificationBatch(
 
     @Override
     public long count() {
-        return labels.length;
+        return examples.size();
     }
 
     @Override
     public long tokens() {
-        return texts.stream().mapToLong(t -> t.length).sum();
+        return examples.stream().mapToLong(e -> e.tokens().length()).sum();
+    }
+
+    @Override
+    public List<String> where() {
+        return examples.stream().map(Example::where).toList();
     }
 
     @Override
     public List<ExampleText> examples(Tokenizer tokenizer) {
-        return IntStream.range(0, labels.length)
-                .mapToObj(r ->
+        return examples.stream()
+                .map(e ->
                         new ExampleText(
-                                where.get(r),
+                                e.where(),
                                 List.of(
                                         ExampleText.field(
-                                                "text", tokenizer, texts.get(r), _ -> Mark.READ),
-                                        ExampleText.field(
-                                                "label",
-                                                model.labels().get(labels[r]),
-                                                Mark.TARGET))))
+                                                "text",
+                                                tokenizer,
+                                                e.tokens().ids(),
+                                                _ -> Mark.READ),
+                                        ExampleText.field("label", shown(e.truth()), Mark.TARGET))))
                 .toList();
+    }
+
+    private String shown(double[] truth) {
+        return switch (model.problem()) {
+            case Problem.SingleLabel one -> one.labels().get((int) truth[0]);
+            case Problem.MultiLabel several ->
+                    IntStream.range(0, truth.length)
+                            .filter(l -> truth[l] > 0)
+                            .mapToObj(several.labels()::get)
+                            .collect(Collectors.joining(", "));
+            case Problem.Regression _ -> String.valueOf(truth[0]);
+        };
     }
 
     @Override
@@ -80,51 +99,97 @@ public record ClassificationBatch(
         };
     }
 
+    private List<TextReader.Tokens> texts() {
+        return examples.stream().map(Example::tokens).toList();
+    }
+
     private Tensor sumOverTexts() {
-        var weights = new float[labels.length];
+        var weights = new float[examples.size()];
         for (var r = 0; r < weights.length; r++) {
-            weights[r] = classWeights == null ? 1 : classWeights[labels[r]];
+            weights[r] = (float) examples.get(r).weight();
         }
-        return sum(scores(model, texts), labels, weights);
+        return sum(scores(model, texts()), 1, weights);
     }
 
     private Tensor sumOverTokens() {
+        var texts = texts();
         var longest = longest(texts);
         var weights = new float[texts.size() * longest];
-        var classes = new int[weights.length];
         for (var r = 0; r < texts.size(); r++) {
-            var n = texts.get(r).length;
-            var weight = classWeights == null ? 1 : classWeights[labels[r]];
+            var n = texts.get(r).length();
+            var weight = examples.get(r).weight();
             for (var t = 0; t < n; t++) {
                 weights[r * longest + t] = (float) (0.5 * weight * (t + 1) / (0.5 * n * (n + 1)));
             }
-            weights[r * longest + n - 1] += 0.5f * weight;
-            Arrays.fill(classes, r * longest, (r + 1) * longest, labels[r]);
+            weights[r * longest + n - 1] += (float) (0.5 * weight);
         }
-        var scores = model.scoresOfAll(padded(model, texts), lengths(texts)); // (B, T, classes)
-        return sum(scores.view(weights.length, -1), classes, weights);
+        var scores =
+                model.scoresOfAll(
+                        padded(model, texts), types(texts), lengths(texts)); // (B, T, classes)
+        return sum(scores.view(weights.length, -1), longest, weights);
     }
 
-    private Tensor sum(Tensor scores, int[] classes, float[] weights) {
+    /// The loss of `scores` (N, classes), of which `each` in a row are an example's.
+    private Tensor sum(Tensor scores, int each, float[] weights) {
         var n = weights.length;
-        return loss.sum(scores, Tensor.of(classes, n, 1), Tensor.of(weights, n, 1));
+        return switch (model.problem()) {
+            case Problem.SingleLabel _ -> {
+                var classes = new int[n];
+                for (var i = 0; i < n; i++) {
+                    classes[i] = (int) truth(i, each)[0];
+                    weights[i] *= labelWeights == null ? 1 : labelWeights[classes[i]];
+                }
+                yield loss.sum(scores, Tensor.of(classes, n, 1), Tensor.of(weights, n, 1));
+            }
+            case Problem.MultiLabel several -> {
+                var labels = several.labels().size();
+                var halves = new float[n * labels * 2];
+                for (var i = 0; i < n; i++) {
+                    var truth = truth(i, each);
+                    for (var l = 0; l < labels; l++) {
+                        var holds = truth[l] > 0;
+                        var other = loss.labelSmoothing() / 2;
+                        var weight = (double) weights[i] / labels;
+                        var positive = weight * (labelWeights == null ? 1 : labelWeights[l]);
+                        halves[2 * (i * labels + l)] =
+                                (float) (positive * (holds ? 1 - other : other));
+                        halves[2 * (i * labels + l) + 1] =
+                                (float) (weight * (holds ? other : 1 - other));
+                    }
+                }
+                yield CrossEntropy.binarySum(scores, Tensor.of(halves, n * (long) labels, 2));
+            }
+            case Problem.Regression number -> {
+                var targets = new float[n];
+                for (var i = 0; i < n; i++) {
+                    targets[i] = (float) number.standardised(truth(i, each)[0]);
+                }
+                var error = scores.to(DType.FLOAT).sub(Tensor.of(targets, n, 1));
+                yield error.mul(error).mul(Tensor.of(weights, n, 1)).sum();
+            }
+        };
+    }
+
+    private double[] truth(int row, int each) {
+        return examples.get(row / each).truth();
     }
 
     /// The scores (B, classes) of `texts`, in the scope that is open.
-    public static Tensor scores(SequenceClassifier model, List<int[]> texts) {
-        return model.scores(padded(model, texts), lengths(texts));
+    public static Tensor scores(SequenceClassifier model, List<TextReader.Tokens> texts) {
+        return model.scores(padded(model, texts), types(texts), lengths(texts));
     }
 
-    private static long[] lengths(List<int[]> texts) {
-        return texts.stream().mapToLong(t -> t.length).toArray();
+    private static long[] lengths(List<TextReader.Tokens> texts) {
+        return texts.stream().mapToLong(TextReader.Tokens::length).toArray();
     }
 
-    private static Tensor padded(SequenceClassifier model, List<int[]> texts) { // (B, T)
+    private static Tensor padded(
+            SequenceClassifier model, List<TextReader.Tokens> texts) { // (B, T)
         var longest = longest(texts);
         var ids = new int[texts.size() * longest];
         Arrays.fill(ids, model.body().padding());
         for (var r = 0; r < texts.size(); r++) {
-            var text = texts.get(r);
+            var text = texts.get(r).ids();
             if (text.length == 0) {
                 throw new IllegalArgumentException("a text without tokens");
             }
@@ -133,8 +198,22 @@ public record ClassificationBatch(
         return Tensor.of(ids, texts.size(), longest);
     }
 
-    private static int longest(List<int[]> texts) {
-        return texts.stream().mapToInt(t -> t.length).max().orElseThrow();
+    private static @Nullable Tensor types(List<TextReader.Tokens> texts) { // (B, T)
+        if (texts.stream().allMatch(t -> t.types() == null)) {
+            return null;
+        }
+        var longest = longest(texts);
+        var types = new int[texts.size() * longest];
+        for (var r = 0; r < texts.size(); r++) {
+            if (texts.get(r).types() instanceof int[] text) {
+                System.arraycopy(text, 0, types, r * longest, text.length);
+            }
+        }
+        return Tensor.of(types, texts.size(), longest);
+    }
+
+    private static int longest(List<TextReader.Tokens> texts) {
+        return texts.stream().mapToInt(TextReader.Tokens::length).max().orElseThrow();
     }
 
     @Override
@@ -144,6 +223,6 @@ public record ClassificationBatch(
 
     @Override
     public int hashCode() {
-        return Arrays.hashCode(labels);
+        return examples.hashCode();
     }
 }

@@ -4,52 +4,79 @@ import dev.espalier.EspalierException;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.data.LabelledReader;
 import dev.espalier.data.LabelledText;
-import dev.espalier.evaluate.Classification;
-import dev.espalier.evaluate.ConfusionMatrix;
-import dev.espalier.evaluate.Interval;
+import dev.espalier.evaluate.Judgement;
 import dev.espalier.evaluate.Score;
+import dev.espalier.model.Problem;
 import dev.espalier.model.SequenceClassifier;
 import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.tokenize.Tokenizers;
-import dev.espalier.torch.Scope;
-import dev.espalier.torch.Torch;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.SequencedMap;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
-/// A fine-tuned classifier of texts, ready to use. Safe for use by many threads until it is closed.
+/// A fine-tuned classifier of texts, ready to use: it tells the label, the labels or the number of
+/// a text or of a pair of texts. Safe for use by many threads until it is closed.
 public final class TextClassifier implements AutoCloseable {
-    /// Texts in a batch hold at most about this many tokens, padding included.
-    private static final int BATCH_TOKENS = 4096;
-
     private final SequenceClassifier model;
-    private final Tokenizer tokenizer;
-    private final int maxLength;
+    private final TextReader reader;
+
+    /// A text to be told, or a pair of texts.
+    ///
+    /// @param second null for one text
+    public record Input(String text, @Nullable String second) {}
 
     /// What a text is taken for.
     ///
-    /// @param label the likeliest label
-    /// @param probabilities of every label, the likeliest first
-    /// @param truncated whether the text was longer than the model can see and was cut
+    /// @param labels those that are told: the likeliest; where any number may hold, all whose
+    ///   probability reaches the model's threshold, the likeliest first; none where a number is
+    ///   told
+    /// @param probabilities of every label, the likeliest first; none where a number is told
+    /// @param number the number, in the units of the training records; NaN where labels are told
+    /// @param truncated whether the text was longer than the model reads and was cut
+    /// @param windows in how many windows it was read; of their scores, before they become
+    ///   probabilities, the mean is taken
     public record Prediction(
-            String label, SequencedMap<String, Double> probabilities, boolean truncated) {}
+            List<String> labels,
+            SequencedMap<String, Double> probabilities,
+            double number,
+            boolean truncated,
+            int windows) {
+        public Prediction {
+            labels = List.copyOf(labels);
+        }
+
+        /// The likeliest label.
+        ///
+        /// @throws java.util.NoSuchElementException where a number is told
+        public String label() {
+            var likeliest = probabilities.firstEntry();
+            if (likeliest == null) {
+                throw new java.util.NoSuchElementException("this model tells a number, no label");
+            }
+            return likeliest.getKey();
+        }
+    }
 
     /// A classifier of `model`, which it owns from now on.
     ///
-    /// @param maxLength tokens of a text that the model sees
+    /// @param maxLength tokens of a text that the model sees; longer texts are cut
     public TextClassifier(SequenceClassifier model, Tokenizer tokenizer, int maxLength) {
+        this(model, new TextReader(tokenizer, maxLength, 0));
+    }
+
+    /// A classifier of `model`, which it owns from now on.
+    public TextClassifier(SequenceClassifier model, TextReader reader) {
         this.model = model;
-        this.tokenizer = tokenizer;
-        this.maxLength = maxLength;
+        this.reader = reader;
     }
 
     /// Reads the classifier that a fine-tuning run left in `folder`, in the Hugging Face layout
-    /// with a tokenizer.
+    /// with a tokenizer. It reads texts as in training, cut or in windows.
     ///
     /// @throws EspalierException if the folder holds no classifier that can be used, or a head that
     ///   was never trained
@@ -63,8 +90,10 @@ public final class TextClassifier implements AutoCloseable {
                             + " is missing; this model was not fine-tuned for classification");
         }
         var tokenizer = Tokenizers.read(folder).plain();
-        checkVocabulary(folder, tokenizer, loaded.model().body().vocabulary());
-        return new TextClassifier(loaded.model(), tokenizer, loaded.model().body().context());
+        var body = loaded.model().body();
+        checkVocabulary(folder, tokenizer, body.vocabulary());
+        return new TextClassifier(
+                loaded.model(), TextReader.of(tokenizer, folder, loaded.config(), body.context()));
     }
 
     /// @throws EspalierException if the tokenizer has ids that the model lacks
@@ -80,6 +109,12 @@ public final class TextClassifier implements AutoCloseable {
         }
     }
 
+    /// What it tells: one of several labels, any number of them, or a number.
+    public Problem problem() {
+        return model.problem();
+    }
+
+    /// The labels; of a number the one that its file gives it.
     public List<String> labels() {
         return model.labels();
     }
@@ -88,145 +123,80 @@ public final class TextClassifier implements AutoCloseable {
         return classify(List.of(text)).getFirst();
     }
 
-    /// The predictions of `texts`, in their order.
+    /// The prediction for a pair of texts.
+    public Prediction classify(String first, String second) {
+        return predict(List.of(new Input(first, second))).getFirst();
+    }
+
+    /// The predictions for `texts`, in their order.
     public List<Prediction> classify(List<String> texts) {
-        var tokens = texts.stream().map(t -> tokens(tokenizer, t, maxLength)).toList();
-        var probabilities = probabilities(model, tokens.stream().map(Tokens::ids).toList());
-        return IntStream.range(0, texts.size())
-                .mapToObj(i -> prediction(probabilities[i], tokens.get(i).truncated()))
+        return predict(texts.stream().map(t -> new Input(t, null)).toList());
+    }
+
+    /// The predictions for texts or pairs of texts, in their order.
+    public List<Prediction> predict(List<Input> inputs) {
+        if (inputs.stream().anyMatch(i -> i.second() != null)) {
+            reader.requirePairs();
+        }
+        var read = inputs.stream().map(i -> reader.read(i.text(), i.second())).toList();
+        var answers = Answers.of(model, read);
+        return IntStream.range(0, read.size())
+                .mapToObj(i -> prediction(answers[i], read.get(i)))
                 .toList();
     }
 
-    private Prediction prediction(float[] probabilities, boolean truncated) {
-        var order =
-                IntStream.range(0, probabilities.length)
-                        .boxed()
-                        .sorted(Comparator.comparingDouble((Integer i) -> -probabilities[i]))
-                        .toList();
+    private Prediction prediction(double[] answer, TextReader.Read read) {
         var byLabel = new LinkedHashMap<String, Double>();
-        order.forEach(i -> byLabel.put(model.labels().get(i), (double) probabilities[i]));
-        return new Prediction(byLabel.firstEntry().getKey(), byLabel, truncated);
-    }
-
-    /// The tokens of a text that a model sees.
-    @SuppressWarnings("ArrayRecordComponent") // handed over, never shared
-    public record Tokens(int[] ids, boolean truncated) {}
-
-    /// The first `maxLength` tokens of `text` in its tokenizer's template, which has room in them;
-    /// a text without any is given the end of text, or token 0, to be told by.
-    public static Tokens tokens(Tokenizer tokenizer, String text, int maxLength) {
-        var ids = tokenizer.encode(text);
-        var template = tokenizer.template();
-        var seen = template.apply(ids, maxLength);
-        if (seen.length == 0) {
-            return new Tokens(new int[] {tokenizer.specials().endOfText().orElse(0)}, false);
+        if (!(problem() instanceof Problem.Regression)) {
+            IntStream.range(0, answer.length)
+                    .boxed()
+                    .sorted(Comparator.comparingDouble(i -> -answer[i]))
+                    .forEach(i -> byLabel.put(labels().get(i), answer[i]));
         }
-        return new Tokens(seen, ids.length + template.addedToOne() > maxLength);
-    }
-
-    /// The end of `text` that [#tokens] leaves out.
-    public static String cut(Tokenizer tokenizer, String text, int maxLength) {
-        var room = maxLength - tokenizer.template().addedToOne();
-        var encoding = tokenizer.encodeWithOffsets(text);
-        return encoding.ids().length > room ? text.substring(encoding.starts()[room]) : "";
-    }
-
-    /// The probability of each class for each of `texts`, in their order; texts of like length go
-    /// together.
-    public static float[][] probabilities(SequenceClassifier model, List<int[]> texts) {
-        var order =
-                IntStream.range(0, texts.size())
-                        .boxed()
-                        .sorted(Comparator.comparingInt((Integer i) -> texts.get(i).length))
-                        .toList();
-        var result = new float[texts.size()][];
-        for (var start = 0; start < order.size(); ) {
-            var end = start + 1;
-            while (end < order.size()
-                    && (long) (end + 1 - start) * texts.get(order.get(end)).length
-                            <= BATCH_TOKENS) {
-                end++;
-            }
-            var batch = new ArrayList<int[]>();
-            order.subList(start, end).forEach(i -> batch.add(texts.get(i)));
-            float[] rows;
-            try (var scope = new Scope()) {
-                rows =
-                        Torch.noGrad(() ->
-                                ClassificationBatch.scores(model, batch).softmax(-1).floats());
-            }
-            var classes = model.labels().size();
-            for (var i = start; i < end; i++) {
-                result[order.get(i)] =
-                        Arrays.copyOfRange(rows, (i - start) * classes, (i + 1 - start) * classes);
-            }
-            start = end;
-        }
-        return result;
-    }
-
-    /// The likeliest class of each text.
-    public static int[] likeliest(float[][] probabilities) {
-        var classes = new int[probabilities.length];
-        for (var i = 0; i < classes.length; i++) {
-            for (var c = 1; c < probabilities[i].length; c++) {
-                if (probabilities[i][c] > probabilities[i][classes[i]]) {
-                    classes[i] = c;
-                }
-            }
-        }
-        return classes;
-    }
-
-    /// All metrics of a test: the loss in nats a record, accuracy, the macro averages, those of
-    /// each label, and as `majority-…` what always answering the class `majority` would reach.
-    ///
-    /// @param truth the class of each record
-    /// @param probabilities of each record's classes
-    /// @param seed of the intervals' bootstrap
-    public static List<Score> scores(
-            String data,
-            List<String> labels,
-            int[] truth,
-            float[][] probabilities,
-            int majority,
-            long seed) {
-        var result = new Classification(labels, truth, likeliest(probabilities));
-        var losses = new double[truth.length];
-        for (var i = 0; i < losses.length; i++) {
-            losses[i] = -Math.log(Math.max(1e-12, probabilities[i][truth[i]]));
-        }
-        var ones = new double[losses.length];
-        java.util.Arrays.fill(ones, 1);
-        var scores = new ArrayList<Score>();
-        scores.add(Score.of(data, "loss", Interval.loss(losses, ones), losses.length));
-        scores.addAll(result.scores(data, seed));
-        scores.addAll(result.labelScores(data));
-        for (var score : result.always(majority).scores(data, seed)) {
-            scores.add(Score.of(data, "majority-" + score.metric(), score.interval(), score.n()));
-        }
-        return scores;
+        var told =
+                switch (problem()) {
+                    case Problem.SingleLabel _ -> List.of(byLabel.firstEntry().getKey());
+                    case Problem.MultiLabel several ->
+                            byLabel.entrySet().stream()
+                                    .filter(e -> e.getValue() >= several.threshold())
+                                    .map(Map.Entry::getKey)
+                                    .toList();
+                    case Problem.Regression _ -> List.<String>of();
+                };
+        var number = problem() instanceof Problem.Regression ? answer[0] : Double.NaN;
+        return new Prediction(told, byLabel, number, read.truncated(), read.windows().size());
     }
 
     /// What this classifier makes of labelled records.
     ///
-    /// @param truncated how many texts were longer than the model sees and were cut
-    public record Evaluation(List<Score> scores, ConfusionMatrix confusion, long truncated) {}
+    /// @param truncated how many texts were longer than the model reads and were cut
+    /// @param windowed how many were read in more than one window
+    public record Evaluation(
+            List<Score> scores, Judgement judgement, long truncated, long windowed) {}
 
-    /// Judges the classifier by `records`, beside the one that always answers their most frequent
-    /// label.
+    /// Judges the classifier by `records`, beside the one that always gives the answer that does
+    /// best on them.
     ///
     /// @throws EspalierException (DATA) if a record has a label that the model does not know
     public Evaluation evaluate(String data, List<LabelledText> records, long seed) {
-        LabelledReader.requireKnown(records, labels());
-        var tokens = records.stream().map(r -> tokens(tokenizer, r.text(), maxLength)).toList();
-        var truth = records.stream().mapToInt(r -> labels().indexOf(r.label())).toArray();
-        var probabilities = probabilities(model, tokens.stream().map(Tokens::ids).toList());
-        var majority = Classification.majority(truth, labels().size());
+        if (!(problem() instanceof Problem.Regression)) {
+            LabelledReader.requireKnown(records, labels());
+        }
+        if (records.stream().anyMatch(r -> r.second() != null)) {
+            reader.requirePairs();
+        }
+        var read = records.stream().map(r -> reader.read(r.text(), r.second())).toList();
+        var truth = records.stream().map(r -> Example.truth(problem(), r)).toArray(double[][]::new);
+        var answers = Answers.of(model, read);
+        var others = new LinkedHashMap<String, double[][]>();
+        others.put(
+                Answers.constantName(problem()),
+                Answers.always(Answers.constant(problem(), truth), truth.length));
         return new Evaluation(
-                scores(data, labels(), truth, probabilities, majority, seed),
-                ConfusionMatrix.of(labels(), truth, likeliest(probabilities)),
-                tokens.stream().filter(Tokens::truncated).count());
+                Answers.scores(data, problem(), truth, answers, others, seed),
+                Answers.judge(problem(), truth, answers),
+                read.stream().filter(TextReader.Read::truncated).count(),
+                read.stream().filter(r -> r.windows().size() > 1).count());
     }
 
     @Override

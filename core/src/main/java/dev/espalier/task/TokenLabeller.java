@@ -91,8 +91,8 @@ public final class TokenLabeller implements AutoCloseable {
                 .toList();
     }
 
-    private Prediction prediction(TaggedText text, float[][] probabilities) {
-        var classes = TextClassifier.likeliest(probabilities);
+    private Prediction prediction(TaggedText text, double[][] probabilities) {
+        var classes = Answers.likeliest(probabilities);
         var words = new ArrayList<Span>();
         var tags = new ArrayList<String>();
         for (var w = 0; w < classes.length; w++) {
@@ -127,16 +127,16 @@ public final class TokenLabeller implements AutoCloseable {
     }
 
     /// The probability of each class for each word of each of `texts`, in their order.
-    public static List<float[][]> probabilities(
+    public static List<double[][]> probabilities(
             TokenClassifier model, Tokenizer tokenizer, List<TaggedText> texts, int maxLength) {
         record Part(int text, TaggedTokens tokens) {}
         var parts = new ArrayList<Part>();
-        var result = new ArrayList<float[][]>();
+        var result = new ArrayList<double[][]>();
         for (var t = 0; t < texts.size(); t++) {
             for (var part : TaggedTokens.of(tokenizer, texts.get(t), maxLength, byLast(model))) {
                 parts.add(new Part(t, part));
             }
-            result.add(new float[texts.get(t).words()][]);
+            result.add(new double[texts.get(t).words()][]);
         }
         parts.sort(Comparator.comparingInt(p -> p.tokens().ids().length));
         var classes = model.labels().size();
@@ -160,8 +160,11 @@ public final class TokenLabeller implements AutoCloseable {
             var row = 0;
             for (var part : batch) {
                 for (var w = 0; w < part.tokens().words(); w++, row++) {
-                    result.get(part.text())[part.tokens().firstWord() + w] =
-                            Arrays.copyOfRange(rows, row * classes, (row + 1) * classes);
+                    var probabilities = new double[classes];
+                    for (var c = 0; c < classes; c++) {
+                        probabilities[c] = rows[row * classes + c];
+                    }
+                    result.get(part.text())[part.tokens().firstWord() + w] = probabilities;
                 }
             }
             start = end;
@@ -179,7 +182,7 @@ public final class TokenLabeller implements AutoCloseable {
             String data,
             List<String> labels,
             List<int[]> truth,
-            List<float[][]> probabilities,
+            List<double[][]> probabilities,
             int majority,
             long seed) {
         var losses = new double[truth.size()];
@@ -188,7 +191,7 @@ public final class TokenLabeller implements AutoCloseable {
         var words = new double[losses.length];
         var told = new ArrayList<List<String>>();
         for (var i = 0; i < losses.length; i++) {
-            var classes = TextClassifier.likeliest(probabilities.get(i));
+            var classes = Answers.likeliest(probabilities.get(i));
             for (var w = 0; w < classes.length; w++) {
                 var wanted = truth.get(i)[w];
                 losses[i] -= Math.log(Math.max(1e-12, probabilities.get(i)[w][wanted]));
@@ -211,7 +214,7 @@ public final class TokenLabeller implements AutoCloseable {
         } else {
             var counts = new int[truth.size()][labels.size()][3];
             for (var i = 0; i < counts.length; i++) {
-                var classes = TextClassifier.likeliest(probabilities.get(i));
+                var classes = Answers.likeliest(probabilities.get(i));
                 for (var w = 0; w < classes.length; w++) {
                     Entities.count(counts[i], truth.get(i)[w], classes[w]);
                 }

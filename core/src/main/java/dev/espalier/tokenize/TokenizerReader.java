@@ -648,9 +648,12 @@ final class TokenizerReader {
             }
             case "TemplateProcessing" -> {
                 var tokens = node.path("special_tokens");
+                var types = new Ids(8);
+                var pair = pieces(file, node.path("pair"), tokens, vocabulary, types);
                 return new Template(
-                        pieces(file, node.path("single"), tokens, vocabulary),
-                        pieces(file, node.path("pair"), tokens, vocabulary));
+                        pieces(file, node.path("single"), tokens, vocabulary, new Ids(8)),
+                        pair.length == 0 ? Template.PAIR : pair,
+                        pair.length == 0 ? Template.PAIR_TYPES : types.toArray());
             }
             case "Sequence" -> {
                 var template = Template.NONE;
@@ -694,7 +697,9 @@ final class TokenizerReader {
         return id;
     }
 
-    private static int[] pieces(Path file, JsonNode node, JsonNode tokens, Vocabulary vocabulary) {
+    /// The parts of a template; the type of each goes to `types`.
+    private static int[] pieces(
+            Path file, JsonNode node, JsonNode tokens, Vocabulary vocabulary, Ids types) {
         var ids = new Ids(8);
         if (node.isArray()) {
             for (var piece : node) {
@@ -714,9 +719,22 @@ final class TokenizerReader {
                                             .formatted(file, shown(piece))
                                     + " B, nor one of its special tokens");
                 }
+                int type = type(file, piece);
+                for (int added = types.size(); added < ids.size(); added++) {
+                    types.add(type);
+                }
             }
         }
         return ids.toArray();
+    }
+
+    private static int type(Path file, JsonNode piece) {
+        var kind = piece.has("Sequence") ? "Sequence" : "SpecialToken";
+        var type = piece.path(kind).path("type_id");
+        if (!type.isMissingNode() && !(type.isInt() && type.intValue() >> 1 == 0)) {
+            throw unsupported(file, "post_processor.type_id", type, "0 or 1");
+        }
+        return type.asInt(0);
     }
 
     // tokenizer.model
@@ -839,10 +857,7 @@ final class TokenizerReader {
                             prefix));
         } else if (flag(folder.resolve(CONFIG), config, "add_bos_token", false)) {
             int begin = roleId(Role.BEGIN, vocabulary);
-            template =
-                    new Template(
-                            new int[] {begin, Template.FIRST},
-                            new int[] {begin, Template.FIRST, begin, Template.SECOND});
+            template = Template.behind(begin);
             json.set(
                     "post_processor",
                     TokenizerFiles.template(

@@ -5,12 +5,14 @@ import dev.espalier.Rng;
 import dev.espalier.adapt.Lora;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.data.Batches;
+import dev.espalier.data.LabelledReader;
 import dev.espalier.data.LabelledText;
-import dev.espalier.evaluate.Classification;
+import dev.espalier.evaluate.BagOfWords;
 import dev.espalier.evaluate.Score;
 import dev.espalier.evaluate.TextLoss;
 import dev.espalier.model.Family;
 import dev.espalier.model.LanguageModel;
+import dev.espalier.model.Problem;
 import dev.espalier.model.SequenceClassifier;
 import dev.espalier.nn.Module;
 import dev.espalier.objective.ExampleText;
@@ -19,28 +21,36 @@ import dev.espalier.recipe.AdapterRecipe;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.ForgettingRecipe;
 import dev.espalier.recipe.ModelRecipe;
+import dev.espalier.recipe.ProblemRecipe;
 import dev.espalier.recipe.TaskRecipe;
 import dev.espalier.recipe.TrainingRecipe.Metric;
 import dev.espalier.report.RunReport;
-import dev.espalier.task.TextClassifier;
+import dev.espalier.task.Answers;
+import dev.espalier.task.Example;
+import dev.espalier.task.TextReader;
 import dev.espalier.tokenize.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
-import java.util.TreeSet;
+import java.util.SequencedMap;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
 
-/// Fine-tuning a model to classify texts, with what that makes it forget.
+/// Fine-tuning a model to tell the label, the labels or a number of texts, with what that makes it
+/// forget.
 final class Finetuning implements Job {
     private final FinetuneRecipe recipe;
+    private final TaskRecipe.Classification task;
+    private final Watcher watcher;
     private final Tokenizer tokenizer;
+    private final TextReader reader;
     private final SequenceClassifier model;
     private final ObjectNode config;
     private final Lora.@Nullable Settings lora;
@@ -53,14 +63,62 @@ final class Finetuning implements Job {
     private @Nullable TextLoss generalNow;
     private final ObjectNode passport;
 
-    /// Records as the model sees them.
+    /// Records as the model reads them.
     ///
-    /// @param truncated how many texts were longer than the model sees and were cut
-    record Records(List<LabelledText> records, List<int[]> texts, int[] labels, long truncated) {}
+    /// @param truth what each is labelled with, as [Example#truth] has it
+    private record Records(
+            List<LabelledText> records, List<TextReader.Read> read, List<double[]> truth) {
+        static Records of(List<LabelledText> records, Problem problem, TextReader reader) {
+            if (!(problem instanceof Problem.Regression)) {
+                LabelledReader.requireKnown(records, problem.labels());
+            }
+            return new Records(
+                    records,
+                    records.stream().map(r -> reader.read(r.text(), r.second())).toList(),
+                    records.stream().map(r -> Example.truth(problem, r)).toList());
+        }
+
+        double[][] truths() {
+            return truth.toArray(double[][]::new);
+        }
+
+        long truncated() {
+            return read.stream().filter(TextReader.Read::truncated).count();
+        }
+
+        long windowed() {
+            return read.stream().filter(r -> r.windows().size() > 1).count();
+        }
+
+        int windows() {
+            return read.stream().mapToInt(r -> r.windows().size()).sum();
+        }
+
+        /// A window each; together those of a record weigh as much as another record's.
+        List<Example> examples() {
+            var mean = (double) windows() / records.size();
+            var examples = new ArrayList<Example>();
+            for (var i = 0; i < records.size(); i++) {
+                var windows = read.get(i).windows();
+                for (var window : windows) {
+                    examples.add(
+                            new Example(
+                                    window,
+                                    truth.get(i),
+                                    mean / windows.size(),
+                                    records.get(i).where()));
+                }
+            }
+            return examples;
+        }
+    }
 
     private Finetuning(
             FinetuneRecipe recipe,
+            TaskRecipe.Classification task,
+            Watcher watcher,
             Tokenizer tokenizer,
+            TextReader reader,
             SequenceClassifier model,
             ObjectNode config,
             Lora.@Nullable Settings lora,
@@ -71,7 +129,10 @@ final class Finetuning implements Job {
             @Nullable GeneralText general,
             ObjectNode passport) {
         this.recipe = recipe;
+        this.task = task;
+        this.watcher = watcher;
         this.tokenizer = tokenizer;
+        this.reader = reader;
         this.model = model;
         this.config = config;
         this.lora = lora;
@@ -98,19 +159,10 @@ final class Finetuning implements Job {
     private static Job prepare(
             FinetuneRecipe recipe, TaskRecipe.Classification task, Path folder, Watcher watcher) {
         var files = TextData.labelled(recipe.data(), task, recipe.seed(), folder, watcher);
-        var labels =
-                new ArrayList<>(
-                        new TreeSet<>(files.train().stream().map(LabelledText::label).toList()));
-        if (labels.size() < 2) {
-            throw EspalierException.data(
-                    recipe.data().train()
-                            + ": all records have the label "
-                            + labels
-                            + "; classification needs at least two labels");
-        }
+        var problem = problem(recipe.data().train(), task.problem(), files.train());
         var tokenizer = TextData.tokenizer(recipe, files.train(), folder, watcher);
         var ready = Models.of(recipe.model(), tokenizer, recipe.seed());
-        var model = new SequenceClassifier(ready.model(), labels);
+        var model = new SequenceClassifier(ready.model(), problem);
         model.initializeHead(recipe.seed());
         if (recipe.model() instanceof ModelRecipe.Saved saved) {
             HuggingFace.readHead(saved.path(), model);
@@ -119,16 +171,19 @@ final class Finetuning implements Job {
             model.decoder();
         }
         var maxLength = maxLength(task.maxLength(), model.body(), tokenizer);
-        var train = records(files.train(), labels, tokenizer, maxLength, recipe.data().train());
-        var validation =
-                records(files.validation(), labels, tokenizer, maxLength, recipe.data().train());
-        var test =
-                files.test() == null
-                        ? null
-                        : records(
-                                files.test(), labels, tokenizer, maxLength, recipe.data().train());
+        var reader = new TextReader(tokenizer, maxLength, stride(task, maxLength, tokenizer));
+        if (task.pair() != null) {
+            reader.requirePairs();
+        }
+        reader.describe(ready.config());
+        var train = Records.of(files.train(), problem, reader);
+        var validation = Records.of(files.validation(), problem, reader);
+        var test = files.test() == null ? null : Records.of(files.test(), problem, reader);
         report(watcher, "training", train, maxLength);
         report(watcher, "validation", validation, maxLength);
+        if (test != null) {
+            report(watcher, "test", test, maxLength);
+        }
         var lora = adapt(recipe, model, model.body());
         model.trainHead();
         var micro = recipe.training().microBatch();
@@ -145,7 +200,10 @@ final class Finetuning implements Job {
                         : TextData.general(measured, tokenizer, model.body().context());
         return new Finetuning(
                 completed,
+                task,
+                watcher,
                 tokenizer,
+                reader,
                 model,
                 ready.config(),
                 lora,
@@ -155,6 +213,59 @@ final class Finetuning implements Job {
                 learner,
                 general,
                 files.passport());
+    }
+
+    /// What is to be told, by the labels that the training records have.
+    private static Problem problem(Path file, ProblemRecipe recipe, List<LabelledText> records) {
+        if (records.stream().map(LabelledText::labels).distinct().count() < 2) {
+            throw EspalierException.data(
+                    file
+                            + ": all records have the label "
+                            + records.getFirst().labels()
+                            + "; there is nothing to tell apart");
+        }
+        return switch (recipe) {
+            case ProblemRecipe.SingleLabel _ ->
+                    new Problem.SingleLabel(LabelledReader.labels(records));
+            case ProblemRecipe.MultiLabel several ->
+                    new Problem.MultiLabel(
+                            LabelledReader.labels(records),
+                            several.threshold() == null ? 0.5 : several.threshold());
+            case ProblemRecipe.Regression _ -> {
+                var numbers = records.stream().mapToDouble(LabelledText::number).toArray();
+                var mean = Arrays.stream(numbers).average().orElseThrow();
+                var variance =
+                        Arrays.stream(numbers)
+                                .map(x -> (x - mean) * (x - mean))
+                                .average()
+                                .orElseThrow();
+                if (!(variance > 0) || !Double.isFinite(variance)) {
+                    throw EspalierException.data(
+                            file
+                                    + ": the numbers of all records have the variance "
+                                    + variance
+                                    + "; there is nothing to tell apart");
+                }
+                yield new Problem.Regression(mean, Math.sqrt(variance));
+            }
+        };
+    }
+
+    /// How far apart windows begin; 0 where longer texts are cut.
+    private static int stride(TaskRecipe.Classification task, int maxLength, Tokenizer tokenizer) {
+        if (task.windows() == null) {
+            return 0;
+        }
+        var template = tokenizer.template();
+        var room =
+                maxLength - (task.pair() == null ? template.addedToOne() : template.addedToTwo());
+        var stride = task.windows().stride();
+        if (stride != null && stride > room) {
+            throw EspalierException.usage(
+                    "task.windows.stride: %d would pass over tokens; allowed: up to the %d that a window holds"
+                            .formatted(stride, room));
+        }
+        return stride == null ? Math.max(1, room / 2) : stride;
     }
 
     static int maxLength(@Nullable Integer asked, LanguageModel body, Tokenizer tokenizer) {
@@ -176,11 +287,16 @@ final class Finetuning implements Job {
     }
 
     private static void report(Watcher watcher, String name, Records records, int maxLength) {
+        var n = records.records().size();
         if (records.truncated() > 0) {
             watcher.said(
-                    String.format(
-                            "%s: %d of %d texts are longer than %d tokens and were cut",
-                            name, records.truncated(), records.texts().size(), maxLength));
+                    "%s: %d of %d texts are longer than %d tokens and were cut"
+                            .formatted(name, records.truncated(), n, maxLength));
+        }
+        if (records.windowed() > 0) {
+            watcher.said(
+                    "%s: %d of %d texts are longer than %d tokens and are read in windows, %d in all"
+                            .formatted(name, records.windowed(), n, maxLength, records.windows()));
         }
     }
 
@@ -198,35 +314,6 @@ final class Finetuning implements Job {
                 r.evaluate(),
                 r.save(),
                 r.forgetting());
-    }
-
-    private static Records records(
-            List<LabelledText> texts,
-            List<String> labels,
-            Tokenizer tokenizer,
-            int maxLength,
-            Path trainFile) {
-        var tokens = new ArrayList<int[]>();
-        var classes = new int[texts.size()];
-        var truncated = 0L;
-        for (var i = 0; i < classes.length; i++) {
-            var record = texts.get(i);
-            classes[i] = labels.indexOf(record.label());
-            if (classes[i] < 0) {
-                throw EspalierException.data(
-                        record.where()
-                                + ": the label '"
-                                + record.label()
-                                + "' does not occur in "
-                                + trainFile
-                                + "; known labels: "
-                                + labels);
-            }
-            var seen = TextClassifier.tokens(tokenizer, record.text(), maxLength);
-            tokens.add(seen.ids());
-            truncated += seen.truncated() ? 1 : 0;
-        }
-        return new Records(texts, tokens, classes, truncated);
     }
 
     /// Freezes what the recipe does not train, of the body of `model`, and adds adapters.
@@ -270,36 +357,42 @@ final class Finetuning implements Job {
             Tokenizer tokenizer,
             int microBatch) {
         var batch = recipe.training().batch();
-        var lengths = train.texts().stream().mapToInt(t -> t.length).toArray();
+        var examples = train.examples();
+        var lengths = examples.stream().mapToInt(e -> e.tokens().length()).toArray();
         var perEpoch = Math.ceilDiv(lengths.length, batch);
         return new ClassificationLearner(
                 model,
-                train.texts(),
-                train.labels(),
-                train.records().stream().map(LabelledText::where).toList(),
+                examples,
                 step ->
                         Batches.byLength(lengths, batch, recipe.seed(), step / perEpoch)
                                 .get((int) (step % perEpoch)),
                 perEpoch,
                 microBatch,
                 task.classWeights() == TaskRecipe.Classification.ClassWeights.BALANCED
-                        ? balanced(train.labels(), model.labels().size())
+                        ? balanced(model.problem(), train.truth())
                         : null,
                 task.learnFrom() == TaskRecipe.Classification.LearnFrom.EVERY_TOKEN,
                 Run.loss(recipe.training()),
                 replay(recipe, model, tokenizer, batch));
     }
 
-    /// The inverse of each class's frequency, 1 on average over the records.
-    static float[] balanced(int[] labels, int classes) {
-        var counts = new long[classes];
-        for (var label : labels) {
-            counts[label]++;
+    /// Of one label the inverse of each class's frequency, 1 on average over the records; of
+    /// several how many records are without each for one that has it.
+    static float[] balanced(Problem problem, List<double[]> truth) {
+        var one = problem instanceof Problem.SingleLabel;
+        var counts = new double[problem.labels().size()];
+        for (var record : truth) {
+            for (var label = 0; label < counts.length; label++) {
+                counts[label] += one ? (record[0] == label ? 1 : 0) : record[label];
+            }
         }
-        var weights = new float[classes];
-        for (var c = 0; c < classes; c++) {
-            weights[c] =
-                    counts[c] == 0 ? 0 : (float) (labels.length / (double) classes / counts[c]);
+        var weights = new float[counts.length];
+        for (var label = 0; label < weights.length; label++) {
+            weights[label] =
+                    (float)
+                            (one
+                                    ? truth.size() / (double) weights.length / counts[label]
+                                    : (truth.size() - counts[label]) / counts[label]);
         }
         return weights;
     }
@@ -336,18 +429,20 @@ final class Finetuning implements Job {
     /// With what is cut of each text.
     @Override
     public List<ExampleText> examples(long step) {
-        var texts =
+        var records =
                 training.records().stream()
-                        .collect(
-                                Collectors.toMap(
-                                        LabelledText::where, LabelledText::text, (a, _) -> a));
-        var asked = recipe.task() instanceof TaskRecipe.Classification c ? c.maxLength() : null;
-        var maxLength = maxLength(asked, model.body(), tokenizer);
+                        .collect(Collectors.toMap(LabelledText::where, r -> r, (a, _) -> a));
         return Job.super.examples(step).stream()
                 .map(example -> {
-                    var text = texts.get(example.where());
-                    var cut = text == null ? "" : TextClassifier.cut(tokenizer, text, maxLength);
-                    return cut.isEmpty() ? example : example.cutOf("text", cut);
+                    var record = records.get(example.where());
+                    var cut =
+                            record == null
+                                    ? List.<String>of()
+                                    : reader.cut(record.text(), record.second());
+                    for (var end : cut) {
+                        example = example.cutOf("text", end);
+                    }
+                    return example;
                 })
                 .toList();
     }
@@ -357,25 +452,25 @@ final class Finetuning implements Job {
         var length =
                 (int)
                         Math.round(
-                                training.texts().stream()
-                                        .mapToInt(t -> t.length)
+                                learner.examples().stream()
+                                        .mapToInt(e -> e.tokens().length())
                                         .average()
                                         .orElse(1));
         var head = (double) model.body().vocabulary() * model.body().width();
         return Cost.flopsPerToken(model.body(), length) - 6 * head;
     }
 
-    /// Every metric of the test, with the majority class of the training records beside it.
-    private List<Score> scores(String data, Records records) {
-        var probabilities = TextClassifier.probabilities(model, records.texts());
-        var majority = Classification.majority(training.labels(), model.labels().size());
-        return TextClassifier.scores(
-                data, model.labels(), records.labels(), probabilities, majority, recipe.seed());
-    }
-
     @Override
     public List<Score> validate(long tokens) {
-        var all = new ArrayList<>(scores("validation", validation));
+        var answers = Answers.of(model, validation.read());
+        var all =
+                new ArrayList<>(
+                        scores(
+                                "validation",
+                                validation,
+                                told(answers),
+                                answers,
+                                constant(validation)));
         if (general != null) {
             generalNow = general.loss(model.decoder(), bf16());
             all.addAll(generalNow.scores("general"));
@@ -383,9 +478,44 @@ final class Finetuning implements Job {
         return all;
     }
 
+    private List<Score> scores(
+            String data,
+            Records records,
+            Problem problem,
+            double[][] answers,
+            SequencedMap<String, double[][]> others) {
+        return Answers.scores(data, problem, records.truths(), answers, others, recipe.seed());
+    }
+
+    /// What the model tells, with the threshold that is best for these answers to the validation
+    /// records where the recipe asks for that.
+    private Problem told(double[][] answers) {
+        return task.problem() instanceof ProblemRecipe.MultiLabel several
+                        && several.threshold() == null
+                ? new Problem.MultiLabel(
+                        model.labels(), Answers.bestThreshold(validation.truths(), answers))
+                : model.problem();
+    }
+
+    /// What always answers alike, and does best on the training records.
+    private SequencedMap<String, double[][]> constant(Records records) {
+        var problem = model.problem();
+        var answer = Answers.constant(problem, training.truths());
+        var others = new LinkedHashMap<String, double[][]>();
+        others.put(Answers.constantName(problem), Answers.always(answer, records.records().size()));
+        return others;
+    }
+
     @Override
     public @Nullable Double selection(List<Score> scores) {
-        return selection(recipe, scores, Metric.ACCURACY);
+        return selection(
+                recipe,
+                scores,
+                switch (task.problem()) {
+                    case ProblemRecipe.SingleLabel _ -> Metric.ACCURACY;
+                    case ProblemRecipe.MultiLabel _ -> Metric.MICRO_F1;
+                    case ProblemRecipe.Regression _ -> Metric.LOSS;
+                });
     }
 
     /// The validation's value by which the best weights are told; the higher, the better. Where the
@@ -397,6 +527,11 @@ final class Finetuning implements Job {
             case LOSS -> -find(scores, "loss");
             case ACCURACY -> find(scores, "accuracy");
             case MACRO_F1 -> find(scores, "macro-f1");
+            // Where all answers are the same there is none.
+            case SPEARMAN ->
+                    scores.stream().anyMatch(s -> s.metric().equals("spearman"))
+                            ? find(scores, "spearman")
+                            : 0;
             case CHARACTER_ERROR_RATE -> -find(scores, "character-error-rate");
             case WORD_ERROR_RATE -> -find(scores, "word-error-rate");
             default -> find(scores, metric.name().toLowerCase(Locale.ROOT).replace('_', '-'));
@@ -431,9 +566,15 @@ final class Finetuning implements Job {
 
     @Override
     public List<Score> finish() {
-        var all = new ArrayList<>(scores("validation", validation));
+        watcher.said("fitting a bag of words to compare with");
+        var bag = BagOfWords.fit(model.problem(), training.records(), training.truths());
+        var answers = Answers.of(model, validation.read());
+        if (told(answers) instanceof Problem.MultiLabel several) {
+            model.threshold(several.threshold());
+        }
+        var all = new ArrayList<>(finalScores("validation", validation, answers, bag));
         if (test != null) {
-            all.addAll(scores("test", test));
+            all.addAll(finalScores("test", test, Answers.of(model, test.read()), bag));
         }
         if (general != null && generalBefore != null) {
             var after = general.loss(model.decoder(), bf16());
@@ -448,6 +589,14 @@ final class Finetuning implements Job {
                             after.tokens()));
         }
         return all;
+    }
+
+    /// With a bag of words beside it.
+    private List<Score> finalScores(
+            String data, Records records, double[][] answers, BagOfWords bag) {
+        var others = constant(records);
+        others.put("bag-of-words", bag.answers(records.records()));
+        return scores(data, records, model.problem(), answers, others);
     }
 
     @Override
@@ -480,23 +629,27 @@ final class Finetuning implements Job {
     @Override
     public JsonNode dataPassport() {
         var json = passport.deepCopy();
-        json.put("training-records", training.texts().size());
-        json.put("training-truncated", training.truncated());
-        json.put("validation-records", validation.texts().size());
-        json.put("validation-truncated", validation.truncated());
-        json.set(
-                "test-records",
-                test == null
-                        ? JsonNodeFactory.instance.nullNode()
-                        : json.numberNode(test.texts().size()));
+        counts(json, "training", training);
+        counts(json, "validation", validation);
+        if (test == null) {
+            json.putNull("test-records");
+        } else {
+            counts(json, "test", test);
+        }
         return json;
+    }
+
+    private static void counts(ObjectNode json, String name, Records records) {
+        json.put(name + "-records", records.records().size());
+        json.put(name + "-truncated", records.truncated());
+        json.put(name + "-windowed", records.windowed());
+        json.put(name + "-windows", records.windows());
     }
 
     @Override
     public void report(
             Path file, List<StepFigures> steps, List<Evaluation> evaluations, List<Score> scores) {
         var shown = test == null ? validation : test;
-        var result = new Classification(model.labels(), shown.labels(), predicted(shown));
         var name = test == null ? "validation" : "test";
         RunReports.finetuning(
                 file,
@@ -504,14 +657,9 @@ final class Finetuning implements Job {
                 steps,
                 evaluations,
                 scores.stream().filter(s -> s.data().equals(name)).toList(),
-                result,
-                Classification.majority(training.labels(), model.labels().size()),
+                Answers.judge(model.problem(), shown.truths(), Answers.of(model, shown.read())),
                 forgetting(),
                 dataPassport());
-    }
-
-    private int[] predicted(Records records) {
-        return TextClassifier.likeliest(TextClassifier.probabilities(model, records.texts()));
     }
 
     private List<RunReport.Forgetting> forgetting() {

@@ -11,8 +11,8 @@ import dev.espalier.plan.Cost;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.TaskRecipe;
 import dev.espalier.recipe.TrainingRecipe.Metric;
+import dev.espalier.task.Answers;
 import dev.espalier.task.TaggedTokens;
-import dev.espalier.task.TextClassifier;
 import dev.espalier.task.TokenLabelBatch;
 import dev.espalier.task.TokenLabeller;
 import dev.espalier.tokenize.Tokenizer;
@@ -210,7 +210,7 @@ final class Labelling implements Job {
         var truth = shown.stream().flatMapToInt(t -> Arrays.stream(classes(t))).toArray();
         var told =
                 TokenLabeller.probabilities(model, tokenizer, shown, maxLength).stream()
-                        .flatMapToInt(p -> Arrays.stream(TextClassifier.likeliest(p)))
+                        .flatMapToInt(p -> Arrays.stream(Answers.likeliest(p)))
                         .toArray();
         RunReports.finetuning(
                 file,
@@ -219,7 +219,6 @@ final class Labelling implements Job {
                 evaluations,
                 scores.stream().filter(s -> s.data().equals(name)).toList(),
                 new Classification(model.labels(), truth, told),
-                majority,
                 List.of(),
                 dataPassport());
     }

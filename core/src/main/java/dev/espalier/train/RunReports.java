@@ -1,6 +1,6 @@
 package dev.espalier.train;
 
-import dev.espalier.evaluate.Classification;
+import dev.espalier.evaluate.Judgement;
 import dev.espalier.evaluate.Score;
 import dev.espalier.plan.Machine;
 import dev.espalier.recipe.Recipe;
@@ -53,30 +53,25 @@ public final class RunReports {
                         List.of()));
     }
 
-    /// `result` is that of the test, or of the validation records where there is no test.
+    /// `scores` and `result` are those of the test, or of the validation records where there is no
+    /// test.
     static void finetuning(
             Path file,
             Recipe recipe,
             List<StepFigures> steps,
             List<Job.Evaluation> evaluations,
             List<Score> scores,
-            Classification result,
-            int majority,
+            Judgement result,
             List<RunReport.Forgetting> forgetting,
             JsonNode data) {
-        var baselines =
-                List.of(
-                        new RunReport.Baseline(
-                                "majority class", result.always(majority).accuracy()));
         HtmlReport.write(
                 file,
                 RunReport.finetuning(
                         heading(recipe, "Fine-tuning", data),
                         steps(steps),
                         evaluations(evaluations),
-                        scores.stream().filter(s -> !s.metric().startsWith("majority-")).toList(),
-                        baselines,
-                        result.confusion(),
+                        scores,
+                        result,
                         forgetting));
     }
 

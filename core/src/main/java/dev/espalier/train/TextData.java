@@ -29,6 +29,7 @@ import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.ModelRecipe;
 import dev.espalier.recipe.PretrainData;
 import dev.espalier.recipe.PretrainRecipe;
+import dev.espalier.recipe.ProblemRecipe;
 import dev.espalier.recipe.SourceRecipe;
 import dev.espalier.recipe.TaskRecipe;
 import dev.espalier.recipe.TokenizerRecipe;
@@ -211,7 +212,10 @@ final class TextData implements AutoCloseable {
     static Tokenizer tokenizer(
             FinetuneRecipe recipe, List<LabelledText> records, Path folder, Watcher watcher) {
         return tokenizer(
-                recipe, records.stream().map(LabelledText::text)::iterator, folder, watcher);
+                recipe,
+                records.stream().flatMap(r -> r.texts().stream())::iterator,
+                folder,
+                watcher);
     }
 
     static Tokenizer tokenizer(
@@ -510,10 +514,26 @@ final class TextData implements AutoCloseable {
                 folder,
                 watcher,
                 new Kind<>(
-                        (file, ledger) ->
-                                LabelledReader.read(file, task.text(), task.label(), null, ledger),
-                        LabelledText::text,
-                        record -> List.of(record.label())));
+                        (file, ledger) -> LabelledReader.read(file, columns(task), null, ledger),
+                        record -> String.join("\n", record.texts()),
+                        record ->
+                                task.problem() instanceof ProblemRecipe.Regression
+                                        ? List.of()
+                                        : record.labels()));
+    }
+
+    private static LabelledReader.Columns columns(TaskRecipe.Classification task) {
+        return new LabelledReader.Columns(
+                task.text(),
+                task.pair(),
+                task.label(),
+                switch (task.problem()) {
+                    case ProblemRecipe.SingleLabel _ -> new LabelledReader.Labels.One();
+                    case ProblemRecipe.MultiLabel several ->
+                            new LabelledReader.Labels.Several(
+                                    several.separator(), several.allowNone());
+                    case ProblemRecipe.Regression _ -> new LabelledReader.Labels.Number();
+                });
     }
 
     /// As [#labelled] for texts with tagged words.

@@ -207,7 +207,7 @@ class AdaptersTest {
     private static float[] scores(SequenceClassifier classifier) {
         try (var scope = new Scope()) {
             var ids = Tensor.of(new int[] {1, 2, 3, 4}, 1, 4);
-            return Torch.noGrad(() -> classifier.scores(ids, new long[] {4}).floats());
+            return Torch.noGrad(() -> classifier.scores(ids, null, new long[] {4}).floats());
         }
     }
 }

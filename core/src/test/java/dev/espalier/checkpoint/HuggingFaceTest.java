@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.espalier.EspalierException;
 import dev.espalier.adapt.Lora;
 import dev.espalier.io.Json;
+import dev.espalier.model.Problem;
 import dev.espalier.model.SequenceClassifier;
 import dev.espalier.nn.Module;
 import dev.espalier.torch.Scope;
@@ -98,6 +99,83 @@ class HuggingFaceTest {
                 }
             }
         }
+    }
+
+    private SequenceClassifier classifier(Problem problem) {
+        var body = HuggingFace.readModel(GOLDENS.resolve("bert_mlm"), null).model();
+        var model = new SequenceClassifier(body, problem);
+        model.initializeHead(1);
+        return model;
+    }
+
+    @Test
+    void whatAClassifierTellsIsWrittenAndReadBack() {
+        for (var problem :
+                List.of(
+                        new Problem.SingleLabel(List.of("a", "b", "c")),
+                        new Problem.MultiLabel(List.of("a", "b"), 0.25),
+                        new Problem.MultiLabel(List.of("only"), 0.5),
+                        new Problem.Regression(-12.75, 1e-3))) {
+            var target = folder.resolve("written");
+            var from = HuggingFace.config(GOLDENS.resolve("bert_mlm"));
+            HuggingFace.save(target, classifier(problem), from);
+            var config = HuggingFace.config(target);
+            assertThat(config.path("problem_type").asString("")).isEqualTo(problem.type());
+            assertThat(config.path("num_labels").asInt()).isEqualTo(problem.labels().size());
+            var loaded = HuggingFace.readClassifier(target);
+            assertThat(loaded.model().problem()).isEqualTo(problem);
+            // Written over by one that tells something else, nothing of it is left.
+            HuggingFace.save(
+                    folder.resolve("again"),
+                    classifier(new Problem.SingleLabel(List.of("x", "y", "z"))),
+                    loaded.config());
+            var again = HuggingFace.config(folder.resolve("again"));
+            assertThat(again.path("problem_type").asString("single_label_classification"))
+                    .isEqualTo("single_label_classification");
+            assertThat(again.has(HuggingFace.OWN)).isFalse();
+            assertThat(HuggingFace.readClassifier(folder.resolve("again")).model().labels())
+                    .containsExactly("x", "y", "z");
+        }
+    }
+
+    @Test
+    void aSingleLabelIsANumberAndOtherProblemsAreRefused() throws IOException {
+        var target = folder.resolve("written");
+        var from = HuggingFace.config(GOLDENS.resolve("bert_mlm"));
+        HuggingFace.save(target, classifier(new Problem.Regression(0, 1)), from);
+        var file = target.resolve("config.json");
+        var written = Files.readString(file);
+        // As the library leaves a model that it was not told of.
+        var config = HuggingFace.config(target);
+        config.putNull("problem_type");
+        config.remove(List.of(HuggingFace.OWN, "num_labels"));
+        Files.writeString(file, config.toString());
+        assertThat(HuggingFace.readClassifier(target).model().problem())
+                .isEqualTo(new Problem.Regression(0, 1));
+        for (var bad :
+                List.of(
+                        List.of("\"regression\"", "\"ranking\"", "problem_type is \"ranking\""),
+                        List.of("\"target_scale\": 1.0", "\"target_scale\": 0", "not above 0"),
+                        List.of("\"target_scale\": 1.0", "\"target_scale\": []", "not a number"),
+                        List.of(
+                                "\"target_mean\": 0.0",
+                                "\"target_mean\": \"x\"",
+                                "not a number"))) {
+            assertThat(written).contains(bad.get(0));
+            Files.writeString(file, written.replace(bad.get(0), bad.get(1)));
+            assertThatThrownBy(() -> HuggingFace.readClassifier(target))
+                    .isInstanceOf(EspalierException.class)
+                    .hasMessageStartingWith(file.toString())
+                    .hasMessageContaining(bad.get(2));
+        }
+        HuggingFace.save(target, classifier(new Problem.MultiLabel(List.of("a", "b"), 0.5)), from);
+        var several = Files.readString(file);
+        Files.writeString(file, several.replace("multi_label_classification", "regression"));
+        assertThatThrownBy(() -> HuggingFace.readClassifier(target))
+                .hasMessageContaining("problem_type is regression with 2 labels; allowed: 1");
+        Files.writeString(file, several.replace("\"threshold\": 0.5", "\"threshold\": 1"));
+        assertThatThrownBy(() -> HuggingFace.readClassifier(target))
+                .hasMessageContaining("threshold is 1.0, not in (0, 1)");
     }
 
     @Test

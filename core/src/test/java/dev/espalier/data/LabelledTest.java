@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.espalier.EspalierException;
 import dev.espalier.Rng;
 import dev.espalier.corpus.Ledger;
+import dev.espalier.data.LabelledReader.Columns;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,6 +17,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class LabelledTest {
+    private static final Columns COLUMNS = new Columns("text", "label");
+
     @TempDir Path folder;
 
     private final Ledger ledger = new Ledger(null, new Ledger.Limit.Count(10));
@@ -36,7 +39,7 @@ class LabelledTest {
                                 """))) {
             var file = Files.writeString(folder.resolve(format.get(0)), format.get(1));
             var counting = Ledger.strict();
-            var records = LabelledReader.read(file, "text", "label", null, counting);
+            var records = LabelledReader.read(file, COLUMNS, null, counting);
             assertThat(records).extracting(LabelledText::text).containsExactly("good, fine", "bad");
             assertThat(LabelledReader.labels(records)).containsExactly("neg", "pos");
             assertThat(counting.counts().dropped())
@@ -51,7 +54,8 @@ class LabelledTest {
     @Test
     void numbersMayBeLabelsInJson() throws IOException {
         var file = Files.writeString(folder.resolve("a.jsonl"), "{\"t\":\"x\",\"l\":1}\n");
-        assertThat(LabelledReader.read(file, "t", "l", null, ledger).get(0).label()).isEqualTo("1");
+        assertThat(LabelledReader.read(file, new Columns("t", "l"), null, ledger).get(0).label())
+                .isEqualTo("1");
     }
 
     @Test
@@ -70,7 +74,7 @@ class LabelledTest {
     @Test
     void aLabelThatTrainingDoesNotHaveIsNamedWithItsLine() throws IOException {
         var file = Files.writeString(folder.resolve("a.csv"), "text,label\nx,a\ny,c\n");
-        var records = LabelledReader.read(file, "text", "label", null, ledger);
+        var records = LabelledReader.read(file, COLUMNS, null, ledger);
         LabelledReader.requireKnown(records, List.of("a", "b", "c"));
         assertThatThrownBy(() -> LabelledReader.requireKnown(records, List.of("a", "b")))
                 .isInstanceOf(EspalierException.class)
@@ -108,7 +112,7 @@ class LabelledTest {
     }
 
     private void refused(Path file, String message) {
-        assertThatThrownBy(() -> LabelledReader.read(file, "text", "label", null, ledger))
+        assertThatThrownBy(() -> LabelledReader.read(file, COLUMNS, null, ledger))
                 .isInstanceOf(EspalierException.class)
                 .hasMessageStartingWith(file.toString())
                 .hasMessageContaining(message);

@@ -323,7 +323,7 @@ class FuzzTest {
     }
 
     private static void labelled(Path file) {
-        LabelledReader.read(file, "text", "label", null, lenient());
+        LabelledReader.read(file, new LabelledReader.Columns("text", "label"), null, lenient());
     }
 
     private static void documents(FileSource source) {

@@ -339,6 +339,59 @@ class RecipesTest {
                 .hasMessageContaining("data.test: train.csv is `data.train` as well");
     }
 
+    /// What one kind of classification has and another has not.
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            textBlock =
+                    """
+                    task.pair=sentence | task.pair: is the column of the text as well
+                    task.pair=area | task.label: is a column of text as well, `area`
+                    task.problem=binary | `binary` is not a type; allowed: single-label, multi-label, regression
+                    task.problem={type: multi-label, threshold: 1} | `1` is not a number in (0, 1)
+                    task.problem={type: multi-label, separator: ""} | is not a text
+                    task.problem={type: regression, threshold: 0.4} | is a key of `multi-label`, not of this
+                    task={type: classification, problem: regression, class-weights: balanced} | a number has no classes; allowed: none
+                    task.windows.stride=0 | `0` is not a whole number in [1, 1048576]
+                    training.early-stopping.metric=micro-f1 | this task has no micro-f1; allowed: loss, accuracy, macro-f1
+                    training.early-stopping.metric=macro-f1 | ok
+                    """)
+    void classificationRefuses(String override, String message) throws IOException {
+        var file = Files.writeString(folder.resolve("r.yaml"), FINETUNE);
+        var thrown = catchThrowable(() -> Recipes.read(file, List.of(override)));
+        if (message.equals("ok")) {
+            assertThat(thrown).isNull();
+        } else {
+            assertThat(thrown).isInstanceOf(EspalierException.class).hasMessageContaining(message);
+        }
+    }
+
+    @Test
+    void eachProblemHasItsOwnFiguresAndLosses() throws IOException {
+        var file = Files.writeString(folder.resolve("r.yaml"), FINETUNE);
+        var number = "task={type: classification, problem: regression}";
+        for (var bad :
+                List.of(
+                        List.of(
+                                "training.early-stopping.metric=accuracy",
+                                "allowed: loss, spearman"),
+                        List.of("training.label-smoothing=0.1", "a number has no labels"),
+                        List.of("training.z-loss=0.1", "regression has no softmax to hold"))) {
+            assertThatThrownBy(() -> Recipes.read(file, List.of(number, bad.get(0))))
+                    .isInstanceOf(EspalierException.class)
+                    .hasMessageContaining(bad.get(1));
+        }
+        var several =
+                "task={type: classification, problem: {type: multi-label, threshold: validation}}";
+        assertThatThrownBy(() ->
+                        Recipes.read(
+                                file, List.of(several, "training.early-stopping.metric=accuracy")))
+                .hasMessageContaining("allowed: loss, macro-f1, micro-f1");
+        var recipe = Recipes.read(file, List.of(several, "training.label-smoothing=0.1"));
+        assertThat(((TaskRecipe.Classification) ((FinetuneRecipe) recipe).task()).problem())
+                .isEqualTo(new ProblemRecipe.MultiLabel(";", null, false));
+    }
+
     /// The YAML library reads 1025 characters at a time.
     @Test
     void readsPairsOfSurrogatesWhereverTheyStand() {

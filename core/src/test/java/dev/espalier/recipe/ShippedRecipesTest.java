@@ -57,6 +57,10 @@ class ShippedRecipesTest {
                         "finetune/classification-toy.yaml",
                         "finetune/classification-lora-toy.yaml",
                         "finetune/classification-encoder-toy.yaml",
+                        "finetune/multi-label-toy.yaml",
+                        "finetune/regression-toy.yaml",
+                        "finetune/pair-toy.yaml",
+                        "finetune/windows-toy.yaml",
                         "finetune/token-labelling-toy.yaml",
                         "finetune/instruction-toy.yaml",
                         "finetune/instruction-lora-0.5b.yaml",
@@ -146,6 +150,18 @@ class ShippedRecipesTest {
         files.put("village-tagged-test.conll", ToyData.tagged(7, 100, tagged));
         files.put("village.txt", ToyData.prose(1, 60_000));
         files.put("village-later.txt", ToyData.prose(2, 8_000));
+        var days = ToyData.days(8, 240, "");
+        files.put("days-train.csv", days);
+        files.put("days-test.csv", ToyData.days(12, 100, days));
+        var weather = ToyData.weather(9, 240, "");
+        files.put("weather-train.csv", weather);
+        files.put("weather-test.csv", ToyData.weather(13, 100, weather));
+        var pairs = ToyData.pairs(10, 400, "");
+        files.put("pairs-train.tsv", pairs);
+        files.put("pairs-test.tsv", ToyData.pairs(14, 100, pairs));
+        var pages = ToyData.pages(11, 40, "");
+        files.put("pages-train.jsonl", pages);
+        files.put("pages-test.jsonl", ToyData.pages(15, 20, pages));
         for (var file : files.entrySet()) {
             make("recipes/data/" + file.getKey(), file.getValue());
         }

@@ -1,12 +1,14 @@
 package dev.espalier.recipe;
 
 import dev.espalier.Rng;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.TreeSet;
 
 /// Writes the small texts under `recipes/data`: the chronicle of a village that never was, told by
 /// a grammar, and sentences from it labelled by what they are about. Made here rather than copied,
@@ -234,6 +236,100 @@ final class ToyData {
             }
         }
         return String.join("\n", found);
+    }
+
+    /// `count` days with a header line, each told by a sentence of one to three topics, which are
+    /// its labels; none is in `before`.
+    static String days(long seed, int count, String before) {
+        var lines = new LinkedHashSet<String>();
+        for (var at = 0; lines.size() < count; at++) {
+            var rng = Rng.at(seed, at);
+            var topics = new ArrayList<>(TOPICS.keySet());
+            var text = new ArrayList<String>();
+            var labels = new TreeSet<String>();
+            for (var more = 1 + rng.nextInt(3); more > 0; more--) {
+                var label = topics.remove(rng.nextInt(topics.size()));
+                labels.add(label);
+                text.add(sentence(Objects.requireNonNull(TOPICS.get(label)), rng));
+            }
+            var line = "\"" + String.join(" ", text) + "\"," + String.join(";", labels);
+            if (!before.contains(line)) {
+                lines.add(line);
+            }
+        }
+        return "text,topics\n" + String.join("\n", lines) + "\n";
+    }
+
+    /// What a degree feels like.
+    private static final List<String> FEELINGS =
+            List.of("bitterly cold", "freezing", "chilly", "mild", "warm", "hot", "sweltering");
+
+    /// `count` records of the weather with a header line and the degrees that it told of, which its
+    /// words and the time of day tell to within a degree; none is in `before`.
+    static String weather(long seed, int count, String before) {
+        var lines = new LinkedHashSet<String>();
+        for (var at = 0; lines.size() < count; at++) {
+            var rng = Rng.at(seed, at);
+            var feeling = rng.nextInt(FEELINGS.size());
+            var time = pick(TIMES, rng);
+            var shift = time.equals("At noon") ? 4 : time.equals("Before sunrise") ? -4 : 0;
+            var degrees = 7 * feeling - 10 + shift + rng.nextInt(3) - 1;
+            var text =
+                    "%s, it was %s where %s stood. %s"
+                            .formatted(
+                                    time,
+                                    FEELINGS.get(feeling),
+                                    pick(PEOPLE, rng),
+                                    pick(ASIDES, rng));
+            if (!before.contains(text)) {
+                lines.add("\"" + text + "\"," + degrees);
+            }
+        }
+        return "text,degrees\n" + String.join("\n", lines) + "\n";
+    }
+
+    /// `count` sentences with a header line, each beside a question after a topic and whether the
+    /// sentence answers it; none is in `before`.
+    static String pairs(long seed, int count, String before) {
+        var lines = new LinkedHashSet<String>();
+        for (var at = 0; lines.size() < count; at++) {
+            var rng = Rng.at(seed, at);
+            var topics = List.copyOf(TOPICS.keySet());
+            var topic = rng.nextInt(topics.size());
+            var answers = lines.size() % 2 == 0;
+            var asked = answers ? topic : (topic + 1 + rng.nextInt(topics.size() - 1)) % 4;
+            var text = sentence(Objects.requireNonNull(TOPICS.get(topics.get(topic))), rng);
+            if (!before.contains(text)) {
+                lines.add(
+                        "What is new of the %s?\t%s\t%s"
+                                .formatted(topics.get(asked), text, answers ? "yes" : "no"));
+            }
+        }
+        return "question\tsentence\tanswers\n" + String.join("\n", lines) + "\n";
+    }
+
+    /// `perLabel` long records of each label as JSON lines: asides, and among them two sentences of
+    /// the topic; none is in `before`.
+    static String pages(long seed, int perLabel, String before) {
+        var lines = new LinkedHashSet<String>();
+        for (var at = 0; lines.size() < perLabel * TOPICS.size(); at++) {
+            var rng = Rng.at(seed, at);
+            var label = List.copyOf(TOPICS.keySet()).get(lines.size() % TOPICS.size());
+            var topic = Objects.requireNonNull(TOPICS.get(label));
+            var text = new ArrayList<String>();
+            for (var i = 0; i < 10; i++) {
+                text.add(pick(ASIDES, rng));
+            }
+            text.add(rng.nextInt(11), sentence(topic, rng));
+            text.add(rng.nextInt(12), sentence(topic, rng));
+            var line =
+                    "{\"text\": \"%s\", \"topic\": \"%s\"}"
+                            .formatted(String.join(" ", text), label);
+            if (!before.contains(line)) {
+                lines.add(line);
+            }
+        }
+        return String.join("\n", lines) + "\n";
     }
 
     private static void tag(String words, String type, StringBuilder lines) {

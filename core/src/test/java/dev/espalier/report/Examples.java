@@ -118,7 +118,9 @@ final class Examples {
 
     static Report finetuning() {
         var result = classification(AREAS);
-        var scores = result.scores("test", 1);
+        var scores = new ArrayList<>(result.scores("test", 1));
+        scores.add(Score.of("test", "majority-accuracy", result.always(0).accuracy(), 1100));
+        scores.add(Score.of("test", "bag-of-words-accuracy", Interval.share(470, 1100), 1100));
         var evaluations = new ArrayList<RunReport.Evaluation>();
         for (var s = 20; s <= 100; s += 20) {
             evaluations.add(new RunReport.Evaluation(s, List.of(scores.getFirst())));
@@ -128,10 +130,7 @@ final class Examples {
                 steps(100),
                 evaluations,
                 scores,
-                List.of(
-                        new RunReport.Baseline("majority class", result.always(0).accuracy()),
-                        new RunReport.Baseline("bag of words", Interval.share(470, 1100))),
-                result.confusion(),
+                result,
                 List.of(
                         new RunReport.Forgetting(
                                 "before",

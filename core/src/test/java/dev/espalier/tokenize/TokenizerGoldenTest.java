@@ -87,6 +87,15 @@ class TokenizerGoldenTest {
                                             tokenizer.encode(pair.get("b").stringValue())))
                     .as(pair.toString())
                     .isEqualTo(ints(pair.get("input_ids")));
+            if (pair.has("token_type_ids")) {
+                var types =
+                        tokenizer
+                                .template()
+                                .types(
+                                        tokenizer.encode(pair.get("a").stringValue()).length,
+                                        tokenizer.encode(pair.get("b").stringValue()).length);
+                assertThat(types).as(pair.toString()).isEqualTo(ints(pair.get("token_type_ids")));
+            }
         }
         for (var cut : golden.path("truncation")) {
             var strategy =

@@ -10,12 +10,15 @@ import dev.espalier.model.Gpt2;
 import dev.espalier.model.Gpt2Config;
 import dev.espalier.model.SequenceClassifier;
 import dev.espalier.nn.Module;
+import dev.espalier.objective.CrossEntropy;
 import dev.espalier.objective.Loss;
 import dev.espalier.objective.MicroBatch;
 import dev.espalier.recipe.Duration;
 import dev.espalier.recipe.OptimizerRecipe;
 import dev.espalier.recipe.ScheduleRecipe;
 import dev.espalier.recipe.TrainingRecipe;
+import dev.espalier.task.Example;
+import dev.espalier.task.TextReader;
 import dev.espalier.torch.Torch;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -424,13 +427,19 @@ class TrainerTest {
         var body = new Gpt2(Gpt2Config.of(VOCABULARY, 12, 24, 1, 2, 0)).initialize(3);
         var model = new SequenceClassifier(body, List.of("a", "b"));
         model.initializeHead(1);
-        var texts = IntStream.range(0, 12).mapToObj(i -> new int[] {i, i + 1, 2 * i}).toList();
-        var labels = IntStream.range(0, 12).map(i -> i % 2).toArray();
+        var examples =
+                IntStream.range(0, 12)
+                        .mapToObj(i ->
+                                new Example(
+                                        new TextReader.Tokens(new int[] {i, i + 1, 2 * i}, null),
+                                        new double[] {i % 2},
+                                        1,
+                                        "record " + i))
+                        .toList();
         var learner =
                 new ClassificationLearner(
                         model,
-                        texts,
-                        labels,
+                        examples,
                         step ->
                                 IntStream.range(0, 6)
                                         .map(i -> (int) ((step * 6 + i) % 12))
@@ -439,6 +448,7 @@ class TrainerTest {
                         4,
                         null,
                         false,
+                        CrossEntropy.PLAIN,
                         new ClassificationLearner.Replay(3, 0.25, TrainerTest::window));
         try (var trainer =
                 new Trainer(learner, recipe(40, 3e-3), false, 5, Trainer.Speeds.UNKNOWN)) {
