@@ -5,6 +5,7 @@ import dev.espalier.EspalierException.Kind;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.corpus.FileSource;
 import dev.espalier.corpus.Ledger;
+import dev.espalier.corpus.TaggedReader;
 import dev.espalier.data.ConversationReader;
 import dev.espalier.data.LabelledReader;
 import dev.espalier.data.PairReader;
@@ -14,10 +15,14 @@ import dev.espalier.evaluate.Classification;
 import dev.espalier.evaluate.ConfusionMatrix;
 import dev.espalier.evaluate.Score;
 import dev.espalier.evaluate.WrittenTexts;
+import dev.espalier.model.Decoder;
+import dev.espalier.model.Encoder;
+import dev.espalier.model.EncoderDecoder;
 import dev.espalier.model.Problem;
 import dev.espalier.task.Assistant;
 import dev.espalier.task.TextClassifier;
 import dev.espalier.task.TextRewriter;
+import dev.espalier.task.TokenLabeller;
 import dev.espalier.tokenize.Tokenizers;
 import dev.espalier.train.GeneralText;
 import java.nio.file.Files;
@@ -46,7 +51,9 @@ import picocli.CommandLine.Parameters;
             "A language model on text files, or on the texts of CSV, TSV or JSONL: loss, perplexity"
                     + " and bits a byte of each domain; with --answers on the answers of"
                     + " conversations alone, with --preferences how often the chosen of two answers is"
-                    + " likelier to it than the rejected one."
+                    + " likelier to it than the rejected one. An encoder: how well it tells hidden"
+                    + " tokens.",
+            "A labeller of words on CoNLL, CoNLL-U, or spans in JSONL: entity F1, or accuracy."
         },
         footerHeading = "%nExample:%n",
         footer = {
@@ -101,6 +108,22 @@ final class Evaluate implements Callable<Integer> {
     private String separator = "";
 
     @Option(
+            names = "--column",
+            defaultValue = "",
+            paramLabel = "COLUMN",
+            description =
+                    "Where a word's tag is, in CoNLL by number, in CoNLL-U by name. Default: the last"
+                            + " column, and upos.")
+    private String column = "";
+
+    @Option(
+            names = "--spans",
+            defaultValue = "spans",
+            paramLabel = "KEY",
+            description = "Where in JSONL a text's spans are. Default: ${DEFAULT-VALUE}.")
+    private String spans = "";
+
+    @Option(
             names = "--answers",
             description =
                     "The data are conversations in .jsonl or .json, told by the model's chat template;"
@@ -150,7 +173,9 @@ final class Evaluate implements Callable<Integer> {
     @Option(
             names = "--seed",
             defaultValue = "1",
-            description = "The seed of the intervals' bootstrap. Default: ${DEFAULT-VALUE}.")
+            description =
+                    "The seed of the intervals' bootstrap, and of which tokens are hidden. Default:"
+                            + " ${DEFAULT-VALUE}.")
     private long seed;
 
     Evaluate(Main.Context context) {
@@ -184,8 +209,10 @@ final class Evaluate implements Callable<Integer> {
             classifier(console, sets);
         } else if (HuggingFace.isEncoderDecoder(model)) {
             rewriter(console, sets);
+        } else if (HuggingFace.isTokenClassifier(model)) {
+            labeller(console, sets);
         } else {
-            decoder(console, sets);
+            languageModel(console, sets);
         }
         return 0;
     }
@@ -287,23 +314,55 @@ final class Evaluate implements Callable<Integer> {
                 });
     }
 
-    private void decoder(Console console, List<Data> sets) {
+    private void labeller(Console console, List<Data> sets) {
+        try (var labeller = TokenLabeller.load(model)) {
+            for (var set : sets) {
+                var records =
+                        TaggedReader.read(
+                                Given.file(Path.of(set.files())),
+                                column,
+                                text,
+                                spans,
+                                Ledger.strict());
+                print(console, labeller.evaluate(set.name(), records, seed));
+            }
+        }
+    }
+
+    private void languageModel(Console console, List<Data> sets) {
         var sources = sets.stream().map(set -> source(set.files())).toList();
-        var decoder = HuggingFace.readDecoder(Given.writer(model)).model();
+        var loaded = HuggingFace.readModel(model, null);
         try {
-            var tokenizer = Tokenizers.read(model).plain();
-            TextClassifier.checkVocabulary(model, tokenizer, decoder.vocabulary());
+            var framed = Tokenizers.read(model);
+            var tokenizer = framed.plain();
+            TextClassifier.checkVocabulary(model, tokenizer, loaded.model().vocabulary());
+            var length = GeneralText.length(loaded.model().context());
             for (var i = 0; i < sets.size(); i++) {
-                var read =
-                        GeneralText.read(
-                                sources.get(i),
-                                tokenizer,
-                                GeneralText.length(decoder.context()),
-                                maxTokens);
-                print(console, read.loss(decoder, false).scores(sets.get(i).name()));
+                var name = sets.get(i).name();
+                print(
+                        console,
+                        switch (loaded.model()) {
+                            case Decoder decoder ->
+                                    GeneralText.read(sources.get(i), tokenizer, length, maxTokens)
+                                            .loss(decoder, false)
+                                            .scores(name);
+                            case Encoder encoder -> {
+                                if (!loaded.missing().isEmpty()) {
+                                    throw EspalierException.data(
+                                            "%s: %s is missing, so this encoder tells no hidden tokens"
+                                                    .formatted(model, loaded.missing()));
+                                }
+                                var room = length - framed.template().addedToOne();
+                                yield GeneralText.read(sources.get(i), tokenizer, room, maxTokens)
+                                        .hidden(name, encoder, framed, seed);
+                            }
+                            case EncoderDecoder _ ->
+                                    throw EspalierException.data(
+                                            model + ": lacks the head by which it writes texts");
+                        });
             }
         } finally {
-            decoder.free();
+            loaded.model().free();
         }
     }
 

@@ -269,4 +269,54 @@ class EvaluateTest {
         assertThat(value(scores, "pearson")).isCloseTo(1, within(1e-6));
         assertThat(value(scores, "mean-mae")).isPositive();
     }
+
+    /// Nothing is known before training: every token is as likely, and the tags are what `predict`
+    /// tells.
+    @Test
+    void encodersTellHiddenTokensAndLabellersWords() throws IOException {
+        var labeller = temp.resolve("labeller");
+        var labels = List.of("O", "B-X", "I-X");
+        var bert = TinyModel.writeBert(temp.resolve("bert"), labeller, labels);
+        var text =
+                Files.writeString(
+                        temp.resolve("text.txt"),
+                        "the quick brown fox jumps over the lazy dog\n".repeat(9));
+        var scores = run("evaluate", bert.toString(), "--data", "fox=" + text);
+        assertThat(scores)
+                .extracting(s -> s.get("metric").asString())
+                .containsExactly("loss", "accuracy");
+        var vocabulary = Tokenizers.read(bert).vocabularySize();
+        assertThat(scores.getFirst().get("value").asDouble())
+                .isCloseTo(Math.log(vocabulary), within(0.05));
+        var tokens = Tokenizers.read(bert).plain().encode(Files.readString(text)).length;
+        assertThat(scores.getFirst().get("n").asDouble())
+                .isCloseTo(0.15 * tokens, within(0.05 * tokens));
+        assertThat(run("evaluate", bert.toString(), "--data", "fox=" + text)).isEqualTo(scores);
+
+        var words = List.of("the", "quick", "fox");
+        var told = run("predict", labeller.toString(), String.join(" ", words)).getFirst();
+        var lines = new StringBuilder();
+        for (var i = 0; i < words.size(); i++) {
+            var tag = told.get("words").get(i).get("label").asString();
+            lines.append(words.get(i)).append(' ').append(tag).append('\n');
+        }
+        var tagged = Files.writeString(temp.resolve("test.conll"), lines);
+        assertThat(run("evaluate", labeller.toString(), "--data", "x=" + tagged))
+                .filteredOn(s -> s.get("metric").asString().equals("accuracy"))
+                .singleElement()
+                .satisfies(s -> {
+                    assertThat(s.get("value").asDouble()).isEqualTo(1);
+                    assertThat(s.get("n").asInt()).isEqualTo(3);
+                });
+
+        var other = Files.writeString(temp.resolve("other.conll"), "the B-Y\n");
+        var err = new ByteArrayOutputStream();
+        var errors = new PrintStream(err, true, StandardCharsets.UTF_8);
+        var stop = new Stop(errors);
+        var arguments = List.of("evaluate", labeller.toString(), "--data", other.toString());
+        assertThat(new Main(errors, errors, false).run(stop, arguments)).isEqualTo(3);
+        stop.finished();
+        assertThat(err.toString(StandardCharsets.UTF_8))
+                .contains("other.conll:1", "`B-Y`", "O, B-X, I-X");
+    }
 }

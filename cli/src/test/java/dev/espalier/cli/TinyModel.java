@@ -1,11 +1,15 @@
 package dev.espalier.cli;
 
 import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.model.Bert;
+import dev.espalier.model.EncoderConfig;
 import dev.espalier.model.Gpt2;
 import dev.espalier.model.Gpt2Config;
 import dev.espalier.model.T5;
 import dev.espalier.model.T5Config;
+import dev.espalier.model.TokenClassifier;
 import dev.espalier.tokenize.CharacterTokenizer;
+import dev.espalier.tokenize.WordPieceTrainer;
 import dev.espalier.torch.Torch;
 import java.nio.file.Path;
 import java.util.List;
@@ -49,6 +53,29 @@ final class TinyModel {
         HuggingFace.save(folder, model, HuggingFace.newConfig(0, 1));
         tokenizer.save(folder);
         model.free();
+        return folder;
+    }
+
+    /// A BERT that knows nothing, for texts of small letters, and a labeller of words on it.
+    static Path writeBert(Path folder, Path labeller, List<String> labels) {
+        var tokenizer =
+                WordPieceTrainer.train(
+                        List.of("the quick brown fox jumps over the lazy dog"), 60, 1, true, true);
+        var shape =
+                EncoderConfig.of(
+                        EncoderConfig.Kind.BERT, tokenizer.vocabularySize(), 24, 16, 1, 2, 0, 0);
+        var model = new Bert(shape);
+        model.initialize(3);
+        HuggingFace.save(folder, model, HuggingFace.newConfig(null, null));
+        tokenizer.save(folder);
+        model.free();
+        var body = new Bert(shape, false);
+        body.initialize(3);
+        var classifier = new TokenClassifier(body, labels);
+        classifier.initializeHead(5);
+        HuggingFace.save(labeller, classifier, HuggingFace.newConfig(null, null));
+        tokenizer.save(labeller);
+        classifier.free();
         return folder;
     }
 }

@@ -121,6 +121,39 @@ public final class TokenLabeller implements AutoCloseable {
         return new Prediction(text.text(), words, spans);
     }
 
+    /// How well `records` are told, by the metrics of [#scores]; the majority is theirs.
+    ///
+    /// @throws EspalierException (DATA) if a tag is none of the model's
+    public List<Score> evaluate(String data, List<TaggedText> records, long seed) {
+        var counts = new int[labels().size()];
+        var truth = new ArrayList<int[]>();
+        for (var record : records) {
+            var classes = new int[record.words()];
+            for (var w = 0; w < classes.length; w++) {
+                classes[w] = labels().indexOf(record.tags().get(w));
+                if (classes[w] < 0) {
+                    throw EspalierException.data(
+                            "%s: the tag `%s` is none of the model's: %s"
+                                    .formatted(record.where(), record.tags().get(w), labels()));
+                }
+                counts[classes[w]]++;
+            }
+            truth.add(classes);
+        }
+        var majority =
+                IntStream.range(0, counts.length)
+                        .boxed()
+                        .max(Comparator.comparingInt(c -> counts[c]))
+                        .orElseThrow();
+        return scores(
+                data,
+                labels(),
+                truth,
+                probabilities(model, tokenizer, records, maxLength),
+                majority,
+                seed);
+    }
+
     /// Which token of a word tells its tag; see [TaggedTokens#of].
     public static boolean byLast(TokenClassifier model) {
         return model.body() instanceof Decoder;

@@ -1,12 +1,18 @@
 package dev.espalier.train;
 
 import dev.espalier.EspalierException;
+import dev.espalier.Rng;
 import dev.espalier.corpus.Document;
 import dev.espalier.corpus.FileSource;
 import dev.espalier.corpus.Ledger;
+import dev.espalier.evaluate.MaskedText;
 import dev.espalier.evaluate.Perplexity;
+import dev.espalier.evaluate.Score;
 import dev.espalier.evaluate.TextLoss;
 import dev.espalier.model.Decoder;
+import dev.espalier.model.Encoder;
+import dev.espalier.objective.Masking;
+import dev.espalier.recipe.ObjectiveRecipe;
 import dev.espalier.tokenize.Tokenizer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -22,6 +28,10 @@ public record GeneralText(List<int[]> windows, long[] bytes) {
     /// The longest window, since a context of 128k would be one window, measured with one figure
     /// and replayed in every step.
     private static final int LONGEST = 1024;
+
+    private static final ObjectiveRecipe.Masked BERTS =
+            new ObjectiveRecipe.Masked(
+                    null, 0.15, 0.8, 0.1, false, ObjectiveRecipe.Masked.Blocks.FULL_SENTENCES);
 
     /// The window that text is measured in for a model of that context.
     public static int length(int context) {
@@ -106,5 +116,24 @@ public record GeneralText(List<int[]> windows, long[] bytes) {
             loss.add(sums[i], windows.get(i).length - 1L, bytes[i]);
         }
         return loss;
+    }
+
+    /// How well `model` tells tokens that are hidden from it: 15 % of each window, chosen and
+    /// hidden as BERT's are ([Masking]), always the same ones.
+    ///
+    /// @param tokenizer that puts around a window what the model was trained with
+    /// @throws EspalierException (DATA) if no token hides others, or there is none to hide
+    public List<Score> hidden(String data, Encoder model, Tokenizer tokenizer, long seed) {
+        var masking = Pretraining.masking(BERTS, tokenizer);
+        var rows = new ArrayList<Masking.Masked>();
+        for (var i = 0; i < windows.size(); i++) {
+            // The last token is the next window's first.
+            var window = Arrays.copyOf(windows.get(i), windows.get(i).length - 1);
+            var row = masking.of(tokenizer.template().apply(window), "", Rng.at(seed, 6, i));
+            if (row.places().length > 0) {
+                rows.add(row);
+            }
+        }
+        return new MaskedText(rows).scores(data, model, false);
     }
 }

@@ -484,14 +484,14 @@ final class Pretraining implements Job {
                 (most, bf16) -> validation.first(most).scores("validation", model, bf16));
     }
 
-    private static Masking masking(ObjectiveRecipe.Masked masked, Tokenizer tokenizer) {
+    static Masking masking(ObjectiveRecipe.Masked masked, Tokenizer tokenizer) {
         var mask =
                 tokenizer
                         .specials()
                         .mask()
                         .orElseThrow(() ->
                                 EspalierException.usage(
-                                        "objective: masked needs a token that hides others, such as `<mask>` among"
+                                        "masked language modelling needs a token that hides others, such as `<mask>` among"
                                                 + " the tokenizer's special tokens"));
         var ordinary = new BitSet();
         ordinary.set(0, tokenizer.vocabularySize());

@@ -12,8 +12,10 @@ import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.checkpoint.SafeTensors;
 import dev.espalier.corpus.FileSource;
 import dev.espalier.corpus.Ledger;
+import dev.espalier.corpus.TaggedReader;
 import dev.espalier.data.ConversationReader;
 import dev.espalier.data.LabelledReader;
+import dev.espalier.data.PairReader;
 import dev.espalier.data.PreferenceReader;
 import dev.espalier.data.ShardBuilder;
 import dev.espalier.data.TokenShard;
@@ -70,6 +72,9 @@ class FuzzTest {
     private static final Path RESOURCES = Path.of("src/test/resources");
     private static final Path GOLDENS = Path.of(System.getProperty("espalier.goldens"));
 
+    private static final List<String> WORDS =
+            List.of("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "hello", "w", "##orld", "<", ">");
+
     @TempDir static Path temp;
 
     /// @param file that is mutated, below a folder of the reader's own
@@ -111,6 +116,9 @@ class FuzzTest {
                 "text,label\n\"a \"\"b\"\"\nc\",x\nd\u00e9,y\n,\n".getBytes(StandardCharsets.UTF_8);
         var jsonl =
                 "{\"text\":\"a\\u00e9\",\"label\":1}\n{\"label\":true,\"text\":\"b\"}\n\n"
+                        .getBytes(StandardCharsets.UTF_8);
+        var conll =
+                "-DOCSTART- O\n\nLise NNP B-PER\nB\u00e9arn NNP I-PER\n. . O\n\nNo DT O\n"
                         .getBytes(StandardCharsets.UTF_8);
         var text =
                 "# A title\n\nSome *prose*, `code`\r\nand caf\u00e9.\n```\nmore\n```\n"
@@ -291,6 +299,47 @@ class FuzzTest {
                         List.of(jsonl, gzip(jsonl), Zstd.compress(jsonl)),
                         FuzzTest::labelled),
                 new Reader(
+                        "pairs of texts",
+                        "pairs/a.tsv",
+                        List.of("small\tlarge\na\tA\n\"b\"\tB\n".getBytes(StandardCharsets.UTF_8)),
+                        file -> PairReader.read(file, "small", "large", lenient())),
+                new Reader(
+                        "vocab.txt",
+                        "words/vocab.txt",
+                        List.of(
+                                String.join("\n", WORDS).getBytes(StandardCharsets.UTF_8),
+                                String.join("\r\n", WORDS).getBytes(StandardCharsets.UTF_8)),
+                        FuzzTest::tokenize),
+                new Reader(
+                        "CoNLL",
+                        "tagged/a.conll",
+                        List.of(conll, gzip(conll), Zstd.compress(conll)),
+                        FuzzTest::tagged),
+                new Reader(
+                        "CoNLL-U",
+                        "tagged/a.conllu",
+                        List.of(
+                                """
+                                # text = It's
+                                1-2\tIt's\t_\t_\t_\t_\t_\t_\t_\t_
+                                1\tIt\tit\tPRON\tPRP\tCase=Nom\t2\tnsubj\t_\t_
+                                2\t's\tbe\tAUX\tVBZ\t_\t0\troot\t2.1:x\tSpaceAfter=No
+                                2.1\tx\tx\tVERB\t_\t_\t_\t_\t_\t_
+
+                                """
+                                        .getBytes(StandardCharsets.UTF_8)),
+                        FuzzTest::tagged),
+                new Reader(
+                        "spans",
+                        "tagged/a.jsonl",
+                        List.of(
+                                """
+                                {"text": "Lise de B\u00e9arn \ud83d\ude00.", "spans": [{"start": 0, "end": 13, "label": "PER"}]}
+                                {"text": "no one", "spans": []}
+                                """
+                                        .getBytes(StandardCharsets.UTF_8)),
+                        FuzzTest::tagged),
+                new Reader(
                         "text",
                         "text/a.md",
                         List.of(
@@ -324,6 +373,14 @@ class FuzzTest {
 
     private static void labelled(Path file) {
         LabelledReader.read(file, new LabelledReader.Columns("text", "label"), null, lenient());
+    }
+
+    private static void tagged(Path file) {
+        for (var text : TaggedReader.read(file, "", "text", "spans", lenient())) {
+            for (var w = 0; w < text.words(); w++) {
+                assertThat(text.text().substring(text.starts()[w], text.ends()[w])).isNotEmpty();
+            }
+        }
     }
 
     private static void documents(FileSource source) {
