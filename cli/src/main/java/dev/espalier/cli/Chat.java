@@ -97,7 +97,7 @@ final class Chat implements Callable<Integer> {
         if (template != null) {
             return ChatTemplate.of(ChatTemplate.Known.of(template), tokenizer);
         }
-        return ChatTemplate.read(model)
+        return options.template(model)
                 .orElseGet(() -> {
                     context.console().note(model + ": has no chat template; using plain");
                     return ChatTemplate.of(ChatTemplate.Known.PLAIN, tokenizer);

@@ -101,7 +101,7 @@ final class Generate implements Callable<Integer> {
             var template =
                     raw || !(writer instanceof Decoder)
                             ? null
-                            : ChatTemplate.read(model).orElse(null);
+                            : options.template(model).orElse(null);
             var config = options.config(model, tokenizer, more());
             if (template != null) {
                 console.note(

@@ -8,10 +8,13 @@ import dev.espalier.generate.Penalties;
 import dev.espalier.generate.Sampling;
 import dev.espalier.io.Json;
 import dev.espalier.model.LanguageModel;
+import dev.espalier.tokenize.ChatTemplate;
 import dev.espalier.tokenize.Tokenizer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 import tools.jackson.databind.node.ObjectNode;
@@ -94,6 +97,14 @@ final class GenerationOptions {
         adapters.forEach(
                 adapter -> HuggingFace.mergeAdapter(Given.folder(adapter, "an adapter"), model));
         return model;
+    }
+
+    /// The chat template of the model in `folder`, or that of the last adapter that was trained
+    /// with one of its own.
+    Optional<ChatTemplate> template(Path folder) {
+        return Stream.concat(Stream.of(folder), adapters.stream())
+                .flatMap(f -> ChatTemplate.read(f).stream())
+                .reduce((_, last) -> last);
     }
 
     /// The settings for the model in `folder`, and what `more` says under the keys of

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.espalier.adapt.Lora;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.io.Json;
+import dev.espalier.tokenize.ChatTemplate;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -132,6 +133,26 @@ class GenerateTest {
         assertThat(out).isEqualTo(written.getLast());
         assertThat(verb(merge)).isEqualTo(2);
         assertThat(err).contains("exists already");
+    }
+
+    /// An adapter that was trained with a template is asked by it, merged or not.
+    @Test
+    void anAdapterBringsItsTemplate() throws IOException {
+        var adapter = adapters().getFirst();
+        ChatTemplate.parse(
+                        "x",
+                        "{% for m in messages %}{{ 'q: ' + m.content + eos_token }}{% endfor %}{{ 'a: ' }}")
+                .write(Path.of(adapter));
+        var told = "q: the<|endoftext|>a: ";
+        var with = "--adapter=" + adapter;
+        assertThat(run(model, told, "--temperature=0", with, "--raw")).as(err).isZero();
+        var expected = out.substring(told.length());
+        assertThat(run(model, "the", "--temperature=0", with)).as(err).isZero();
+        assertThat(out).isEqualTo(expected);
+        var merged = temp.resolve("merged").toString();
+        assertThat(verb(List.of("merge", model, "--output=" + merged, with))).as(err).isZero();
+        assertThat(run(merged, "the", "--temperature=0")).as(err).isZero();
+        assertThat(out).isEqualTo(expected);
     }
 
     @Test

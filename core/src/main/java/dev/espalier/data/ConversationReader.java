@@ -21,6 +21,15 @@ import tools.jackson.databind.JsonNode;
 ///
 /// Broken records are set aside in the ledger.
 public final class ConversationReader {
+    /// A template writes any role down, but a model is asked by these alone.
+    private static final List<String> ROLES =
+            List.of(
+                    ChatTemplate.SYSTEM,
+                    "developer",
+                    ChatTemplate.USER,
+                    ChatTemplate.ASSISTANT,
+                    "tool");
+
     private ConversationReader() {}
 
     /// The conversations of `file` in order.
@@ -35,6 +44,7 @@ public final class ConversationReader {
                     var where = file + ":" + at;
                     try {
                         var messages = messages(record);
+                        requireTurns(messages);
                         if (messages.stream()
                                 .noneMatch(m -> m.role().equals(ChatTemplate.ASSISTANT))) {
                             throw new Broken("no answer", "the assistant says nothing");
@@ -108,6 +118,23 @@ public final class ConversationReader {
                         List.of(new Message(ChatTemplate.USER, text(record, "prompt", null))));
     }
 
+    /// Each answer of the assistant answers somebody else.
+    static void requireTurns(List<Message> messages) throws Broken {
+        for (var i = 0; i < messages.size(); i++) {
+            if (messages.get(i).role().equals(ChatTemplate.ASSISTANT)
+                    && (i == 0 || messages.get(i - 1).role().equals(ChatTemplate.ASSISTANT))) {
+                throw new Broken(
+                        "bad turn",
+                        "message %d is the assistant's and %s"
+                                .formatted(
+                                        i + 1,
+                                        i == 0
+                                                ? "answers nobody"
+                                                : "follows another one of its own"));
+            }
+        }
+    }
+
     static Message answer(String content) throws Broken {
         if (content.isBlank()) {
             throw new Broken("empty answer", "the answer is empty");
@@ -142,10 +169,18 @@ public final class ConversationReader {
             try {
                 var role = item.path("role").asString();
                 var content = item.path("content").asString();
-                messages.add(
-                        role.equals(ChatTemplate.ASSISTANT)
-                                ? answer(content)
-                                : new Message(role, content));
+                var message = new Message(role, content);
+                if (!ROLES.contains(role)) {
+                    throw new Broken(
+                            "bad role",
+                            "message %d of `%s`: the role '%s' is not known; allowed: %s"
+                                    .formatted(
+                                            messages.size() + 1,
+                                            key,
+                                            role,
+                                            String.join(", ", ROLES)));
+                }
+                messages.add(role.equals(ChatTemplate.ASSISTANT) ? answer(content) : message);
             } catch (EspalierException e) {
                 throw new Broken("bad message", String.valueOf(e.getMessage()));
             }

@@ -91,11 +91,13 @@ public final class PreferenceReader {
 
     private static Preference pair(
             List<Message> prompt, String chosen, String rejected, String where) throws Broken {
+        var preference = new Preference(prompt, chosen, rejected, where);
+        ConversationReader.requireTurns(preference.answered(chosen).messages());
         if (chosen.strip().equals(rejected.strip())) {
             throw new Broken(
                     "equal answers",
                     "`chosen` and `rejected` are the same, so that there is nothing to prefer");
         }
-        return new Preference(prompt, chosen, rejected, where);
+        return preference;
     }
 }

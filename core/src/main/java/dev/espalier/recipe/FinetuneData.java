@@ -4,8 +4,8 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 @Doc(
-        "Labelled records: CSV or TSV with a header line, or JSONL, for tags of words CoNLL, CoNLL-U or JSONL, by the"
-                + " file's ending; `.gz` and `.zst` too.")
+        "Labelled records: CSV or TSV with a header line, or JSONL, for tags of words CoNLL, CoNLL-U or JSONL, for"
+                + " conversations and preferences JSONL or a JSON list, by the file's ending; `.gz` and `.zst` too.")
 public record FinetuneData(
         @Doc("The file of training records.") Path train,
         @Doc(

@@ -65,6 +65,7 @@ class PreferenceReaderTest {
                 "{'chosen': 'a', 'rejected': 'b'} | there is neither a `prompt` nor an `instruction`",
                 "{'chosen': [{'role': 'user', 'content': 'a'}], 'rejected': [{'role': 'user', 'content': 'a'}]} | `chosen` must end with a message of the assistant",
                 "{'chosen': [{'role': 'user', 'content': 'a'}, {'role': 'assistant', 'content': 'b'}], 'rejected': [{'role': 'user', 'content': 'x'}, {'role': 'assistant', 'content': 'b'}]} | differ before their last messages",
+                "{'prompt': [{'role': 'user', 'content': 'a'}, {'role': 'assistant', 'content': 'b'}], 'chosen': 'c', 'rejected': 'd'} | message 3 is the assistant's and follows another",
                 "3 | not a JSON object"
             })
     void whatIsWrongIsSaidOfItsRecord(String record, String message) throws IOException {
