@@ -26,6 +26,8 @@ public final class RunReport {
     private static final int STRETCHES = 150;
 
     /// Begins the names of what copying the input would reach.
+    private static final String BEFORE = "-before";
+
     private static final String COPY = "copy-";
 
     private RunReport() {}
@@ -421,6 +423,99 @@ public final class RunReport {
                 false,
                 false,
                 List.of(new Block.Series("told", means), new Block.Series("true", right)));
+    }
+
+    /// A run of fine-tuning whose held-out figures stand beside those of the model before it.
+    ///
+    /// @param scores at the end; those of the model before are of data whose names end in `-before`
+    /// @param first the metrics to be seen first, the most telling one before the others
+    public static Report beforeAndAfter(
+            Heading heading,
+            List<Step> steps,
+            List<Evaluation> evaluations,
+            List<Score> scores,
+            List<String> first) {
+        var rows = new ArrayList<List<String>>();
+        for (var score : scores) {
+            if (score.data().endsWith(BEFORE)) {
+                continue;
+            }
+            rows.add(
+                    List.of(
+                            metricName(score.metric()),
+                            score.data(),
+                            before(scores, score)
+                                    .map(b -> Numbers.fixed(b.value(), decimals(b)))
+                                    .orElse("–"),
+                            Numbers.fixed(score.value(), decimals(score)),
+                            Numbers.fixed(score.low(), decimals(score))
+                                    + " to "
+                                    + Numbers.fixed(score.high(), decimals(score)),
+                            Numbers.count(score.n())));
+        }
+        var sections = new ArrayList<Report.Section>();
+        sections.add(
+                new Report.Section(
+                        "What it learnt",
+                        List.of(
+                                new Block.Table(
+                                        "Scores with their 95 % intervals, beside those of the model before",
+                                        List.of(
+                                                "metric",
+                                                "data",
+                                                "before",
+                                                "after",
+                                                "interval",
+                                                "n"),
+                                        rows))));
+        sections.add(
+                new Report.Section(
+                        "How it learnt", learning(steps, evaluations, List.of(), "loss")));
+        sections.add(training(steps));
+        sections.add(new Report.Section("Passport", new Block.Definitions(heading.passport())));
+        var data = scores.stream().anyMatch(s -> s.data().equals("test")) ? "test" : "validation";
+        var shown = new ArrayList<Score>();
+        for (var metric : first) {
+            scores.stream()
+                    .filter(s -> s.data().equals(data) && s.metric().equals(metric))
+                    .forEach(shown::add);
+        }
+        var figures = new ArrayList<Report.Figure>();
+        for (var score : shown) {
+            figures.add(
+                    new Report.Figure(
+                            metricName(score.metric()),
+                            Numbers.fixed(score.value(), decimals(score)),
+                            before(scores, score)
+                                    .map(b -> "before: " + Numbers.fixed(b.value(), decimals(b)))
+                                    .orElse("on " + data)));
+        }
+        figures.addAll(costs(steps));
+        var verdict =
+                shown.stream()
+                        .findFirst()
+                        .map(s ->
+                                "On the held-out records the %s is %s%s."
+                                        .formatted(
+                                                metricName(s.metric()),
+                                                Numbers.range(s.interval(), decimals(s)),
+                                                before(scores, s)
+                                                        .map(b ->
+                                                                ", where it was "
+                                                                        + Numbers.fixed(
+                                                                                b.value(),
+                                                                                decimals(b))
+                                                                        + " before")
+                                                        .orElse("")))
+                        .orElse("");
+        return new Report(heading.title(), heading.subtitle(), verdict, figures, sections);
+    }
+
+    private static Optional<Score> before(List<Score> scores, Score after) {
+        return scores.stream()
+                .filter(s ->
+                        s.data().equals(after.data() + BEFORE) && s.metric().equals(after.metric()))
+                .findFirst();
     }
 
     /// A method at a number of labels.

@@ -442,7 +442,14 @@ final class Instruction implements Job {
     @Override
     public void report(
             Path file, List<StepFigures> steps, List<Evaluation> evaluations, List<Score> scores) {
-        RunReports.answering(file, recipe, steps, evaluations, scores, dataPassport());
+        RunReports.beforeAndAfter(
+                file,
+                recipe,
+                steps,
+                evaluations,
+                scores,
+                List.of("loss", "perplexity", "bits-per-byte"),
+                dataPassport());
     }
 
     @Override

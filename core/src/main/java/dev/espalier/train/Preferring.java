@@ -383,7 +383,14 @@ final class Preferring implements Job {
     @Override
     public void report(
             Path file, List<StepFigures> steps, List<Evaluation> evaluations, List<Score> scores) {
-        RunReports.answering(file, recipe, steps, evaluations, scores, dataPassport());
+        RunReports.beforeAndAfter(
+                file,
+                recipe,
+                steps,
+                evaluations,
+                scores,
+                List.of("reward-accuracy", "preference-accuracy", "loss"),
+                dataPassport());
     }
 
     @Override

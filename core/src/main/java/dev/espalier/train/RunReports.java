@@ -35,22 +35,23 @@ public final class RunReports {
                         List.of()));
     }
 
-    /// A run whose figures are losses on held-out answers.
-    static void answering(
+    /// `first` are the metrics that say most.
+    static void beforeAndAfter(
             Path file,
             Recipe recipe,
             List<StepFigures> steps,
             List<Job.Evaluation> evaluations,
             List<Score> scores,
+            List<String> first,
             JsonNode data) {
         HtmlReport.write(
                 file,
-                RunReport.pretraining(
+                RunReport.beforeAndAfter(
                         heading(recipe, "Fine-tuning", data),
                         steps(steps),
                         evaluations(evaluations),
                         scores,
-                        List.of()));
+                        first));
     }
 
     /// `scores` and `result` are those of the test, or of the validation records where there is no

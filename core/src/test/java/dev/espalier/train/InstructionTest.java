@@ -116,7 +116,7 @@ class InstructionTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"gpt2", "mistral"})
-    void answersAreLearntAndEnd(String type) {
+    void answersAreLearntAndEnd(String type) throws IOException {
         var result =
                 run(
                         type,
@@ -137,7 +137,9 @@ class InstructionTest {
         assertThat(answer(result.model(), "Colour of grass?"))
                 .isEqualTo("It is green./END_OF_TEXT");
         assertThat(answer(result.model(), "Colour of milk?")).startsWith("It is white.");
-        assertThat(result.folder().resolve("report.html")).isNotEmptyFile();
+        assertThat(Files.readString(result.folder().resolve("report.html")))
+                .containsPattern(
+                        "On the held-out records the loss is 0\\.\\d+ .*, where it was [5-9]");
         var passport = Json.read(result.folder().resolve("passport.json")).get("data");
         assertThat(passport.get("training-answer-tokens").asInt())
                 .isPositive()

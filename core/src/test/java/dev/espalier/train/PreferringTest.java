@@ -94,7 +94,8 @@ class PreferringTest {
         assertThat(result.model().resolve("chat_template.jinja")).isNotEmptyFile();
         assertThat(Files.readString(result.model().resolve("generation_config.json")))
                 .contains("eos_token_id");
-        assertThat(result.folder().resolve("report.html")).isNotEmptyFile();
+        assertThat(Files.readString(result.folder().resolve("report.html")))
+                .containsPattern("the reward accuracy is 1.000 .*, where it was 0.000 before");
     }
 
     /// The same step for any micro-batch, that of KTO's coupled pairs too, and the same run after
