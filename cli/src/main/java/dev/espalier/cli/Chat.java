@@ -203,7 +203,7 @@ final class Chat implements Callable<Integer> {
             json.put("role", "assistant");
             json.put("content", answer.text());
             json.put("tokens", answer.ids().length);
-            json.put("ending", answer.ending());
+            json.put("ending", answer.ending().word());
             console.result("", json);
             return answer;
         }

@@ -227,9 +227,8 @@ final class Evaluate implements Callable<Integer> {
                                 columns(classifier.problem()),
                                 null,
                                 ledger);
-                var dropped = ledger.counts().dropped();
-                if (!dropped.isEmpty()) {
-                    console.note("%s: left out %s".formatted(set.files(), dropped));
+                if (!ledger.leftOut().isEmpty()) {
+                    console.note(set.files() + ": not all records are used" + ledger.leftOut());
                 }
                 var result = classifier.evaluate(set.name(), records, seed);
                 if (result.truncated() > 0) {

@@ -1,7 +1,6 @@
 package dev.espalier.cli;
 
 import dev.espalier.EspalierException;
-import dev.espalier.Rng;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.generate.Beams;
 import dev.espalier.generate.Generated;
@@ -200,7 +199,8 @@ final class Generate implements Callable<Integer> {
                         writing.generator()
                                 .generateAfter(
                                         prompts.stream().map(writing::ids).toList(),
-                                        at(first),
+                                        first - 1,
+                                        config,
                                         this::wrote);
             } catch (EspalierException e) {
                 throw new EspalierException(
@@ -218,11 +218,6 @@ final class Generate implements Callable<Integer> {
             }
         }
 
-        /// Each chunk of prompts draws from streams of its own.
-        private GenerationConfig at(long first) {
-            return first == 1 ? config : config.withSeed(Rng.seed(config.sampling().seed(), first));
-        }
-
         private void wrote(int more) {
             tokens += more;
             progress.at(tokens, "%d prompts done".formatted(done));
@@ -236,7 +231,7 @@ final class Generate implements Callable<Integer> {
             }
             json.put("text", written.text());
             json.put("tokens", written.ids().length);
-            json.put("ending", written.ending());
+            json.put("ending", written.ending().word());
             if (written.score() != null) {
                 json.put("score", written.score());
             }

@@ -95,7 +95,7 @@ public final class Main {
                         Boolean.getBoolean("espalier.colour"));
         // The log is written there, as all else is.
         System.setErr(main.err);
-        var stop = new Stop(main.err);
+        var stop = new Stop();
         var code = main.run(stop, List.of(args));
         out.flush();
         stop.finished();

@@ -94,7 +94,8 @@ final class Predict implements Callable<Integer> {
                 throw EspalierException.usage("--pair: this model answers one text");
             }
             try (var assistant = Assistant.load(model)) {
-                lines.forEach(texts, CHUNK, (first, chunk) -> print(console, assistant, chunk));
+                lines.forEach(
+                        texts, CHUNK, (first, chunk) -> print(console, assistant, first, chunk));
             }
             return 0;
         }
@@ -150,8 +151,8 @@ final class Predict implements Callable<Integer> {
         if (!chunk.isEmpty()) {
             print(console, classifier, chunk);
         }
-        if (!ledger.counts().dropped().isEmpty()) {
-            console.note("%s: left out %s".formatted(file, ledger.counts().dropped()));
+        if (!ledger.leftOut().isEmpty()) {
+            console.note(file + ": not all records are used" + ledger.leftOut());
         }
     }
 
@@ -166,13 +167,14 @@ final class Predict implements Callable<Integer> {
         console.result(line, prediction);
     }
 
-    private static void print(Console console, Assistant assistant, List<String> texts) {
-        var answers = assistant.answer(texts);
+    private static void print(
+            Console console, Assistant assistant, long first, List<String> texts) {
+        var answers = assistant.answer(texts, first - 1);
         for (var i = 0; i < texts.size(); i++) {
             var json = new LinkedHashMap<String, Object>();
             json.put("text", texts.get(i));
             json.put("answer", answers.get(i).text());
-            json.put("ending", answers.get(i).ending());
+            json.put("ending", answers.get(i).ending().word());
             console.result(answers.get(i).text(), json);
         }
     }
@@ -223,12 +225,16 @@ final class Predict implements Callable<Integer> {
             }
             json.put("truncated", prediction.truncated());
             json.put("windows", prediction.windows());
-            shown.append('\t').append(input.text());
+            shown.append('\t').append(inOneLine(input.text()));
             if (input.second() != null) {
-                shown.append('\t').append(input.second());
+                shown.append('\t').append(inOneLine(input.second()));
             }
             console.result(shown.toString(), json);
         }
+    }
+
+    private static String inOneLine(String text) {
+        return text.replaceAll("[\\t\\r\\n]+", " ");
     }
 
     private static String shown(TextClassifier.Prediction prediction, String label) {

@@ -103,7 +103,8 @@ abstract class RunVerb implements Callable<Integer> {
             if (bar == null) {
                 bar = console.progress("training", total, "steps");
                 // Before the first step there is nothing to save.
-                var unused = stop.waitForJob("stopping after this step, and saving");
+                var unused =
+                        stop.waitForJob(() -> console.note("stopping after this step, and saving"));
             }
             bar.at(
                     figures.step(),

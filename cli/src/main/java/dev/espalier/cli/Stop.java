@@ -1,7 +1,6 @@
 package dev.espalier.cli;
 
 import dev.espalier.EspalierException.Kind;
-import java.io.PrintStream;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.ValueLayout;
@@ -13,15 +12,13 @@ import org.jspecify.annotations.Nullable;
 /// at [#asBoolean] between steps and saves first calls [#waitForJob]; then the process stays until
 /// the job has come to its end, and exits with 130.
 final class Stop implements BooleanSupplier {
-    private final PrintStream err;
     private final CountDownLatch finished = new CountDownLatch(1);
     private final Thread hook = new Thread(this::stop, "stop");
     private volatile boolean asked;
-    private volatile @Nullable String waiting;
+    private volatile @Nullable Runnable waiting;
 
     /// Hooks into the process's shutdown.
-    Stop(PrintStream err) {
-        this.err = err;
+    Stop() {
         Runtime.getRuntime().addShutdownHook(hook);
     }
 
@@ -30,10 +27,10 @@ final class Stop implements BooleanSupplier {
         return asked;
     }
 
-    /// From here on a request to stop says `what` is done about it, and waits for the end of the
-    /// command.
-    BooleanSupplier waitForJob(String what) {
-        waiting = what;
+    /// From here on a request to stop is answered by `say`, which tells what is done about it, and
+    /// waits for the end of the command.
+    BooleanSupplier waitForJob(Runnable say) {
+        waiting = say;
         return this;
     }
 
@@ -49,9 +46,9 @@ final class Stop implements BooleanSupplier {
 
     private void stop() {
         asked = true;
-        var what = waiting;
-        if (what != null) {
-            err.println("\nespalier: " + what);
+        var say = waiting;
+        if (say != null) {
+            say.run();
             try {
                 finished.await();
             } catch (InterruptedException e) {

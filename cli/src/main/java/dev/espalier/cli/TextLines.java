@@ -42,8 +42,8 @@ final class TextLines {
             paramLabel = "KEY",
             description =
                     "The column of .csv and .tsv, or the key of JSON lines, that holds the text."
-                            + " Default: ${DEFAULT-FIELD}; elsewhere lines are not taken for JSON"
-                            + " unless this is given.")
+                            + " Default: text, for prompts prompt; elsewhere lines are not taken for"
+                            + " JSON unless this is given.")
     private @Nullable String field;
 
     private final String defaultField;

@@ -126,6 +126,10 @@ final class TokenizerVerb {
                                             + " unigram <pad>, </s> and <unk>; for sentencepiece_bpe <unk>,"
                                             + " <s> and </s>.")
                     @Nullable List<String> given) {
+        if (Files.exists(output.resolve("tokenizer.json"))) {
+            throw EspalierException.usage(
+                    output + ": holds a tokenizer already; choose another --output");
+        }
         var special = given == null ? special(type) : given;
         var console = context.console();
         var files = files(paths);

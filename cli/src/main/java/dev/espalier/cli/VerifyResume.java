@@ -98,7 +98,10 @@ final class VerifyResume implements Callable<Integer> {
         try {
             AtomicFiles.deleteTree(folder);
             Files.createDirectories(folder);
-            return check(read, folder, context.stop().waitForJob("stopping"));
+            return check(
+                    read,
+                    folder,
+                    context.stop().waitForJob(() -> context.console().note("stopping")));
         } catch (IOException e) {
             throw AtomicFiles.failure(folder, e);
         } catch (InterruptedException e) {

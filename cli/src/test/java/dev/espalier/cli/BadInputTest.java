@@ -37,7 +37,7 @@ class BadInputTest {
         var err = new ByteArrayOutputStream();
         var utf8 = StandardCharsets.UTF_8;
         var errors = new PrintStream(err, true, utf8);
-        var stop = new Stop(errors);
+        var stop = new Stop();
         try {
             code =
                     new Main(
@@ -231,6 +231,7 @@ class BadInputTest {
     void aVocabularyOfTheWrongSize() throws IOException {
         var model = model();
         var text = write("more.txt", PROSE + "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+        Files.delete(model.resolve("tokenizer.json"));
         run("tokenizer", "train", text.toString(), "--type", "characters", "-o", model.toString());
         assertThat(code).as(said).isZero();
         refused(3, List.of(model.toString(), "vocab_size"), "generate", model.toString(), "the");

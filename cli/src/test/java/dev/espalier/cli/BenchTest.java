@@ -27,7 +27,7 @@ class BenchTest {
         var out = new ByteArrayOutputStream();
         var err = new ByteArrayOutputStream();
         var errors = new PrintStream(err, true, StandardCharsets.UTF_8);
-        var stop = new Stop(errors);
+        var stop = new Stop();
         code =
                 new Main(new PrintStream(out, true, StandardCharsets.UTF_8), errors, false)
                         .run(stop, List.of(args));

@@ -36,7 +36,7 @@ class ChatTest {
         var errBytes = new ByteArrayOutputStream();
         var utf8 = StandardCharsets.UTF_8;
         var errors = new PrintStream(errBytes, true, utf8);
-        var stop = new Stop(errors);
+        var stop = new Stop();
         var in = System.in;
         try {
             System.setIn(new ByteArrayInputStream(input.getBytes(utf8)));

@@ -30,7 +30,7 @@ class EvaluateTest {
         var out = new ByteArrayOutputStream();
         var err = new ByteArrayOutputStream();
         var errors = new PrintStream(err, true, StandardCharsets.UTF_8);
-        var stop = new Stop(errors);
+        var stop = new Stop();
         var code =
                 new Main(new PrintStream(out, true, StandardCharsets.UTF_8), errors, false)
                         .run(stop, Stream.concat(Stream.of(args), Stream.of("--json")).toList());
@@ -98,7 +98,7 @@ class EvaluateTest {
         var data = new String[] {"evaluate", model.toString(), "--answers", "--data", "x=" + file};
         var err = new ByteArrayOutputStream();
         var errors = new PrintStream(err, true, StandardCharsets.UTF_8);
-        var stop = new Stop(errors);
+        var stop = new Stop();
         assertThat(new Main(errors, errors, false).run(stop, List.of(data))).isEqualTo(3);
         stop.finished();
         assertThat(err.toString(StandardCharsets.UTF_8)).contains("has no chat template");
@@ -312,7 +312,7 @@ class EvaluateTest {
         var other = Files.writeString(temp.resolve("other.conll"), "the B-Y\n");
         var err = new ByteArrayOutputStream();
         var errors = new PrintStream(err, true, StandardCharsets.UTF_8);
-        var stop = new Stop(errors);
+        var stop = new Stop();
         var arguments = List.of("evaluate", labeller.toString(), "--data", other.toString());
         assertThat(new Main(errors, errors, false).run(stop, arguments)).isEqualTo(3);
         stop.finished();

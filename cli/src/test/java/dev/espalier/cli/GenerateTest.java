@@ -45,7 +45,7 @@ class GenerateTest {
         var errBytes = new ByteArrayOutputStream();
         var utf8 = StandardCharsets.UTF_8;
         var errors = new PrintStream(errBytes, true, utf8);
-        var stop = new Stop(errors);
+        var stop = new Stop();
         try {
             return new Main(new PrintStream(outBytes, true, utf8), errors, false).run(stop, args);
         } finally {
@@ -190,6 +190,48 @@ class GenerateTest {
             System.setIn(in);
         }
         assertThat(texts(lines())).isEqualTo(alone);
+    }
+
+    /// An input that is ready up to the end of each line, as a person's or a slow program's is.
+    private static final class Slow extends ByteArrayInputStream {
+        Slow(String text) {
+            super(text.getBytes(StandardCharsets.UTF_8));
+        }
+
+        @Override
+        public synchronized int read(byte[] into, int offset, int length) {
+            var line = 0;
+            while (line < Math.min(length, count - pos) && buf[pos + line] != '\n') {
+                line++;
+            }
+            return super.read(into, offset, Math.min(length, line + 1));
+        }
+
+        @Override
+        public synchronized int available() {
+            return 0;
+        }
+    }
+
+    @Test
+    void whatIsDrawnDoesNotDependOnHowFastPromptsCome() throws IOException {
+        var prompts = List.of("the cat", "on the mat", "dog", "x");
+        var file = Files.write(temp.resolve("prompts.txt"), prompts);
+        var draws = List.of("--seed=3", "--temperature=1", "--max-new-tokens=8", "--json");
+        var args = new ArrayList<>(List.of(model, "--file", file.toString()));
+        args.addAll(draws);
+        assertThat(run(args.toArray(String[]::new))).as(err).isZero();
+        var atOnce = texts(lines());
+        assertThat(atOnce).doesNotHaveDuplicates();
+        var in = System.in;
+        try {
+            System.setIn(new Slow(String.join("\n", prompts) + "\n"));
+            args.set(2, "-");
+            assertThat(run(args.toArray(String[]::new))).as(err).isZero();
+        } finally {
+            System.setIn(in);
+        }
+        assertThat(texts(lines())).isEqualTo(atOnce);
     }
 
     @Test

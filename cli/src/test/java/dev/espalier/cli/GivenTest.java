@@ -45,7 +45,7 @@ class GivenTest {
         var errBytes = new ByteArrayOutputStream();
         var utf8 = StandardCharsets.UTF_8;
         var errors = new PrintStream(errBytes, true, utf8);
-        var stop = new Stop(errors);
+        var stop = new Stop();
         try {
             return new Main(new PrintStream(outBytes, true, utf8), errors, false).run(stop, args);
         } finally {

@@ -26,7 +26,7 @@ class InspectTest {
     private int inspect(Path path, boolean colour, String... more) {
         out.reset();
         var errors = new PrintStream(err, true, StandardCharsets.UTF_8);
-        var stop = new Stop(errors);
+        var stop = new Stop();
         var args = new java.util.ArrayList<>(List.of("inspect", path.toString()));
         args.addAll(List.of(more));
         try {

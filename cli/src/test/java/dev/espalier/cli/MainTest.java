@@ -27,7 +27,7 @@ class MainTest {
         err.reset();
         var utf8 = StandardCharsets.UTF_8;
         var errors = new PrintStream(err, true, utf8);
-        var stop = new Stop(errors);
+        var stop = new Stop();
         try {
             return new Main(new PrintStream(out, true, utf8), errors, false)
                     .run(stop, List.of(args));
@@ -166,6 +166,8 @@ class MainTest {
         assertThat(run("tokenizer", "train", temp.toString(), "--vocabulary=0.27k", "-o", folder))
                 .isZero();
         assertThat(out()).contains("270 tokens from 1 files").hasLineCount(1);
+        assertThat(run("tokenizer", "train", temp.toString(), "-o", folder)).isEqualTo(2);
+        assertThat(err()).contains(folder + ": holds a tokenizer already");
         assertThat(run("tokenizer", "encode", folder, "the catamaran\u00e9", "--json")).isZero();
         var ids = Json.mapper().readTree(out()).get("ids");
         assertThat(ids.size()).isLessThan("the catamaran\u00e9".length());

@@ -20,7 +20,7 @@ class QuickstartTest {
     private String run(String... args) {
         var err = new ByteArrayOutputStream();
         var errors = new PrintStream(err, true, StandardCharsets.UTF_8);
-        var stop = new Stop(errors);
+        var stop = new Stop();
         code = new Main(errors, errors, false).run(stop, List.of(args));
         stop.finished();
         return err.toString(StandardCharsets.UTF_8);

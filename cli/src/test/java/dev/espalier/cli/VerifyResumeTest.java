@@ -75,7 +75,7 @@ class VerifyResumeTest {
     private static void verify(Path recipe, int kills, String compared) {
         var out = new ByteArrayOutputStream();
         var errors = new PrintStream(out, true, StandardCharsets.UTF_8);
-        var stop = new Stop(errors);
+        var stop = new Stop();
         var code =
                 new Main(errors, errors, false)
                         .run(

@@ -440,7 +440,10 @@ public final class HuggingFace {
                     folder
                             + (adapter
                                     ? ": an adapter without its model; name the model's folder, or merge the adapter"
-                                    : ": not a model's folder, it has no " + CONFIG));
+                                    : ": not a model's folder, it has no " + CONFIG)
+                            + (Files.isRegularFile(folder.resolve("model").resolve(CONFIG))
+                                    ? "; did you mean " + folder.resolve("model") + "?"
+                                    : ""));
         }
         if (!(Json.read(file) instanceof ObjectNode config)) {
             throw EspalierException.data(file + ": not a JSON object");

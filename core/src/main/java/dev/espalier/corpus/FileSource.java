@@ -198,7 +198,7 @@ public record FileSource(String pattern, Format format, @Nullable Charset charse
     private @Nullable Records open(Path file, Ledger ledger) {
         TextFile text;
         try {
-            text = TextFile.open(file, charset);
+            text = TextFile.open(file, charset, ledger);
         } catch (TextFile.NotText e) {
             ledger.reject(file, 0, "not text", String.valueOf(e.getMessage()));
             return null;

@@ -7,8 +7,11 @@ import java.io.BufferedWriter;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /// Counts what became of the documents and records that were read, so that nothing is dropped or
@@ -119,6 +122,21 @@ public final class Ledger implements AutoCloseable {
     public Counts counts() {
         return new Counts(
                 kept, new TreeMap<>(dropped), new TreeMap<>(changed), new TreeMap<>(rejected));
+    }
+
+    /// What of the records was not delivered, to end a sentence with, such as ` (dropped: 3 empty;
+    /// set aside: 1 not text)`; empty where all were.
+    public String leftOut() {
+        var parts = new ArrayList<String>();
+        for (var kind : List.of(Map.entry("dropped", dropped), Map.entry("set aside", rejected))) {
+            if (!kind.getValue().isEmpty()) {
+                parts.add(
+                        kind.getValue().entrySet().stream()
+                                .map(e -> e.getValue() + " " + e.getKey())
+                                .collect(Collectors.joining(", ", kind.getKey() + ": ", "")));
+            }
+        }
+        return parts.isEmpty() ? "" : " (" + String.join("; ", parts) + ")";
     }
 
     /// The first record that was set aside.

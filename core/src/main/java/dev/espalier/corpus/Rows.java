@@ -124,7 +124,7 @@ public final class Rows implements AutoCloseable {
     public static Rows open(
             Path file, Format format, @Nullable Charset charset, Fields fields, Ledger ledger) {
         try {
-            return new Rows(file, TextFile.open(file, charset), format, fields, ledger);
+            return new Rows(file, TextFile.open(file, charset, ledger), format, fields, ledger);
         } catch (IOException e) {
             throw EspalierException.data(file + ": cannot be read (" + Globs.why(e) + ")", e);
         } catch (TextFile.NotText e) {

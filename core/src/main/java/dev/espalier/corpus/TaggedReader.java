@@ -61,7 +61,7 @@ public final class TaggedReader {
     public static List<TaggedText> read(
             Path file, String column, String text, String spans, Ledger ledger) {
         var reader = new TaggedReader(file, column, text, spans, ledger);
-        try (var lines = new BufferedReader(TextFile.open(file, null))) {
+        try (var lines = new BufferedReader(TextFile.open(file, null, ledger))) {
             var name = file.toString().toLowerCase(Locale.ROOT).replaceFirst("\\.(gz|zst)$", "");
             if (name.endsWith(".jsonl")) {
                 reader.jsonLines(lines);
@@ -74,8 +74,7 @@ public final class TaggedReader {
             throw EspalierException.data(file + ": " + e.getMessage(), e);
         }
         if (reader.records.isEmpty()) {
-            throw EspalierException.data(
-                    file + ": holds no tagged words; set aside " + ledger.counts().rejected());
+            throw EspalierException.data(file + ": holds no tagged words" + ledger.leftOut());
         }
         return List.copyOf(reader.records);
     }

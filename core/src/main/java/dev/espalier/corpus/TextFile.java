@@ -60,6 +60,17 @@ final class TextFile extends Reader {
                         .onUnmappableCharacter(CodingErrorAction.REPORT);
     }
 
+    /// As below; a character set that was told from the content, and is not UTF-8, is counted as a
+    /// change.
+    static TextFile open(Path file, @Nullable Charset declared, Ledger ledger)
+            throws IOException, NotText {
+        var text = open(file, declared);
+        if (declared == null && !text.charset.equals(StandardCharsets.UTF_8)) {
+            ledger.change("file read as " + text.charset.name(), 1);
+        }
+        return text;
+    }
+
     /// Opens `file`.
     ///
     /// @param declared null to tell the character set from the content

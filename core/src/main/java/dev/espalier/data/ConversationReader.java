@@ -56,8 +56,7 @@ public final class ConversationReader {
                     }
                 });
         if (conversations.isEmpty()) {
-            throw EspalierException.data(
-                    file + ": holds no conversation; set aside " + ledger.counts().rejected());
+            throw EspalierException.data(file + ": holds no conversation" + ledger.leftOut());
         }
         return List.copyOf(conversations);
     }

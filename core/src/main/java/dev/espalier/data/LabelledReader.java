@@ -85,8 +85,7 @@ public final class LabelledReader {
                     file + ": cannot be read to its end (" + e.getMessage() + ")", e);
         }
         if (records.isEmpty()) {
-            throw EspalierException.data(
-                    file + ": holds no labelled text " + ledger.counts().dropped());
+            throw EspalierException.data(file + ": holds no labelled text" + ledger.leftOut());
         }
         return records;
     }

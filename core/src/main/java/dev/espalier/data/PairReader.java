@@ -38,10 +38,7 @@ public final class PairReader {
                     file + ": cannot be read to its end (" + e.getMessage() + ")", e);
         }
         if (pairs.isEmpty()) {
-            throw EspalierException.data(
-                    "%s: holds no pair of texts; dropped %s, set aside %s"
-                            .formatted(
-                                    file, ledger.counts().dropped(), ledger.counts().rejected()));
+            throw EspalierException.data(file + ": holds no pair of texts" + ledger.leftOut());
         }
         return List.copyOf(pairs);
     }

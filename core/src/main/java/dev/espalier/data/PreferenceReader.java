@@ -39,8 +39,7 @@ public final class PreferenceReader {
                     }
                 });
         if (pairs.isEmpty()) {
-            throw EspalierException.data(
-                    file + ": holds no pair of answers; set aside " + ledger.counts().rejected());
+            throw EspalierException.data(file + ": holds no pair of answers" + ledger.leftOut());
         }
         return List.copyOf(pairs);
     }

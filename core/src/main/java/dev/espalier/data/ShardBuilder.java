@@ -240,10 +240,10 @@ public final class ShardBuilder {
                 if (trainWriter.tokens() + validationWriter.tokens() == 0) {
                     var first = ledger.firstReject();
                     throw EspalierException.data(
-                            "%s: holds no text; left out: %s%s"
+                            "%s: holds no text%s%s"
                                     .formatted(
                                             source.description(),
-                                            ledger.counts().dropped(),
+                                            ledger.leftOut(),
                                             first == null ? "" : "; " + first));
                 }
                 var none = trainWriter.tokens() == 0 || validationWriter.tokens() == 0;

@@ -1,5 +1,6 @@
 package dev.espalier.generate;
 
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /// What a model wrote after one prompt.
@@ -20,6 +21,11 @@ public record Generated(String text, int[] ids, Ending ending, @Nullable Double 
         /// It has as many tokens as were asked for.
         LENGTH,
         /// Prompt and text fill the model's context.
-        CONTEXT
+        CONTEXT;
+
+        /// As programs are told it, such as `stop-string`.
+        public String word() {
+            return name().toLowerCase(Locale.ROOT).replace('_', '-');
+        }
     }
 }

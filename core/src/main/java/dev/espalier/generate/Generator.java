@@ -49,6 +49,7 @@ public final class Generator {
     public Generated generate(int[] prompt, GenerationConfig config, Consumer<String> stream) {
         return write(
                         List.of(prompt),
+                        0,
                         config,
                         sequence -> sequence == 0 ? stream : piece -> {},
                         tokens -> {})
@@ -61,17 +62,22 @@ public final class Generator {
     /// then how many tokens have been written since.
     public List<List<Generated>> generate(
             List<String> prompts, GenerationConfig config, IntConsumer written) {
-        return generateAfter(prompts.stream().map(this::ids).toList(), config, written);
+        return generateAfter(prompts.stream().map(this::ids).toList(), 0, config, written);
     }
 
     /// As above, after token ids.
+    ///
+    /// @param before prompts of the same job that came before these: each prompt draws by its
+    ///   number, so that it does not matter how many are given at once
     public List<List<Generated>> generateAfter(
-            List<int[]> prompts, GenerationConfig config, IntConsumer written) {
-        return write(prompts, config, sequence -> piece -> {}, written);
+            List<int[]> prompts, long before, GenerationConfig config, IntConsumer written) {
+        return write(
+                prompts, before * config.sequences(), config, sequence -> piece -> {}, written);
     }
 
     private List<List<Generated>> write(
             List<int[]> prompts,
+            long first,
             GenerationConfig config,
             IntFunction<Consumer<String>> streams,
             IntConsumer written) {
@@ -84,6 +90,7 @@ public final class Generator {
         if (config.beams().count() == 1) {
             tokens.generate(
                     prompts,
+                    first,
                     config,
                     (sequence, id) -> {
                         written.accept(1);

@@ -69,15 +69,22 @@ public final class TokenGenerator {
 
     /// Writes after each prompt until an id of `config.limits().ends()` comes, `listener` ends it,
     /// the most new tokens are written, or the model's context is full. The i-th sequence draws
-    /// from the stream `Rng.at(seed, i)`. Dropout is off. Stop strings are not looked for.
+    /// from the stream `Rng.at(seed, first + i)`. Dropout is off. Stop strings are not looked for.
     ///
+    /// @param first sequences that were written before these, of the same seed
     /// @throws EspalierException if a prompt is empty, leaves no room in the context, or holds an
     ///   id that the model does not have, or if `config` asks for beams
-    public void generate(List<int[]> prompts, GenerationConfig config, Listener listener) {
+    public void generate(
+            List<int[]> prompts, long first, GenerationConfig config, Listener listener) {
         if (config.beams().count() > 1) {
             throw new IllegalArgumentException("beams are for search");
         }
-        run(prompts, () -> sample(prompts, config, listener));
+        run(prompts, () -> sample(prompts, first, config, listener));
+    }
+
+    /// As above, for the first sequences of a seed.
+    public void generate(List<int[]> prompts, GenerationConfig config, Listener listener) {
+        generate(prompts, 0, config, listener);
     }
 
     /// Searches the best continuations of each prompt, `config.sequences()` of them, the best
@@ -156,7 +163,8 @@ public final class TokenGenerator {
         return prompts.stream().mapToInt(p -> limit(p, config)).max().orElseThrow();
     }
 
-    private void sample(List<int[]> prompts, GenerationConfig config, Listener listener) {
+    private void sample(
+            List<int[]> prompts, long first, GenerationConfig config, Listener listener) {
         var copies = config.sequences();
         var rows = Rows.of(model, prompts, copies, mostNew(prompts, config), s -> s);
         var sampler = new Sampler(config.sampling(), vocabulary);
@@ -168,7 +176,7 @@ public final class TokenGenerator {
                     new Sequence(
                             prefix(prompt),
                             limit(prompt, config),
-                            Rng.at(config.sampling().seed(), i)));
+                            Rng.at(config.sampling().seed(), first + i)));
         }
         var last = new long[sequences.size()];
         var scores = rows.read();

@@ -6,9 +6,11 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.ReadOnlyFileSystemException;
 import java.nio.file.StandardCopyOption;
@@ -191,6 +193,10 @@ public final class AtomicFiles {
                 switch (e) {
                     case AccessDeniedException denied -> "permission denied at " + denied.getFile();
                     case FileSystemException f when f.getReason() != null -> f.getReason();
+                    case FileAlreadyExistsException there ->
+                            there.getFile() + " is in the way, a file where a folder is needed";
+                    case NoSuchFileException missing ->
+                            "there is no " + missing.getFile() + ", and it cannot be made";
                     default -> String.valueOf(e.getMessage());
                 };
         return new EspalierException(Kind.RESOURCES, path + ": cannot be written (" + why + ")", e);

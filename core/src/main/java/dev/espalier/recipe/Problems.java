@@ -16,7 +16,8 @@ final class Problems {
     private record Problem(Node.Place place, String path, String message) {
         @Override
         public String toString() {
-            return place + ": " + (path.isEmpty() ? "" : path + ": ") + message;
+            var named = path.isEmpty() || place.source().endsWith(" " + path); // --set PATH
+            return place + ": " + (named ? "" : path + ": ") + message;
         }
     }
 

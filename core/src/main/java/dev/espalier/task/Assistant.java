@@ -76,6 +76,11 @@ public final class Assistant implements AutoCloseable {
 
     /// The answers to questions that stand alone.
     public List<Generated> answer(List<String> questions) {
+        return answer(questions, 0);
+    }
+
+    /// As above, behind `before` other questions: each answer is drawn by its question's number.
+    public List<Generated> answer(List<String> questions, long before) {
         var prompts =
                 questions.stream()
                         .map(q ->
@@ -83,7 +88,9 @@ public final class Assistant implements AutoCloseable {
                                         tokenizer, List.of(new Message(ChatTemplate.USER, q))))
                         .toList();
         return new Generator(model, tokenizer)
-                .generateAfter(prompts, config, _ -> {}).stream().map(List::getFirst).toList();
+                .generateAfter(prompts, before, config, _ -> {}).stream()
+                        .map(List::getFirst)
+                        .toList();
     }
 
     /// How well the model tells the answers of `conversations`, which lose their oldest turns where

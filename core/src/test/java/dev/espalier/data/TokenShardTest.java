@@ -8,8 +8,10 @@ import dev.espalier.Rng;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.zip.CRC32C;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -70,6 +72,35 @@ class TokenShardTest {
             assertThatThrownBy(() -> Windows.shuffled(shard, 4))
                     .isInstanceOf(EspalierException.class)
                     .hasMessageContaining("too few");
+        }
+    }
+
+    /// Its file has a hole of 4.4 GB, which takes no room on a disk.
+    @Test
+    void tokensBeyondTwoGibibytesAreRead() throws IOException {
+        var tokens = 2_200_000_000L;
+        var file = folder.resolve("large.tokens");
+        var header = ByteBuffer.wrap(sample()).order(ByteOrder.LITTLE_ENDIAN).limit(96);
+        header.putLong(16, tokens).putLong(24, 2);
+        var crc = new CRC32C();
+        crc.update(header.array(), 0, 92);
+        header.putInt(92, (int) crc.getValue());
+        var last = ByteBuffer.allocate(24).order(ByteOrder.LITTLE_ENDIAN);
+        last.putShort(4, (short) 7).putShort(6, (short) 8); // the last two tokens
+        last.putLong(16, tokens - 3);
+        try (var channel =
+                FileChannel.open(
+                        file,
+                        StandardOpenOption.CREATE_NEW,
+                        StandardOpenOption.SPARSE,
+                        StandardOpenOption.WRITE)) {
+            channel.write(header, 0);
+            channel.write(last, 96 + 2 * tokens - 8);
+        }
+        try (var shard = TokenShard.open(file)) {
+            assertThat(shard.tokens()).isEqualTo(tokens);
+            assertThat(shard.read(tokens - 4, 4)).containsExactly(0, 0, 7, 8);
+            assertThat(shard.documentStart(1)).isEqualTo(tokens - 3);
         }
     }
 

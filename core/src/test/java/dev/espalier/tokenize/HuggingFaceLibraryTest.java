@@ -49,10 +49,7 @@ class HuggingFaceLibraryTest {
     @MethodSource("goldens")
     void goldenTokenizersAgree(Path golden) throws Exception {
         var tokenizer = Tokenizers.read(golden.resolve("saved"));
-        agree(
-                tokenizer,
-                golden.getFileName().toString().hashCode(),
-                STRINGS / goldens().size() / BATCH * BATCH);
+        agree(tokenizer, golden.getFileName().toString().hashCode(), STRINGS / BATCH * BATCH);
     }
 
     @Test
@@ -76,7 +73,7 @@ class HuggingFaceLibraryTest {
         var texts = IntStream.range(0, 2000).mapToObj(i -> string(3, i)).toList();
         var specials = List.of("<pad>", "<unk>", "<|endoftext|>");
         agree(BytePairTrainer.train(texts, 600, 2, specials), 4, 10_000);
-        agree(CharacterTokenizer.train(texts, specials), 5, 10_000);
+        agree(CharacterTokenizer.train(texts, specials), 5, STRINGS);
         agree(WordPieceTrainer.train(texts, 2000, 2, true, true), 10, 20_000);
         agree(WordPieceTrainer.train(texts, 2000, 2, false, false), 11, 10_000);
         agree(WordPieceTrainer.train(texts, 2000, 2, true, false), 12, 10_000);

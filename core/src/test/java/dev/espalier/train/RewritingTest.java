@@ -319,8 +319,8 @@ class RewritingTest {
         Files.writeString(folder.resolve("empty.csv"), "small,large\nfig,\naxe, \n");
         Files.writeString(folder.resolve("torn.csv"), "small,large\nfig\naxe,AXE,saw\n");
         Files.writeString(folder.resolve("none.csv"), "small,large\n");
-        refused("empty.csv", fresh(T5), "", "holds no pair of texts", "empty target=2");
-        refused("torn.csv", fresh(T5), "", "holds no pair of texts", "wrong number of fields=2");
+        refused("empty.csv", fresh(T5), "", "holds no pair of texts", "2 empty target");
+        refused("torn.csv", fresh(T5), "", "holds no pair of texts", "2 wrong number of fields");
         refused("none.csv", fresh(T5), "", "holds no pair of texts");
         refused("pairs.csv", fresh(T5), ", target: larger", "no field `larger`", "`large`");
         refused("pairs.csv", fresh(T5), ", max-input: 25", "task.max-input", "up to 24");
