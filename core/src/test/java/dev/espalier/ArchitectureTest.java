@@ -130,6 +130,18 @@ class ArchitectureTest {
         }
     }
 
+    /// What a recipe's keys are is told by its records alone, which is worth this one exception.
+    @Test
+    void onlyRecipesReflect() {
+        noClasses()
+                .that()
+                .resideOutsideOfPackage("dev.espalier.recipe..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("java.lang.reflect..")
+                .check(classes);
+    }
+
     @Test
     void nothingStaticChanges() {
         for (var type : classes) {

@@ -71,6 +71,7 @@ class ShippedRecipesTest {
                         "finetune/sequence-to-sequence-bart-large.yaml",
                         "finetune/sequence-to-sequence-t5-base.yaml",
                         "experiments/cmudict-phonemes.yaml",
+                        "experiments/sentence-polarity.yaml",
                         "finetune/classification-gpt2.yaml");
     }
 

