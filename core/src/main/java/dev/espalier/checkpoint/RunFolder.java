@@ -19,7 +19,8 @@ import org.slf4j.LoggerFactory;
 
 /// The folder of a run, held by one run at a time:
 ///
-///     recipe.yaml  model/  checkpoints/  metrics.jsonl  evaluation.json  passport.json  report.html
+///     recipe.yaml  inputs.json  model/  checkpoints/  metrics.jsonl  evaluation.json  passport.json
+///     report.html
 ///
 /// The hold is a lock of the operating system on `run.lock`, which ends with the process however it
 /// ends.
@@ -118,6 +119,11 @@ public final class RunFolder implements AutoCloseable {
         return folder.resolve("recipe.yaml");
     }
 
+    /// Which files the run was begun with.
+    public Path inputs() {
+        return folder.resolve("inputs.json");
+    }
+
     /// The finished model in the Hugging Face layout.
     public Path model() {
         return folder.resolve("model");
@@ -146,6 +152,11 @@ public final class RunFolder implements AutoCloseable {
     /// Says that the run is no longer refused, whatever becomes of it: what it writes stays.
     public void begin() {
         begun = true;
+    }
+
+    /// Says that the run came to nothing that is worth keeping, as if it had not begun.
+    public void abandon() {
+        begun = false;
     }
 
     /// Deletes all that came into the folder while it was held, unless the run had begun: a run

@@ -648,12 +648,17 @@ final class Finetuning implements Job {
 
     @Override
     public void report(
-            Path file, List<StepFigures> steps, List<Evaluation> evaluations, List<Score> scores) {
+            Path file,
+            String ended,
+            List<StepFigures> steps,
+            List<Evaluation> evaluations,
+            List<Score> scores) {
         var shown = test == null ? validation : test;
         var name = test == null ? "validation" : "test";
         RunReports.finetuning(
                 file,
                 recipe,
+                ended,
                 steps,
                 evaluations,
                 scores.stream().filter(s -> s.data().equals(name)).toList(),

@@ -441,10 +441,15 @@ final class Instruction implements Job {
 
     @Override
     public void report(
-            Path file, List<StepFigures> steps, List<Evaluation> evaluations, List<Score> scores) {
+            Path file,
+            String ended,
+            List<StepFigures> steps,
+            List<Evaluation> evaluations,
+            List<Score> scores) {
         RunReports.beforeAndAfter(
                 file,
                 recipe,
+                ended,
                 steps,
                 evaluations,
                 scores,

@@ -65,8 +65,14 @@ interface Job extends AutoCloseable {
     JsonNode dataPassport();
 
     /// The page for a person, of what the run left behind.
+    ///
+    /// @param ended in words, how it came to its end
     void report(
-            Path file, List<StepFigures> steps, List<Evaluation> evaluations, List<Score> scores);
+            Path file,
+            String ended,
+            List<StepFigures> steps,
+            List<Evaluation> evaluations,
+            List<Score> scores);
 
     /// Validation scores and when they were measured.
     record Evaluation(long step, List<Score> scores) {

@@ -204,7 +204,11 @@ final class Labelling implements Job {
 
     @Override
     public void report(
-            Path file, List<StepFigures> steps, List<Evaluation> evaluations, List<Score> scores) {
+            Path file,
+            String ended,
+            List<StepFigures> steps,
+            List<Evaluation> evaluations,
+            List<Score> scores) {
         var name = data.test() == null ? "validation" : "test";
         var shown = data.test() == null ? data.validation() : data.test();
         var truth = shown.stream().flatMapToInt(t -> Arrays.stream(classes(t))).toArray();
@@ -215,6 +219,7 @@ final class Labelling implements Job {
         RunReports.finetuning(
                 file,
                 recipe,
+                ended,
                 steps,
                 evaluations,
                 scores.stream().filter(s -> s.data().equals(name)).toList(),

@@ -382,10 +382,15 @@ final class Preferring implements Job {
 
     @Override
     public void report(
-            Path file, List<StepFigures> steps, List<Evaluation> evaluations, List<Score> scores) {
+            Path file,
+            String ended,
+            List<StepFigures> steps,
+            List<Evaluation> evaluations,
+            List<Score> scores) {
         RunReports.beforeAndAfter(
                 file,
                 recipe,
+                ended,
                 steps,
                 evaluations,
                 scores,

@@ -571,8 +571,12 @@ final class Pretraining implements Job {
 
     @Override
     public void report(
-            Path file, List<StepFigures> steps, List<Evaluation> evaluations, List<Score> scores) {
-        RunReports.pretraining(file, recipe, steps, evaluations, scores, text.passport());
+            Path file,
+            String ended,
+            List<StepFigures> steps,
+            List<Evaluation> evaluations,
+            List<Score> scores) {
+        RunReports.pretraining(file, recipe, ended, steps, evaluations, scores, text.passport());
     }
 
     @Override

@@ -8,21 +8,25 @@ import dev.espalier.io.Json;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.ForgettingRecipe.DefenceRecipe;
 import dev.espalier.recipe.ModelRecipe;
+import dev.espalier.recipe.PretrainRecipe;
 import dev.espalier.recipe.Recipe;
 import dev.espalier.recipe.TokenizerRecipe;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Properties;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
 
-/// What a run was made with beside its training data: the program, and each file of the parent
-/// model, the tokenizer and the general text with its SHA-256.
+/// What a run is made with: the program, and each file of the parent model, the tokenizer, the
+/// general text and the data with its SHA-256.
 final class Provenance {
     private static final Pattern MODEL =
             Pattern.compile("(generation_)?config\\.json|.+\\.safetensors(\\.index\\.json)?");
@@ -30,6 +34,8 @@ final class Provenance {
             Pattern.compile(
                     "(tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|encoder)\\.json"
                             + "|vocab\\.(txt|bpe)|merges\\.txt|chat_template\\.jinja|.+\\.model");
+
+    private static final String DATA = "data";
 
     private Provenance() {}
 
@@ -53,14 +59,75 @@ final class Provenance {
                 add(json, "replay-text", replay.corpus(), FileSource.text(replay.corpus()).files());
             }
         }
+        json.putObject(DATA).set("files", hashed(data(recipe)));
         return json;
     }
 
+    private static List<Path> data(Recipe recipe) {
+        return switch (recipe) {
+            case PretrainRecipe pretrain ->
+                    pretrain.data().sources().stream()
+                            .flatMap(source -> TextData.source(source).files().stream())
+                            .toList();
+            case FinetuneRecipe finetune ->
+                    Stream.of(
+                                    finetune.data().train(),
+                                    finetune.data().validation(),
+                                    finetune.data().test())
+                            .filter(Objects::nonNull)
+                            .toList();
+        };
+    }
+
     private static void add(ObjectNode json, String name, String path, List<Path> files) {
-        var hashed = files.stream().map(f -> new SourceFile(f.toString(), AtomicFiles.sha256(f)));
-        json.putObject(name)
-                .put("path", path)
-                .set("files", Json.mapper().valueToTree(hashed.toList()));
+        json.putObject(name).put("path", path).set("files", hashed(files));
+    }
+
+    private static JsonNode hashed(List<Path> files) {
+        return Json.mapper()
+                .valueToTree(
+                        files.stream()
+                                .map(f -> new SourceFile(f.toString(), AtomicFiles.sha256(f)))
+                                .toList());
+    }
+
+    /// Refuses to go on with a run that was begun with other files.
+    ///
+    /// @param begun what [#of] gave then
+    /// @throws EspalierException (DATA) that names the first file that differs
+    static void requireSame(JsonNode begun, Recipe recipe, Path folder) {
+        var now = of(recipe, folder);
+        var names = new LinkedHashSet<>(begun.propertyNames());
+        names.addAll(now.propertyNames());
+        for (var name : names) {
+            var were = begun.path(name).path("files");
+            var are = now.path(name).path("files");
+            // Which documents are kept back goes by the names of their files.
+            var named = name.equals(DATA) && recipe instanceof PretrainRecipe;
+            for (var i = 0; i < Math.max(were.size(), are.size()); i++) {
+                var was = were.path(i);
+                var is = are.path(i);
+                if (!(named ? was.equals(is) : was.path("sha256").equals(is.path("sha256")))) {
+                    throw differs(
+                            name.replace('-', ' '),
+                            was.path("file").asString(""),
+                            is.path("file").asString(""));
+                }
+            }
+        }
+    }
+
+    private static EspalierException differs(String name, String was, String is) {
+        var why =
+                is.isEmpty()
+                        ? was + ": the run was begun with this file of its " + name
+                        : was.isEmpty()
+                                ? is + ": the run was begun without this file of its " + name
+                                : was.equals(is)
+                                        ? is + ": has changed since the run began with it"
+                                        : is + ": the run was begun with another file, " + was;
+        return EspalierException.data(
+                why + "; resume it with what it had, or begin another run in another output");
     }
 
     private static List<Path> files(Path path, Pattern names) {

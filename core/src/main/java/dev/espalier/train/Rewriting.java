@@ -395,7 +395,11 @@ final class Rewriting implements Job {
 
     @Override
     public void report(
-            Path file, List<StepFigures> steps, List<Evaluation> evaluations, List<Score> scores) {
+            Path file,
+            String ended,
+            List<StepFigures> steps,
+            List<Evaluation> evaluations,
+            List<Score> scores) {
         var name = test == null ? "validation" : "test";
         var questions = TextRewriter.Questions.of(test == null ? validation.texts() : test.texts());
         var texts = written(name, questions);
@@ -404,6 +408,7 @@ final class Rewriting implements Job {
         RunReports.rewriting(
                 file,
                 recipe,
+                ended,
                 steps,
                 evaluations,
                 scores.stream().filter(s -> s.data().equals(name)).toList(),

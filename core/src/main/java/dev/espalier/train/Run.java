@@ -28,6 +28,8 @@ import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -41,6 +43,7 @@ import tools.jackson.databind.node.ObjectNode;
 /// A run is carried out on the thread that calls it, with help of others; one at a time in a
 /// process, since it sets how many threads libtorch uses.
 public final class Run {
+    private static final Logger log = LoggerFactory.getLogger(Run.class);
     private static final String BEST = "best.bin";
     private static final String STATE = "run.json";
 
@@ -105,6 +108,10 @@ public final class Run {
                         folder.path()
                                 + " holds a run already; go on with --resume, or choose another output");
             }
+            // Folders of before its files were noted say nothing of them.
+            if (checkpoint.isPresent() && Files.exists(folder.inputs())) {
+                Provenance.requireSame(Json.read(folder.inputs()), recipe, folder.path());
+            }
             try (var job = prepare(folder, watcher)) {
                 return train(
                         folder,
@@ -115,19 +122,50 @@ public final class Run {
         });
     }
 
-    /// The examples of a step, counted from 0, as the model sees them. Prepares the data in the
-    /// run's folder, where training finds it.
+    /// The examples of a step, counted from 0, as the model sees them. Prepares the data in a
+    /// temporary folder, of which only the records that were set aside stay; the run's folder,
+    /// which may hold a run, is left alone.
     public List<ExampleText> examples(long step, Watcher watcher) {
         if (step < 0) {
             throw new IllegalArgumentException("step " + step);
         }
-        return in(folder -> {
-            try (var job = prepare(folder, watcher)) {
+        var temporary = temporary();
+        // What names a file is to find it there.
+        var said = new StringBuilder();
+        var listening =
+                new Watcher() {
+                    @Override
+                    public void said(String line) {
+                        said.append(line).append('\n');
+                        watcher.said(line);
+                    }
+                };
+        try (var folder = RunFolder.open(temporary)) {
+            try (var job = prepare(folder, listening)) {
                 var examples = job.examples(step);
                 job.learner().model().free();
                 return examples;
+            } catch (EspalierException e) {
+                said.append(e.getMessage());
+                throw e;
+            } finally {
+                folder.refuse(said.toString());
             }
-        });
+        } finally {
+            try {
+                Files.delete(temporary);
+            } catch (IOException e) {
+                log.debug("left: {}", temporary, e);
+            }
+        }
+    }
+
+    private static Path temporary() {
+        try {
+            return Files.createTempDirectory("espalier-");
+        } catch (IOException e) {
+            throw AtomicFiles.failure(Path.of(System.getProperty("java.io.tmpdir", "")), e);
+        }
     }
 
     /// Does `what` in the run's folder, and leaves nothing there if it is refused.
@@ -244,6 +282,7 @@ public final class Run {
         }
 
         Result run() {
+            AtomicFiles.write(folder.inputs(), Json.pretty(provenance));
             try (var journal = Journal.open(folder.metrics(), trainer.progress().step())) {
                 while (!trainer.done() && stopped == null) {
                     var figures = trainer.step();
@@ -280,9 +319,19 @@ public final class Run {
             stopped = job.verdict(scores);
             if (stopped != null) {
                 if (best == null) {
+                    var saved = !folder.checkpoints().list().isEmpty();
+                    if (!saved) {
+                        folder.abandon();
+                    }
                     throw EspalierException.check(
                             stopped
-                                    + ", before any evaluation within it; evaluate more often, or defend it");
+                                    + ", before any evaluation within it; evaluate more often, or defend it"
+                                    + (saved
+                                            ? "; "
+                                                    + folder.path()
+                                                    + " holds a checkpoint from"
+                                                    + " before, from which --resume goes on"
+                                            : ""));
                 }
                 return;
             }
@@ -344,7 +393,8 @@ public final class Run {
             AtomicFiles.writeFolder(folder.model(), job::writeModel);
             AtomicFiles.write(folder.evaluation(), Json.pretty(scores));
             AtomicFiles.write(folder.passport(), Json.pretty(passport()));
-            job.report(folder.report(), Journal.read(folder.metrics()), evaluations, scores);
+            job.report(
+                    folder.report(), ended(), Journal.read(folder.metrics()), evaluations, scores);
             return new Result(
                     folder.path(),
                     folder.model(),
@@ -352,6 +402,23 @@ public final class Run {
                     trainer.skipped(),
                     scores,
                     stopped);
+        }
+
+        /// After which step the model had the weights that are kept.
+        private long keptStep() {
+            return bestWeights == null ? trainer.progress().step() : bestStep;
+        }
+
+        private String ended() {
+            var weights = "the weights are those of step " + keptStep();
+            return stopped == null
+                    ? weights
+                    : "ended early, after step %d of %d, since %s; %s"
+                            .formatted(
+                                    trainer.progress().step(),
+                                    trainer.totalSteps(),
+                                    stopped,
+                                    weights);
         }
 
         private Object passport() {
@@ -366,7 +433,10 @@ public final class Run {
                     "system", System.getProperty("os.name") + " " + System.getProperty("os.arch"));
             machine.put("java", Runtime.version().toString());
             passport.setAll(provenance);
+            // With what became of it, in place of its files alone.
             passport.set("data", job.dataPassport());
+            passport.put("stopped-because", stopped);
+            passport.put("kept-step", keptStep());
             var cost = passport.putObject("cost");
             var steps = Journal.read(folder.metrics());
             cost.put("steps", trainer.progress().step());

@@ -14,13 +14,14 @@ import java.util.ArrayList;
 import java.util.List;
 import tools.jackson.databind.JsonNode;
 
-/// The pages that runs leave behind.
+/// The pages that runs leave behind. How a run came to its end stands in the first lines of each.
 public final class RunReports {
     private RunReports() {}
 
     static void pretraining(
             Path file,
             Recipe recipe,
+            String ended,
             List<StepFigures> steps,
             List<Job.Evaluation> evaluations,
             List<Score> scores,
@@ -28,7 +29,7 @@ public final class RunReports {
         HtmlReport.write(
                 file,
                 RunReport.pretraining(
-                        heading(recipe, "Pre-training", data),
+                        heading(recipe, "Pre-training", ended, data),
                         steps(steps),
                         evaluations(evaluations),
                         scores,
@@ -39,6 +40,7 @@ public final class RunReports {
     static void beforeAndAfter(
             Path file,
             Recipe recipe,
+            String ended,
             List<StepFigures> steps,
             List<Job.Evaluation> evaluations,
             List<Score> scores,
@@ -47,7 +49,7 @@ public final class RunReports {
         HtmlReport.write(
                 file,
                 RunReport.beforeAndAfter(
-                        heading(recipe, "Fine-tuning", data),
+                        heading(recipe, "Fine-tuning", ended, data),
                         steps(steps),
                         evaluations(evaluations),
                         scores,
@@ -59,6 +61,7 @@ public final class RunReports {
     static void finetuning(
             Path file,
             Recipe recipe,
+            String ended,
             List<StepFigures> steps,
             List<Job.Evaluation> evaluations,
             List<Score> scores,
@@ -68,7 +71,7 @@ public final class RunReports {
         HtmlReport.write(
                 file,
                 RunReport.finetuning(
-                        heading(recipe, "Fine-tuning", data),
+                        heading(recipe, "Fine-tuning", ended, data),
                         steps(steps),
                         evaluations(evaluations),
                         scores,
@@ -80,6 +83,7 @@ public final class RunReports {
     static void rewriting(
             Path file,
             Recipe recipe,
+            String ended,
             List<StepFigures> steps,
             List<Job.Evaluation> evaluations,
             List<Score> scores,
@@ -91,7 +95,7 @@ public final class RunReports {
         HtmlReport.write(
                 file,
                 RunReport.rewriting(
-                        heading(recipe, "Fine-tuning", data),
+                        heading(recipe, "Fine-tuning", ended, data),
                         steps(steps),
                         evaluations(evaluations),
                         scores,
@@ -100,7 +104,8 @@ public final class RunReports {
                         new RunReport.Writing(tokensWritten, secondsWriting)));
     }
 
-    private static RunReport.Heading heading(Recipe recipe, String kind, JsonNode data) {
+    private static RunReport.Heading heading(
+            Recipe recipe, String kind, String ended, JsonNode data) {
         var passport = new ArrayList<Block.Definition>();
         passport.add(new Block.Definition("recipe", Recipes.write(recipe)));
         passport.add(
@@ -109,7 +114,7 @@ public final class RunReports {
         passport.add(new Block.Definition("data", data.toPrettyString()));
         return new RunReport.Heading(
                 recipe.name(),
-                kind + ", " + LocalDate.now(java.time.ZoneId.systemDefault()),
+                kind + ", " + LocalDate.now(java.time.ZoneId.systemDefault()) + "; " + ended,
                 passport);
     }
 

@@ -1,6 +1,7 @@
 package dev.espalier.train;
 
 import dev.espalier.EspalierException;
+import dev.espalier.checkpoint.Checkpoints;
 import dev.espalier.corpus.Document;
 import dev.espalier.corpus.FileSource;
 import dev.espalier.corpus.JdkSource;
@@ -263,6 +264,8 @@ final class TextData implements AutoCloseable {
     }
 
     /// Trains a tokenizer, or takes the one that this folder holds from the same recipe and text.
+    ///
+    /// @throws EspalierException (DATA) if weights here were trained with another one
     private static Tokenizer trained(
             TokenizerRecipe recipe,
             Iterable<String> texts,
@@ -282,6 +285,11 @@ final class TextData implements AutoCloseable {
             }
         } catch (java.io.IOException e) {
             throw EspalierException.data(note + ": cannot be read (" + e.getMessage() + ")", e);
+        }
+        if (!new Checkpoints(folder.resolve("checkpoints")).list().isEmpty()) {
+            throw EspalierException.data(
+                    cache
+                            + ": was trained by another `tokenizer`, or on other text, than the recipe has now, and the checkpoints beside it need it; resume with what it had, or begin another run in another output");
         }
         watcher.said("training the tokenizer");
         Tokenizer tokenizer =

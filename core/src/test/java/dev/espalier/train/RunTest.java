@@ -17,6 +17,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -200,6 +202,148 @@ class RunTest {
         var changed = pretraining("changed", "seed: 7");
         new Run(changed).train(watcher, true);
         assertThat(said).contains("the recipe has changed: seed: 7, was 1");
+    }
+
+    /// Each file of a folder with its hash.
+    private static Map<Path, String> files(Path folder) throws IOException {
+        try (var walk = Files.walk(folder)) {
+            return walk.filter(Files::isRegularFile)
+                    .collect(java.util.stream.Collectors.toMap(f -> f, AtomicFiles::sha256));
+        }
+    }
+
+    private static Recipe replaced(Recipe recipe, String what, String by) {
+        var text = Recipes.write(recipe);
+        assertThat(text).contains(what);
+        return Recipes.parse(text.replace(what, by), recipe.name());
+    }
+
+    /// Resuming `recipe` is refused for `file`, and leaves the run's folder as it was.
+    private static void requireRefused(Recipe recipe, Path file, String why) throws IOException {
+        var before = files(recipe.output());
+        assertThatThrownBy(() -> new Run(recipe).train(new Watcher() {}, true))
+                .isInstanceOfSatisfying(
+                        EspalierException.class,
+                        e -> assertThat(e.kind()).isEqualTo(EspalierException.Kind.DATA))
+                .hasMessageStartingWith(file + ": " + why);
+        assertThat(files(recipe.output())).isEqualTo(before);
+    }
+
+    /// Whether another byte at the end of `file` keeps `recipe` from being resumed.
+    private static void requireNoticed(Recipe recipe, Path file) throws IOException {
+        var was = Files.readAllBytes(file);
+        Files.writeString(file, "\n", java.nio.file.StandardOpenOption.APPEND);
+        requireRefused(recipe, file, "has changed since the run began with it");
+        Files.write(file, was);
+    }
+
+    @Test
+    void pretrainingGoesOnOnlyWithWhatItWasBegunWith() throws IOException {
+        var recipe = pretraining("same");
+        var run = new Run(recipe).train(s -> {}).folder();
+        var prose = folder.resolve("prose.txt");
+        requireNoticed(recipe, prose);
+        requireNoticed(recipe, run.resolve("tokenizer/tokenizer.json"));
+        requireRefused(
+                replaced(recipe, "vocabulary: 300", "vocabulary: 290"),
+                run.resolve("tokenizer"),
+                "was trained by another `tokenizer`");
+        // Which documents are kept back goes by their names.
+        var moved = Files.copy(prose, folder.resolve("moved.txt"));
+        requireRefused(
+                replaced(recipe, prose.toString(), moved.toString()),
+                moved,
+                "the run was begun with another file, " + prose);
+        var more = replaced(recipe, prose.toString(), folder + "/*.txt");
+        requireRefused(more, moved, "the run was begun with another file, " + prose);
+        Files.move(moved, folder.resolve("z.txt"));
+        requireRefused(
+                more, folder.resolve("z.txt"), "the run was begun without this file of its data");
+
+        // Of a run of before the files were noted the tokenizer is kept, and it goes on.
+        Files.delete(run.resolve("inputs.json"));
+        var text = Files.readString(prose);
+        Files.writeString(prose, text + "more");
+        requireRefused(recipe, run.resolve("tokenizer"), "was trained by another `tokenizer`");
+        Files.writeString(prose, text);
+        new Run(recipe).train(new Watcher() {}, true);
+        assertThat(run.resolve("inputs.json")).isRegularFile();
+        new Run(recipe).train(new Watcher() {}, true);
+    }
+
+    @Test
+    void fineTuningGoesOnOnlyWithWhatItWasBegunWith() throws IOException {
+        var base = new Run(pretraining("base")).train(s -> {}).model();
+        var general = Files.copy(folder.resolve("prose.txt"), folder.resolve("general.txt"));
+        var replay = Files.copy(folder.resolve("prose.txt"), folder.resolve("replay.txt"));
+        var test = Files.copy(folder.resolve("labelled.csv"), folder.resolve("test.csv"));
+        var recipe =
+                Recipes.parse(
+                        """
+                        name: tuned
+                        output: %1$s/tuned
+                        data: {train: %1$s/labelled.csv, validation-share: 25%%, test: %1$s/test.csv}
+                        model: {path: %2$s}
+                        task: {type: classification, text: sentence, label: topic}
+                        training: {for: 2 steps, batch: 16}
+                        forgetting: {measure: {corpus: %3$s}, defence: {type: replay, fraction: 20%%, corpus: %4$s}}
+                        """
+                                .formatted(folder, base, general, replay),
+                        "tuned");
+        new Run(recipe).train(s -> {});
+        for (var file :
+                List.of(
+                        folder.resolve("labelled.csv"),
+                        test,
+                        base.resolve("config.json"),
+                        base.resolve("tokenizer.json"),
+                        general,
+                        replay)) {
+            requireNoticed(recipe, file);
+        }
+        requireRefused(
+                replaced(recipe, "test: " + test, "test: none"),
+                test,
+                "the run was begun with this file of its data");
+        // What has the same content elsewhere is the same.
+        var moved = Files.move(test, folder.resolve("moved.csv"));
+        new Run(replaced(recipe, test.toString(), moved.toString())).train(new Watcher() {}, true);
+    }
+
+    @Test
+    void showingExamplesLeavesTheRunAlone() throws IOException {
+        var recipe = pretraining("shown");
+        var run = new Run(recipe).train(s -> {}).folder();
+        var before = files(run);
+        var other = replaced(recipe, "vocabulary: 300", "vocabulary: 290");
+        assertThat(new Run(other).examples(0, new Watcher() {})).isNotEmpty();
+        assertThat(files(run)).isEqualTo(before);
+
+        Files.writeString(
+                folder.resolve("labelled.csv"),
+                "broken\n",
+                java.nio.file.StandardOpenOption.APPEND);
+        var said = new java.util.ArrayList<String>();
+        var watcher =
+                new Watcher() {
+                    @Override
+                    public void said(String line) {
+                        said.add(line);
+                    }
+                };
+        assertThat(new Run(finetuning("tuned", run.resolve("model"))).examples(0, watcher))
+                .isNotEmpty();
+        assertThat(folder.resolve("tuned")).doesNotExist();
+        // What was set aside is to be looked at.
+        var aside =
+                said.stream()
+                        .filter(line -> line.contains("set aside 1"))
+                        .map(line -> Path.of(line.replaceFirst(".* are in ", "")))
+                        .findFirst()
+                        .orElseThrow();
+        var left = java.util.Objects.requireNonNull(aside.getParent());
+        assertThat(files(left)).containsOnlyKeys(aside);
+        AtomicFiles.deleteTree(left);
     }
 
     /// A model whose scores overflow.
@@ -450,7 +594,7 @@ class RunTest {
     }
 
     @Test
-    void forgettingIsMeasuredReplayedAndBudgeted() throws IOException {
+    void forgettingIsMeasuredAndReplayed() throws IOException {
         var base = new Run(pretraining("base")).train(s -> {}).model();
         var corpus = folder.resolve("prose.txt");
         var other = Files.copy(corpus, folder.resolve("replayed.txt"));
@@ -473,18 +617,167 @@ class RunTest {
         var after = value(measured, "general-after", "perplexity");
         assertThat(value(measured, "general", "perplexity-rise"))
                 .isCloseTo(after / before - 1, org.assertj.core.api.Assertions.within(1e-9));
-        assertThatThrownBy(() ->
-                        new Run(
-                                        finetuning(
-                                                "over",
-                                                base,
-                                                "forgetting: {measure: {corpus: %s}, budget: 0.0001}"
-                                                        .formatted(corpus)))
-                                .train(s -> {}))
+    }
+
+    /// The scores of each evaluation, by step.
+    private static final class Evaluations implements Watcher {
+        final TreeMap<Long, List<Score>> scores = new TreeMap<>();
+
+        @Override
+        public void evaluated(long step, List<Score> scores) {
+            this.scores.put(step, scores);
+        }
+
+        double value(long step, String data, String metric) {
+            return scores.getOrDefault(step, List.of()).stream()
+                    .filter(s -> s.data().equals(data) && s.metric().equals(metric))
+                    .mapToDouble(Score::value)
+                    .findFirst()
+                    .orElseThrow();
+        }
+    }
+
+    /// The run says that it ended early, and has the weights that it had after step `kept`.
+    private static void requireEnded(Run.Result result, long kept, String because) {
+        assertThat(result.stoppedBecause()).contains(because);
+        var passport = Json.read(result.folder().resolve("passport.json"));
+        assertThat(passport.path("stopped-because").asString("")).contains(because);
+        assertThat(passport.path("kept-step").asLong()).isEqualTo(kept);
+        assertThat(result.folder().resolve("report.html"))
+                .content()
+                .containsPattern(
+                        "ended early, after step %d of \\d+, since [^<]*%s[^<]*; the weights are those of step %d\\b"
+                                .formatted(result.progress().step(), because, kept));
+        var weights = result.model().resolve("model.safetensors");
+        var checkpoint = "checkpoints/step-%06d/model/model.safetensors";
+        assertThat(weights)
+                .hasSameBinaryContentAs(result.folder().resolve(checkpoint.formatted(kept)));
+        assertThat(AtomicFiles.sha256(weights))
+                .isNotEqualTo(
+                        AtomicFiles.sha256(
+                                result.folder()
+                                        .resolve(checkpoint.formatted(result.progress().step()))));
+    }
+
+    @Test
+    void aRunEndsWhenItNoLongerImprovesAndKeepsItsBestWeights() throws IOException {
+        var base = new Run(pretraining("base")).train(s -> {}).model();
+        // Who is told otherwise of one in four does best when it is not too sure.
+        var records = Files.readAllLines(folder.resolve("labelled.csv"));
+        for (var i = 4; i < records.size(); i += 4) {
+            var record = records.get(i);
+            records.set(
+                    i,
+                    record.endsWith("fruit")
+                            ? record.replaceFirst("fruit$", "tool")
+                            : record.replaceFirst("tool$", "fruit"));
+        }
+        Files.write(folder.resolve("unsure.csv"), records);
+        var recipe =
+                Recipes.parse(
+                        """
+                        name: early
+                        output: %1$s/early
+                        data: {train: %1$s/labelled.csv, validation: %1$s/unsure.csv}
+                        model: {path: %2$s, dropout: 0}
+                        task: {type: classification, text: sentence, label: topic}
+                        training:
+                          for: 200 steps
+                          batch: 16
+                          optimizer: {type: adamw, rate: 2e-4}
+                          schedule: {type: constant}
+                          early-stopping: {patience: 3, metric: loss}
+                        evaluate: {every: 2 steps}
+                        save: {every: 2 steps, keep: 100}
+                        """
+                                .formatted(folder, base),
+                        "early");
+        var evaluations = new Evaluations();
+        var result = new Run(recipe).train(evaluations, false);
+        var losses = new TreeMap<Long, Double>();
+        evaluations
+                .scores
+                .keySet()
+                .forEach(step -> losses.put(step, evaluations.value(step, "validation", "loss")));
+        var best =
+                losses.entrySet().stream().min(Map.Entry.comparingByValue()).orElseThrow().getKey();
+        assertThat(best).as("%s", losses).isBetween(4L, 150L);
+        assertThat(result.progress().step()).isEqualTo(best + 3 * 2);
+        assertThat(value(result, "validation", "loss")).isEqualTo(losses.get(best));
+        requireEnded(result, best, "3 evaluations without an improvement over step " + best);
+    }
+
+    private Recipe forgetful(String name, Path base, String budget, String save) {
+        return Recipes.parse(
+                """
+                name: %1$s
+                output: %2$s/%1$s
+                data: {train: %2$s/labelled.csv, validation-share: 25%%}
+                model: {path: %3$s, dropout: 0}
+                task: {type: classification, text: sentence, label: topic}
+                training: {for: 30 steps, batch: 16, early-stopping: none}
+                evaluate: {every: 2 steps}
+                save: {every: %5$s, keep: 100}
+                forgetting: {measure: {corpus: %2$s/prose.txt}, budget: %4$s}
+                """
+                        .formatted(name, folder, base, budget, save),
+                name);
+    }
+
+    @Test
+    void aRunEndsBeyondItsForgettingBudgetAndKeepsWeightsWithinIt() {
+        var base = new Run(pretraining("base")).train(s -> {}).model();
+        var evaluations = new Evaluations();
+        var free = new Run(forgetful("free", base, "none", "30 steps")).train(evaluations, false);
+        var before = value(free, "general-before", "perplexity");
+        var rises = new TreeMap<Long, Double>();
+        evaluations
+                .scores
+                .keySet()
+                .forEach(step ->
+                        rises.put(
+                                step,
+                                evaluations.value(step, "general", "perplexity") / before - 1));
+        var early = rises.headMap(8L, true).values().stream().mapToDouble(r -> r).max().orElse(0);
+        var most = rises.values().stream().mapToDouble(r -> r).max().orElse(0);
+        assertThat(most).isGreaterThan(early + 1e-3);
+        var budget = Math.max(0, early) + (most - Math.max(0, early)) / 2;
+        var beyond =
+                rises.entrySet().stream()
+                        .filter(e -> e.getValue() > budget)
+                        .findFirst()
+                        .orElseThrow()
+                        .getKey();
+
+        var result =
+                new Run(forgetful("within", base, String.valueOf(budget), "2 steps"))
+                        .train(s -> {});
+        assertThat(result.progress().step()).isEqualTo(beyond);
+        assertThat(value(result, "general", "perplexity-rise")).isLessThanOrEqualTo(budget);
+        var kept = Json.read(result.folder().resolve("passport.json")).path("kept-step").asLong();
+        assertThat(kept).isBetween(2L, beyond - 2);
+        requireEnded(result, kept, "beyond forgetting.budget");
+
+        var whole = Json.read(free.folder().resolve("passport.json"));
+        assertThat(whole.path("stopped-because").isNull()).isTrue();
+    }
+
+    @Test
+    void aRunThatHasNothingWithinItsBudgetLeavesItsFolderForAnother() {
+        var base = new Run(pretraining("base")).train(s -> {}).model();
+        assertThatThrownBy(() -> new Run(forgetful("over", base, "1e-9", "2 steps")).train(s -> {}))
                 .isInstanceOfSatisfying(
                         EspalierException.class,
                         e -> assertThat(e.kind()).isEqualTo(EspalierException.Kind.CHECK))
-                .hasMessageContaining("budget");
+                .hasMessageContaining("budget")
+                .hasMessageEndingWith("or defend it");
+        assertThat(folder.resolve("over")).doesNotExist();
+        // What was saved is kept, and goes on with a larger budget.
+        assertThatThrownBy(() -> new Run(forgetful("over", base, "1e-9", "1 steps")).train(s -> {}))
+                .hasMessageContaining("--resume");
+        var result =
+                new Run(forgetful("over", base, "1000", "1 steps")).train(new Watcher() {}, true);
+        assertThat(result.stoppedBecause()).isNull();
     }
 
     @Test
