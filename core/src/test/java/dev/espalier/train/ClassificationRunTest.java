@@ -293,7 +293,13 @@ class ClassificationRunTest {
         var recipe = recipe("cut", "windows", body("distilbert"), "for: 2 epochs", cut);
         var result = new Run(recipe).train(watcher, false);
         assertThat(value(result, "accuracy")).isLessThan(0.6);
-        assertThat(said).anyMatch(l -> l.matches("training: (\\d+) of \\1 texts .* were cut"));
+        var passport = Json.read(result.folder().resolve("passport.json")).path("data");
+        for (var part : List.of("training", "validation", "test")) {
+            assertThat(said).anyMatch(l -> l.matches(part + ": (\\d+) of \\1 texts .* were cut"));
+            assertThat(passport.path(part + "-truncated").asInt())
+                    .isEqualTo(passport.path(part + "-records").asInt())
+                    .isPositive();
+        }
         try (var classifier = TextClassifier.load(result.model())) {
             // As in training, though the model would see 64 tokens.
             assertThat(classifier.classify("by the door and ".repeat(12)).truncated()).isTrue();
@@ -336,6 +342,63 @@ class ClassificationRunTest {
         }
         assertThat(resumed.scores()).isEqualTo(whole.scores());
         requireSame(resumed, what);
+    }
+
+    @Test
+    void balancedWeighsALabelByTheInverseOfItsFrequency() {
+        var one = new Problem.SingleLabel(List.of("a", "b", "c"));
+        var truth = new ArrayList<double[]>();
+        for (var label : new int[] {0, 0, 0, 0, 0, 0, 1, 1, 1, 2}) {
+            truth.add(new double[] {label});
+        }
+        assertThat(Finetuning.balanced(one, truth))
+                .containsExactly(new float[] {10f / 18, 10f / 9, 10f / 3}, within(1e-6f));
+        // Where it holds, by how much more often it does not.
+        var several = new Problem.MultiLabel(List.of("a", "b"), 0.5);
+        var sets =
+                List.of(
+                        new double[] {1, 0},
+                        new double[] {1, 1},
+                        new double[] {1, 0},
+                        new double[] {0, 0},
+                        new double[] {1, 0});
+        assertThat(Finetuning.balanced(several, sets))
+                .containsExactly(new float[] {0.25f, 4}, within(1e-6f));
+    }
+
+    /// Of one text that has one label four times and another once, as often as it has them where
+    /// every record weighs the same, and as if it had them alike where labels are balanced.
+    @ParameterizedTest
+    @CsvSource({"none, 0.8", "balanced, 0.5"})
+    void aRunWeighsLabelsAsTheRecipeSays(String weights, double often) throws IOException {
+        var records = ("I saw it,often\n".repeat(4) + "I saw it,seldom\n").repeat(4);
+        for (var part : List.of("a", "b")) {
+            Files.writeString(folder.resolve(part + ".csv"), "text,label\n" + records);
+        }
+        var recipe =
+                Recipes.parse(
+                        """
+                        name: weighed
+                        output: %1$s/weighed
+                        data: {train: %1$s/a.csv, validation: %1$s/b.csv}
+                        %2$s
+                        task: {type: classification, class-weights: %3$s}
+                        training: {for: 60 steps, batch: 20, optimizer: {type: adamw, rate: 1e-2}, precision: fp32, early-stopping: none}
+                        evaluate: {every: 60 steps}
+                        """
+                                .formatted(
+                                        folder,
+                                        body("gpt2")
+                                                .replace(
+                                                        "{type: bpe, vocabulary: 310, special-tokens: [<|endoftext|>]}",
+                                                        "{type: characters}"),
+                                        weights),
+                        "weighed");
+        var result = new Run(recipe).train(s -> {});
+        try (var classifier = TextClassifier.load(result.model())) {
+            assertThat(classifier.classify("I saw it").probabilities().get("often"))
+                    .isCloseTo(often, within(0.05));
+        }
     }
 
     /// Class weights as well, which are 1 on average over all records, not over a micro-batch's.
