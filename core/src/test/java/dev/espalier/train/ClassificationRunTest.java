@@ -196,14 +196,10 @@ class ClassificationRunTest {
     @ParameterizedTest
     @CsvSource({
         "several, gpt2, 8",
-        "several, distilbert, 16",
         "several, bart, 12",
         "number, llama, 12",
         "number, roberta, 24",
-        "pair, gpt2, 8",
         "pair, bert, 16",
-        "pair, bart, 12",
-        "windows, gpt2, 8",
         "windows, distilbert, 16"
     })
     void isLearntAndToldAgain(String what, String type, int epochs) {
