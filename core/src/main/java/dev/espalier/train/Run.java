@@ -16,6 +16,7 @@ import dev.espalier.recipe.Recipe;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.recipe.TrainingRecipe;
 import dev.espalier.recipe.TrainingRecipe.Precision;
+import java.io.File;
 import java.io.IOException;
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
@@ -144,7 +145,11 @@ public final class Run {
             try (var job = prepare(folder, listening)) {
                 var examples = job.examples(step);
                 job.learner().model().free();
-                return examples;
+                // What lay in the folder is gone with it; the texts' own files are named too.
+                var inside = temporary + File.separator;
+                return examples.stream()
+                        .map(e -> new ExampleText(e.where().replace(inside, ""), e.fields()))
+                        .toList();
             } catch (EspalierException e) {
                 said.append(e.getMessage());
                 throw e;

@@ -49,7 +49,11 @@ class HuggingFaceLibraryTest {
     @MethodSource("goldens")
     void goldenTokenizersAgree(Path golden) throws Exception {
         var tokenizer = Tokenizers.read(golden.resolve("saved"));
-        agree(tokenizer, golden.getFileName().toString().hashCode(), STRINGS / BATCH * BATCH);
+        var name = golden.getFileName().toString();
+        agree(
+                tokenizer,
+                name.hashCode(),
+                (name.equals("gpt2") ? STRINGS : STRINGS / 4) / BATCH * BATCH);
     }
 
     @Test
