@@ -42,6 +42,16 @@ class EvaluateTest {
                 .toList();
     }
 
+    /// What is said where the data are bad.
+    private static String refusedData(String... args) {
+        var err = new ByteArrayOutputStream();
+        var errors = new PrintStream(err, true, StandardCharsets.UTF_8);
+        var stop = new Stop();
+        assertThat(new Main(errors, errors, false).run(stop, List.of(args))).isEqualTo(3);
+        stop.finished();
+        return err.toString(StandardCharsets.UTF_8);
+    }
+
     /// Labels are what the classifier itself says, but for five of twenty.
     @Test
     void theAccuracyAndItsIntervalAreRight() throws IOException {
@@ -96,12 +106,7 @@ class EvaluateTest {
                         """
                                 .replace(",\n ", ", "));
         var data = new String[] {"evaluate", model.toString(), "--answers", "--data", "x=" + file};
-        var err = new ByteArrayOutputStream();
-        var errors = new PrintStream(err, true, StandardCharsets.UTF_8);
-        var stop = new Stop();
-        assertThat(new Main(errors, errors, false).run(stop, List.of(data))).isEqualTo(3);
-        stop.finished();
-        assertThat(err.toString(StandardCharsets.UTF_8)).contains("has no chat template");
+        assertThat(refusedData(data)).contains("has no chat template");
 
         ChatTemplate.of(ChatTemplate.Known.CHATML, tokenizer).write(model);
         var scores = run(data);
@@ -310,13 +315,7 @@ class EvaluateTest {
                 });
 
         var other = Files.writeString(temp.resolve("other.conll"), "the B-Y\n");
-        var err = new ByteArrayOutputStream();
-        var errors = new PrintStream(err, true, StandardCharsets.UTF_8);
-        var stop = new Stop();
-        var arguments = List.of("evaluate", labeller.toString(), "--data", other.toString());
-        assertThat(new Main(errors, errors, false).run(stop, arguments)).isEqualTo(3);
-        stop.finished();
-        assertThat(err.toString(StandardCharsets.UTF_8))
+        assertThat(refusedData("evaluate", labeller.toString(), "--data", other.toString()))
                 .contains("other.conll:1", "`B-Y`", "O, B-X, I-X");
     }
 }

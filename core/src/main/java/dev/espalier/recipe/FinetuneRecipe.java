@@ -44,4 +44,21 @@ public record FinetuneRecipe(
                                 "Whether to measure what fine-tuning forgets of general text, and to defend it.",
                         byDefault = "none")
                 @Nullable ForgettingRecipe forgetting)
-        implements Recipe {}
+        implements Recipe {
+    /// The same with these parts.
+    public FinetuneRecipe with(ModelRecipe model, TaskRecipe task, TrainingRecipe training) {
+        return new FinetuneRecipe(
+                name,
+                seed,
+                output,
+                data,
+                tokenizer,
+                model,
+                task,
+                adapter,
+                training,
+                evaluate,
+                save,
+                forgetting);
+    }
+}

@@ -9,7 +9,6 @@ import dev.espalier.data.LabelledReader;
 import dev.espalier.data.LabelledText;
 import dev.espalier.evaluate.BagOfWords;
 import dev.espalier.evaluate.Score;
-import dev.espalier.evaluate.TextLoss;
 import dev.espalier.model.Family;
 import dev.espalier.model.LanguageModel;
 import dev.espalier.model.Problem;
@@ -24,7 +23,6 @@ import dev.espalier.recipe.ModelRecipe;
 import dev.espalier.recipe.ProblemRecipe;
 import dev.espalier.recipe.TaskRecipe;
 import dev.espalier.recipe.TrainingRecipe.Metric;
-import dev.espalier.report.RunReport;
 import dev.espalier.task.Answers;
 import dev.espalier.task.Example;
 import dev.espalier.task.TextReader;
@@ -58,9 +56,7 @@ final class Finetuning implements Job {
     private final Records validation;
     private final @Nullable Records test;
     private final ClassificationLearner learner;
-    private final @Nullable GeneralText general;
-    private final @Nullable TextLoss generalBefore;
-    private @Nullable TextLoss generalNow;
+    private final @Nullable Forgetting forgetting;
     private final ObjectNode passport;
 
     /// Records as the model reads them.
@@ -126,7 +122,6 @@ final class Finetuning implements Job {
             Records validation,
             @Nullable Records test,
             ClassificationLearner learner,
-            @Nullable GeneralText general,
             ObjectNode passport) {
         this.recipe = recipe;
         this.task = task;
@@ -140,9 +135,11 @@ final class Finetuning implements Job {
         this.validation = validation;
         this.test = test;
         this.learner = learner;
-        this.general = general;
         this.passport = passport;
-        generalBefore = general == null ? null : general.loss(model.decoder(), bf16());
+        forgetting =
+                recipe.forgetting() == null
+                        ? null
+                        : Forgetting.of(recipe.forgetting(), model.decoder(), tokenizer, bf16());
     }
 
     static Job prepare(FinetuneRecipe recipe, Path folder, Watcher watcher) {
@@ -193,11 +190,6 @@ final class Finetuning implements Job {
                         : micro;
         var completed = completed(recipe, Math.min(microBatch, recipe.training().batch()));
         var learner = learner(completed, task, model, train, tokenizer, microBatch);
-        var measured = recipe.forgetting() == null ? null : recipe.forgetting().measure().corpus();
-        var general =
-                measured == null
-                        ? null
-                        : TextData.general(measured, tokenizer, model.body().context());
         return new Finetuning(
                 completed,
                 task,
@@ -211,7 +203,6 @@ final class Finetuning implements Job {
                 validation,
                 test,
                 learner,
-                general,
                 files.passport());
     }
 
@@ -301,19 +292,7 @@ final class Finetuning implements Job {
     }
 
     static FinetuneRecipe completed(FinetuneRecipe r, int microBatch) {
-        return new FinetuneRecipe(
-                r.name(),
-                r.seed(),
-                r.output(),
-                r.data(),
-                r.tokenizer(),
-                r.model(),
-                r.task(),
-                r.adapter(),
-                Run.completed(r.training(), microBatch),
-                r.evaluate(),
-                r.save(),
-                r.forgetting());
+        return r.with(r.model(), r.task(), Run.completed(r.training(), microBatch));
     }
 
     /// Freezes what the recipe does not train, of the body of `model`, and adds adapters.
@@ -471,9 +450,8 @@ final class Finetuning implements Job {
                                 told(answers),
                                 answers,
                                 constant(validation)));
-        if (general != null) {
-            generalNow = general.loss(model.decoder(), bf16());
-            all.addAll(generalNow.scores("general"));
+        if (forgetting != null) {
+            all.addAll(forgetting.measure());
         }
         return all;
     }
@@ -548,20 +526,7 @@ final class Finetuning implements Job {
 
     @Override
     public @Nullable String verdict(List<Score> scores) {
-        if (generalNow == null
-                || generalBefore == null
-                || recipe.forgetting() == null
-                || recipe.forgetting().budget() == null) {
-            return null;
-        }
-        var rise = generalNow.riseSince(generalBefore).value();
-        return rise <= recipe.forgetting().budget()
-                ? null
-                : String.format(
-                        java.util.Locale.ROOT,
-                        "the general text's perplexity rose by %.1f %%, beyond forgetting.budget of %.1f %%",
-                        100 * rise,
-                        100 * recipe.forgetting().budget());
+        return forgetting == null ? null : forgetting.verdict();
     }
 
     @Override
@@ -576,17 +541,8 @@ final class Finetuning implements Job {
         if (test != null) {
             all.addAll(finalScores("test", test, Answers.of(model, test.read()), bag));
         }
-        if (general != null && generalBefore != null) {
-            var after = general.loss(model.decoder(), bf16());
-            generalNow = after;
-            all.addAll(generalBefore.scores("general-before"));
-            all.addAll(after.scores("general-after"));
-            all.add(
-                    Score.of(
-                            "general",
-                            "perplexity-rise",
-                            after.riseSince(generalBefore),
-                            after.tokens()));
+        if (forgetting != null) {
+            all.addAll(forgetting.finish());
         }
         return all;
     }
@@ -663,22 +619,8 @@ final class Finetuning implements Job {
                 evaluations,
                 scores.stream().filter(s -> s.data().equals(name)).toList(),
                 Answers.judge(model.problem(), shown.truths(), Answers.of(model, shown.read())),
-                forgetting(),
+                forgetting == null ? List.of() : forgetting.rows(),
                 dataPassport());
-    }
-
-    private List<RunReport.Forgetting> forgetting() {
-        if (generalBefore == null || generalNow == null) {
-            return List.of();
-        }
-        return List.of(
-                new RunReport.Forgetting(
-                        "before", generalBefore.perplexity(), generalBefore.bitsPerByte(), null),
-                new RunReport.Forgetting(
-                        "fine-tuned",
-                        generalNow.perplexity(),
-                        generalNow.bitsPerByte(),
-                        generalNow.riseSince(generalBefore)));
     }
 
     @Override

@@ -4,6 +4,7 @@ import dev.espalier.evaluate.Score;
 import dev.espalier.evaluate.TextLoss;
 import dev.espalier.model.Decoder;
 import dev.espalier.recipe.ForgettingRecipe;
+import dev.espalier.report.RunReport;
 import dev.espalier.tokenize.Tokenizer;
 import java.util.ArrayList;
 import java.util.List;
@@ -56,6 +57,14 @@ final class Forgetting {
                         "the general text's perplexity rose by %.1f %%, beyond forgetting.budget of %.1f %%",
                         100 * rise,
                         100 * recipe.budget());
+    }
+
+    /// For a report, before and as measured last.
+    List<RunReport.Forgetting> rows() {
+        return List.of(
+                new RunReport.Forgetting("before", before.perplexity(), before.bitsPerByte(), null),
+                new RunReport.Forgetting(
+                        "fine-tuned", now.perplexity(), now.bitsPerByte(), now.riseSince(before)));
     }
 
     /// Measures the finished model, beside the one from which training started.

@@ -81,8 +81,18 @@ final class Instruction implements Job {
             return ends.stream().map(tokenizer::token).collect(Collectors.joining(" or "));
         }
 
-        /// Writes what `chat` and `generate` need into the model's folder.
-        void write(Path folder) {
+        /// Writes `model` with what `chat` and `generate` need.
+        void writeModel(
+                Path folder,
+                FinetuneRecipe recipe,
+                Decoder model,
+                ObjectNode config,
+                Lora.@Nullable Settings lora)
+                throws IOException {
+            Finetuning.writeModel(folder, recipe, model, config, lora);
+            if (recipe.model() instanceof ModelRecipe.Saved saved) {
+                HuggingFace.copyGenerationConfig(saved.path(), folder);
+            }
             tokenizer.save(folder);
             template.write(folder);
             var all = new ArrayList<>(ends);
@@ -419,11 +429,7 @@ final class Instruction implements Job {
 
     @Override
     public void writeModel(Path folder) throws IOException {
-        Finetuning.writeModel(folder, recipe, model, config, lora);
-        if (recipe.model() instanceof ModelRecipe.Saved saved) {
-            HuggingFace.copyGenerationConfig(saved.path(), folder);
-        }
-        chat.write(folder);
+        chat.writeModel(folder, recipe, model, config, lora);
     }
 
     @Override

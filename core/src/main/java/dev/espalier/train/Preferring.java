@@ -2,7 +2,6 @@ package dev.espalier.train;
 
 import dev.espalier.EspalierException;
 import dev.espalier.adapt.Lora;
-import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.data.Preference;
 import dev.espalier.evaluate.Score;
 import dev.espalier.model.Decoder;
@@ -188,19 +187,10 @@ final class Preferring implements Job {
         if (!(r.model() instanceof ModelRecipe.Saved saved) || saved.dropout() != null) {
             return r;
         }
-        return new FinetuneRecipe(
-                r.name(),
-                r.seed(),
-                r.output(),
-                r.data(),
-                r.tokenizer(),
+        return r.with(
                 new ModelRecipe.Saved(saved.path(), saved.addTokens(), 0.0),
                 r.task(),
-                r.adapter(),
-                r.training(),
-                r.evaluate(),
-                r.save(),
-                r.forgetting());
+                r.training());
     }
 
     private static PreferenceLoss loss(PreferenceLossRecipe recipe) {
@@ -362,11 +352,7 @@ final class Preferring implements Job {
 
     @Override
     public void writeModel(Path folder) throws IOException {
-        Finetuning.writeModel(folder, recipe, model, config, lora);
-        if (recipe.model() instanceof ModelRecipe.Saved saved) {
-            HuggingFace.copyGenerationConfig(saved.path(), folder);
-        }
-        chat.write(folder);
+        chat.writeModel(folder, recipe, model, config, lora);
     }
 
     @Override

@@ -17,7 +17,6 @@ import dev.espalier.plan.Cost;
 import dev.espalier.recipe.AdapterRecipe;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.ModelRecipe;
-import dev.espalier.recipe.TaskRecipe;
 import dev.espalier.recipe.TaskRecipe.SequenceToSequence;
 import dev.espalier.recipe.TrainingRecipe.Metric;
 import dev.espalier.report.Block;
@@ -204,7 +203,7 @@ final class Rewriting implements Job {
                         train.pairs().size(),
                         model.parameterCount()));
         return new Rewriting(
-                withTask(recipe, completed),
+                recipe.with(recipe.model(), completed, recipe.training()),
                 completed,
                 tokenizer,
                 model,
@@ -281,22 +280,6 @@ final class Rewriting implements Job {
         passport.put(name + "-pairs", pairs.pairs().size());
         passport.put(name + "-inputs-cut", pairs.inputsCut());
         passport.put(name + "-targets-cut", pairs.targetsCut());
-    }
-
-    private static FinetuneRecipe withTask(FinetuneRecipe r, TaskRecipe task) {
-        return new FinetuneRecipe(
-                r.name(),
-                r.seed(),
-                r.output(),
-                r.data(),
-                r.tokenizer(),
-                r.model(),
-                task,
-                r.adapter(),
-                r.training(),
-                r.evaluate(),
-                r.save(),
-                r.forgetting());
     }
 
     @Override

@@ -313,24 +313,7 @@ class ClassificationRunTest {
         var dropout = body(type).replace("dropout: 0", "dropout: 0.1");
         var whole = new Run(recipe("whole", what, dropout, "for: 24 steps", more)).train(s -> {});
         var recipe = recipe("stopped", what, dropout, "for: 24 steps", more);
-        var watcher =
-                new Watcher() {
-                    private long step;
-
-                    @Override
-                    public void stepped(StepFigures figures, long total) {
-                        step = figures.step();
-                    }
-
-                    @Override
-                    public boolean stop() {
-                        return step == 15;
-                    }
-                };
-        assertThatThrownBy(() -> new Run(recipe).train(watcher, true))
-                .isInstanceOfSatisfying(
-                        EspalierException.class,
-                        e -> assertThat(e.kind()).isEqualTo(EspalierException.Kind.INTERRUPTED));
+        StopAfter.run(recipe, 15);
         var resumed = new Run(recipe).train(new Watcher() {}, true);
         for (var file : List.of("model.safetensors", "config.json")) {
             assertThat(resumed.model().resolve(file))

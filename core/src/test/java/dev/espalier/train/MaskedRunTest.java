@@ -102,24 +102,7 @@ class MaskedRunTest {
         var blocks = ", blocks: doc-sentences, length: 24, rate: 30%";
         var whole = new Run(pretraining("whole", "roberta", blocks, 45)).train(s -> {});
         var recipe = pretraining("stopped", "roberta", blocks, 45);
-        var watcher =
-                new Watcher() {
-                    private long step;
-
-                    @Override
-                    public void stepped(StepFigures figures, long total) {
-                        step = figures.step();
-                    }
-
-                    @Override
-                    public boolean stop() {
-                        return step == 27;
-                    }
-                };
-        assertThatThrownBy(() -> new Run(recipe).train(watcher, true))
-                .isInstanceOfSatisfying(
-                        EspalierException.class,
-                        e -> assertThat(e.kind()).isEqualTo(EspalierException.Kind.INTERRUPTED));
+        StopAfter.run(recipe, 27);
         var resumed = new Run(recipe).train(new Watcher() {}, true);
         assertThat(resumed.model().resolve("model.safetensors"))
                 .hasSameBinaryContentAs(whole.model().resolve("model.safetensors"));

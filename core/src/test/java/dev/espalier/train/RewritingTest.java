@@ -184,24 +184,7 @@ class RewritingTest {
                         + "evaluate: {every: 5 steps, tokens: 400}\nsave: {every: 6 steps, keep: 1}";
         var whole = run(recipe("whole", "pairs.csv", model, "", more));
         var recipe = recipe("stopped", "pairs.csv", model, "", more);
-        var watcher =
-                new Watcher() {
-                    private long step;
-
-                    @Override
-                    public void stepped(StepFigures figures, long total) {
-                        step = figures.step();
-                    }
-
-                    @Override
-                    public boolean stop() {
-                        return step == 13;
-                    }
-                };
-        assertThatThrownBy(() -> new Run(recipe).train(watcher, true))
-                .isInstanceOfSatisfying(
-                        EspalierException.class,
-                        e -> assertThat(e.kind()).isEqualTo(EspalierException.Kind.INTERRUPTED));
+        StopAfter.run(recipe, 13);
         var resumed = new Run(recipe).train(new Watcher() {}, true);
         assertThat(resumed.model().resolve("model.safetensors"))
                 .hasSameBinaryContentAs(whole.model().resolve("model.safetensors"));

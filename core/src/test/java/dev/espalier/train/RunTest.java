@@ -151,26 +151,7 @@ class RunTest {
         var whole = new Run(pretraining("whole")).train(s -> {});
         var recipe = pretraining("stopped");
         for (var stopAt : new int[] {7, 33}) {
-            var watcher =
-                    new Watcher() {
-                        private long step;
-
-                        @Override
-                        public void stepped(StepFigures figures, long total) {
-                            step = figures.step();
-                        }
-
-                        @Override
-                        public boolean stop() {
-                            return step == stopAt;
-                        }
-                    };
-            assertThatThrownBy(() -> new Run(recipe).train(watcher, true))
-                    .isInstanceOfSatisfying(
-                            EspalierException.class,
-                            e ->
-                                    assertThat(e.kind())
-                                            .isEqualTo(EspalierException.Kind.INTERRUPTED));
+            StopAfter.run(recipe, stopAt);
         }
         var resumed = new Run(recipe).train(new Watcher() {}, true);
         assertThat(resumed.model().resolve("model.safetensors"))

@@ -141,24 +141,7 @@ class SequenceToSequenceRunTest {
     void aRunThatWasStoppedAndResumedIsOneThatNeverStopped(String model, String objective) {
         var whole = new Run(recipe("whole", model(model), objective, 24)).train(s -> {});
         var recipe = recipe("stopped", model(model), objective, 24);
-        var watcher =
-                new Watcher() {
-                    private long step;
-
-                    @Override
-                    public void stepped(StepFigures figures, long total) {
-                        step = figures.step();
-                    }
-
-                    @Override
-                    public boolean stop() {
-                        return step == 13;
-                    }
-                };
-        assertThatThrownBy(() -> new Run(recipe).train(watcher, true))
-                .isInstanceOfSatisfying(
-                        EspalierException.class,
-                        e -> assertThat(e.kind()).isEqualTo(EspalierException.Kind.INTERRUPTED));
+        StopAfter.run(recipe, 13);
         var resumed = new Run(recipe).train(new Watcher() {}, true);
         assertThat(resumed.model().resolve("model.safetensors"))
                 .hasSameBinaryContentAs(whole.model().resolve("model.safetensors"));
