@@ -89,6 +89,7 @@ class ArchitectureTest {
                     "objective.VocabularyLoss",
                     "parity.CaseCheck",
                     "parity.TrajectoryCheck",
+                    "parity.VisionCheck",
                     "plan.Machine");
 
     @Test

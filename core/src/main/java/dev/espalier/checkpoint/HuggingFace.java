@@ -18,12 +18,16 @@ import dev.espalier.model.Gpt2Config;
 import dev.espalier.model.LanguageModel;
 import dev.espalier.model.Llama;
 import dev.espalier.model.LlamaConfig;
+import dev.espalier.model.Model;
 import dev.espalier.model.Problem;
 import dev.espalier.model.Roberta;
 import dev.espalier.model.SequenceClassifier;
 import dev.espalier.model.T5;
 import dev.espalier.model.T5Config;
 import dev.espalier.model.TokenClassifier;
+import dev.espalier.model.VisionModel;
+import dev.espalier.model.Vit;
+import dev.espalier.model.VitConfig;
 import dev.espalier.nn.Adapter;
 import dev.espalier.nn.Linear;
 import dev.espalier.nn.Module;
@@ -77,6 +81,7 @@ public final class HuggingFace {
     private static final String TOKENS = "ForTokenClassification";
     private static final String CONDITIONAL = "ForConditionalGeneration";
     private static final List<String> ENCODERS = List.of("bert", "roberta", "distilbert");
+    private static final List<String> VISION = List.of("vit");
     private static final String PEFT_PREFIX = "base_model.model.";
 
     private HuggingFace() {}
@@ -222,6 +227,21 @@ public final class HuggingFace {
         }
     }
 
+    /// The model of pictures in `folder`, with every dropout set to `dropout`, if one is given.
+    /// What is its task's own may be missing.
+    public static Loaded<VisionModel> readVision(Path folder, @Nullable Double dropout) {
+        var config = config(folder);
+        var plan = visionPlan(folder, config, dropout);
+        try (var weights = WeightFiles.open(folder)) {
+            return load(weights, plan.make(folder, weights), config);
+        }
+    }
+
+    /// Whether the model in `folder` sees pictures.
+    public static boolean isVision(Path folder) {
+        return VISION.contains(type(config(folder)));
+    }
+
     private static Loaded<SequenceClassifier> readClassifier(
             Path folder, ObjectNode config, Problem problem) {
         var plan = plan(folder, config, null, false);
@@ -358,10 +378,10 @@ public final class HuggingFace {
     }
 
     /// A model that is still to be made, with at least so many weights.
-    private record Plan(double weights, Supplier<LanguageModel> maker) {
+    private record Plan<M extends Model>(double weights, Supplier<M> maker) {
         /// The model, with its weights zero. A description that asks for far more than there is
         /// must not take memory first.
-        LanguageModel make(Path folder, WeightFiles files) {
+        M make(Path folder, WeightFiles files) {
             if (weights > 4.0 * files.elements()) {
                 throw EspalierException.data(
                         String.format(
@@ -377,26 +397,26 @@ public final class HuggingFace {
     }
 
     /// @param headed whether a head of its own is wanted, if the family has one
-    private static Plan plan(
+    private static Plan<LanguageModel> plan(
             Path folder, JsonNode config, @Nullable Double dropout, boolean headed) {
         try {
             return switch (type(config)) {
                 case "gpt2" -> {
                     var read = Gpt2Config.of(config);
                     var shape = dropout == null ? read : read.withDropout(dropout);
-                    yield new Plan(shape.bodyWeights(), () -> new Gpt2(shape));
+                    yield new Plan<>(shape.bodyWeights(), () -> new Gpt2(shape));
                 }
                 case "llama", "mistral", "qwen2" -> {
                     var read = LlamaConfig.of(config);
                     var shape = dropout == null ? read : read.withDropout(dropout);
-                    yield new Plan(
+                    yield new Plan<>(
                             shape.bodyWeights(),
                             () -> headed ? new Llama(shape) : Llama.withoutHead(shape));
                 }
                 case "bert", "roberta", "distilbert" -> {
                     var read = EncoderConfig.of(config);
                     var shape = dropout == null ? read : read.withDropout(dropout);
-                    yield new Plan(
+                    yield new Plan<>(
                             shape.bodyWeights(),
                             () ->
                                     switch (shape.kind()) {
@@ -408,12 +428,12 @@ public final class HuggingFace {
                 case "bart" -> {
                     var read = BartConfig.of(config);
                     var shape = dropout == null ? read : read.withDropout(dropout);
-                    yield new Plan(shape.bodyWeights(), () -> new Bart(shape, headed));
+                    yield new Plan<>(shape.bodyWeights(), () -> new Bart(shape, headed));
                 }
                 case "t5" -> {
                     var read = T5Config.of(config);
                     var shape = dropout == null ? read : read.withDropout(dropout);
-                    yield new Plan(shape.bodyWeights(), () -> new T5(shape));
+                    yield new Plan<>(shape.bodyWeights(), () -> new T5(shape));
                 }
                 default ->
                         throw EspalierException.data(
@@ -425,6 +445,30 @@ public final class HuggingFace {
         } catch (EspalierException e) {
             throw EspalierException.data(folder.resolve(CONFIG) + ": " + e.getMessage(), e);
         }
+    }
+
+    private static Plan<VisionModel> visionPlan(
+            Path folder, ObjectNode config, @Nullable Double dropout) {
+        try {
+            return switch (type(config)) {
+                case "vit" -> {
+                    var shape = vitShape(config, dropout);
+                    var problem = problem(folder, config);
+                    yield new Plan<>(shape.bodyWeights(), () -> new Vit(shape, problem));
+                }
+                default ->
+                        throw EspalierException.data(
+                                "model_type '%s' does not see pictures; allowed: vit"
+                                        .formatted(type(config)));
+            };
+        } catch (EspalierException e) {
+            throw EspalierException.data(folder.resolve(CONFIG) + ": " + e.getMessage(), e);
+        }
+    }
+
+    private static VitConfig vitShape(JsonNode config, @Nullable Double dropout) {
+        var shape = VitConfig.of(config);
+        return dropout == null ? shape : shape.withDropout(dropout);
     }
 
     private static String type(JsonNode config) {
@@ -496,7 +540,9 @@ public final class HuggingFace {
             if (entry.isPresent()) {
                 copy(file, entry.get(), parameter.getValue());
                 unused.remove(entry.get().name());
-            } else if (!needed.contains(path) || body instanceof Encoder && !family.isBody(path)) {
+            } else if (!needed.contains(path)
+                    || (body instanceof Encoder || body instanceof VisionModel)
+                            && !family.isBody(path)) {
                 missing.add(inFile.of(path));
             } else if (parameter.getValue().trained()) {
                 throw EspalierException.data(
@@ -542,12 +588,12 @@ public final class HuggingFace {
         }
     }
 
-    private static LanguageModel body(Module model) {
+    private static Model body(Module model) {
         return switch (model) {
             case SequenceClassifier classifier -> classifier.body();
             case TokenClassifier classifier -> classifier.body();
-            case LanguageModel body -> body;
-            default -> throw new IllegalArgumentException("no language model: " + model);
+            case Model body -> body;
+            default -> throw new IllegalArgumentException("of no family: " + model);
         };
     }
 
@@ -568,17 +614,22 @@ public final class HuggingFace {
                     case F64 -> DType.DOUBLE;
                     case F16 -> DType.HALF;
                     case BF16 -> DType.BFLOAT16;
-                    default ->
-                            throw EspalierException.data(
-                                    file
-                                            + ": the tensor '"
-                                            + entry.name()
-                                            + "' is of "
-                                            + entry.dtype()
-                                            + ", no weight");
+                    default -> {
+                        if (entry.dtype() == SafeTensors.DType.I64
+                                && into.value().dtype() == DType.LONG) {
+                            yield DType.LONG;
+                        }
+                        throw EspalierException.data(
+                                file
+                                        + ": the tensor '"
+                                        + entry.name()
+                                        + "' is of "
+                                        + entry.dtype()
+                                        + ", no weight");
+                    }
                 };
         try (var scope = new Scope()) {
-            var values = Tensor.of(type, entry.data(), entry.shape()).to(DType.FLOAT);
+            var values = Tensor.of(type, entry.data(), entry.shape()).to(into.value().dtype());
             if (!values.allFinite()) {
                 throw EspalierException.data(
                         file
@@ -668,12 +719,14 @@ public final class HuggingFace {
         json.setAll(changed(json, body.configJson()));
         if (model instanceof SequenceClassifier classifier) {
             writeProblem(json, classifier.problem());
+        } else if (model instanceof Vit vit) {
+            writeProblem(json, vit.problem());
         } else {
             json.remove(OWN);
         }
         json.putArray("architectures").add(body.family().architecture() + suffix(model));
         json.put(json.has("dtype") ? "dtype" : "torch_dtype", "float32");
-        if (!(model instanceof LanguageModel)) {
+        if (!labels(model).isEmpty()) {
             writeLabels(json, labels(model));
         }
         Files.writeString(folder.resolve(CONFIG), PythonJson.write(json, true));
@@ -681,7 +734,8 @@ public final class HuggingFace {
 
     /// A classifier's file that leaves out what follows from its labels goes on to do so.
     private static void writeProblem(ObjectNode json, Problem problem) {
-        var isClassifier = json.path("architectures").path(0).asString("").endsWith(SEQUENCES);
+        var task = json.path("architectures").path(0).asString("");
+        var isClassifier = task.endsWith(SEQUENCES) || task.endsWith("ForImageClassification");
         if (!isClassifier
                 || json.hasNonNull("problem_type")
                 || !problem.type().equals(implied(problem.labels()))) {
@@ -707,6 +761,7 @@ public final class HuggingFace {
         return switch (model) {
             case SequenceClassifier _ -> SEQUENCES;
             case TokenClassifier _ -> TOKENS;
+            case VisionModel vision -> vision.task();
             case Encoder _ -> "ForMaskedLM";
             case Gpt2 _ -> "LMHeadModel";
             case EncoderDecoder _ -> CONDITIONAL;
@@ -718,6 +773,7 @@ public final class HuggingFace {
         return switch (model) {
             case SequenceClassifier classifier -> classifier.labels();
             case TokenClassifier classifier -> classifier.labels();
+            case VisionModel vision -> vision.labels();
             default -> List.of();
         };
     }
@@ -782,6 +838,7 @@ public final class HuggingFace {
                     case "bert", "roberta", "distilbert" -> EncoderConfig.of(theirs).json();
                     case "bart" -> BartConfig.of(theirs).json();
                     case "t5" -> T5Config.of(theirs).json();
+                    case "vit" -> VitConfig.of(theirs).json(type(theirs));
                     default -> LlamaConfig.of(theirs).json();
                 };
         var changed = JsonNodeFactory.instance.objectNode();
@@ -801,7 +858,8 @@ public final class HuggingFace {
     }
 
     private static SafeTensors.Entry entry(String name, Tensor value) {
-        return new SafeTensors.Entry(name, SafeTensors.DType.F32, value.shape(), value.segment());
+        var type = value.dtype() == DType.LONG ? SafeTensors.DType.I64 : SafeTensors.DType.F32;
+        return new SafeTensors.Entry(name, type, value.shape(), value.segment());
     }
 
     /// Whether `folder` holds an adapter as PEFT writes it.

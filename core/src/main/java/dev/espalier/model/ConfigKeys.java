@@ -27,9 +27,10 @@ final class ConfigKeys {
 
     int integer(String key, long otherwise) {
         var node = find(key);
-        if (node == null) {
-            return Math.toIntExact(otherwise);
-        }
+        return node == null ? Math.toIntExact(otherwise) : integer(key, node);
+    }
+
+    private static int integer(String key, JsonNode node) {
         if (!node.isIntegralNumber()
                 || !node.canConvertToLong()
                 || node.longValue() < 1
@@ -38,6 +39,29 @@ final class ConfigKeys {
                     key + " is " + node + "; a whole number from 1 to " + MOST + " is needed");
         }
         return (int) node.longValue();
+    }
+
+    /// A list of `count` whole numbers of at least 1.
+    int[] integers(String key, int count, int... otherwise) {
+        var node = find(key);
+        if (node == null) {
+            return otherwise;
+        }
+        if (!node.isArray() || node.size() != count) {
+            throw EspalierException.data(
+                    key + " is " + node + "; a list of " + count + " whole numbers is needed");
+        }
+        return node.valueStream().mapToInt(item -> integer(key, item)).toArray();
+    }
+
+    /// A height and a width, which one number says where they are equal.
+    int[] size(String key, int... otherwise) {
+        var node = find(key);
+        if (node != null && !node.isArray()) {
+            var both = integer(key, node);
+            return new int[] {both, both};
+        }
+        return integers(key, 2, otherwise);
     }
 
     double number(String key, double otherwise) {

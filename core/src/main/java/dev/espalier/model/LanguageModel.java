@@ -1,14 +1,12 @@
 package dev.espalier.model;
 
-import dev.espalier.nn.Module;
 import dev.espalier.torch.Tensor;
 import org.jspecify.annotations.Nullable;
-import tools.jackson.databind.node.ObjectNode;
 
 /// A transformer over tokens up to its last hidden states, with the head that scores the vocabulary
 /// on top: a [Decoder], whose positions see what is before them, an [Encoder], whose positions see
 /// everything, or an [EncoderDecoder], which is one upon the other.
-public abstract sealed class LanguageModel extends Module permits Decoder, Encoder, EncoderDecoder {
+public abstract sealed class LanguageModel extends Model permits Decoder, Encoder, EncoderDecoder {
     /// The matrix (V, D) that the head multiplies by to score the vocabulary.
     public abstract Tensor head();
 
@@ -30,12 +28,6 @@ public abstract sealed class LanguageModel extends Module permits Decoder, Encod
     /// A new head with which the family classifies texts, by the state (B, D) of one position each:
     /// of the first for encoders, of the last for others.
     abstract ClassificationHead classificationHead(int classes);
-
-    /// What the family's files call things.
-    public abstract Family family();
-
-    /// The keys of `config.json` that decide what this model is.
-    public abstract ObjectNode configJson();
 
     /// A model of this shape, with all weights zero, for another number of tokens.
     public abstract LanguageModel withVocabulary(int size);

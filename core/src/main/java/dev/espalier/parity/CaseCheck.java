@@ -235,7 +235,7 @@ final class CaseCheck {
         }
     }
 
-    private void compareLoss(String name, JsonNode reference, String key, double ours) {
+    void compareLoss(String name, JsonNode reference, String key, double ours) {
         findings.add(
                 key, name, Math.abs(ours - Golden.number(reference, key)), tolerances.logits());
     }
@@ -259,6 +259,11 @@ final class CaseCheck {
                 compareLoss(name, reference, "loss", sum / batch.count());
             }
         }
+        gradients(name, reference, parameters, prefix);
+    }
+
+    /// Compares the gradients that a backward pass has left in `parameters`.
+    void gradients(String name, JsonNode reference, FlatParameters parameters, String prefix) {
         if (reference.has("total_grad_norm")) {
             var theirs = reference.path("total_grad_norm").asDouble(Double.NaN);
             findings.add(

@@ -98,7 +98,7 @@ record GoldenBatch(
         return new States(numbered("hidden_states.", states), states.getLast());
     }
 
-    private static Map<String, Tensor> numbered(String name, List<Tensor> states) {
+    static Map<String, Tensor> numbered(String name, List<Tensor> states) {
         var named = new TreeMap<String, Tensor>();
         for (var i = 0; i < states.size(); i++) {
             named.put(name + i, states.get(i));

@@ -7,6 +7,7 @@ import dev.espalier.model.Decoder;
 import dev.espalier.model.Encoder;
 import dev.espalier.model.EncoderDecoder;
 import dev.espalier.model.LanguageModel;
+import dev.espalier.model.VisionModel;
 import dev.espalier.nn.Module;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -36,7 +37,7 @@ public final class Parity {
                 if (json.has("adapter_keys")) {
                     adapter(model, golden, cases);
                 } else {
-                    plain(model, golden, json, cases, tolerances, findings);
+                    plain(model, golden, json, tensors, cases, tolerances, findings);
                 }
             }
         } else {
@@ -52,6 +53,7 @@ public final class Parity {
             Path model,
             Path golden,
             JsonNode json,
+            Golden tensors,
             CaseCheck cases,
             Tolerances tolerances,
             Findings findings) {
@@ -78,7 +80,11 @@ public final class Parity {
                                     "sentence", "all", "the model does not tell hidden tokens");
                         }
                     }
-                    cases.check(m, "");
+                    if (m instanceof VisionModel vision) {
+                        new VisionCheck(json, tensors, tolerances, findings).check(vision);
+                    } else {
+                        cases.check(m, "");
+                    }
                 });
     }
 
@@ -104,6 +110,9 @@ public final class Parity {
     }
 
     private static Module module(Path folder) {
+        if (HuggingFace.isVision(folder)) {
+            return HuggingFace.readVision(folder, 0.0).model();
+        }
         if (HuggingFace.isClassifier(folder)) {
             return HuggingFace.readClassifier(folder).model();
         }

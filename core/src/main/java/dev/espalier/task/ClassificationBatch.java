@@ -10,7 +10,6 @@ import dev.espalier.objective.ExampleText.Mark;
 import dev.espalier.objective.Loss;
 import dev.espalier.objective.MicroBatch;
 import dev.espalier.tokenize.Tokenizer;
-import dev.espalier.torch.DType;
 import dev.espalier.torch.Tensor;
 import java.util.Arrays;
 import java.util.List;
@@ -131,47 +130,8 @@ public record ClassificationBatch(
 
     /// The loss of `scores` (N, classes), of which `each` in a row are an example's.
     private Tensor sum(Tensor scores, int each, float[] weights) {
-        var n = weights.length;
-        return switch (model.problem()) {
-            case Problem.SingleLabel _ -> {
-                var classes = new int[n];
-                for (var i = 0; i < n; i++) {
-                    classes[i] = (int) truth(i, each)[0];
-                    weights[i] *= labelWeights == null ? 1 : labelWeights[classes[i]];
-                }
-                yield loss.sum(scores, Tensor.of(classes, n, 1), Tensor.of(weights, n, 1));
-            }
-            case Problem.MultiLabel several -> {
-                var labels = several.labels().size();
-                var halves = new float[n * labels * 2];
-                for (var i = 0; i < n; i++) {
-                    var truth = truth(i, each);
-                    for (var l = 0; l < labels; l++) {
-                        var holds = truth[l] > 0;
-                        var other = loss.labelSmoothing() / 2;
-                        var weight = (double) weights[i] / labels;
-                        var positive = weight * (labelWeights == null ? 1 : labelWeights[l]);
-                        halves[2 * (i * labels + l)] =
-                                (float) (positive * (holds ? 1 - other : other));
-                        halves[2 * (i * labels + l) + 1] =
-                                (float) (weight * (holds ? other : 1 - other));
-                    }
-                }
-                yield CrossEntropy.binarySum(scores, Tensor.of(halves, n * (long) labels, 2));
-            }
-            case Problem.Regression number -> {
-                var targets = new float[n];
-                for (var i = 0; i < n; i++) {
-                    targets[i] = (float) number.standardised(truth(i, each)[0]);
-                }
-                var error = scores.to(DType.FLOAT).sub(Tensor.of(targets, n, 1));
-                yield error.mul(error).mul(Tensor.of(weights, n, 1)).sum();
-            }
-        };
-    }
-
-    private double[] truth(int row, int each) {
-        return examples.get(row / each).truth();
+        return new LabelLoss(model.problem(), labelWeights, loss)
+                .sum(scores, i -> examples.get(i / each).truth(), weights);
     }
 
     /// The scores (B, classes) of `texts`, in the scope that is open.

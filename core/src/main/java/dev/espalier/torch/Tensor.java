@@ -322,6 +322,28 @@ public final class Tensor implements AutoCloseable {
         return op(raw::sin);
     }
 
+    public Tensor exp() {
+        return op(raw::exp);
+    }
+
+    public Tensor log() {
+        return op(raw::log);
+    }
+
+    public Tensor abs() {
+        return op(raw::abs);
+    }
+
+    /// The larger of the elements of this and `other`, at each place.
+    public Tensor maximum(Tensor other) {
+        return op(() -> raw.maximum(other.raw));
+    }
+
+    /// The smaller of the elements of this and `other`, at each place.
+    public Tensor minimum(Tensor other) {
+        return op(() -> raw.minimum(other.raw));
+    }
+
     public Tensor sum() {
         return op(raw::sum);
     }
@@ -562,6 +584,75 @@ public final class Tensor implements AutoCloseable {
 
     public Tensor tanh() {
         return op(raw::tanh);
+    }
+
+    /// The logistic function 1 / (1 + exp -x).
+    public Tensor sigmoid() {
+        return op(raw::sigmoid);
+    }
+
+    // Pictures: (B, C, H, W)
+
+    /// The cross-correlation with `weight` (out, C / groups, kernel, kernel), `padding` zeros
+    /// around the picture: (B, out, (H + 2 padding - kernel) / stride + 1, likewise).
+    public Tensor conv2d(
+            Tensor weight, @Nullable Tensor bias, long stride, long padding, long groups) {
+        return op(() ->
+                torch.conv2d(
+                        raw,
+                        weight.raw,
+                        optional(bias),
+                        new long[] {stride, stride},
+                        new long[] {padding, padding},
+                        new long[] {1, 1},
+                        groups));
+    }
+
+    /// Each channel standardised, times `weight`, plus `bias`. In training by the batch's own mean
+    /// and variance, which `mean` and `variance`, the running ones, are moved towards by the share
+    /// `momentum`; else by these.
+    public Tensor batchNorm(
+            Tensor weight,
+            Tensor bias,
+            Tensor mean,
+            Tensor variance,
+            boolean training,
+            double momentum,
+            double epsilon) {
+        return op(() ->
+                torch.batch_norm(
+                        raw,
+                        optional(weight),
+                        optional(bias),
+                        optional(mean),
+                        optional(variance),
+                        training,
+                        momentum,
+                        epsilon,
+                        false));
+    }
+
+    /// Each of `groups` groups of channels of each picture standardised, times `weight` (C), plus
+    /// `bias` (C).
+    public Tensor groupNorm(long groups, Tensor weight, Tensor bias, double epsilon) {
+        return op(() ->
+                torch.group_norm(raw, groups, optional(weight), optional(bias), epsilon, false));
+    }
+
+    /// The largest of each `size` x `size` pixels.
+    public Tensor maxPool2d(long size) {
+        return op(() -> torch.max_pool2d(raw, size, size));
+    }
+
+    /// Stretched to `height` x `width` pixels, each the mean of the four nearest, weighted by
+    /// nearness; pixels are areas, so that corners are not aligned.
+    public Tensor bilinear(long height, long width) {
+        return op(() -> torch.upsample_bilinear2d(raw, new long[] {height, width}, false));
+    }
+
+    /// As [#bilinear] of the sixteen nearest, by the cubic convolution with A = -0.75.
+    public Tensor bicubic(long height, long width) {
+        return op(() -> torch.upsample_bicubic2d(raw, new long[] {height, width}, false));
     }
 
     /// x Φ(x), with the error function.

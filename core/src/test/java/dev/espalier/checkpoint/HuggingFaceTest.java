@@ -77,10 +77,14 @@ class HuggingFaceTest {
                         "distilbert_mlm",
                         "bart",
                         "bart_seqcls",
-                        "t5")) {
+                        "t5",
+                        "vit")) {
             var source = GOLDENS.resolve(name);
             var target = folder.resolve(name);
-            if (HuggingFace.isClassifier(source)) {
+            if (HuggingFace.isVision(source)) {
+                var loaded = HuggingFace.readVision(source, null);
+                HuggingFace.save(target, loaded.model(), loaded.config());
+            } else if (HuggingFace.isClassifier(source)) {
                 var loaded = HuggingFace.readClassifier(source);
                 HuggingFace.save(target, loaded.model(), loaded.config());
             } else if (HuggingFace.isTokenClassifier(source)) {

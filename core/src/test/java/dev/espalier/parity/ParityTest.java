@@ -52,7 +52,8 @@ class ParityTest {
                 "t5",
                 "traj_bert_mlm",
                 "mlm_eval",
-                "lora_bert_seqcls"
+                "lora_bert_seqcls",
+                "vit"
             })
     void equalsTheReference(String name) {
         var report = check(GOLDENS.resolve(name), GOLDENS.resolve(name));
@@ -119,6 +120,8 @@ class ParityTest {
         assertThat(parts("lora_bert_seqcls"))
                 .contains("base_logits", "logits", "gradient", "merged-logits", "merged-weights");
         assertThat(parts("traj_bert_mlm")).containsAll(parts("traj_gpt2"));
+        assertThat(parts("vit"))
+                .contains("logits", "hidden_states.2", "loss", "gradient", "gradient-norm");
         assertThat(parts("mlm_eval"))
                 .contains(
                         "token-log-probability",
