@@ -134,10 +134,11 @@ public final class TextClassifier implements AutoCloseable {
     }
 
     /// The predictions for texts or pairs of texts, in their order.
+    ///
+    /// @throws EspalierException (USAGE) if the model learnt to tell pairs and a text is none, or
+    ///   the other way round
     public List<Prediction> predict(List<Input> inputs) {
-        if (inputs.stream().anyMatch(i -> i.second() != null)) {
-            reader.requirePairs();
-        }
+        inputs.forEach(i -> reader.require(i.second() != null));
         var read = inputs.stream().map(i -> reader.read(i.text(), i.second())).toList();
         var answers = Answers.of(model, read);
         return IntStream.range(0, read.size())
@@ -182,9 +183,7 @@ public final class TextClassifier implements AutoCloseable {
         if (!(problem() instanceof Problem.Regression)) {
             LabelledReader.requireKnown(records, labels());
         }
-        if (records.stream().anyMatch(r -> r.second() != null)) {
-            reader.requirePairs();
-        }
+        records.forEach(r -> reader.require(r.second() != null));
         var read = records.stream().map(r -> reader.read(r.text(), r.second())).toList();
         var truth = records.stream().map(r -> Example.truth(problem(), r)).toArray(double[][]::new);
         var answers = Answers.of(model, read);

@@ -26,19 +26,32 @@ import tools.jackson.databind.node.ObjectNode;
 public final class TextReader {
     private static final String MAX_LENGTH = "max_length";
     private static final String STRIDE = "window_stride";
+    private static final String PAIRS = "pairs";
 
     private final Tokenizer tokenizer;
     private final int maxLength;
     private final int stride;
+    private final @Nullable Boolean pairs;
     private final Template template;
 
+    /// For texts and pairs alike.
+    ///
     /// @param maxLength tokens that the model sees at once, more than the template adds to a text
     /// @param stride tokens of the text from the beginning of one window to that of the next; 0 to
     ///   cut texts
     public TextReader(Tokenizer tokenizer, int maxLength, int stride) {
+        this(tokenizer, maxLength, stride, null);
+    }
+
+    /// As above.
+    ///
+    /// @param pairs whether the model learns or learnt from pairs, and so tells nothing else; null
+    ///   where that is not known
+    public TextReader(Tokenizer tokenizer, int maxLength, int stride, @Nullable Boolean pairs) {
         this.tokenizer = tokenizer;
         this.maxLength = maxLength;
         this.stride = stride;
+        this.pairs = pairs;
         var given = tokenizer.template();
         template = given.separates() ? given : given.separatedBy(separator(tokenizer));
     }
@@ -52,7 +65,9 @@ public final class TextReader {
         return new TextReader(
                 tokenizer,
                 within(folder, own, MAX_LENGTH, context, least, context),
-                within(folder, own, STRIDE, 0, 0, context));
+                within(folder, own, STRIDE, 0, 0, context),
+                // Of a model from elsewhere nothing is known.
+                own.has(MAX_LENGTH) ? (Boolean) own.path(PAIRS).asBoolean(false) : null);
     }
 
     private static int within(
@@ -75,6 +90,9 @@ public final class TextReader {
         if (stride > 0) {
             own.put(STRIDE, stride);
         }
+        if (Boolean.TRUE.equals(pairs)) {
+            own.put(PAIRS, true);
+        }
     }
 
     private static int[] separator(Tokenizer tokenizer) {
@@ -91,10 +109,21 @@ public final class TextReader {
         }
     }
 
-    /// Checks that there is room for a pair, and something to tell its texts apart by.
+    /// Checks that these are the texts that the model learnt to tell and, of pairs, that there is
+    /// room for them and something to tell their texts apart by.
     ///
-    /// @throws EspalierException (USAGE) if there is not
-    public void requirePairs() {
+    /// @param given whether pairs are given, or single texts
+    /// @throws EspalierException (USAGE) if that is not so
+    public void require(boolean given) {
+        if (pairs != null && pairs != given) {
+            throw EspalierException.usage(
+                    given
+                            ? "the model learnt to tell single texts, and pairs are given"
+                            : "the model learnt to tell pairs of texts, and the second text is missing");
+        }
+        if (!given) {
+            return;
+        }
         if (!template.separates()) {
             throw EspalierException.usage(
                     "task.pair: the tokenizer has no end of text, no separator and no line end to"

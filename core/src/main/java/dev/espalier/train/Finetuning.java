@@ -168,10 +168,10 @@ final class Finetuning implements Job {
             model.decoder();
         }
         var maxLength = maxLength(task.maxLength(), model.body(), tokenizer);
-        var reader = new TextReader(tokenizer, maxLength, stride(task, maxLength, tokenizer));
-        if (task.pair() != null) {
-            reader.requirePairs();
-        }
+        var pairs = task.pair() != null;
+        var reader =
+                new TextReader(tokenizer, maxLength, stride(task, maxLength, tokenizer), pairs);
+        reader.require(pairs);
         reader.describe(ready.config());
         var train = Records.of(files.train(), problem, reader);
         var validation = Records.of(files.validation(), problem, reader);
@@ -356,7 +356,8 @@ final class Finetuning implements Job {
     }
 
     /// Of one label the inverse of each class's frequency, 1 on average over the records; of
-    /// several how many records are without each for one that has it.
+    /// several how many records are without each for one that has it, and 1 for a label that all
+    /// have.
     static float[] balanced(Problem problem, List<double[]> truth) {
         var one = problem instanceof Problem.SingleLabel;
         var counts = new double[problem.labels().size()];
@@ -371,7 +372,9 @@ final class Finetuning implements Job {
                     (float)
                             (one
                                     ? truth.size() / (double) weights.length / counts[label]
-                                    : (truth.size() - counts[label]) / counts[label]);
+                                    : counts[label] < truth.size()
+                                            ? (truth.size() - counts[label]) / counts[label]
+                                            : 1);
         }
         return weights;
     }

@@ -56,7 +56,7 @@ class TextReaderTest {
         assertThat(bare.decode(line.ids())).isEqualTo("ab\nc");
         // Which matters to pairs alone.
         var poor = CharacterTokenizer.train(List.of("abc"), List.of()).plain();
-        assertThatThrownBy(() -> new TextReader(poor, 32, 0).requirePairs())
+        assertThatThrownBy(() -> new TextReader(poor, 32, 0).require(true))
                 .isInstanceOf(EspalierException.class)
                 .hasMessageContaining("no line end");
         assertThat(new TextReader(poor, 32, 0).read("abc", null).windows()).hasSize(1);
@@ -131,14 +131,24 @@ class TextReaderTest {
     @Test
     void howAModelReadsIsKeptWithIt() {
         var config = JsonNodeFactory.instance.objectNode();
-        new TextReader(BERT, 9, 2).describe(config);
+        new TextReader(BERT, 9, 2, false).describe(config);
         var again = TextReader.of(BERT, Path.of("model"), config, 512);
         var text = "a b c d e f g h i j";
         assertThat(again.read(text, null).windows()).hasSize(3);
         assertThat(again.read(text, null).windows().getFirst().length()).isEqualTo(9);
+        again.require(false);
+        assertThatThrownBy(() -> again.require(true)).hasMessageContaining("single texts");
+        new TextReader(BERT, 9, 0, true).describe(config);
+        var paired = TextReader.of(BERT, Path.of("model"), config, 512);
+        paired.require(true);
+        assertThatThrownBy(() -> paired.require(false))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("the second text is missing");
         config.removeAll();
         var whole = TextReader.of(BERT, Path.of("model"), config, 512);
         assertThat(whole.read(text, null).windows().getFirst().length()).isEqualTo(12);
+        whole.require(true);
+        whole.require(false);
         for (var bad : List.of("2", "513", "-1", "1.5", "\"x\"")) {
             config.putObject(HuggingFace.OWN)
                     .set("max_length", dev.espalier.io.Json.mapper().readTree(bad));

@@ -333,16 +333,16 @@ class ClassificationRunTest {
         assertThat(Finetuning.balanced(one, truth))
                 .containsExactly(new float[] {10f / 18, 10f / 9, 10f / 3}, within(1e-6f));
         // Where it holds, by how much more often it does not.
-        var several = new Problem.MultiLabel(List.of("a", "b"), 0.5);
+        var several = new Problem.MultiLabel(List.of("a", "b", "all"), 0.5);
         var sets =
                 List.of(
-                        new double[] {1, 0},
-                        new double[] {1, 1},
-                        new double[] {1, 0},
-                        new double[] {0, 0},
-                        new double[] {1, 0});
+                        new double[] {1, 0, 1},
+                        new double[] {1, 1, 1},
+                        new double[] {1, 0, 1},
+                        new double[] {0, 0, 1},
+                        new double[] {1, 0, 1});
         assertThat(Finetuning.balanced(several, sets))
-                .containsExactly(new float[] {0.25f, 4}, within(1e-6f));
+                .containsExactly(new float[] {0.25f, 4, 1}, within(1e-6f));
     }
 
     /// Of one text that has one label four times and another once, as often as it has them where
