@@ -76,6 +76,11 @@ public final class Ledger implements AutoCloseable {
         kept++;
     }
 
+    /// Takes back that a record was kept, since it is yet to be judged further.
+    public void recall() {
+        kept--;
+    }
+
     public void drop(String reason) {
         drop(reason, 1);
     }

@@ -2,21 +2,29 @@ package dev.espalier.data;
 
 import dev.espalier.EspalierException;
 import dev.espalier.corpus.Ledger;
+import dev.espalier.image.Box;
 import dev.espalier.image.Decoder;
 import dev.espalier.image.Image;
+import dev.espalier.image.Mask;
 import java.io.BufferedInputStream;
 import java.io.DataInputStream;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
+import java.util.Collection;
 import java.util.Comparator;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.IntStream;
 import java.util.zip.GZIPInputStream;
 import org.jspecify.annotations.Nullable;
@@ -36,14 +44,108 @@ public final class ImageReader {
 
     private ImageReader() {}
 
-    /// The pictures of `root`, a folder for each label with the pictures that have it, in folders
-    /// of their own or not; in the order of their paths. Hidden files are passed over.
+    /// The pictures of `place`, of whatever kind it is, with what is `wanted` of them:
     ///
-    /// @throws EspalierException (DATA) if there is no such folder, or a label without a picture
-    public static List<LabelledImage> folders(Path root, Ledger ledger) {
-        if (!Files.isDirectory(root)) {
-            throw EspalierException.data(root + ": there is no such folder");
+    /// | there lies | it is |
+    /// |---|---|
+    /// | a folder with `Annotations` | Pascal VOC, its masks in `SegmentationClass` |
+    /// | a folder with `images` and `masks` | pairs of the same names |
+    /// | a folder with `images` and `labels` | YOLO |
+    /// | another folder | a folder for each label |
+    /// | `.json` | COCO |
+    /// | `.csv`, `.tsv`, `.jsonl`, packed or not | a table of pictures and labels, or captions |
+    /// | `…idx3…`, packed or not | IDX, its labels in `…idx1…` |
+    /// | `.yaml`, `.txt` | YOLO, or a list of VOC's names under `ImageSets` |
+    ///
+    /// @throws EspalierException (DATA) if it is of no such kind, or does not tell what is wanted
+    public static ImageData read(ImageData.Place place, ImageData.Wanted wanted, Ledger ledger) {
+        var read = undecoded(place, wanted, ledger);
+        var images = decoded(read.images(), ledger);
+        if (wanted instanceof ImageData.Wanted.Masks) {
+            countUnused(images, read.classes(), ledger);
         }
+        return new ImageData(images, read.classes());
+    }
+
+    /// As [#read] of a folder for each label.
+    public static List<LabelledImage> folders(Path root, Ledger ledger) {
+        return decoded(folders(root, ledger, new LabelledReader.Labels.One()), ledger);
+    }
+
+    /// As [#read] of IDX.
+    public static List<LabelledImage> idx(Path images, Path labels, Ledger ledger) {
+        return decoded(pairs(images, labels), ledger);
+    }
+
+    private static ImageData undecoded(
+            ImageData.Place place, ImageData.Wanted wanted, Ledger ledger) {
+        var data = place.data();
+        var name = data.getFileName() == null ? "" : data.getFileName().toString();
+        var folder = Files.isDirectory(data);
+        if (!folder && !Files.isRegularFile(data)) {
+            throw EspalierException.data(data + ": there is no such file or folder");
+        }
+        if (name.endsWith(".json")) {
+            return CocoReader.read(place, wanted, ledger);
+        }
+        return switch (wanted) {
+            case ImageData.Wanted.Labels labels when folder ->
+                    classes(folders(data, ledger, labels.labels()));
+            case ImageData.Wanted.Labels labels when name.contains("idx3") -> {
+                var told =
+                        data.resolveSibling(
+                                name.replace("idx3", "idx1").replace("images", "labels"));
+                yield classes(pairs(data, told));
+            }
+            case ImageData.Wanted.Labels labels -> classes(table(place, labels, ledger));
+            case ImageData.Wanted.Captions captions when !folder ->
+                    new ImageData(captions(place, captions, ledger), List.of());
+            case ImageData.Wanted.Boxes _
+                    when Files.isDirectory(data.resolve("Annotations"))
+                            || data.toString().contains("ImageSets") ->
+                    BoxFiles.voc(data, ledger);
+            case ImageData.Wanted.Boxes _ -> BoxFiles.yolo(data, ledger);
+            case ImageData.Wanted.Masks(var classes) when folder && classes != null ->
+                    new ImageData(masks(data, classes, ledger), classes.names());
+            case ImageData.Wanted.Masks _ ->
+                    throw EspalierException.data(
+                            data
+                                    + ": tells no classes of pixels; allowed: a folder with `images`"
+                                    + " and `masks` where the classes are named, or COCO's JSON");
+            case ImageData.Wanted.Captions _ ->
+                    throw EspalierException.data(
+                            data + ": tells no captions; allowed: a table, or COCO's JSON");
+        };
+    }
+
+    /// Counts the classes that no mask in memory has.
+    private static void countUnused(
+            List<LabelledImage> images, List<String> classes, Ledger ledger) {
+        var seen = new BitSet();
+        for (var image : images) {
+            if (!(image.mask() instanceof MaskSource.Held(var mask))) {
+                return;
+            }
+            for (var value : mask.classes()) {
+                seen.set(value & 0xFF);
+            }
+        }
+        var unused = IntStream.range(0, classes.size()).filter(c -> !seen.get(c)).count();
+        if (unused > 0) {
+            ledger.drop("class without a picture", unused);
+        }
+    }
+
+    private static ImageData classes(List<LabelledImage> images) {
+        var labels = new TreeSet<String>();
+        images.forEach(image -> labels.addAll(image.labels()));
+        return new ImageData(images, List.copyOf(labels));
+    }
+
+    /// A folder for each label with the pictures that have it, in folders of their own or not; in
+    /// the order of their paths. Hidden files are passed over.
+    private static List<LabelledImage> folders(
+            Path root, Ledger ledger, LabelledReader.Labels kind) {
         var found = new ArrayList<LabelledImage>();
         for (var folder : visible(root)) {
             if (!Files.isDirectory(folder)) {
@@ -53,7 +155,9 @@ public final class ImageReader {
             var label = folder.getFileName().toString();
             var before = found.size();
             for (var file : pictures(folder, ledger)) {
-                found.add(new LabelledImage(new Picture.InFile(file), List.of(label)));
+                if (fits(kind, file, List.of(label), ledger)) {
+                    found.add(new LabelledImage(new Picture.InFile(file), List.of(label)));
+                }
             }
             if (found.size() == before) {
                 throw EspalierException.data(
@@ -63,16 +167,185 @@ public final class ImageReader {
         }
         if (found.isEmpty()) {
             throw EspalierException.data(
-                    root + ": holds no folder of pictures, one for each label, is needed");
+                    root + ": holds no folder of pictures; one for each label is needed");
         }
-        return decoded(found, ledger);
+        return found;
+    }
+
+    /// The pictures that the rows of a table name, with their labels.
+    private static List<LabelledImage> table(
+            ImageData.Place place, ImageData.Wanted.Labels wanted, Ledger ledger) {
+        var columns =
+                new LabelledReader.Columns(wanted.image(), null, wanted.label(), wanted.labels());
+        var found = new ArrayList<LabelledImage>();
+        for (var row : rows(place, columns, ledger)) {
+            found.add(new LabelledImage(new Picture.InFile(row.picture()), row.labels()));
+        }
+        return found;
+    }
+
+    /// The pictures that the rows of a table name, each once, with all its captions.
+    private static List<LabelledImage> captions(
+            ImageData.Place place, ImageData.Wanted.Captions wanted, Ledger ledger) {
+        var columns = new LabelledReader.Columns(wanted.image(), wanted.caption());
+        var told = new LinkedHashMap<Path, List<String>>();
+        for (var row : rows(place, columns, ledger)) {
+            told.computeIfAbsent(row.picture(), _ -> new ArrayList<>()).addAll(row.labels());
+        }
+        var found = new ArrayList<LabelledImage>();
+        told.forEach((file, captions) ->
+                found.add(
+                        new LabelledImage(
+                                new Picture.InFile(file), List.of(), List.of(), null, captions)));
+        return found;
+    }
+
+    private record Row(Path picture, List<String> labels) {}
+
+    private static List<Row> rows(
+            ImageData.Place place, LabelledReader.Columns columns, Ledger ledger) {
+        var rows = new ArrayList<Row>();
+        for (var record : LabelledReader.read(place.data(), columns, null, ledger)) {
+            // What becomes of it is counted when its picture is decoded.
+            ledger.recall();
+            var line =
+                    Long.parseLong(record.where().substring(record.where().lastIndexOf(':') + 1));
+            var picture = inside(place.root(), record.text(), place.data(), line, ledger);
+            if (picture != null) {
+                rows.add(new Row(picture, record.labels()));
+            }
+        }
+        if (rows.isEmpty()) {
+            throw EspalierException.data(
+                    place.data() + ": no picture can be used" + ledger.leftOut());
+        }
+        return rows;
+    }
+
+    /// Pictures in `images` and what their pixels are in `masks`, under the same names but for
+    /// their endings; in VOC's folders too.
+    private static List<LabelledImage> masks(Path root, MaskSource.Classes classes, Ledger ledger) {
+        var voc = Files.isDirectory(root.resolve("SegmentationClass"));
+        var pictures = root.resolve(voc ? "JPEGImages" : "images");
+        var masks = root.resolve(voc ? "SegmentationClass" : "masks");
+        if (!Files.isDirectory(pictures) || !Files.isDirectory(masks)) {
+            throw EspalierException.data(
+                    root
+                            + ": the folders `images` and `masks`, in which pairs have one name, are"
+                            + " needed");
+        }
+        var byName = new HashMap<String, Path>();
+        for (var mask : pictures(masks, ledger)) {
+            byName.put(stem(masks.relativize(mask)), mask);
+        }
+        var found = new ArrayList<LabelledImage>();
+        for (var file : pictures(pictures, ledger)) {
+            var mask = byName.get(stem(pictures.relativize(file)));
+            if (mask != null) {
+                found.add(
+                        new LabelledImage(
+                                new Picture.InFile(file),
+                                List.of(),
+                                List.of(),
+                                new MaskSource.InFile(mask, classes),
+                                List.of()));
+            } else if (voc) {
+                ledger.drop("picture without a mask");
+            } else {
+                ledger.reject(file, 0, "picture without a mask", "has no mask in " + masks);
+            }
+        }
+        if (found.isEmpty()) {
+            throw EspalierException.data(root + ": no picture has a mask" + ledger.leftOut());
+        }
+        return found;
+    }
+
+    private static String stem(Path file) {
+        return file.toString().replaceFirst("\\.[^.]*$", "");
+    }
+
+    /// The file that `name`, found in `from`, names in `root`; null, and set aside, where there is
+    /// none, or it lies elsewhere.
+    static @Nullable Path inside(Path root, String name, Path from, long line, Ledger ledger) {
+        Path file;
+        try {
+            file = root.resolve(name).normalize();
+        } catch (InvalidPathException e) {
+            ledger.reject(from, line, "no such picture", "names `" + name + "`, which is no path");
+            return null;
+        }
+        var folder = root.toAbsolutePath().normalize();
+        if (!file.toAbsolutePath().startsWith(folder) || Path.of(name).isAbsolute()) {
+            ledger.reject(
+                    from,
+                    line,
+                    "picture outside the data",
+                    "names `%s`, which lies outside of %s".formatted(name, folder));
+            return null;
+        }
+        if (name.isBlank() || !Files.exists(file)) {
+            ledger.reject(
+                    from,
+                    line,
+                    "no such picture",
+                    "names `%s`, and there is no such file as %s".formatted(name, file));
+            return null;
+        }
+        return file;
+    }
+
+    /// The size of a picture by its header; null, and set aside, where it is broken.
+    static Decoder.@Nullable Size size(Path picture, Ledger ledger) {
+        try {
+            return Decoder.size(picture);
+        } catch (EspalierException e) {
+            ledger.reject(picture, 0, "broken picture", reason(picture.toString(), e));
+            return null;
+        }
+    }
+
+    /// What of a box lies in its picture; null where that has no area.
+    static @Nullable Box clipped(Box box, int width, int height, Ledger ledger) {
+        var clipped = box.in(width, height);
+        if (!(clipped.width() > 0 && clipped.height() > 0)) {
+            return null;
+        }
+        // What rounding alone puts outside is not worth telling.
+        if (box.area() - clipped.area() > 0.01 * box.area()) {
+            ledger.change("box cut at its picture's edge", 1);
+        }
+        return clipped;
+    }
+
+    /// Whether a picture's labels are as many as it may have; else it is set aside.
+    static boolean fits(
+            LabelledReader.Labels kind, Path picture, Collection<String> labels, Ledger ledger) {
+        var allowed =
+                switch (kind) {
+                    case LabelledReader.Labels.One _ -> labels.size() == 1;
+                    case LabelledReader.Labels.Several several ->
+                            several.orNone() || !labels.isEmpty();
+                    case LabelledReader.Labels.Number _ -> false;
+                };
+        if (!allowed) {
+            ledger.reject(
+                    picture,
+                    0,
+                    labels.isEmpty() ? "no label" : "several labels",
+                    "has the labels %s, where %s"
+                            .formatted(
+                                    labels,
+                                    kind instanceof LabelledReader.Labels.Several
+                                            ? "one at least is needed"
+                                            : "one is needed"));
+        }
+        return allowed;
     }
 
     /// Pictures and labels in IDX (LeCun's MNIST): bytes of n x height x width, and of n; plain or
     /// packed by gzip. Labels are the numbers as they stand.
-    ///
-    /// @throws EspalierException (DATA) if either is broken, or they do not belong together
-    public static List<LabelledImage> idx(Path images, Path labels, Ledger ledger) {
+    private static List<LabelledImage> pairs(Path images, Path labels) {
         var told = idx(labels, IDX_LABELS, 1);
         var pixels = idx(images, IDX_IMAGES, 3);
         var n = pixels.sizes[0];
@@ -87,7 +360,6 @@ public final class ImageReader {
         for (var i = 0; i < n; i++) {
             var from = i * height * width;
             var grey = Arrays.copyOfRange(pixels.bytes, from, from + height * width);
-            ledger.keep();
             result.add(
                     new LabelledImage(
                             new Picture.Held(Image.grey(width, height, grey), images + "#" + i),
@@ -144,7 +416,7 @@ public final class ImageReader {
         return file.toString().endsWith(".gz") ? new GZIPInputStream(in) : in;
     }
 
-    private static List<Path> visible(Path folder) {
+    static List<Path> visible(Path folder) {
         try (var files = Files.list(folder)) {
             return files.filter(f -> !f.getFileName().toString().startsWith("."))
                     .sorted(Comparator.comparing(Path::toString))
@@ -154,7 +426,7 @@ public final class ImageReader {
         }
     }
 
-    private static List<Path> pictures(Path folder, Ledger ledger) {
+    static List<Path> pictures(Path folder, Ledger ledger) {
         var found = new ArrayList<Path>();
         for (var file : visible(folder)) {
             // A link to a folder may lead back to where it stands.
@@ -174,8 +446,19 @@ public final class ImageReader {
         return ENDINGS.contains(name.substring(name.lastIndexOf('.') + 1).toLowerCase(Locale.ROOT));
     }
 
-    /// What decoding one came to: a picture or why not.
-    private record Outcome(@Nullable Image image, boolean animated, String failure) {}
+    /// What decoding one came to: it, with what is held, or why not.
+    ///
+    /// @param reason in a few words; empty where there is none
+    private record Outcome(
+            @Nullable Image image,
+            @Nullable Mask mask,
+            boolean animated,
+            String reason,
+            String detail) {
+        static Outcome failure(String reason, String detail) {
+            return new Outcome(null, null, false, reason, detail);
+        }
+    }
 
     /// Those of `images` that can be decoded, held in memory as far as there is room.
     private static List<LabelledImage> decoded(List<LabelledImage> images, Ledger ledger) {
@@ -185,52 +468,77 @@ public final class ImageReader {
         var part = 64;
         for (var start = 0; start < images.size(); start += part) {
             var some = images.subList(start, Math.min(images.size(), start + part));
-            var outcomes = some.parallelStream().map(i -> outcome(i.picture())).toList();
-            for (var i : IntStream.range(0, some.size()).toArray()) {
+            var outcomes = some.parallelStream().map(ImageReader::outcome).toList();
+            for (var i = 0; i < some.size(); i++) {
                 var labelled = some.get(i);
                 var outcome = outcomes.get(i);
                 var image = outcome.image();
                 if (image == null) {
-                    ledger.reject(
-                            Path.of(labelled.where()), 0, "broken picture", outcome.failure());
+                    ledger.reject(Path.of(labelled.where()), 0, outcome.reason(), outcome.detail());
                     continue;
                 }
                 ledger.keep();
                 if (outcome.animated()) {
                     ledger.change("first picture of an animation", 1);
                 }
-                var bytes = image.rgb().length;
+                var mask = outcome.mask();
+                var bytes = image.rgb().length + (mask == null ? 0 : mask.classes().length);
                 if (bytes <= room) {
                     room -= bytes;
                     labelled =
-                            new LabelledImage(
-                                    new Picture.Held(image, labelled.where()), labelled.labels());
+                            labelled.held(
+                                    new Picture.Held(image, labelled.where()),
+                                    mask == null ? null : new MaskSource.Held(mask));
                 }
                 result.add(labelled);
             }
         }
         if (result.isEmpty()) {
             throw EspalierException.data(
-                    images.getFirst().where() + ": no picture can be read" + ledger.leftOut());
+                    images.getFirst().where() + ": no picture can be used" + ledger.leftOut());
         }
         return result;
     }
 
-    private static Outcome outcome(Picture picture) {
+    private static Outcome outcome(LabelledImage labelled) {
+        Image image;
+        var animated = false;
         try {
-            if (picture instanceof Picture.InFile(var file)) {
+            if (labelled.picture() instanceof Picture.InFile(var file)) {
                 var decoded = Decoder.read(file);
-                return new Outcome(decoded.image(), decoded.animated(), "");
+                image = decoded.image();
+                animated = decoded.animated();
+            } else {
+                image = labelled.picture().image();
             }
-            return new Outcome(picture.image(), false, "");
         } catch (EspalierException e) {
-            // The ledger names the file itself.
-            var message = String.valueOf(e.getMessage());
-            var named = picture.where() + ": ";
-            return new Outcome(
-                    null,
-                    false,
-                    message.startsWith(named) ? message.substring(named.length()) : message);
+            return Outcome.failure("broken picture", reason(labelled.where(), e));
         }
+        Mask mask = null;
+        var source = labelled.mask();
+        if (source != null) {
+            try {
+                mask = source.mask();
+            } catch (EspalierException e) {
+                return Outcome.failure("broken mask", String.valueOf(e.getMessage()));
+            }
+            if (mask.width() != image.width() || mask.height() != image.height()) {
+                return Outcome.failure(
+                        "mask of another size",
+                        "has %d x %d pixels, and its mask %d x %d"
+                                .formatted(
+                                        image.width(),
+                                        image.height(),
+                                        mask.width(),
+                                        mask.height()));
+            }
+        }
+        return new Outcome(image, mask, animated, "", "");
+    }
+
+    /// What is wrong, without the file's name, which the ledger tells itself.
+    private static String reason(String where, EspalierException e) {
+        var message = String.valueOf(e.getMessage());
+        return message.startsWith(where + ": ") ? message.substring(where.length() + 2) : message;
     }
 }

@@ -9,7 +9,6 @@ import java.awt.image.ComponentColorModel;
 import java.awt.image.DataBuffer;
 import java.awt.image.IndexColorModel;
 import java.awt.image.PackedColorModel;
-import java.awt.image.Raster;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -99,6 +98,39 @@ public final class Decoder {
                 });
     }
 
+    /// The numbers that the pixels of `file` hold: those of a palette's entries, or grey levels.
+    ///
+    /// @throws EspalierException (DATA) as for [#read], and where a pixel has more than one number,
+    ///   or one beyond 255
+    public static Mask numbers(Path file) {
+        return with(
+                bytes(file),
+                file.toString(),
+                (reader, _) -> {
+                    var image = reader.read(0);
+                    var raster = image.getRaster();
+                    var colours = image.getColorModel();
+                    if (!(colours instanceof IndexColorModel)
+                            && (raster.getNumBands() != 1 || colours.getPixelSize() > 8)) {
+                        throw new IOException(
+                                "its pixels have colours, where a palette or grey of 8 bits holds"
+                                        + " the numbers of classes");
+                    }
+                    var width = image.getWidth();
+                    var height = image.getHeight();
+                    var samples = new int[width];
+                    var numbers = new byte[width * height];
+                    for (var y = 0; y < height; y++) {
+                        raster.getSamples(
+                                raster.getMinX(), raster.getMinY() + y, width, 1, 0, samples);
+                        for (var x = 0; x < width; x++) {
+                            numbers[y * width + x] = (byte) samples[x];
+                        }
+                    }
+                    return new Mask(width, height, numbers);
+                });
+    }
+
     private static byte[] bytes(Path file) {
         try {
             var size = Files.size(file);
@@ -171,8 +203,8 @@ public final class Decoder {
         var bands = from.getRaster().getNumBands();
         var samples = new int[width * bands];
         var grey = colours.getNumColorComponents() == 1;
+        var raster = from.getRaster();
         for (var y = 0; y < height; y++) {
-            Raster raster = from.getRaster();
             raster.getPixels(raster.getMinX(), raster.getMinY() + y, width, 1, samples);
             for (var x = 0; x < width; x++) {
                 var alpha =

@@ -111,6 +111,23 @@ public record Preprocessor(
         return crop == null ? resized : middle(resized, crop);
     }
 
+    /// `mask` at the size of its resized picture; its classes as the model counts them.
+    public Mask resize(Mask mask) {
+        if (!(size instanceof Size.Exact(var height, var width)) || crop != null) {
+            throw new IllegalStateException("masks are resized to an exact size only");
+        }
+        var resized = mask.resize(width, height);
+        if (!reduceLabels) {
+            return resized;
+        }
+        var classes = resized.classes().clone();
+        for (var i = 0; i < classes.length; i++) {
+            // 0 becomes 255, which is ignored, and stays so.
+            classes[i] = classes[i] == (byte) Mask.IGNORED ? classes[i] : (byte) (classes[i] - 1);
+        }
+        return new Mask(width, height, classes);
+    }
+
     private Image byEdge(Image image, Size.Edge edge) {
         var shorter = Math.min(image.width(), image.height());
         var longer = Math.max(image.width(), image.height());

@@ -5,14 +5,16 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.espalier.EspalierException;
 import dev.espalier.corpus.Ledger;
-import java.awt.image.BufferedImage;
+import dev.espalier.data.ImageData.Wanted;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.zip.GZIPOutputStream;
-import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -22,14 +24,23 @@ class ImageReaderTest {
     private final Ledger ledger = new Ledger(null, new Ledger.Limit.Count(100));
 
     private Path picture(String name, int width, int height, int rgb) throws IOException {
-        var image = new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB);
-        for (var i = 0; i < width * height; i++) {
-            image.setRGB(i % width, i / width, rgb);
-        }
+        return TestPictures.write(folder.resolve(name), width, height, rgb);
+    }
+
+    private Path text(String name, String content) throws IOException {
         var file = folder.resolve(name);
         Files.createDirectories(file.getParent());
-        ImageIO.write(image, name.substring(name.lastIndexOf('.') + 1), file.toFile());
+        Files.writeString(file, content);
         return file;
+    }
+
+    private List<LabelledImage> labels(Path data) {
+        return read(data, new Wanted.Labels("file", "label", new LabelledReader.Labels.One()))
+                .images();
+    }
+
+    private ImageData read(Path data, Wanted wanted) {
+        return ImageReader.read(new ImageData.Place(data, null), wanted, ledger);
     }
 
     @Test
@@ -40,7 +51,7 @@ class ImageReaderTest {
         Files.writeString(folder.resolve("cat/notes.txt"), "about cats");
         Files.writeString(folder.resolve("readme.txt"), "about all");
         Files.writeString(folder.resolve(".hidden"), "");
-        var images = ImageReader.folders(folder, ledger);
+        var images = labels(folder);
         assertThat(images).extracting(LabelledImage::label).containsExactly("cat", "dog", "dog");
         assertThat(images.getFirst().where()).isEqualTo(cat.toString());
         assertThat(images.get(1).picture().image().rgb())
@@ -56,7 +67,7 @@ class ImageReaderTest {
         picture("cat/1.png", 4, 4, 0);
         Files.writeString(folder.resolve("cat/2.png"), "text");
         Files.writeString(folder.resolve("cat/3.jpg"), "");
-        assertThat(ImageReader.folders(folder, ledger)).hasSize(1);
+        assertThat(labels(folder)).hasSize(1);
         assertThat(ledger.counts().rejected()).containsEntry("broken picture", 2L);
         assertThat(String.valueOf(ledger.firstReject()))
                 .startsWith(folder.resolve("cat/2.png") + ": not a picture that can be read");
@@ -66,12 +77,12 @@ class ImageReaderTest {
     void aLabelWithoutAPictureIsSaid() throws IOException {
         picture("cat/1.png", 4, 4, 0);
         Files.createDirectories(folder.resolve("dog"));
-        assertThatThrownBy(() -> ImageReader.folders(folder, ledger))
+        assertThatThrownBy(() -> labels(folder))
                 .isInstanceOf(EspalierException.class)
                 .hasMessageContaining("dog: the label `dog` has no picture");
-        assertThatThrownBy(() -> ImageReader.folders(folder.resolve("none"), ledger))
-                .hasMessageEndingWith("none: there is no such folder");
-        assertThatThrownBy(() -> ImageReader.folders(folder.resolve("dog"), ledger))
+        assertThatThrownBy(() -> labels(folder.resolve("none")))
+                .hasMessageEndingWith("none: there is no such file or folder");
+        assertThatThrownBy(() -> labels(folder.resolve("dog")))
                 .hasMessageContaining("holds no folder of pictures");
     }
 
@@ -93,9 +104,13 @@ class ImageReaderTest {
     @Test
     void idxHoldsPicturesAndLabelsApart() throws IOException {
         var images =
-                idx("images.gz", 0x803, new int[] {2, 1, 2}, new byte[] {0, 50, (byte) 200, 7});
-        var labels = idx("labels", 0x801, new int[] {2}, new byte[] {3, 9});
-        var read = ImageReader.idx(images, labels, ledger);
+                idx(
+                        "images-idx3.gz",
+                        0x803,
+                        new int[] {2, 1, 2},
+                        new byte[] {0, 50, (byte) 200, 7});
+        idx("labels-idx1.gz", 0x801, new int[] {2}, new byte[] {3, 9});
+        var read = labels(images);
         assertThat(read).extracting(LabelledImage::label).containsExactly("3", "9");
         assertThat(read.get(1).picture().image().rgb())
                 .containsExactly((byte) 200, (byte) 200, (byte) 200, 7, 7, 7);
@@ -129,5 +144,152 @@ class ImageReaderTest {
         var gone = folder.resolve("gone");
         assertThatThrownBy(() -> ImageReader.idx(gone, one, ledger))
                 .hasMessage(gone + ": there is no such file");
+    }
+
+    @Test
+    void aTableNamesPicturesAndLabels() throws IOException {
+        picture("a.png", 2, 2, 0);
+        picture("more/b.png", 2, 2, 0);
+        var table =
+                text(
+                        "train.csv",
+                        """
+                        file,label
+                        a.png,red
+                        more/b.png,blue
+                        gone.png,red
+                        ../a.png,red
+                        /etc/passwd,red
+                        a.png,
+                        """);
+        var read = read(table, new Wanted.Labels("file", "label", new LabelledReader.Labels.One()));
+        assertThat(read.images()).extracting(LabelledImage::label).containsExactly("red", "blue");
+        assertThat(read.classes()).containsExactly("blue", "red");
+        var counts = ledger.counts();
+        assertThat(counts.kept()).isEqualTo(2);
+        assertThat(counts.dropped()).containsEntry("empty label", 1L);
+        assertThat(counts.rejected())
+                .containsEntry("no such picture", 1L)
+                .containsEntry("picture outside the data", 2L);
+        assertThat(String.valueOf(ledger.firstReject()))
+                .isEqualTo(
+                        table
+                                + ":4: names `gone.png`, and there is no such file as "
+                                + folder.resolve("gone.png"));
+    }
+
+    @Test
+    void severalLabelsAndAnotherFolderOfPictures() throws IOException {
+        picture("pictures/a.png", 2, 2, 0);
+        var table =
+                text("labels/train.jsonl", "{\"image\": \"a.png\", \"tags\": [\"x\", \"y\"]}\n");
+        var read =
+                ImageReader.read(
+                        new ImageData.Place(table, folder.resolve("pictures")),
+                        new Wanted.Labels(
+                                "image", "tags", new LabelledReader.Labels.Several(";", false)),
+                        ledger);
+        assertThat(read.images().getFirst().labels()).containsExactly("x", "y");
+        assertThat(read.classes()).containsExactly("x", "y");
+    }
+
+    @Test
+    void aPictureHasSeveralCaptions() throws IOException {
+        picture("a.png", 2, 2, 0);
+        picture("b.png", 2, 2, 0);
+        var table = text("captions.csv", "image,caption\na.png,one\nb.png,two\na.png,another\n");
+        var read = read(table, new Wanted.Captions("image", "caption"));
+        assertThat(read.images())
+                .extracting(LabelledImage::captions)
+                .containsExactly(List.of("one", "another"), List.of("two"));
+    }
+
+    private void mask(String name, int width, int height, int... values) throws IOException {
+        TestPictures.grey(folder.resolve(name), width, height, values);
+    }
+
+    private static final MaskSource.Classes TWO =
+            new MaskSource.Classes(List.of("nothing", "cell"), null);
+
+    @Test
+    void aMaskBelongsToThePictureOfItsName() throws IOException {
+        picture("images/a.jpg", 2, 1, 0);
+        picture("images/deep/b.png", 2, 1, 0);
+        mask("masks/a.png", 2, 1, 1, 255);
+        mask("masks/deep/b.png", 2, 1, 0, 1);
+        var read = read(folder, new Wanted.Masks(TWO));
+        assertThat(read.classes()).containsExactly("nothing", "cell");
+        var mask = read.images().getFirst().mask();
+        assertThat(Objects.requireNonNull(mask).mask().classes()).containsExactly(1, -1);
+    }
+
+    @Test
+    void badMasksAreSetAside() throws IOException {
+        for (var name : List.of("good", "size", "class", "none")) {
+            picture("images/" + name + ".png", 2, 1, 0);
+        }
+        mask("masks/good.png", 2, 1, 0, 1);
+        mask("masks/size.png", 2, 2, 0, 0, 0, 0);
+        mask("masks/class.png", 2, 1, 0, 2);
+        assertThat(read(folder, new Wanted.Masks(TWO)).images()).hasSize(1);
+        assertThat(ledger.counts().rejected())
+                .containsOnly(
+                        Map.entry("picture without a mask", 1L),
+                        Map.entry("mask of another size", 1L),
+                        Map.entry("broken mask", 1L));
+        var strict = Ledger.strict();
+        Files.delete(folder.resolve("images/none.png"));
+        Files.delete(folder.resolve("images/size.png"));
+        assertThatThrownBy(() ->
+                        ImageReader.read(
+                                new ImageData.Place(folder, null), new Wanted.Masks(TWO), strict))
+                .hasMessage(
+                        folder.resolve("images/class.png")
+                                + ": "
+                                + folder.resolve("masks/class.png")
+                                + ": an unknown class 2 at (1, 0); allowed: 0 to 1 (nothing, cell),"
+                                + " and 255 for none");
+    }
+
+    @Test
+    void coloursStandForClasses() throws IOException {
+        picture("images/a.png", 2, 1, 0);
+        picture("images/b.png", 2, 1, 0);
+        picture("masks/a.png", 2, 1, 0xFF0000);
+        picture("masks/b.png", 2, 1, 0xFF0001);
+        var classes = new MaskSource.Classes(List.of("sky", "sea"), List.of(0x0000FF, 0xFF0000));
+        var read = read(folder, new Wanted.Masks(classes));
+        assertThat(Objects.requireNonNull(read.images().getFirst().mask()).mask().classes())
+                .containsExactly(1, 1);
+        assertThat(ledger.counts().dropped())
+                .containsOnly(Map.entry("class without a picture", 1L));
+        assertThat(String.valueOf(ledger.firstReject()))
+                .endsWith(
+                        "an unknown colour #ff0001 at (0, 0); allowed: #0000ff (sky), #ff0000"
+                                + " (sea)");
+        // Whose numbers they are is not known without colours.
+        assertThatThrownBy(() -> read(folder, new Wanted.Masks(TWO)))
+                .hasMessageContaining(
+                        "no picture can be used (dropped: 1 class without a picture; set aside: 3 broken mask)");
+    }
+
+    @Test
+    void anAnimationIsSaid() throws IOException {
+        var file = folder.resolve("cat/1.gif");
+        Files.createDirectories(folder.resolve("cat"));
+        Files.write(file, TestPictures.animation(2));
+        assertThat(labels(folder)).hasSize(1);
+        assertThat(ledger.counts().changed()).containsEntry("first picture of an animation", 1L);
+    }
+
+    @Test
+    void whatDoesNotTellWhatIsWantedIsSaid() throws IOException {
+        picture("cat/1.png", 2, 2, 0);
+        assertThatThrownBy(() -> read(folder, new Wanted.Captions("image", "caption")))
+                .hasMessage(folder + ": tells no captions; allowed: a table, or COCO's JSON");
+        assertThatThrownBy(() -> read(folder, new Wanted.Masks(null)))
+                .hasMessageStartingWith(folder + ": tells no classes of pixels");
+        assertThatThrownBy(() -> read(folder, new Wanted.Boxes()))
+                .hasMessageContaining("the names of the classes are missing");
     }
 }

@@ -1,0 +1,267 @@
+package dev.espalier.data;
+
+import dev.espalier.EspalierException;
+import dev.espalier.corpus.Ledger;
+import dev.espalier.image.Box;
+import dev.espalier.image.Region;
+import dev.espalier.io.Json;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.JsonNode;
+
+/// Reads the JSON of COCO (Lin et al. 2014, arXiv:1405.0312): boxes, outlines, labels of whole
+/// pictures, captions. Outlines are polygons; those packed as run lengths have their box, and no
+/// place in a mask.
+final class CocoReader {
+    private final Path file;
+    private final Path root;
+    private final ImageData.Wanted wanted;
+    private final Ledger ledger;
+    private final Map<Long, Entry> entries = new LinkedHashMap<>();
+    private final Map<Long, String> categories = new LinkedHashMap<>();
+
+    /// A picture and what has been read of it.
+    private static final class Entry {
+        final Path picture;
+        final int width;
+        final int height;
+        final ArrayList<Region> regions = new ArrayList<>();
+        final ArrayList<MaskSource.Outline> outlines = new ArrayList<>();
+        final ArrayList<String> captions = new ArrayList<>();
+        final TreeSet<String> labels = new TreeSet<>();
+
+        Entry(Path picture, int width, int height) {
+            this.picture = picture;
+            this.width = width;
+            this.height = height;
+        }
+    }
+
+    private CocoReader(ImageData.Place place, ImageData.Wanted wanted, Ledger ledger) {
+        file = place.data();
+        root = place.root();
+        this.wanted = wanted;
+        this.ledger = ledger;
+    }
+
+    static ImageData read(ImageData.Place place, ImageData.Wanted wanted, Ledger ledger) {
+        return new CocoReader(place, wanted, ledger).read();
+    }
+
+    private ImageData read() {
+        var json = Json.read(file);
+        var captions = wanted instanceof ImageData.Wanted.Captions;
+        list(json, "images").forEach(this::image);
+        if (!captions) {
+            list(json, "categories").forEach(this::category);
+            if (categories.isEmpty()) {
+                throw EspalierException.data(
+                        file + ": `categories` is empty; one at least is needed");
+            }
+        }
+        list(json, "annotations").forEach(this::annotation);
+        var names = new ArrayList<>(categories.values());
+        if (wanted instanceof ImageData.Wanted.Masks) {
+            names.addFirst("background");
+        }
+        var images = new ArrayList<LabelledImage>();
+        for (var entry : entries.values()) {
+            if (captions && entry.captions.isEmpty()) {
+                ledger.drop("picture without a caption");
+                continue;
+            }
+            if (wanted instanceof ImageData.Wanted.Labels(_, _, var kind)
+                    && !ImageReader.fits(kind, entry.picture, entry.labels, ledger)) {
+                continue;
+            }
+            images.add(
+                    new LabelledImage(
+                            new Picture.InFile(entry.picture),
+                            List.copyOf(entry.labels),
+                            entry.regions,
+                            wanted instanceof ImageData.Wanted.Masks
+                                    ? new MaskSource.Outlined(
+                                            entry.width, entry.height, entry.outlines)
+                                    : null,
+                            entry.captions));
+        }
+        if (images.isEmpty()) {
+            throw EspalierException.data(file + ": no picture can be used" + ledger.leftOut());
+        }
+        if (!captions) {
+            var unused = new TreeSet<>(categories.values());
+            images.forEach(image -> unused.removeAll(image.labels()));
+            if (!unused.isEmpty()) {
+                ledger.drop("class without a picture", unused.size());
+            }
+        }
+        return new ImageData(images, captions ? List.of() : names);
+    }
+
+    private JsonNode list(JsonNode json, String key) {
+        var list = json.path(key);
+        if (!list.isArray()) {
+            throw EspalierException.data(
+                    "%s: `%s` is no list; COCO has the lists `images`, `annotations`, and but for captions `categories`"
+                            .formatted(file, key));
+        }
+        return list;
+    }
+
+    private void image(JsonNode json) {
+        var id = id(json, "id", "images");
+        var name = json.path("file_name").asString("");
+        var picture = ImageReader.inside(root, name, file, 0, ledger);
+        var size = picture == null ? null : ImageReader.size(picture, ledger);
+        if (picture == null || size == null) {
+            return;
+        }
+        var width = json.path("width").asInt(size.width());
+        var height = json.path("height").asInt(size.height());
+        if (width != size.width() || height != size.height()) {
+            ledger.reject(
+                    picture,
+                    0,
+                    "picture of another size",
+                    "has %d x %d pixels, where %s says %d x %d"
+                            .formatted(size.width(), size.height(), file, width, height));
+            return;
+        }
+        if (entries.put(id, new Entry(picture, width, height)) != null) {
+            throw EspalierException.data(file + ": two of `images` have the id " + id);
+        }
+    }
+
+    private void category(JsonNode json) {
+        var id = id(json, "id", "categories");
+        var name = json.path("name").asString("").strip();
+        if (name.isEmpty() || categories.containsValue(name)) {
+            throw EspalierException.data(
+                    "%s: the category %d has the name `%s`; allowed: one that is not empty and no other has"
+                            .formatted(file, id, name));
+        }
+        if (categories.put(id, name) != null) {
+            throw EspalierException.data(file + ": two of `categories` have the id " + id);
+        }
+    }
+
+    private long id(JsonNode json, String key, String list) {
+        var value = json.path(key);
+        if (!value.isIntegralNumber()) {
+            throw EspalierException.data(
+                    "%s: `%s` of one of `%s` is %s; a whole number is needed"
+                            .formatted(file, key, list, value.isMissingNode() ? "missing" : value));
+        }
+        return value.longValue();
+    }
+
+    private void annotation(JsonNode json) {
+        var id = json.path("id").asString("?");
+        var entry = entries.get(id(json, "image_id", "annotations"));
+        if (entry == null) {
+            // Of a picture that was set aside, or of none.
+            ledger.drop("annotation without a picture");
+            return;
+        }
+        if (wanted instanceof ImageData.Wanted.Captions) {
+            var caption = json.path("caption").asString("").strip();
+            if (caption.isEmpty()) {
+                ledger.drop("empty caption");
+            } else {
+                entry.captions.add(caption);
+            }
+            return;
+        }
+        var category = json.path("category_id").asLong(Long.MIN_VALUE);
+        var label = categories.get(category);
+        if (label == null) {
+            reject(
+                    "unknown category",
+                    id,
+                    "has the category "
+                            + json.path("category_id")
+                            + "; allowed: "
+                            + categories.keySet());
+            return;
+        }
+        if (wanted instanceof ImageData.Wanted.Labels) {
+            entry.labels.add(label);
+            return;
+        }
+        var box = box(json.path("bbox"), id);
+        if (box == null) {
+            return;
+        }
+        var clipped = ImageReader.clipped(box, entry.width, entry.height, ledger);
+        if (clipped == null) {
+            reject(
+                    box.area() > 0 ? "box outside its picture" : "box of no area",
+                    id,
+                    "has the box %s in a picture of %d x %d pixels"
+                            .formatted(json.path("bbox"), entry.width, entry.height));
+            return;
+        }
+        entry.labels.add(label);
+        entry.regions.add(
+                new Region(
+                        clipped,
+                        label,
+                        json.path("area").asDouble(clipped.area()),
+                        json.path("iscrowd").asInt(0) != 0));
+        if (wanted instanceof ImageData.Wanted.Masks) {
+            outlines(json.path("segmentation"), entry, label, id);
+        }
+    }
+
+    private @Nullable Box box(JsonNode json, String id) {
+        var numbers = numbers(json);
+        if (numbers == null || numbers.length != 4) {
+            reject("broken box", id, "has for `bbox` " + json + "; allowed: [x, y, width, height]");
+            return null;
+        }
+        return new Box(numbers[0], numbers[1], numbers[0] + numbers[2], numbers[1] + numbers[3]);
+    }
+
+    private void outlines(JsonNode json, Entry entry, String label, String id) {
+        if (json.isObject()) {
+            ledger.drop("outline of run lengths");
+            return;
+        }
+        var number = List.copyOf(categories.values()).indexOf(label) + 1;
+        for (var line : json) {
+            var points = numbers(line);
+            if (points == null || points.length < 6 || points.length % 2 != 0) {
+                reject(
+                        "broken outline",
+                        id,
+                        "has an outline that is no list of three points or more");
+                continue;
+            }
+            entry.outlines.add(new MaskSource.Outline(number, points));
+        }
+    }
+
+    /// A list of finite numbers, or null.
+    private static double @Nullable [] numbers(JsonNode json) {
+        if (!json.isArray()) {
+            return null;
+        }
+        var numbers = new double[json.size()];
+        for (var i = 0; i < numbers.length; i++) {
+            numbers[i] = json.path(i).isNumber() ? json.path(i).doubleValue() : Double.NaN;
+            if (!(Math.abs(numbers[i]) < 1e9)) {
+                return null;
+            }
+        }
+        return numbers;
+    }
+
+    private void reject(String reason, String id, String detail) {
+        ledger.reject(file, 0, reason, "the annotation " + id + " " + detail);
+    }
+}

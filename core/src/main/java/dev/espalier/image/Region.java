@@ -1,0 +1,14 @@
+package dev.espalier.image;
+
+/// A thing in a picture: where it is, and of what kind.
+///
+/// @param area of the thing itself, which the box holds, in square pixels; what counts as small is
+///   judged by it
+/// @param crowd whether it is many things that were not told apart, which are neither learnt nor
+///   missed
+public record Region(Box box, String label, double area, boolean crowd) {
+    /// One thing that fills its box.
+    public Region(Box box, String label) {
+        this(box, label, box.area(), false);
+    }
+}

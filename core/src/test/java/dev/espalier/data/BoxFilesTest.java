@@ -1,0 +1,191 @@
+package dev.espalier.data;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.espalier.EspalierException;
+import dev.espalier.corpus.Ledger;
+import dev.espalier.data.ImageData.Wanted;
+import dev.espalier.image.Box;
+import dev.espalier.image.Region;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class BoxFilesTest {
+    @TempDir Path folder;
+
+    private final Ledger ledger = new Ledger(null, new Ledger.Limit.Count(100));
+
+    private Path text(String name, String content) throws IOException {
+        var file = folder.resolve(name);
+        Files.createDirectories(file.getParent());
+        Files.writeString(file, content);
+        return file;
+    }
+
+    private void picture(String name) throws IOException {
+        TestPictures.write(folder.resolve(name), 20, 10, 0);
+    }
+
+    private ImageData read(Path data) {
+        return ImageReader.read(new ImageData.Place(data, null), new Wanted.Boxes(), ledger);
+    }
+
+    @Test
+    void yoloHasMiddleAndSizeInShares() throws IOException {
+        picture("images/train/a.png");
+        picture("images/train/b.png");
+        text("labels/train/a.txt", "1 0.5 0.5 0.2 0.4\n0 0 0 0.5 0 0.5 1\n\n");
+        var yaml = text("data.yaml", "path: .\ntrain: images/train\nnames: {0: cat, 1: dog}\n");
+        for (var data : new Path[] {yaml, folder, folder.resolve("images/train")}) {
+            var read = read(data);
+            assertThat(read.classes()).containsExactly("cat", "dog");
+            assertThat(read.images()).hasSize(2);
+            assertThat(read.images().getFirst().regions())
+                    .containsExactly(
+                            new Region(new Box(8, 3, 12, 7), "dog"),
+                            new Region(new Box(0, 0, 10, 10), "cat"));
+            assertThat(read.images().get(1).regions()).isEmpty();
+        }
+    }
+
+    @Test
+    void darknetListsPictures() throws IOException {
+        picture("obj_train_data/a.png");
+        text("obj_train_data/a.txt", "0 0.5 0.5 1 1\n");
+        text("obj.names", "cat\n");
+        var list =
+                text(
+                        "train.txt",
+                        "data/obj_train_data/a.png\nobj_train_data/gone.png\n../../x.png\n");
+        var read = read(list);
+        assertThat(read.images()).hasSize(1);
+        assertThat(read.images().getFirst().regions())
+                .containsExactly(new Region(new Box(0, 0, 20, 10), "cat"));
+        assertThat(ledger.counts().rejected())
+                .containsOnly(
+                        Map.entry("no such picture", 1L),
+                        Map.entry("picture outside the data", 1L));
+    }
+
+    @Test
+    void badLinesAreSetAside() throws IOException {
+        picture("images/a.png");
+        text("classes.txt", "cat\ndog\n");
+        var labels =
+                text(
+                        "labels/a.txt",
+                        """
+                        0 0.5 0.5 0.5 0.5
+                        2 0.5 0.5 0.5 0.5
+                        0.5 0.5 0.5 0.5 0.5
+                        0 0.5 0.5 0.5
+                        0 0.5 0.5 x 0.5
+                        0 0.5 0.5 NaN 0.5
+                        0 0.5 0.5 0 0.5
+                        0 1.5 0.5 0.5 0.5
+                        0 0.1 0.2 0.3 0.4 0.5
+                        """);
+        assertThat(read(folder).images().getFirst().regions()).hasSize(1);
+        assertThat(ledger.counts().rejected())
+                .containsOnly(
+                        Map.entry("unknown class", 2L),
+                        Map.entry("broken box", 4L),
+                        Map.entry("box of no area", 1L),
+                        Map.entry("box outside its picture", 1L));
+        assertThat(ledger.counts().dropped()).containsEntry("class without a picture", 1L);
+        assertThat(String.valueOf(ledger.firstReject()))
+                .isEqualTo(labels + ":2: the class is `2`; allowed: 0 to 1");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "train: images",
+                "names: []\ntrain: images",
+                "names: {1: cat}\ntrain: images",
+                "- 1",
+                "names: [cat"
+            })
+    void badYamlIsSaid(String yaml) throws IOException {
+        picture("images/a.png");
+        var file = text("data.yaml", yaml);
+        assertThatThrownBy(() -> read(file))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageStartingWith(file + ": ");
+    }
+
+    private static String voc(String name, String objects) {
+        return "<annotation><filename>" + name + "</filename>" + objects + "</annotation>";
+    }
+
+    private static String object(String name, String box) {
+        var corners = box.split(" ", -1);
+        return "<object><name>"
+                + name
+                + "</name><part><name>head</name><bndbox/></part><bndbox><xmin>"
+                + corners[0]
+                + "</xmin><ymin>"
+                + corners[1]
+                + "</ymin><xmax>"
+                + corners[2]
+                + "</xmax><ymax>"
+                + corners[3]
+                + "</ymax></bndbox></object>";
+    }
+
+    @Test
+    void vocCountsPixelsFromOne() throws IOException {
+        picture("JPEGImages/a.png");
+        picture("JPEGImages/b.png");
+        text(
+                "Annotations/a.xml",
+                voc("a.png", object("dog", "1 1 20 10") + object("cat", "3 2 4 5")));
+        text("Annotations/b.xml", voc("b.png", ""));
+        var list = text("ImageSets/Main/train.txt", "a\nnone\n");
+        var all = read(folder);
+        assertThat(all.images()).hasSize(2);
+        assertThat(all.classes()).containsExactly("cat", "dog");
+        assertThat(all.images().getFirst().regions())
+                .containsExactly(
+                        new Region(new Box(0, 0, 20, 10), "dog"),
+                        new Region(new Box(2, 1, 4, 5), "cat"));
+        assertThat(read(list).images()).hasSize(1);
+        assertThat(ledger.counts().rejected()).containsOnly(Map.entry("no such picture", 1L));
+    }
+
+    @Test
+    void badXmlIsSetAside() throws IOException {
+        picture("JPEGImages/a.png");
+        text(
+                "Annotations/a.xml",
+                voc(
+                        "a.png",
+                        object("dog", "1 1 20 10")
+                                + object("dog", "1 1 x 10")
+                                + object("", "1 1 2 2")
+                                + object("dog", "5 5 4 4")
+                                + object("dog", "30 5 40 8")));
+        text("Annotations/b.xml", "<annotation>");
+        text(
+                "Annotations/c.xml",
+                "<!DOCTYPE a [<!ENTITY x SYSTEM \"file:///etc/passwd\">]>" + voc("&x;", ""));
+        text("Annotations/d.xml", voc("gone.png", ""));
+        text("Annotations/e.xml", voc("../../a.png", ""));
+        assertThat(read(folder).images()).hasSize(1);
+        assertThat(ledger.counts().rejected())
+                .containsOnly(
+                        Map.entry("broken XML", 2L),
+                        Map.entry("broken box", 2L),
+                        Map.entry("box of no area", 1L),
+                        Map.entry("box outside its picture", 1L),
+                        Map.entry("no such picture", 1L),
+                        Map.entry("picture outside the data", 1L));
+    }
+}
