@@ -1,0 +1,157 @@
+package dev.espalier.image;
+
+import dev.espalier.Rng;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.IntFunction;
+import org.jspecify.annotations.Nullable;
+
+/// Pictures changed at random in training, so that a model sees each in another way every epoch: a
+/// pure function of (seed, epoch, index).
+///
+/// @param changes of each picture by itself, in order
+/// @param mosaic how often four pictures are put together to one (Bochkovskiy et al. 2020,
+///   arXiv:2004.10934), 0 to 1
+/// @param mixUp α of the Beta(α, α) that tells how much of another picture shines through (Zhang et
+///   al. 2017, arXiv:1710.09412); 0 for never
+/// @param cutMix α of the Beta(α, α) that tells how much of a picture another one covers (Yun et
+///   al. 2019, arXiv:1905.04899); 0 for never, and every second time where there is MixUp, too
+public record Augmentation(
+        List<Change> changes, double mosaic, double mixUp, double cutMix, long seed) {
+    public Augmentation {
+        changes = List.copyOf(changes);
+    }
+
+    /// The example `index` as `epoch` sees it, not yet resized to what a model reads.
+    ///
+    /// @param original of 0 to `examples` - 1 as it stands
+    public Sample at(IntFunction<Sample> original, int examples, long epoch, int index) {
+        var rng = Rng.at(seed, epoch, index);
+        var sample = one(original, examples, index, rng);
+        var cut = cutMix > 0 && (mixUp == 0 || rng.nextLong() < 0);
+        if (cut || mixUp > 0) {
+            var share = beta(cut ? cutMix : mixUp, rng);
+            var other = one(original, examples, rng.below(examples), rng);
+            return cut ? cutMix(sample, other, share, rng) : mixUp(sample, other, share);
+        }
+        return sample;
+    }
+
+    private Sample one(IntFunction<Sample> original, int examples, int index, Rng rng) {
+        var sample = original.apply(index);
+        if (mosaic > 0 && rng.uniform() < mosaic) {
+            sample =
+                    mosaic(
+                            List.of(
+                                    sample,
+                                    original.apply(rng.below(examples)),
+                                    original.apply(rng.below(examples)),
+                                    original.apply(rng.below(examples))),
+                            rng);
+        }
+        for (var change : changes) {
+            sample = change.apply(sample, rng);
+        }
+        return sample;
+    }
+
+    /// Four pictures around a random point in the middle half, each showing the corner that it
+    /// turns to it, as large as the first picture.
+    static Sample mosaic(List<Sample> four, Rng rng) {
+        var first = four.getFirst();
+        var width = first.image().width();
+        var height = first.image().height();
+        var x = (int) Math.rint(width * Geometry.between(0.25, 0.75, rng));
+        var y = (int) Math.rint(height * Geometry.between(0.25, 0.75, rng));
+        var rgb = new byte[3 * width * height];
+        var classes = first.mask() == null ? null : Mask.of(width, height, Mask.IGNORED).classes();
+        var regions = new ArrayList<Region>();
+        var parts = new ArrayList<Sample.Part>();
+        for (var i = 0; i < 4; i++) {
+            var left = i % 2 == 0 ? 0 : x;
+            var top = i / 2 == 0 ? 0 : y;
+            var columns = i % 2 == 0 ? x : width - x;
+            var rows = i / 2 == 0 ? y : height - y;
+            var sample = four.get(i);
+            // Those on the left show their right side, those above their lower one.
+            var fromX = i % 2 == 0 ? sample.image().width() - columns : 0;
+            var fromY = i / 2 == 0 ? sample.image().height() - rows : 0;
+            var part = Geometry.window(sample, fromX, fromY, columns, rows);
+            paste(part, left, top, width, rgb, classes);
+            regions.addAll(Sample.moved(part.regions(), 1, left, 1, top, width, height));
+            var share = (double) columns * rows / (width * height);
+            sample.parts().forEach(p -> parts.add(new Sample.Part(p.index(), p.share() * share)));
+        }
+        return new Sample(
+                new Image(width, height, rgb),
+                regions,
+                classes == null ? null : new Mask(width, height, classes),
+                parts);
+    }
+
+    private static void paste(
+            Sample part, int left, int top, int width, byte[] rgb, byte @Nullable [] classes) {
+        var image = part.image();
+        for (var row = 0; row < image.height(); row++) {
+            var from = row * image.width();
+            var to = (top + row) * width + left;
+            System.arraycopy(image.rgb(), 3 * from, rgb, 3 * to, 3 * image.width());
+            if (classes != null && part.mask() != null) {
+                System.arraycopy(part.mask().classes(), from, classes, to, image.width());
+            }
+        }
+    }
+
+    /// `share` of one picture and the rest of the other, pixel by pixel.
+    static Sample mixUp(Sample one, Sample other, double share) {
+        var image = one.image();
+        var second = Resampling.BILINEAR.resize(other.image(), image.width(), image.height());
+        var rgb = new byte[image.rgb().length];
+        for (var i = 0; i < rgb.length; i++) {
+            var v = (image.rgb()[i] & 0xFF) * share + (second.rgb()[i] & 0xFF) * (1 - share);
+            rgb[i] = (byte) Math.rint(v);
+        }
+        return mixed(one, other, new Image(image.width(), image.height(), rgb), share);
+    }
+
+    /// About 1 - `share` of one picture covered by the same place of the other.
+    static Sample cutMix(Sample one, Sample other, double share, Rng rng) {
+        var image = one.image();
+        var second = Resampling.BILINEAR.resize(other.image(), image.width(), image.height());
+        var side = Math.sqrt(1 - share);
+        var x = rng.below(image.width());
+        var y = rng.below(image.height());
+        var halfWidth = (int) (image.width() * side) / 2;
+        var halfHeight = (int) (image.height() * side) / 2;
+        var left = Math.max(0, x - halfWidth);
+        var right = Math.min(image.width(), x + halfWidth);
+        var top = Math.max(0, y - halfHeight);
+        var bottom = Math.min(image.height(), y + halfHeight);
+        var rgb = image.rgb().clone();
+        for (var row = top; row < bottom; row++) {
+            var from = 3 * (row * image.width() + left);
+            System.arraycopy(second.rgb(), from, rgb, from, 3 * (right - left));
+        }
+        // What the picture's edge cuts off is not covered.
+        var covered = (double) (right - left) * (bottom - top) / (image.width() * image.height());
+        return mixed(one, other, new Image(image.width(), image.height(), rgb), 1 - covered);
+    }
+
+    private static Sample mixed(Sample one, Sample other, Image image, double share) {
+        var parts = new ArrayList<Sample.Part>();
+        one.parts().forEach(p -> parts.add(new Sample.Part(p.index(), p.share() * share)));
+        other.parts().forEach(p -> parts.add(new Sample.Part(p.index(), p.share() * (1 - share))));
+        return new Sample(image, List.of(), null, parts);
+    }
+
+    /// From Beta(α, α), by Jöhnk's method (1964).
+    static double beta(double alpha, Rng rng) {
+        while (true) {
+            var x = StrictMath.pow(rng.uniform(), 1 / alpha);
+            var y = StrictMath.pow(rng.uniform(), 1 / alpha);
+            if (x + y <= 1 && x + y > 0) {
+                return x / (x + y);
+            }
+        }
+    }
+}
