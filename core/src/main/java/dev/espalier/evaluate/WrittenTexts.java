@@ -59,6 +59,29 @@ public record WrittenTexts(List<String> written, List<List<String>> references) 
                         (text, right) -> Rouge.best(right, r -> rouge.longestByLine(text, r))));
     }
 
+    /// `cider` from 0 to 10, where the texts are captions of a picture each, with a bootstrap
+    /// interval over the pictures.
+    ///
+    /// @param prefix put before the metric's name
+    /// @param seed of the bootstrap
+    public Score cider(String data, String prefix, long seed) {
+        var cider = new Cider(references);
+        var scores = new double[written.size()];
+        Arrays.setAll(scores, i -> cider.score(i, written.get(i)));
+        return Score.of(
+                data,
+                prefix + "cider",
+                Interval.bootstrap(
+                        scores.length,
+                        seed,
+                        places ->
+                                Arrays.stream(places)
+                                        .mapToDouble(p -> scores[p])
+                                        .average()
+                                        .orElseThrow()),
+                scores.length);
+    }
+
     /// The places of the texts, from the one nearest to its reference by chrF to the farthest.
     public List<Integer> bestFirst() {
         var scores =
