@@ -20,11 +20,13 @@ import dev.espalier.model.Encoder;
 import dev.espalier.model.EncoderDecoder;
 import dev.espalier.model.Problem;
 import dev.espalier.task.Assistant;
+import dev.espalier.task.PictureClassifier;
 import dev.espalier.task.TextClassifier;
 import dev.espalier.task.TextRewriter;
 import dev.espalier.task.TokenLabeller;
 import dev.espalier.tokenize.Tokenizers;
 import dev.espalier.train.GeneralText;
+import dev.espalier.train.PictureData;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -46,6 +48,7 @@ import picocli.CommandLine.Parameters;
                     + "beside what always answering the most frequent label would reach; of several "
                     + "labels micro- and macro-F1 and the share of records with all right; of a "
                     + "number the squared and the absolute error and the correlations.",
+            "A classifier of pictures on a folder for each label, or IDX.",
             "A model that writes one text from another on pairs of texts: exact matches, error rates, BLEU,"
                     + " chrF and ROUGE, beside what copying the input would reach.",
             "A language model on text files, or on the texts of CSV, TSV or JSONL: loss, perplexity"
@@ -205,6 +208,8 @@ final class Evaluate implements Callable<Integer> {
         }
         if (answers || preferences) {
             assistant(console, sets);
+        } else if (HuggingFace.isPictureClassifier(model)) {
+            pictures(console, sets);
         } else if (HuggingFace.isClassifier(model)) {
             classifier(console, sets);
         } else if (HuggingFace.isEncoderDecoder(model)) {
@@ -241,6 +246,24 @@ final class Evaluate implements Callable<Integer> {
                             "%s: %d of %d texts are longer than the model sees at once and were read in windows"
                                     .formatted(set.files(), result.windowed(), records.size()));
                 }
+                print(console, result.scores());
+                if (result.judgement() instanceof Classification one) {
+                    var confusion = one.confusion();
+                    console.result(table(confusion), json(set.name(), confusion));
+                }
+            }
+        }
+    }
+
+    private void pictures(Console console, List<Data> sets) {
+        try (var classifier = PictureClassifier.load(model)) {
+            for (var set : sets) {
+                var ledger = Ledger.strict();
+                var records = PictureData.read(Given.path(Path.of(set.files())), ledger);
+                if (!ledger.leftOut().isEmpty()) {
+                    console.note(set.files() + ": not all pictures are used" + ledger.leftOut());
+                }
+                var result = classifier.evaluate(set.name(), records, seed);
                 print(console, result.scores());
                 if (result.judgement() instanceof Classification one) {
                     var confusion = one.confusion();

@@ -4,8 +4,10 @@ import dev.espalier.EspalierException;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.corpus.Ledger;
 import dev.espalier.corpus.Rows;
+import dev.espalier.data.Picture;
 import dev.espalier.model.Problem;
 import dev.espalier.task.Assistant;
+import dev.espalier.task.PictureClassifier;
 import dev.espalier.task.TextClassifier;
 import dev.espalier.task.TextClassifier.Input;
 import dev.espalier.task.TextRewriter;
@@ -27,18 +29,23 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "predict",
         description =
-                "Tells the label, the labels or the number of texts or pairs of texts, or the labels of their words, "
+                "Tells the label or the labels of pictures, which are named by their files, or the label, the labels"
+                        + " or the number of texts or pairs of texts, or the labels of their words, "
                         + "writes others from them, or answers them by the chat template: arguments, the lines of a file, "
                         + "the records of a CSV, TSV or JSONL file, or the lines of standard input.",
         footerHeading = "%nExample:%n",
         footer = {
             "  espalier predict runs/reviews/model \"The plot was thin.\"",
+            "  espalier predict runs/digits/model seven.png eight.jpg",
             "  espalier predict runs/same-topic/model \"It rained.\" --pair \"The hail broke panes.\"",
             "  espalier predict runs/same-topic/model --file pairs.csv --field first --pair second"
         })
 final class Predict implements Callable<Integer> {
     /// Lines that are told together: enough to fill batches of like length.
     private static final int CHUNK = 256;
+
+    /// Pictures that are told together.
+    private static final int PICTURES = 64;
 
     private final Main.Context context;
 
@@ -68,6 +75,15 @@ final class Predict implements Callable<Integer> {
     @Override
     public Integer call() {
         var console = context.console();
+        if (HuggingFace.isPictureClassifier(Given.folder(model, "a fine-tuned model"))) {
+            if (pair != null) {
+                throw EspalierException.usage("--pair: this model tells pictures");
+            }
+            try (var classifier = PictureClassifier.load(model)) {
+                lines.forEach(texts, PICTURES, (first, chunk) -> print(console, classifier, chunk));
+            }
+            return 0;
+        }
         if (HuggingFace.isTokenClassifier(Given.folder(model, "a fine-tuned model"))) {
             if (pair != null) {
                 throw EspalierException.usage("--pair: this model labels the words of one text");
@@ -165,6 +181,31 @@ final class Predict implements Callable<Integer> {
                         .map(s -> prediction.text().substring(s.start(), s.end()) + "/" + s.label())
                         .collect(java.util.stream.Collectors.joining(" "));
         console.result(line, prediction);
+    }
+
+    private static void print(Console console, PictureClassifier classifier, List<String> names) {
+        var files = names.stream().map(name -> Given.file(Path.of(name))).toList();
+        var predictions =
+                classifier.predict(
+                        files.stream().map(file -> (Picture) new Picture.InFile(file)).toList());
+        for (var i = 0; i < predictions.size(); i++) {
+            var prediction = predictions.get(i);
+            var json = new LinkedHashMap<String, Object>();
+            json.put("file", files.get(i).toString());
+            json.put("labels", prediction.labels());
+            json.put("probabilities", prediction.probabilities());
+            var told =
+                    prediction.labels().stream()
+                            .map(label ->
+                                    String.format(
+                                            Locale.ROOT,
+                                            "%s\t%.3f",
+                                            label,
+                                            prediction.probabilities().get(label)))
+                            .collect(Collectors.joining("\t"));
+            console.result(
+                    (told.isEmpty() ? "(none)" : told) + "\t" + inOneLine(names.get(i)), json);
+        }
     }
 
     private static void print(

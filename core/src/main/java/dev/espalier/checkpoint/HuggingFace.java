@@ -21,6 +21,8 @@ import dev.espalier.model.LlamaConfig;
 import dev.espalier.model.Model;
 import dev.espalier.model.Problem;
 import dev.espalier.model.Roberta;
+import dev.espalier.model.Segformer;
+import dev.espalier.model.SegformerConfig;
 import dev.espalier.model.SequenceClassifier;
 import dev.espalier.model.T5;
 import dev.espalier.model.T5Config;
@@ -28,6 +30,8 @@ import dev.espalier.model.TokenClassifier;
 import dev.espalier.model.VisionModel;
 import dev.espalier.model.Vit;
 import dev.espalier.model.VitConfig;
+import dev.espalier.model.VitMae;
+import dev.espalier.model.VitMaeConfig;
 import dev.espalier.nn.Adapter;
 import dev.espalier.nn.Linear;
 import dev.espalier.nn.Module;
@@ -50,6 +54,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.Set;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -78,10 +83,11 @@ public final class HuggingFace {
     private static final String REGRESSION = "regression";
     private static final String LORA_A = ".lora_A.weight";
     private static final String SEQUENCES = "ForSequenceClassification";
+    private static final String PICTURES = "ForImageClassification";
     private static final String TOKENS = "ForTokenClassification";
     private static final String CONDITIONAL = "ForConditionalGeneration";
     private static final List<String> ENCODERS = List.of("bert", "roberta", "distilbert");
-    private static final List<String> VISION = List.of("vit");
+    private static final List<String> VISION = List.of("vit", "vit_mae", "segformer");
     private static final String PEFT_PREFIX = "base_model.model.";
 
     private HuggingFace() {}
@@ -235,6 +241,36 @@ public final class HuggingFace {
         try (var weights = WeightFiles.open(folder)) {
             return load(weights, plan.make(folder, weights), config);
         }
+    }
+
+    /// The ViT in `folder`, or what a ViT-MAE there has learnt, to tell `problem`, with every
+    /// dropout set to `dropout`, if one is given. The head is the folder's where it tells the same
+    /// labels, and else missing.
+    ///
+    /// @throws EspalierException if it is another model
+    public static Loaded<Vit> readVit(Path folder, Problem problem, @Nullable Double dropout) {
+        var config = config(folder);
+        if (type(config).equals("vit_mae")) {
+            config.remove(VitMaeConfig.OWN);
+        } else if (!type(config).equals("vit")) {
+            throw EspalierException.data(
+                    "%s: model_type '%s' tells no labels of pictures; allowed: vit, vit_mae"
+                            .formatted(folder.resolve(CONFIG), type(config)));
+        }
+        var same =
+                isFor(folder, PICTURES)
+                        && problem(folder, config).labels().equals(problem.labels());
+        var shape = vitShape(config, dropout);
+        var plan = new Plan<>(shape.bodyWeights(), () -> new Vit(shape, problem));
+        try (var weights = WeightFiles.open(folder)) {
+            var model = plan.make(folder, weights);
+            return load(weights, model, config, path -> same || !model.isHead(path));
+        }
+    }
+
+    /// Whether the model in `folder` tells the labels of pictures.
+    public static boolean isPictureClassifier(Path folder) {
+        return isFor(folder, PICTURES);
     }
 
     /// Whether the model in `folder` sees pictures.
@@ -456,10 +492,21 @@ public final class HuggingFace {
                     var problem = problem(folder, config);
                     yield new Plan<>(shape.bodyWeights(), () -> new Vit(shape, problem));
                 }
+                case "vit_mae" -> {
+                    var read = VitMaeConfig.of(config);
+                    var shape = dropout == null ? read : read.withDropout(dropout);
+                    yield new Plan<>(shape.encoder().bodyWeights(), () -> new VitMae(shape));
+                }
+                case "segformer" -> {
+                    var read = SegformerConfig.of(config);
+                    var shape = dropout == null ? read : read.withDropout(dropout);
+                    var labels = labels(folder, config);
+                    yield new Plan<>(shape.bodyWeights(), () -> new Segformer(shape, labels));
+                }
                 default ->
                         throw EspalierException.data(
-                                "model_type '%s' does not see pictures; allowed: vit"
-                                        .formatted(type(config)));
+                                "model_type '%s' does not see pictures; allowed: %s"
+                                        .formatted(type(config), String.join(", ", VISION)));
             };
         } catch (EspalierException e) {
             throw EspalierException.data(folder.resolve(CONFIG) + ": " + e.getMessage(), e);
@@ -526,6 +573,12 @@ public final class HuggingFace {
 
     private static <M extends Module> Loaded<M> load(
             WeightFiles weights, M model, ObjectNode config) {
+        return load(weights, model, config, path -> true);
+    }
+
+    /// @param wanted the paths of the weights that are read if they are there
+    private static <M extends Module> Loaded<M> load(
+            WeightFiles weights, M model, ObjectNode config, Predicate<String> wanted) {
         var file = weights.path();
         var body = body(model);
         var family = body.family();
@@ -537,12 +590,15 @@ public final class HuggingFace {
         for (var parameter : model.parameters().entrySet()) {
             var path = parameter.getKey();
             var entry = inFile.find(path);
-            if (entry.isPresent()) {
+            if (!wanted.test(path)) {
+                entry.ifPresent(e -> unused.remove(e.name()));
+                missing.add(inFile.of(path));
+            } else if (entry.isPresent()) {
                 copy(file, entry.get(), parameter.getValue());
                 unused.remove(entry.get().name());
             } else if (!needed.contains(path)
-                    || (body instanceof Encoder || body instanceof VisionModel)
-                            && !family.isBody(path)) {
+                    || ((body instanceof Encoder || body instanceof VisionModel)
+                            && !family.isBody(path))) {
                 missing.add(inFile.of(path));
             } else if (parameter.getValue().trained()) {
                 throw EspalierException.data(
@@ -735,7 +791,7 @@ public final class HuggingFace {
     /// A classifier's file that leaves out what follows from its labels goes on to do so.
     private static void writeProblem(ObjectNode json, Problem problem) {
         var task = json.path("architectures").path(0).asString("");
-        var isClassifier = task.endsWith(SEQUENCES) || task.endsWith("ForImageClassification");
+        var isClassifier = task.endsWith(SEQUENCES) || task.endsWith(PICTURES);
         if (!isClassifier
                 || json.hasNonNull("problem_type")
                 || !problem.type().equals(implied(problem.labels()))) {
@@ -838,7 +894,9 @@ public final class HuggingFace {
                     case "bert", "roberta", "distilbert" -> EncoderConfig.of(theirs).json();
                     case "bart" -> BartConfig.of(theirs).json();
                     case "t5" -> T5Config.of(theirs).json();
-                    case "vit" -> VitConfig.of(theirs).json(type(theirs));
+                    case "vit" -> VitConfig.of(theirs).json("vit");
+                    case "vit_mae" -> VitMaeConfig.of(theirs).json();
+                    case "segformer" -> SegformerConfig.of(theirs).json();
                     default -> LlamaConfig.of(theirs).json();
                 };
         var changed = JsonNodeFactory.instance.objectNode();

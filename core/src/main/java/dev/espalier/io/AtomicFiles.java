@@ -5,6 +5,7 @@ import dev.espalier.EspalierException.Kind;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
@@ -21,6 +22,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /// Files and folders that are whole or absent: written aside in the same folder, synced, renamed.
 public final class AtomicFiles {
@@ -162,8 +164,12 @@ public final class AtomicFiles {
         }
     }
 
-    /// The SHA-256 of a file in hexadecimal.
+    /// The SHA-256 of a file in hexadecimal; of a folder that of the hashes and places of all files
+    /// in it, in their order.
     public static String sha256(Path file) {
+        if (Files.isDirectory(file)) {
+            return sha256OfFolder(file);
+        }
         try (var channel = FileChannel.open(file)) {
             var digest = MessageDigest.getInstance("SHA-256");
             var buffer = java.nio.ByteBuffer.allocate(1 << 16);
@@ -175,6 +181,19 @@ public final class AtomicFiles {
             throw EspalierException.data(file + ": cannot be read (" + e.getMessage() + ")", e);
         } catch (NoSuchAlgorithmException e) {
             throw new AssertionError(e);
+        }
+    }
+
+    private static String sha256OfFolder(Path folder) {
+        try (var files = Files.walk(folder)) {
+            var lines =
+                    files.filter(Files::isRegularFile)
+                            .sorted()
+                            .map(f -> sha256(f) + "  " + folder.relativize(f) + "\n")
+                            .collect(Collectors.joining());
+            return HexFormat.of().formatHex(sha256(lines.getBytes(StandardCharsets.UTF_8)));
+        } catch (IOException | UncheckedIOException e) {
+            throw EspalierException.data(folder + ": cannot be read (" + e.getMessage() + ")", e);
         }
     }
 

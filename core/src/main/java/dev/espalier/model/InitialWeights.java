@@ -4,6 +4,7 @@ import dev.espalier.Rng;
 import dev.espalier.nn.Module;
 import dev.espalier.nn.Parameter;
 import java.lang.foreign.ValueLayout;
+import java.util.Objects;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
 
@@ -29,6 +30,26 @@ final class InitialWeights {
                     } else if (!name.endsWith(".bias")) {
                         set(parameter, 1);
                     }
+                });
+    }
+
+    /// As [#fill] with one deviation for all but the weights of convolutions, whose variance is 2 /
+    /// fan-out (He et al. 2015, arXiv:1502.01852, section 2.2).
+    static void fillWithConvolutions(Module model, long seed, double deviation) {
+        var parameters = model.parameters();
+        fill(
+                model,
+                seed,
+                name -> {
+                    var weight =
+                            Objects.requireNonNull(parameters.get(name))
+                                    .value(); // (out, in / groups, k, k)
+                    if (weight.dimensions() < 4) {
+                        return deviation;
+                    }
+                    // A convolution with a group for each channel reads one.
+                    var outputs = weight.size(1) == 1 ? 1 : weight.size(0);
+                    return Math.sqrt(2.0 / (outputs * weight.size(2) * weight.size(3)));
                 });
     }
 

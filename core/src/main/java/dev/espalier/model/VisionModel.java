@@ -25,8 +25,21 @@ public abstract class VisionModel extends Model {
         return !family().isBody(path);
     }
 
-    /// What a picture's height and width must be divisible by.
-    public abstract int stride();
+    /// Has what is the task's own trained, whatever else is frozen.
+    public final void trainHead() {
+        parameters()
+                .forEach((path, parameter) ->
+                        parameter.trained(parameter.trained() || isHead(path)));
+    }
+
+    /// The size in pixels of the pictures that the model was made for.
+    public abstract int imageHeight();
+
+    /// Likewise.
+    public abstract int imageWidth();
+
+    /// Positions of a picture of this size in the model's widest layer, which memory grows with.
+    public abstract long positions(long height, long width);
 
     /// Multiplications of the forward pass of one picture of this size, in matrix products and
     /// convolutions.

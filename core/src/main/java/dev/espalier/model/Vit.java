@@ -101,13 +101,23 @@ public final class Vit extends VisionModel {
     }
 
     @Override
-    public int stride() {
-        return config.patch();
+    public int imageHeight() {
+        return config.imageHeight();
+    }
+
+    @Override
+    public int imageWidth() {
+        return config.imageWidth();
     }
 
     @Override
     public double multiplications(long height, long width) {
-        return config.multiplications(height, width, 1 + config.grid(height, width).count());
+        return config.multiplications(height, width, (double) positions(height, width));
+    }
+
+    @Override
+    public long positions(long height, long width) {
+        return 1 + config.grid(height, width).count();
     }
 
     @Override

@@ -23,6 +23,13 @@ public abstract class Module {
         return parameter;
     }
 
+    /// Adds what is gathered while training, and starts as `initial`.
+    protected final Parameter running(String name, Tensor initial) {
+        var parameter = Parameter.running(initial);
+        parameters.put(name, parameter);
+        return parameter;
+    }
+
     /// Adds a part; a path with dots stands for parts without code of their own.
     protected final <M extends Module> M child(String name, M module) {
         children.add(new Child(name, module));

@@ -14,9 +14,23 @@ public final class Parameter {
     private Tensor value;
     private List<Tensor> leaves = List.of();
     private boolean trained = true;
+    private boolean running;
 
     public Parameter(Tensor value) {
         this.value = value;
+    }
+
+    /// A slot for what is no weight but is gathered while training, such as a running mean.
+    static Parameter running(Tensor value) {
+        var parameter = new Parameter(value);
+        parameter.running = true;
+        parameter.trained = false;
+        return parameter;
+    }
+
+    /// Whether it is gathered while training, by the model itself.
+    public boolean isRunning() {
+        return running;
     }
 
     public Tensor value() {
@@ -54,7 +68,7 @@ public final class Parameter {
     }
 
     public void trained(boolean trained) {
-        this.trained = trained;
+        this.trained = trained && !running;
     }
 
     /// Biases and norms have one dimension, matrices and tables two or more. Decay and LoRA ask.

@@ -316,7 +316,7 @@ final class CaseCheck {
             }
         }
         for (var missing : references.propertyNames()) {
-            if (!ours.contains(missing)) {
+            if (!ours.contains(missing) && !references.path(missing).isNull()) {
                 findings.unchecked(
                         "gradient", name + " " + missing, "the model trains no such parameter");
             }

@@ -32,6 +32,7 @@ final class Checks {
                             + " starting with a letter or digit");
         }
         model(recipe, problems);
+        sight(recipe, problems);
         training(recipe.training(), problems);
         switch (recipe) {
             case PretrainRecipe pretrain -> {
@@ -104,6 +105,14 @@ final class Checks {
                         date(task.date(), problems);
                         plain(finetune.training(), problems);
                     }
+                    case TaskRecipe.ImageClassification task -> {
+                        if (task.problem() instanceof ProblemRecipe.Regression) {
+                            problems.add(
+                                    "task.problem",
+                                    "is regression; of pictures single-label and multi-label are told");
+                        }
+                        told(task.problem(), task.classWeights(), finetune.training(), problems);
+                    }
                 }
                 if (finetune.adapter() instanceof AdapterRecipe.Lora lora) {
                     targets(lora.targets(), problems);
@@ -144,23 +153,32 @@ final class Checks {
         if (task.text().equals(task.pair())) {
             problems.add("task.pair", "is the column of the text as well, `" + task.text() + "`");
         }
+        told(task.problem(), task.classWeights(), training, problems);
+    }
+
+    /// What labels and numbers need.
+    private static void told(
+            ProblemRecipe asked,
+            TaskRecipe.Classification.ClassWeights weights,
+            TrainingRecipe training,
+            Problems problems) {
         var figures =
-                switch (task.problem()) {
+                switch (asked) {
                     case ProblemRecipe.SingleLabel _ -> LABELLED;
                     case ProblemRecipe.MultiLabel _ ->
                             EnumSet.of(Metric.LOSS, Metric.MICRO_F1, Metric.MACRO_F1);
                     case ProblemRecipe.Regression _ -> EnumSet.of(Metric.LOSS, Metric.SPEARMAN);
                 };
         stopping(training, figures, problems);
-        var problem = Shape.kind(task.problem().getClass());
-        if (training.zLoss() > 0 && !(task.problem() instanceof ProblemRecipe.SingleLabel)) {
+        var problem = Shape.kind(asked.getClass());
+        if (training.zLoss() > 0 && !(asked instanceof ProblemRecipe.SingleLabel)) {
             problems.add("training.z-loss", problem + " has no softmax to hold; allowed: 0");
         }
-        if (task.problem() instanceof ProblemRecipe.Regression) {
+        if (asked instanceof ProblemRecipe.Regression) {
             if (training.labelSmoothing() > 0) {
                 problems.add("training.label-smoothing", "a number has no labels; allowed: 0");
             }
-            if (task.classWeights() != TaskRecipe.Classification.ClassWeights.NONE) {
+            if (weights != TaskRecipe.Classification.ClassWeights.NONE) {
                 problems.add("task.class-weights", "a number has no classes; allowed: none");
             }
         }
@@ -219,6 +237,28 @@ final class Checks {
         }
     }
 
+    /// Pictures need a model that sees, texts one that reads.
+    private static void sight(Recipe recipe, Problems problems) {
+        var pictures = recipe instanceof FinetuneRecipe f && f.task().ofPictures();
+        if (!pictures && recipe.model() instanceof ModelRecipe.Vit) {
+            problems.add("model", "sees pictures, and there are texts to read here");
+        }
+        if (!pictures) {
+            return;
+        }
+        if (!(recipe.model() instanceof ModelRecipe.Vit
+                || recipe.model() instanceof ModelRecipe.Saved)) {
+            problems.add(
+                    "model", "reads texts; of pictures allowed: {type: vit}, or {path: some/dir}");
+        }
+        if (recipe.tokenizer() != null) {
+            problems.add("tokenizer", "is not for pictures; allowed: auto");
+        }
+        if (recipe instanceof FinetuneRecipe f && f.forgetting() != null) {
+            problems.add("forgetting", "is measured on texts");
+        }
+    }
+
     private static void model(Recipe recipe, Problems problems) {
         switch (recipe.model()) {
             case ModelRecipe.Gpt2 gpt2 -> {
@@ -235,6 +275,15 @@ final class Checks {
                 tokenizer(recipe, problems);
             }
             case ModelRecipe.T5 _ -> tokenizer(recipe, problems);
+            case ModelRecipe.Vit vit -> {
+                heads("model.width", vit.width(), vit.heads(), 1, problems);
+                if (vit.image() % vit.patch() != 0) {
+                    problems.add(
+                            "model.patch",
+                            "%d does not divide the picture's %d pixels; allowed: a divisor of them"
+                                    .formatted(vit.patch(), vit.image()));
+                }
+            }
             case ModelRecipe.Saved saved -> {
                 distinct(saved.addTokens(), "model.add-tokens", problems);
                 if (recipe.tokenizer() != null && !saved.addTokens().isEmpty()) {
@@ -439,7 +488,7 @@ final class Checks {
                     case ModelRecipe.EncoderShape encoder -> encoder.context();
                     case ModelRecipe.Bart bart -> bart.context();
                     case ModelRecipe.T5 t5 -> t5.context();
-                    case ModelRecipe.Saved _ -> Integer.MAX_VALUE;
+                    case ModelRecipe.Vit _, ModelRecipe.Saved _ -> Integer.MAX_VALUE;
                 };
         if (length != null && length > context) {
             problems.add(

@@ -5,9 +5,10 @@ import org.jspecify.annotations.Nullable;
 
 @Doc(
         "Labelled records: CSV or TSV with a header line, or JSONL, for tags of words CoNLL, CoNLL-U or JSONL, for"
-                + " conversations and preferences JSONL or a JSON list, by the file's ending; `.gz` and `.zst` too.")
+                + " conversations and preferences JSONL or a JSON list, by the file's ending; `.gz` and `.zst` too; or pictures,"
+                + " as the task says.")
 public record FinetuneData(
-        @Doc("The file of training records.") Path train,
+        @Doc("The file of training records, or their folder.") Path train,
         @Doc(
                         value =
                                 "The file of validation records; `none` keeps back `validation-share` of the training"

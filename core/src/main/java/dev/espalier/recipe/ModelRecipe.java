@@ -254,6 +254,32 @@ public sealed interface ModelRecipe {
                     double dropout)
             implements ModelRecipe {}
 
+    @Doc(
+            "A new ViT (Dosovitskiy et al. 2020): an encoder over the patches of pictures, with learnt positions.")
+    record Vit(
+            @Doc(value = "Blocks.", in = "[1, 1000]") int layers,
+            @Doc(value = "Attention heads; they share `width` evenly.", in = "[1, 1000]") int heads,
+            @Doc(value = "The width of the hidden states.", in = "[1, 65536]") int width,
+            @Doc(
+                            value =
+                                    "Height and width of the pictures in pixels; others are stretched to it.",
+                            in = "[1, 16384]")
+                    int image,
+            @Doc(
+                            value =
+                                    "Height and width of a patch in pixels, a divisor of `image`: smaller ones see more"
+                                            + " and take more time.",
+                            in = "[1, 16384]")
+                    int patch,
+            @Doc(
+                            value =
+                                    "The share of embeddings, attention weights and residual branches dropped while"
+                                            + " training.",
+                            byDefault = "0",
+                            in = "[0, 1)")
+                    double dropout)
+            implements ModelRecipe {}
+
     @Doc(value = "A model that exists, in the Hugging Face layout.", untyped = true)
     record Saved(
             @Doc("A folder with `config.json` and `model.safetensors`.") Path path,

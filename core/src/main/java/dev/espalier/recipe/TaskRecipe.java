@@ -4,6 +4,11 @@ import org.jspecify.annotations.Nullable;
 
 /// What a model learns from labelled records.
 public sealed interface TaskRecipe {
+    /// Whether the records are pictures, and not texts.
+    default boolean ofPictures() {
+        return this instanceof ImageClassification;
+    }
+
     @Doc("Tell the label, the labels or the number of a text, or of a pair of texts.")
     record Classification(
             @Doc(value = "The column or key that holds the text.", byDefault = "text") String text,
@@ -170,6 +175,21 @@ public sealed interface TaskRecipe {
             REFUSE
         }
     }
+
+    @Doc(
+            "Tell the label, or the labels, of a picture. The data are a folder with a folder of pictures for each"
+                    + " label, or IDX: the file of the pictures, with that of the labels beside it.")
+    record ImageClassification(
+            @Doc(
+                            value = "What is told of a picture; numbers are not.",
+                            byDefault = "{type: single-label}")
+                    ProblemRecipe problem,
+            @Doc(
+                            value =
+                                    "How labels' losses are weighed; see the task `classification`.",
+                            byDefault = "none")
+                    Classification.ClassWeights classWeights)
+            implements TaskRecipe {}
 
     @Doc(
             "Write one text from another, such as a summary, a translation, another spelling; by an encoder with a"

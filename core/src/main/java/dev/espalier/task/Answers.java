@@ -48,7 +48,7 @@ public final class Answers {
     }
 
     /// Turns scores into what they tell.
-    private static void answer(Problem problem, double[] scores) {
+    static void answer(Problem problem, double[] scores) {
         switch (problem) {
             case Problem.SingleLabel _ -> {
                 var max = Arrays.stream(scores).max().orElseThrow();

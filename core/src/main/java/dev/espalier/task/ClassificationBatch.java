@@ -1,7 +1,6 @@
 package dev.espalier.task;
 
 import dev.espalier.model.Decoder;
-import dev.espalier.model.Problem;
 import dev.espalier.model.SequenceClassifier;
 import dev.espalier.nn.Stack;
 import dev.espalier.objective.CrossEntropy;
@@ -13,8 +12,6 @@ import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.torch.Tensor;
 import java.util.Arrays;
 import java.util.List;
-import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /// Texts to tell the label, the labels or a number of, padded on the right to the longest of them.
@@ -72,20 +69,11 @@ public record ClassificationBatch(
                                                 tokenizer,
                                                 e.tokens().ids(),
                                                 _ -> Mark.READ),
-                                        ExampleText.field("label", shown(e.truth()), Mark.TARGET))))
+                                        ExampleText.field(
+                                                "label",
+                                                Example.shown(model.problem(), e.truth()),
+                                                Mark.TARGET))))
                 .toList();
-    }
-
-    private String shown(double[] truth) {
-        return switch (model.problem()) {
-            case Problem.SingleLabel one -> one.labels().get((int) truth[0]);
-            case Problem.MultiLabel several ->
-                    IntStream.range(0, truth.length)
-                            .filter(l -> truth[l] > 0)
-                            .mapToObj(several.labels()::get)
-                            .collect(Collectors.joining(", "));
-            case Problem.Regression _ -> String.valueOf(truth[0]);
-        };
     }
 
     @Override

@@ -3,6 +3,8 @@ package dev.espalier.task;
 import dev.espalier.data.LabelledText;
 import dev.espalier.model.Problem;
 import java.util.Arrays;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /// A text, or a window of one, as a classifier reads it, and what it is to be told as.
 ///
@@ -22,6 +24,19 @@ public record Example(TextReader.Tokens tokens, double[] truth, double weight, S
                 yield truth;
             }
             case Problem.Regression _ -> new double[] {record.number()};
+        };
+    }
+
+    /// `truth` as a person reads it.
+    static String shown(Problem problem, double[] truth) {
+        return switch (problem) {
+            case Problem.SingleLabel one -> one.labels().get((int) truth[0]);
+            case Problem.MultiLabel several ->
+                    IntStream.range(0, truth.length)
+                            .filter(l -> truth[l] > 0)
+                            .mapToObj(several.labels()::get)
+                            .collect(Collectors.joining(", "));
+            case Problem.Regression _ -> String.valueOf(truth[0]);
         };
     }
 

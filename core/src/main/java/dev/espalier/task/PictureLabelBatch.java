@@ -3,11 +3,15 @@ package dev.espalier.task;
 import dev.espalier.model.Vit;
 import dev.espalier.nn.Stack;
 import dev.espalier.objective.CrossEntropy;
+import dev.espalier.objective.ExampleText;
+import dev.espalier.objective.ExampleText.Mark;
 import dev.espalier.objective.Loss;
 import dev.espalier.objective.MicroBatch;
+import dev.espalier.objective.Pixels;
 import dev.espalier.torch.Tensor;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /// Pictures of one size to tell the label, or the labels, of.
@@ -56,6 +60,20 @@ public record PictureLabelBatch(
     @Override
     public List<String> where() {
         return pictures.stream().map(Pixels::where).toList();
+    }
+
+    /// The labels of each.
+    public List<ExampleText> examples() {
+        return IntStream.range(0, pictures.size())
+                .mapToObj(i ->
+                        new ExampleText(
+                                pictures.get(i).where(),
+                                List.of(
+                                        ExampleText.field(
+                                                "label",
+                                                Example.shown(model.problem(), truth.get(i)),
+                                                Mark.TARGET))))
+                .toList();
     }
 
     @Override

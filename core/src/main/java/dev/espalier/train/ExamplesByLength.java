@@ -6,7 +6,6 @@ import dev.espalier.objective.MicroBatch;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /// Examples of differing lengths, of like length in a batch, each once an epoch.
@@ -16,7 +15,13 @@ final class ExamplesByLength implements Learner {
     private final int batch;
     private final int microBatch;
     private final long seed;
-    private final Function<List<Integer>, MicroBatch> make;
+    private final Make make;
+
+    /// Makes the micro-batch of the examples at `places` in an epoch, counted from 0.
+    @FunctionalInterface
+    interface Make {
+        MicroBatch of(long epoch, List<Integer> places);
+    }
 
     /// Of the epoch that was asked for last, since sorting many examples takes longer than a step.
     private volatile @Nullable Epoch last;
@@ -26,14 +31,7 @@ final class ExamplesByLength implements Learner {
     /// @param lengths in tokens, of each
     /// @param batch examples a step
     /// @param microBatch those that pass through the model at once
-    /// @param make the micro-batch of the examples at these places
-    ExamplesByLength(
-            Module model,
-            int[] lengths,
-            int batch,
-            int microBatch,
-            long seed,
-            Function<List<Integer>, MicroBatch> make) {
+    ExamplesByLength(Module model, int[] lengths, int batch, int microBatch, long seed, Make make) {
         this.model = model;
         this.lengths = lengths;
         this.batch = batch;
@@ -68,11 +66,12 @@ final class ExamplesByLength implements Learner {
 
     @Override
     public List<MicroBatch> step(long step) {
-        var places = batches(step / perEpoch()).get((int) (step % perEpoch()));
+        var epoch = step / perEpoch();
+        var places = batches(epoch).get((int) (step % perEpoch()));
         var result = new ArrayList<MicroBatch>();
         for (var start = 0; start < places.length; start += microBatch) {
             var end = Math.min(places.length, start + microBatch);
-            result.add(make.apply(Arrays.stream(places, start, end).boxed().toList()));
+            result.add(make.of(epoch, Arrays.stream(places, start, end).boxed().toList()));
         }
         return result;
     }

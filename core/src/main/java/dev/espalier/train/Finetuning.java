@@ -11,6 +11,7 @@ import dev.espalier.evaluate.BagOfWords;
 import dev.espalier.evaluate.Score;
 import dev.espalier.model.Family;
 import dev.espalier.model.LanguageModel;
+import dev.espalier.model.Model;
 import dev.espalier.model.Problem;
 import dev.espalier.model.SequenceClassifier;
 import dev.espalier.nn.Module;
@@ -150,6 +151,8 @@ final class Finetuning implements Job {
             case TaskRecipe.SequenceToSequence task ->
                     Rewriting.prepare(recipe, task, folder, watcher);
             case TaskRecipe.Preference task -> Preferring.prepare(recipe, task, folder, watcher);
+            case TaskRecipe.ImageClassification task ->
+                    PictureLabelling.prepare(recipe, task, folder, watcher);
         };
     }
 
@@ -296,7 +299,7 @@ final class Finetuning implements Job {
     }
 
     /// Freezes what the recipe does not train, of the body of `model`, and adds adapters.
-    static Lora.@Nullable Settings adapt(FinetuneRecipe recipe, Module model, LanguageModel body) {
+    static Lora.@Nullable Settings adapt(FinetuneRecipe recipe, Module model, Model body) {
         return switch (recipe.adapter()) {
             case AdapterRecipe.None _ -> null;
             case AdapterRecipe.Frozen _ -> {
@@ -403,18 +406,13 @@ final class Finetuning implements Job {
         return learner;
     }
 
-    @Override
-    public Tokenizer tokenizer() {
-        return tokenizer;
-    }
-
     /// With what is cut of each text.
     @Override
     public List<ExampleText> examples(long step) {
         var records =
                 training.records().stream()
                         .collect(Collectors.toMap(LabelledText::where, r -> r, (a, _) -> a));
-        return Job.super.examples(step).stream()
+        return Job.examples(learner, step, tokenizer).stream()
                 .map(example -> {
                     var record = records.get(example.where());
                     var cut =

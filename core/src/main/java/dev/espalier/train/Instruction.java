@@ -228,7 +228,7 @@ final class Instruction implements Job {
                         batch,
                         microBatch,
                         recipe.seed(),
-                        places ->
+                        (_, places) ->
                                 new AnswerBatch(
                                         model,
                                         weight,
@@ -369,8 +369,8 @@ final class Instruction implements Job {
     }
 
     @Override
-    public Tokenizer tokenizer() {
-        return chat.tokenizer();
+    public List<ExampleText> examples(long step) {
+        return Job.examples(learner, step, chat.tokenizer());
     }
 
     /// The first examples of the training data, from their beginning.

@@ -19,12 +19,13 @@ interface Job extends AutoCloseable {
 
     Learner learner();
 
-    Tokenizer tokenizer();
-
     /// The examples of a step, counted from 0, as text.
-    default List<ExampleText> examples(long step) {
-        return learner().step(step).stream()
-                .flatMap(batch -> batch.examples(tokenizer()).stream())
+    List<ExampleText> examples(long step);
+
+    /// Those of a learner of texts.
+    static List<ExampleText> examples(Learner learner, long step, Tokenizer tokenizer) {
+        return learner.step(step).stream()
+                .flatMap(batch -> batch.examples(tokenizer).stream())
                 .toList();
     }
 

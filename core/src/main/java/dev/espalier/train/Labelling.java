@@ -7,6 +7,7 @@ import dev.espalier.data.LabelledText;
 import dev.espalier.evaluate.Classification;
 import dev.espalier.evaluate.Score;
 import dev.espalier.model.TokenClassifier;
+import dev.espalier.objective.ExampleText;
 import dev.espalier.plan.Cost;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.TaskRecipe;
@@ -129,7 +130,7 @@ final class Labelling implements Job {
                         batch,
                         microBatch,
                         recipe.seed(),
-                        places ->
+                        (_, places) ->
                                 new TokenLabelBatch(
                                         model,
                                         places.stream().map(stretches::get).toList(),
@@ -152,8 +153,8 @@ final class Labelling implements Job {
     }
 
     @Override
-    public Tokenizer tokenizer() {
-        return tokenizer;
+    public List<ExampleText> examples(long step) {
+        return Job.examples(learner, step, tokenizer);
     }
 
     @Override

@@ -19,7 +19,6 @@ import dev.espalier.task.Answered;
 import dev.espalier.task.PreferenceBatch;
 import dev.espalier.task.PreferenceLoss;
 import dev.espalier.tokenize.Dialogue;
-import dev.espalier.tokenize.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -157,7 +156,7 @@ final class Preferring implements Job {
                         batch,
                         loss instanceof PreferenceLoss.Kto ? batch : microBatch,
                         recipe.seed(),
-                        places ->
+                        (_, places) ->
                                 new PreferenceBatch(
                                         model,
                                         weight,
@@ -292,8 +291,8 @@ final class Preferring implements Job {
     }
 
     @Override
-    public Tokenizer tokenizer() {
-        return chat.tokenizer();
+    public List<ExampleText> examples(long step) {
+        return Job.examples(learner, step, chat.tokenizer());
     }
 
     @Override

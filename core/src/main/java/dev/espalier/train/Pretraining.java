@@ -11,6 +11,7 @@ import dev.espalier.model.Encoder;
 import dev.espalier.model.EncoderDecoder;
 import dev.espalier.model.LanguageModel;
 import dev.espalier.objective.Denoising;
+import dev.espalier.objective.ExampleText;
 import dev.espalier.objective.FillInTheMiddle;
 import dev.espalier.objective.Masking;
 import dev.espalier.objective.PrefixSplit;
@@ -536,8 +537,8 @@ final class Pretraining implements Job {
     }
 
     @Override
-    public Tokenizer tokenizer() {
-        return text.tokenizer();
+    public List<ExampleText> examples(long step) {
+        return Job.examples(learner(), step, text.tokenizer());
     }
 
     @Override

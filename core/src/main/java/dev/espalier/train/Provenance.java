@@ -51,7 +51,9 @@ final class Provenance {
         if (recipe.tokenizer() instanceof TokenizerRecipe.Saved saved) {
             tokenizer = saved.path();
         }
-        add(json, "tokenizer", tokenizer.toString(), files(tokenizer, TOKENIZER));
+        if (!(recipe instanceof FinetuneRecipe f && f.task().ofPictures())) {
+            add(json, "tokenizer", tokenizer.toString(), files(tokenizer, TOKENIZER));
+        }
         if (recipe instanceof FinetuneRecipe finetune && finetune.forgetting() != null) {
             var measured = finetune.forgetting().measure().corpus();
             add(json, "general-text", measured, FileSource.text(measured).files());
@@ -75,6 +77,10 @@ final class Provenance {
                                     finetune.data().validation(),
                                     finetune.data().test())
                             .filter(Objects::nonNull)
+                            .flatMap(path ->
+                                    finetune.task().ofPictures()
+                                            ? PictureData.files(path).stream()
+                                            : Stream.of(path))
                             .toList();
         };
     }

@@ -11,6 +11,7 @@ import dev.espalier.evaluate.WrittenTexts;
 import dev.espalier.generate.GenerationConfig;
 import dev.espalier.model.Decoder;
 import dev.espalier.model.EncoderDecoder;
+import dev.espalier.objective.ExampleText;
 import dev.espalier.objective.SequencePair;
 import dev.espalier.objective.SequenceToSequenceBatch;
 import dev.espalier.plan.Cost;
@@ -112,7 +113,7 @@ final class Rewriting implements Job {
                         batch,
                         microBatch,
                         recipe.seed(),
-                        places ->
+                        (_, places) ->
                                 new SequenceToSequenceBatch(
                                         model,
                                         SequenceToSequenceLearner.TERM,
@@ -293,8 +294,8 @@ final class Rewriting implements Job {
     }
 
     @Override
-    public Tokenizer tokenizer() {
-        return tokenizer;
+    public List<ExampleText> examples(long step) {
+        return Job.examples(learner, step, tokenizer);
     }
 
     @Override

@@ -503,7 +503,7 @@ final class TextData implements AutoCloseable {
     ///
     /// @param text copies of which stay on one side
     /// @param labels to be divided by
-    private record Kind<R>(
+    record Kind<R>(
             BiFunction<Path, Ledger, List<R>> read,
             Function<R, String> text,
             Function<R, ? extends Iterable<String>> labels) {}
@@ -613,7 +613,7 @@ final class TextData implements AutoCloseable {
                 .collect(Collectors.toSet());
     }
 
-    private static <R> Labelled<R> labelled(
+    static <R> Labelled<R> labelled(
             FinetuneData data, long seed, Path folder, Watcher watcher, Kind<R> kind) {
         var passport = JsonNodeFactory.instance.objectNode();
         var limit = new Ledger.Limit.Count(data.maxRejects());

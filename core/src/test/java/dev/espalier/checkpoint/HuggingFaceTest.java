@@ -78,7 +78,9 @@ class HuggingFaceTest {
                         "bart",
                         "bart_seqcls",
                         "t5",
-                        "vit")) {
+                        "vit",
+                        "vit_mae",
+                        "segformer")) {
             var source = GOLDENS.resolve(name);
             var target = folder.resolve(name);
             if (HuggingFace.isVision(source)) {

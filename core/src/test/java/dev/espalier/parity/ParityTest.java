@@ -53,7 +53,9 @@ class ParityTest {
                 "traj_bert_mlm",
                 "mlm_eval",
                 "lora_bert_seqcls",
-                "vit"
+                "vit",
+                "vit_mae",
+                "segformer"
             })
     void equalsTheReference(String name) {
         var report = check(GOLDENS.resolve(name), GOLDENS.resolve(name));
@@ -122,6 +124,21 @@ class ParityTest {
         assertThat(parts("traj_bert_mlm")).containsAll(parts("traj_gpt2"));
         assertThat(parts("vit"))
                 .contains("logits", "hidden_states.2", "loss", "gradient", "gradient-norm");
+        assertThat(parts("vit_mae"))
+                .contains(
+                        "logits",
+                        "hidden_states.2",
+                        "mask",
+                        "ids_restore",
+                        "loss",
+                        "loss_per_patch",
+                        "gradient",
+                        "patchify",
+                        "patchify_normalised",
+                        "unpatchify_of_logits",
+                        "len_keep");
+        assertThat(parts("segformer"))
+                .contains("logits", "hidden_states.3", "loss", "gradient", "buffer");
         assertThat(parts("mlm_eval"))
                 .contains(
                         "token-log-probability",

@@ -70,6 +70,8 @@ class ShippedRecipesTest {
                         "finetune/sequence-to-sequence-t5-toy.yaml",
                         "finetune/sequence-to-sequence-bart-large.yaml",
                         "finetune/sequence-to-sequence-t5-base.yaml",
+                        "finetune/image-classification-toy.yaml",
+                        "finetune/image-classification-vit-base.yaml",
                         "experiments/cmudict-phonemes.yaml",
                         "experiments/sentence-polarity.yaml",
                         "finetune/classification-gpt2.yaml");
@@ -163,6 +165,18 @@ class ShippedRecipesTest {
         var pages = ToyData.pages(11, 40, "");
         files.put("pages-train.jsonl", pages);
         files.put("pages-test.jsonl", ToyData.pages(15, 20, pages));
+        var pictures = new TreeMap<String, byte[]>();
+        pictures.put("shapes-train-images-idx3-ubyte", ToyData.shapes(12, 450));
+        pictures.put("shapes-train-labels-idx1-ubyte", ToyData.shapeLabels(450));
+        pictures.put("shapes-test-images-idx3-ubyte", ToyData.shapes(16, 90));
+        pictures.put("shapes-test-labels-idx1-ubyte", ToyData.shapeLabels(90));
+        for (var file : pictures.entrySet()) {
+            Files.write(made("recipes/data/" + file.getKey()), file.getValue());
+        }
+        for (var file : pictures.entrySet()) {
+            assertThat(ROOT.resolve("recipes/data/" + file.getKey()))
+                    .hasBinaryContent(file.getValue());
+        }
         for (var file : files.entrySet()) {
             make("recipes/data/" + file.getKey(), file.getValue());
         }
@@ -180,8 +194,12 @@ class ShippedRecipesTest {
     }
 
     private static void make(String path, String content) throws IOException {
+        Files.writeString(made(path), content);
+    }
+
+    private static Path made(String path) throws IOException {
         var made = Path.of("target/generated").resolve(path);
         Files.createDirectories(made.getParent());
-        Files.writeString(made, content);
+        return made;
     }
 }

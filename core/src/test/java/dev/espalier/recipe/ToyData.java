@@ -1,6 +1,7 @@
 package dev.espalier.recipe;
 
 import dev.espalier.Rng;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -258,6 +259,44 @@ final class ToyData {
             }
         }
         return "text,topics\n" + String.join("\n", lines) + "\n";
+    }
+
+    static final int SHAPE_SIDE = 16;
+
+    /// `count` grey pictures in IDX of a disc (0), a square (1) or a triangle (2), of several sizes
+    /// and at several places, with noise.
+    static byte[] shapes(long seed, int count) {
+        var idx = ByteBuffer.allocate(16 + count * SHAPE_SIDE * SHAPE_SIDE);
+        idx.putInt(0x0803).putInt(count).putInt(SHAPE_SIDE).putInt(SHAPE_SIDE);
+        for (var at = 0; at < count; at++) {
+            var rng = Rng.at(seed, at);
+            var radius = 5 + 2.5 * rng.uniform();
+            var x = radius + (SHAPE_SIDE - 2 * radius) * rng.uniform();
+            var y = radius + (SHAPE_SIDE - 2 * radius) * rng.uniform();
+            var dark = 20 + rng.nextInt(60);
+            var bright = 150 + rng.nextInt(80);
+            for (var i = 0; i < SHAPE_SIDE * SHAPE_SIDE; i++) {
+                var dx = (i % SHAPE_SIDE + 0.5 - x) / radius;
+                var dy = (i / SHAPE_SIDE + 0.5 - y) / radius;
+                var within =
+                        switch (at % 3) {
+                            case 0 -> dx * dx + dy * dy <= 1;
+                            case 1 -> Math.abs(dx) <= 0.85 && Math.abs(dy) <= 0.85;
+                            default -> dy <= 0.9 && Math.abs(dx) <= (dy + 1) / 2;
+                        };
+                idx.put((byte) ((within ? bright : dark) + rng.nextInt(21) - 10));
+            }
+        }
+        return idx.array();
+    }
+
+    /// What [#shapes] are.
+    static byte[] shapeLabels(int count) {
+        var idx = ByteBuffer.allocate(8 + count).putInt(0x0801).putInt(count);
+        for (var at = 0; at < count; at++) {
+            idx.put((byte) (at % 3));
+        }
+        return idx.array();
     }
 
     /// What a degree feels like.

@@ -1,4 +1,4 @@
-package dev.espalier.task;
+package dev.espalier.objective;
 
 import dev.espalier.torch.Tensor;
 import java.util.Arrays;

@@ -1,0 +1,192 @@
+package dev.espalier.task;
+
+import dev.espalier.EspalierException;
+import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.data.LabelledImage;
+import dev.espalier.data.Picture;
+import dev.espalier.evaluate.Judgement;
+import dev.espalier.evaluate.Score;
+import dev.espalier.image.Image;
+import dev.espalier.image.Preprocessor;
+import dev.espalier.model.Problem;
+import dev.espalier.model.VisionModel;
+import dev.espalier.model.Vit;
+import dev.espalier.objective.Pixels;
+import dev.espalier.torch.DType;
+import dev.espalier.torch.Scope;
+import dev.espalier.torch.Torch;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.SequencedMap;
+import java.util.TreeSet;
+import java.util.stream.IntStream;
+
+/// A fine-tuned classifier of pictures, ready to use: it tells the label, or the labels, of a
+/// picture. Safe for use by many threads until it is closed.
+public final class PictureClassifier implements AutoCloseable {
+    /// Pictures that go through the model at once.
+    private static final int BATCH = 64;
+
+    private final Vit model;
+    private final Preprocessor preprocessor;
+
+    /// What a picture is taken for.
+    ///
+    /// @param labels those that are told: the likeliest; where any number may hold, all whose
+    ///   probability reaches the model's threshold, the likeliest first
+    /// @param probabilities of every label, the likeliest first
+    public record Prediction(List<String> labels, SequencedMap<String, Double> probabilities) {
+        public Prediction {
+            labels = List.copyOf(labels);
+        }
+    }
+
+    /// A classifier of `model`, which it owns from now on.
+    public PictureClassifier(Vit model, Preprocessor preprocessor) {
+        this.model = model;
+        this.preprocessor = preprocessor;
+    }
+
+    /// Reads the classifier that a fine-tuning run left in `folder`, in the Hugging Face layout.
+    ///
+    /// @throws EspalierException if the folder holds no classifier that can be used, or a head that
+    ///   was never trained
+    public static PictureClassifier load(Path folder) {
+        var loaded = HuggingFace.readVision(folder, null);
+        if (!(loaded.model() instanceof Vit vit) || !loaded.missing().isEmpty()) {
+            throw EspalierException.data(
+                    folder + ": this model was not fine-tuned to tell labels of pictures");
+        }
+        return new PictureClassifier(vit, preprocessor(folder, vit));
+    }
+
+    /// How the model in `folder` reads pictures; without a file that tells it, as its family does.
+    public static Preprocessor preprocessor(Path folder, VisionModel model) {
+        return Files.isRegularFile(folder.resolve(Preprocessor.FILE))
+                ? Preprocessor.read(folder)
+                : Preprocessor.vit(model.imageHeight(), model.imageWidth());
+    }
+
+    public Problem problem() {
+        return model.problem();
+    }
+
+    /// The predictions for pictures, in their order.
+    public List<Prediction> predict(List<Picture> pictures) {
+        return Arrays.stream(answers(model, preprocessor, pictures)).map(this::prediction).toList();
+    }
+
+    private Prediction prediction(double[] answer) {
+        var labels = model.labels();
+        var byLabel = new LinkedHashMap<String, Double>();
+        IntStream.range(0, answer.length)
+                .boxed()
+                .sorted(Comparator.comparingDouble(i -> -answer[i]))
+                .forEach(i -> byLabel.put(labels.get(i), answer[i]));
+        var told =
+                problem() instanceof Problem.MultiLabel several
+                        ? byLabel.entrySet().stream()
+                                .filter(e -> e.getValue() >= several.threshold())
+                                .map(java.util.Map.Entry::getKey)
+                                .toList()
+                        : List.of(byLabel.firstEntry().getKey());
+        return new Prediction(told, byLabel);
+    }
+
+    /// What this classifier makes of labelled pictures.
+    public record Evaluation(List<Score> scores, Judgement judgement) {
+        public Evaluation {
+            scores = List.copyOf(scores);
+        }
+    }
+
+    /// Judges the classifier by `records`, beside the one that always gives the answer that does
+    /// best on them.
+    ///
+    /// @throws EspalierException (DATA) if a picture has a label that the model does not know
+    public Evaluation evaluate(String data, List<LabelledImage> records, long seed) {
+        requireKnown(records, model.labels());
+        var truth =
+                records.stream().map(r -> truth(problem(), r.labels())).toArray(double[][]::new);
+        var answers =
+                answers(model, preprocessor, records.stream().map(LabelledImage::picture).toList());
+        var others = new LinkedHashMap<String, double[][]>();
+        others.put(
+                Answers.constantName(problem()),
+                Answers.always(Answers.constant(problem(), truth), truth.length));
+        return new Evaluation(
+                Answers.scores(data, problem(), truth, answers, others, seed),
+                Answers.judge(problem(), truth, answers));
+    }
+
+    /// Refuses pictures with a label that is not among `labels`.
+    ///
+    /// @throws EspalierException (DATA) naming the picture
+    public static void requireKnown(List<LabelledImage> records, List<String> labels) {
+        var known = new TreeSet<>(labels);
+        for (var record : records) {
+            for (var label : record.labels()) {
+                if (!known.contains(label)) {
+                    throw EspalierException.data(
+                            "%s: the label '%s' is none of those that are learnt: %s"
+                                    .formatted(record.where(), label, known));
+                }
+            }
+        }
+    }
+
+    /// What `labels` are in numbers; see [Example#truth].
+    public static double[] truth(Problem problem, List<String> labels) {
+        var names = problem.labels();
+        if (problem instanceof Problem.SingleLabel) {
+            return new double[] {names.indexOf(labels.getFirst())};
+        }
+        var truth = new double[names.size()];
+        labels.forEach(label -> truth[names.indexOf(label)] = 1);
+        return truth;
+    }
+
+    /// The probabilities of the labels of each of `pictures`, in their order.
+    public static double[][] answers(Vit model, Preprocessor preprocessor, List<Picture> pictures) {
+        var answers = new double[pictures.size()][];
+        for (var start = 0; start < answers.length; start += BATCH) {
+            var part = pictures.subList(start, Math.min(answers.length, start + BATCH));
+            var read =
+                    part.parallelStream()
+                            .map(p -> pixels(preprocessor, p.image(), p.where()))
+                            .toList();
+            float[] scores;
+            try (var scope = new Scope()) {
+                scores =
+                        Torch.noGrad(
+                                () -> model.scores(Pixels.stacked(read)).to(DType.FLOAT).floats());
+            }
+            var classes = scores.length / part.size();
+            for (var i = 0; i < part.size(); i++) {
+                var answer = new double[classes];
+                for (var c = 0; c < classes; c++) {
+                    answer[c] = scores[i * classes + c];
+                }
+                Answers.answer(model.problem(), answer);
+                answers[start + i] = answer;
+            }
+        }
+        return answers;
+    }
+
+    /// `image` as the model reads it.
+    public static Pixels pixels(Preprocessor preprocessor, Image image, String where) {
+        var resized = preprocessor.resize(image);
+        return new Pixels(
+                preprocessor.normalize(resized), 3, resized.height(), resized.width(), where);
+    }
+
+    @Override
+    public void close() {
+        model.free();
+    }
+}

@@ -1,0 +1,176 @@
+package dev.espalier.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.espalier.EspalierException;
+import dev.espalier.Rng;
+import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.corpus.Ledger;
+import dev.espalier.data.LabelledImage;
+import dev.espalier.image.Image;
+import dev.espalier.image.Preprocessor;
+import dev.espalier.recipe.Recipes;
+import dev.espalier.task.PictureClassifier;
+import java.awt.image.BufferedImage;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import javax.imageio.ImageIO;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// Whole runs on pictures at a tiny size.
+class PictureLabellingTest {
+    private static final int SIDE = 10;
+
+    @TempDir Path folder;
+
+    /// Stripes that lie or stand.
+    @BeforeEach
+    void writePictures() throws IOException {
+        for (var i = 0; i < 48; i++) {
+            var label = i % 2 == 0 ? "lying" : "standing";
+            write(folder.resolve("train").resolve(label).resolve(i + ".png"), i, i % 2 == 0);
+            write(folder.resolve("test").resolve(label).resolve(i + ".png"), 100 + i, i % 2 == 0);
+        }
+    }
+
+    private static void write(Path file, int seed, boolean lying) throws IOException {
+        Files.createDirectories(file.getParent());
+        var rng = Rng.at(seed);
+        var phase = rng.nextInt(4);
+        var picture = new BufferedImage(SIDE, SIDE, BufferedImage.TYPE_INT_RGB);
+        for (var y = 0; y < SIDE; y++) {
+            for (var x = 0; x < SIDE; x++) {
+                var bright = ((lying ? y : x) + phase) % 4 < 2;
+                var grey = (bright ? 190 : 40) + rng.nextInt(30);
+                picture.setRGB(x, y, grey << 16 | grey << 8 | grey);
+            }
+        }
+        ImageIO.write(picture, "png", file.toFile());
+    }
+
+    private Run.Result run(String name, String train, String model, String more) {
+        return new Run(
+                        Recipes.parse(
+                                """
+                                name: %s
+                                output: %s
+                                data: {train: %s, test: %s}
+                                model: %s
+                                task: {type: image-classification}
+                                training:
+                                  for: 60 steps
+                                  batch: 12
+                                  optimizer: {type: adamw, rate: 3e-3}
+                                  early-stopping: none
+                                evaluate: {every: 30 steps}
+                                save: {every: 30 steps}
+                                %s
+                                """
+                                        .formatted(
+                                                name,
+                                                folder.resolve(name),
+                                                folder.resolve(train),
+                                                folder.resolve("test"),
+                                                model,
+                                                more),
+                                "x"))
+                .train(figures -> {});
+    }
+
+    private static double accuracy(Run.Result result) {
+        return result.scores().stream()
+                .filter(s -> s.data().equals("test") && s.metric().equals("accuracy"))
+                .findFirst()
+                .orElseThrow()
+                .value();
+    }
+
+    private static final String VIT =
+            "{type: vit, image: 8, patch: 2, width: 16, layers: 2, heads: 2}";
+
+    @Test
+    void aNewModelLearnsIsReadAgainAndLearnsOtherLabels() throws IOException {
+        var result = run("stripes", "train", VIT, "");
+        assertThat(accuracy(result)).isGreaterThan(0.9);
+        assertThat(result.folder().resolve("report.html")).isNotEmptyFile();
+        var file = folder.resolve("test/lying/0.png");
+        var records =
+                dev.espalier.data.ImageReader.folders(folder.resolve("test"), Ledger.strict());
+        try (var classifier = PictureClassifier.load(result.model())) {
+            var told =
+                    classifier
+                            .predict(List.of(new dev.espalier.data.Picture.InFile(file)))
+                            .getFirst();
+            assertThat(told.labels()).containsExactly("lying");
+            assertThat(told.probabilities().values().stream().mapToDouble(p -> p).sum())
+                    .isCloseTo(1, org.assertj.core.data.Offset.offset(1e-6));
+            assertThat(classifier.evaluate("test", records, 1).scores())
+                    .anySatisfy(s -> {
+                        assertThat(s.metric()).isEqualTo("accuracy");
+                        assertThat(s.value()).isEqualTo(accuracy(result));
+                    });
+        }
+        assertThat(Preprocessor.read(result.model())).isEqualTo(Preprocessor.vit(8, 8));
+
+        // The same labels keep the head: frozen, it need learn nothing.
+        var again =
+                run("again", "train", "{path: %s}".formatted(result.model()), "adapter: frozen");
+        assertThat(accuracy(again)).isGreaterThan(0.9);
+
+        // Others start a new one.
+        Files.move(folder.resolve("train/lying"), folder.resolve("train/flat"));
+        Files.move(folder.resolve("test/lying"), folder.resolve("test/flat"));
+        var other = run("other", "train", "{path: %s}".formatted(result.model()), "");
+        assertThat(HuggingFace.readVision(other.model(), null).model().labels())
+                .containsExactly("flat", "standing");
+        assertThat(accuracy(other)).isGreaterThan(0.9);
+    }
+
+    @Test
+    void aLabelThatIsNotLearntIsNamed() throws IOException {
+        Files.move(folder.resolve("test/lying"), folder.resolve("test/oblique"));
+        assertThatThrownBy(() -> run("stripes", "train", VIT, ""))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("oblique")
+                .hasMessageContaining("[lying, standing]");
+    }
+
+    @Test
+    void oneLabelIsNothingToTellApart() throws IOException {
+        Files.move(folder.resolve("train/lying"), folder.resolve("lying"));
+        assertThatThrownBy(() -> run("stripes", "train", VIT, ""))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("nothing to tell apart");
+    }
+
+    @Test
+    void whatIsNoPictureIsRefused() {
+        assertThatThrownBy(() -> run("stripes", "train/lying/0.png", VIT, ""))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("0.png")
+                .hasMessageContaining("a folder for each label");
+    }
+
+    @Test
+    void picturesOfAnySizeShareABatch() {
+        var small = new Image(3, 2, new byte[18]);
+        var large = new Image(20, 30, new byte[1800]);
+        var preprocessor = Preprocessor.vit(8, 8);
+        for (var image : List.of(small, large)) {
+            var pixels = PictureClassifier.pixels(preprocessor, image, "here");
+            assertThat(pixels.height()).isEqualTo(8);
+            assertThat(pixels.values()).containsOnly(-1f);
+        }
+        assertThat(
+                        new LabelledImage(
+                                        new dev.espalier.data.Picture.Held(small, "here"),
+                                        List.of("a"))
+                                .where())
+                .isEqualTo("here");
+    }
+}
