@@ -7,6 +7,8 @@ import dev.espalier.corpus.FileSource;
 import dev.espalier.corpus.Ledger;
 import dev.espalier.corpus.TaggedReader;
 import dev.espalier.data.ConversationReader;
+import dev.espalier.data.ImageData;
+import dev.espalier.data.ImageReader;
 import dev.espalier.data.LabelledReader;
 import dev.espalier.data.PairReader;
 import dev.espalier.data.PreferenceReader;
@@ -26,7 +28,6 @@ import dev.espalier.task.TextRewriter;
 import dev.espalier.task.TokenLabeller;
 import dev.espalier.tokenize.Tokenizers;
 import dev.espalier.train.GeneralText;
-import dev.espalier.train.PictureData;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -48,7 +49,7 @@ import picocli.CommandLine.Parameters;
                     + "beside what always answering the most frequent label would reach; of several "
                     + "labels micro- and macro-F1 and the share of records with all right; of a "
                     + "number the squared and the absolute error and the correlations.",
-            "A classifier of pictures on a folder for each label, or IDX.",
+            "A classifier of pictures on a folder for each label, a table, COCO, or IDX.",
             "A model that writes one text from another on pairs of texts: exact matches, error rates, BLEU,"
                     + " chrF and ROUGE, beside what copying the input would reach.",
             "A language model on text files, or on the texts of CSV, TSV or JSONL: loss, perplexity"
@@ -88,6 +89,13 @@ final class Evaluate implements Callable<Integer> {
             paramLabel = "COLUMN",
             description = "Where a record's text is. Default: ${DEFAULT-VALUE}.")
     private String text = "";
+
+    @Option(
+            names = "--image",
+            defaultValue = "image",
+            paramLabel = "COLUMN",
+            description = "Where a table names a picture. Default: ${DEFAULT-VALUE}.")
+    private String image = "";
 
     @Option(
             names = "--pair",
@@ -259,7 +267,15 @@ final class Evaluate implements Callable<Integer> {
         try (var classifier = PictureClassifier.load(model)) {
             for (var set : sets) {
                 var ledger = Ledger.strict();
-                var records = PictureData.read(Given.path(Path.of(set.files())), ledger);
+                var records =
+                        ImageReader.read(
+                                        new ImageData.Place(Given.path(Path.of(set.files())), null),
+                                        new ImageData.Wanted.Labels(
+                                                image,
+                                                label,
+                                                columns(classifier.problem()).labels()),
+                                        ledger)
+                                .images();
                 if (!ledger.leftOut().isEmpty()) {
                     console.note(set.files() + ": not all pictures are used" + ledger.leftOut());
                 }

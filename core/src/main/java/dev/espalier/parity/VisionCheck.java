@@ -184,7 +184,8 @@ final class VisionCheck {
         named.put("logits", seen.scores());
         var truth =
                 Arrays.stream(input(name, reference, LABELS).longs())
-                        .mapToObj(label -> new double[] {label})
+                        .mapToObj(label ->
+                                List.of(new PictureLabelBatch.Told(new double[] {label}, 1)))
                         .toList();
         return new Case(
                 named, new PictureLabelBatch(model, pictures, truth, null, CrossEntropy.PLAIN));

@@ -106,6 +106,12 @@ final class Checks {
                         plain(finetune.training(), problems);
                     }
                     case TaskRecipe.ImageClassification task -> {
+                        augment(task.augment(), problems);
+                        if (task.image().equals(task.label())) {
+                            problems.add(
+                                    "task.label",
+                                    "is the column of the picture as well, `" + task.image() + "`");
+                        }
                         if (task.problem() instanceof ProblemRecipe.Regression) {
                             problems.add(
                                     "task.problem",
@@ -154,6 +160,21 @@ final class Checks {
             problems.add("task.pair", "is the column of the text as well, `" + task.text() + "`");
         }
         told(task.problem(), task.classWeights(), training, problems);
+    }
+
+    private static void augment(AugmentRecipe augment, Problems problems) {
+        leastAndMost(augment.scale(), "task.augment.scale", problems);
+        if (augment.crop() != null) {
+            leastAndMost(augment.crop().area(), "task.augment.crop.area", problems);
+        }
+    }
+
+    private static void leastAndMost(List<Double> numbers, String path, Problems problems) {
+        if (numbers.size() != 2 || numbers.getFirst() > numbers.getLast()) {
+            problems.add(
+                    path,
+                    numbers + " are not the least and the most; allowed: two, such as [0.5, 2]");
+        }
     }
 
     /// What labels and numbers need.

@@ -1,5 +1,6 @@
 package dev.espalier.recipe;
 
+import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /// What a model learns from labelled records.
@@ -178,8 +179,22 @@ public sealed interface TaskRecipe {
 
     @Doc(
             "Tell the label, or the labels, of a picture. The data are a folder with a folder of pictures for each"
-                    + " label, or IDX: the file of the pictures, with that of the labels beside it.")
+                    + " label; a table in CSV, TSV or JSONL; COCO; or IDX: the file of the pictures, with that of"
+                    + " the labels beside it.")
     record ImageClassification(
+            @Doc(value = "The column or key of a table that names a picture.", byDefault = "image")
+                    String image,
+            @Doc(
+                            value = "The column or key of a table that holds its label, or labels.",
+                            byDefault = "label")
+                    String label,
+            @Doc(
+                            value =
+                                    "The folder from which a table or COCO names its pictures; `auto` is the one that it"
+                                            + " lies in.",
+                            byDefault = "auto",
+                            nothing = "auto")
+                    @Nullable Path pictures,
             @Doc(
                             value = "What is told of a picture; numbers are not.",
                             byDefault = "{type: single-label}")
@@ -188,7 +203,9 @@ public sealed interface TaskRecipe {
                             value =
                                     "How labels' losses are weighed; see the task `classification`.",
                             byDefault = "none")
-                    Classification.ClassWeights classWeights)
+                    Classification.ClassWeights classWeights,
+            @Doc(value = "How pictures are changed at random in training.", byDefault = "{}")
+                    AugmentRecipe augment)
             implements TaskRecipe {}
 
     @Doc(

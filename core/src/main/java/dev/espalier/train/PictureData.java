@@ -1,7 +1,7 @@
 package dev.espalier.train;
 
-import dev.espalier.EspalierException;
 import dev.espalier.corpus.Ledger;
+import dev.espalier.data.ImageData;
 import dev.espalier.data.ImageReader;
 import dev.espalier.data.LabelledImage;
 import dev.espalier.data.Picture;
@@ -13,8 +13,8 @@ import java.nio.file.Path;
 import java.util.HexFormat;
 import java.util.List;
 
-/// The pictures that a recipe or a command names.
-public final class PictureData {
+/// The pictures that a recipe names.
+final class PictureData {
     private static final String IDX_IMAGES = "images-idx3";
     private static final String IDX_LABELS = "labels-idx1";
 
@@ -33,7 +33,19 @@ public final class PictureData {
                 folder,
                 watcher,
                 new TextData.Kind<>(
-                        PictureData::read, r -> content(r.picture()), LabelledImage::labels));
+                        (path, ledger) -> read(path, task, ledger),
+                        r -> content(r.picture()),
+                        LabelledImage::labels));
+    }
+
+    private static List<LabelledImage> read(
+            Path path, TaskRecipe.ImageClassification task, Ledger ledger) {
+        var labels = TextData.labels(task.problem());
+        return ImageReader.read(
+                        new ImageData.Place(path, task.pictures()),
+                        new ImageData.Wanted.Labels(task.image(), task.label(), labels),
+                        ledger)
+                .images();
     }
 
     /// What is read where a recipe names `path`: itself, and the labels of pictures in IDX.
@@ -42,22 +54,6 @@ public final class PictureData {
         return Files.isDirectory(path) || !name.contains(IDX_IMAGES)
                 ? List.of(path)
                 : List.of(path, path.resolveSibling(name.replace(IDX_IMAGES, IDX_LABELS)));
-    }
-
-    /// The pictures of a folder of labels, or of an IDX file with the labels beside it.
-    public static List<LabelledImage> read(Path path, Ledger ledger) {
-        if (Files.isDirectory(path)) {
-            return ImageReader.folders(path, ledger);
-        }
-        var files = files(path);
-        if (files.size() < 2) {
-            throw EspalierException.data(
-                    path
-                            + ": not pictures with labels; allowed: a folder with a folder for each"
-                            + " label, or an IDX file named as `train-images-idx3-ubyte`, plain or"
-                            + " with `.gz`");
-        }
-        return ImageReader.idx(files.getFirst(), files.getLast(), ledger);
     }
 
     private static String content(Picture picture) {

@@ -5,6 +5,7 @@ import dev.espalier.adapt.Lora;
 import dev.espalier.data.LabelledImage;
 import dev.espalier.evaluate.Score;
 import dev.espalier.image.Preprocessor;
+import dev.espalier.image.Sample;
 import dev.espalier.model.Problem;
 import dev.espalier.model.Vit;
 import dev.espalier.objective.ExampleText;
@@ -18,7 +19,6 @@ import dev.espalier.task.PictureLabelBatch;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.TreeSet;
@@ -82,31 +82,32 @@ final class PictureLabelling implements Job {
                 task.classWeights() == TaskRecipe.Classification.ClassWeights.BALANCED
                         ? Finetuning.balanced(problem, truth)
                         : null;
-        var ones = new int[train.size()];
-        Arrays.fill(ones, 1);
+        var changed =
+                new Vision.Changed(train, task.augment(), ready.preprocessor(), recipe.seed());
         var learner =
-                new ExamplesByLength(
+                Vision.learner(
                         model,
-                        ones,
+                        train.size(),
                         batch,
                         microBatch,
                         recipe.seed(),
-                        (epoch, places) ->
-                                new PictureLabelBatch(
-                                        model,
-                                        places.stream()
-                                                .map(train::get)
-                                                .map(r ->
-                                                        PictureClassifier.pixels(
-                                                                ready.preprocessor(),
-                                                                r.picture().image(),
-                                                                r.where()))
-                                                .toList(),
-                                        places.stream().map(truth::get).toList(),
-                                        weights,
-                                        Run.loss(recipe.training())));
+                        (epoch, places) -> {
+                            var samples = changed.at(epoch, places);
+                            return new PictureLabelBatch(
+                                    model,
+                                    samples.stream().map(Vision.Changed.Seen::pixels).toList(),
+                                    samples.stream().map(s -> told(s.sample(), truth)).toList(),
+                                    weights,
+                                    Run.loss(recipe.training()));
+                        });
         return new PictureLabelling(
                 Finetuning.completed(recipe, microBatch), task, ready, lora, data, learner);
+    }
+
+    private static List<PictureLabelBatch.Told> told(Sample sample, List<double[]> truth) {
+        return sample.parts().stream()
+                .map(part -> new PictureLabelBatch.Told(truth.get(part.index()), part.share()))
+                .toList();
     }
 
     /// What is to be told, by the labels that the training pictures have.

@@ -532,16 +532,17 @@ final class TextData implements AutoCloseable {
 
     private static LabelledReader.Columns columns(TaskRecipe.Classification task) {
         return new LabelledReader.Columns(
-                task.text(),
-                task.pair(),
-                task.label(),
-                switch (task.problem()) {
-                    case ProblemRecipe.SingleLabel _ -> new LabelledReader.Labels.One();
-                    case ProblemRecipe.MultiLabel several ->
-                            new LabelledReader.Labels.Several(
-                                    several.separator(), several.allowNone());
-                    case ProblemRecipe.Regression _ -> new LabelledReader.Labels.Number();
-                });
+                task.text(), task.pair(), task.label(), labels(task.problem()));
+    }
+
+    /// How the labels of a record are written.
+    static LabelledReader.Labels labels(ProblemRecipe problem) {
+        return switch (problem) {
+            case ProblemRecipe.SingleLabel _ -> new LabelledReader.Labels.One();
+            case ProblemRecipe.MultiLabel several ->
+                    new LabelledReader.Labels.Several(several.separator(), several.allowNone());
+            case ProblemRecipe.Regression _ -> new LabelledReader.Labels.Number();
+        };
     }
 
     /// As [#labelled] for texts with tagged words.

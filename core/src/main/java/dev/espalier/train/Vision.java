@@ -2,14 +2,21 @@ package dev.espalier.train;
 
 import dev.espalier.EspalierException;
 import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.data.LabelledImage;
+import dev.espalier.image.Augmentation;
 import dev.espalier.image.Preprocessor;
 import dev.espalier.image.Preprocessor.Size;
+import dev.espalier.image.Sample;
 import dev.espalier.model.Problem;
 import dev.espalier.model.VisionModel;
 import dev.espalier.model.Vit;
 import dev.espalier.model.VitConfig;
+import dev.espalier.objective.Pixels;
+import dev.espalier.recipe.AugmentRecipe;
 import dev.espalier.recipe.ModelRecipe;
 import dev.espalier.task.PictureClassifier;
+import java.util.Arrays;
+import java.util.List;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -49,6 +56,70 @@ final class Vision {
             }
             default -> throw EspalierException.usage("model: a vit is needed to see pictures");
         };
+    }
+
+    /// A learner of `count` pictures, each once an epoch, whose steps are made ahead.
+    static Learner learner(
+            VisionModel model,
+            int count,
+            int batch,
+            int microBatch,
+            long seed,
+            ExamplesByLength.Make make) {
+        var ones = new int[count];
+        Arrays.fill(ones, 1);
+        return new StepsAhead(new ExamplesByLength(model, ones, batch, microBatch, seed, make));
+    }
+
+    /// Training pictures, changed at random as a recipe asks.
+    static final class Changed {
+        private final List<LabelledImage> images;
+        private final Augmentation augmentation;
+        private final Preprocessor preprocessor;
+
+        Changed(
+                List<LabelledImage> images,
+                AugmentRecipe recipe,
+                Preprocessor preprocessor,
+                long seed) {
+            this.images = images;
+            this.preprocessor = preprocessor;
+            augmentation = Augmenting.of(recipe, seed);
+        }
+
+        /// A picture as the model sees it.
+        record Seen(Sample sample, Pixels pixels) {}
+
+        /// Those at `places` as `epoch` sees them.
+        List<Seen> at(long epoch, List<Integer> places) {
+            return places.stream()
+                    .map(place -> {
+                        var sample =
+                                augmentation
+                                        .at(this::original, images.size(), epoch, place)
+                                        .resized(preprocessor);
+                        var image = sample.image();
+                        return new Seen(
+                                sample,
+                                new Pixels(
+                                        preprocessor.normalize(image),
+                                        3,
+                                        image.height(),
+                                        image.width(),
+                                        images.get(place).where()));
+                    })
+                    .toList();
+        }
+
+        private Sample original(int place) {
+            var labelled = images.get(place);
+            var mask = labelled.mask();
+            return new Sample(
+                    place,
+                    labelled.picture().image(),
+                    labelled.regions(),
+                    mask == null ? null : mask.mask());
+        }
     }
 
     /// The micro-batch of a step of `batch` pictures that `auto` stands for.
