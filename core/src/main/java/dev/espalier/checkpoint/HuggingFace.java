@@ -23,10 +23,13 @@ import dev.espalier.model.Problem;
 import dev.espalier.model.Roberta;
 import dev.espalier.model.Segformer;
 import dev.espalier.model.SegformerConfig;
+import dev.espalier.model.Segmenter;
 import dev.espalier.model.SequenceClassifier;
 import dev.espalier.model.T5;
 import dev.espalier.model.T5Config;
 import dev.espalier.model.TokenClassifier;
+import dev.espalier.model.Unet;
+import dev.espalier.model.UnetConfig;
 import dev.espalier.model.VisionModel;
 import dev.espalier.model.Vit;
 import dev.espalier.model.VitConfig;
@@ -84,10 +87,12 @@ public final class HuggingFace {
     private static final String LORA_A = ".lora_A.weight";
     private static final String SEQUENCES = "ForSequenceClassification";
     private static final String PICTURES = "ForImageClassification";
+    private static final String PIXELS = "ForSemanticSegmentation";
     private static final String TOKENS = "ForTokenClassification";
     private static final String CONDITIONAL = "ForConditionalGeneration";
     private static final List<String> ENCODERS = List.of("bert", "roberta", "distilbert");
-    private static final List<String> VISION = List.of("vit", "vit_mae", "segformer");
+    private static final List<String> VISION =
+            List.of("vit", "vit_mae", "segformer", "espalier-unet");
     private static final String PEFT_PREFIX = "base_model.model.";
 
     private HuggingFace() {}
@@ -266,6 +271,32 @@ public final class HuggingFace {
             var model = plan.make(folder, weights);
             return load(weights, model, config, path -> same || !model.isHead(path));
         }
+    }
+
+    /// The model in `folder` to tell the classes of pixels, with every dropout set to `dropout`, if
+    /// one is given. The head is the folder's where it tells the same classes, and else missing.
+    ///
+    /// @throws EspalierException if it is another model
+    public static Loaded<? extends Segmenter> readSegmenter(
+            Path folder, List<String> labels, @Nullable Double dropout) {
+        var config = config(folder);
+        var same = isFor(folder, PIXELS) && labels(folder, config).equals(labels);
+        var named = config.deepCopy();
+        writeLabels(named, labels);
+        var plan = visionPlan(folder, named, dropout);
+        try (var weights = WeightFiles.open(folder)) {
+            if (!(plan.make(folder, weights) instanceof Segmenter model)) {
+                throw EspalierException.data(
+                        "%s: model_type '%s' tells no classes of pixels; allowed: segformer, espalier-unet"
+                                .formatted(folder.resolve(CONFIG), type(config)));
+            }
+            return load(weights, model, named, path -> same || !model.isHead(path));
+        }
+    }
+
+    /// Whether the model in `folder` tells the classes of pixels.
+    public static boolean isSegmenter(Path folder) {
+        return isFor(folder, PIXELS);
     }
 
     /// Whether the model in `folder` tells the labels of pictures.
@@ -502,6 +533,11 @@ public final class HuggingFace {
                     var shape = dropout == null ? read : read.withDropout(dropout);
                     var labels = labels(folder, config);
                     yield new Plan<>(shape.bodyWeights(), () -> new Segformer(shape, labels));
+                }
+                case "espalier-unet" -> {
+                    var shape = UnetConfig.of(config);
+                    var labels = labels(folder, config);
+                    yield new Plan<>(shape.bodyWeights(), () -> new Unet(shape, labels));
                 }
                 default ->
                         throw EspalierException.data(
@@ -777,7 +813,7 @@ public final class HuggingFace {
             writeProblem(json, classifier.problem());
         } else if (model instanceof Vit vit) {
             writeProblem(json, vit.problem());
-        } else {
+        } else if (!(model instanceof VisionModel)) {
             json.remove(OWN);
         }
         json.putArray("architectures").add(body.family().architecture() + suffix(model));
@@ -897,6 +933,7 @@ public final class HuggingFace {
                     case "vit" -> VitConfig.of(theirs).json("vit");
                     case "vit_mae" -> VitMaeConfig.of(theirs).json();
                     case "segformer" -> SegformerConfig.of(theirs).json();
+                    case "espalier-unet" -> UnetConfig.of(theirs).json();
                     default -> LlamaConfig.of(theirs).json();
                 };
         var changed = JsonNodeFactory.instance.objectNode();

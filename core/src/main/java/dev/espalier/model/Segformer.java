@@ -22,7 +22,7 @@ import tools.jackson.databind.node.ObjectNode;
 /// linear maps over all stages, which scores every fourth pixel for each class.
 ///
 /// N pixels of a stage, h x w; K classes.
-public final class Segformer extends VisionModel implements Segmenter {
+public final class Segformer extends Segmenter {
     private static final double EPSILON = 1e-5;
     private static final Family FAMILY =
             new Family(
@@ -37,13 +37,12 @@ public final class Segformer extends VisionModel implements Segmenter {
                     Map.of());
 
     private final SegformerConfig config;
-    private final List<String> labels;
     private final List<Stage> stages = new ArrayList<>();
     private final DecodeHead head;
 
     public Segformer(SegformerConfig config, List<String> labels) {
+        super(labels);
         this.config = config;
-        this.labels = List.copyOf(labels);
         var channels = config.channels();
         var before = 0;
         for (var i = 0; i < config.stages().size(); i++) {
@@ -288,18 +287,8 @@ public final class Segformer extends VisionModel implements Segmenter {
     }
 
     @Override
-    public List<String> labels() {
-        return labels;
-    }
-
-    @Override
     public int ignored() {
         return config.ignored();
-    }
-
-    @Override
-    public String task() {
-        return "ForSemanticSegmentation";
     }
 
     @Override
@@ -331,7 +320,7 @@ public final class Segformer extends VisionModel implements Segmenter {
             channels = d;
         }
         var w = (double) config.decoderWidth();
-        return sum + positions(height, width) * w * (w * config.stages().size() + labels.size());
+        return sum + positions(height, width) * w * (w * config.stages().size() + labels().size());
     }
 
     @Override

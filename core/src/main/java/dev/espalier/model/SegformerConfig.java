@@ -61,7 +61,8 @@ public record SegformerConfig(
     }
 
     /// A new model of the published shape, B0, with four stages of these widths and layers.
-    public static SegformerConfig of(List<Integer> widths, List<Integer> layers, int decoderWidth) {
+    public static SegformerConfig of(
+            List<Integer> widths, List<Integer> layers, int decoderWidth, double dropPath) {
         var heads = new int[] {1, 2, 5, 8};
         var stages = new java.util.ArrayList<Stage>();
         for (var i = 0; i < 4; i++) {
@@ -76,7 +77,7 @@ public record SegformerConfig(
                             8 >> i,
                             4));
         }
-        return new SegformerConfig(3, stages, decoderWidth, "gelu", 0, 0, 0.1, 0.1, 0.02, 255);
+        return new SegformerConfig(3, stages, decoderWidth, "gelu", 0, 0, 0.1, dropPath, 0.02, 255);
     }
 
     /// Reads `config.json`. What it leaves out has the family's published default; a key that would

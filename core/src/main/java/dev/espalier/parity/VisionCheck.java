@@ -269,6 +269,6 @@ final class VisionCheck {
             }
             masks.add(mask);
         }
-        return new Case(named, new MaskBatch<>(model, pictures, masks, SegmentationLoss.PLAIN));
+        return new Case(named, new MaskBatch(model, pictures, masks, SegmentationLoss.PLAIN));
     }
 }

@@ -103,8 +103,9 @@ final class Checks {
                                 EnumSet.of(Metric.LOSS, Metric.ACCURACY),
                                 problems);
                         date(task.date(), problems);
-                        plain(finetune.training(), problems);
+                        plain(finetune.training(), "preferences", problems);
                     }
+                    case TaskRecipe.Segmentation task -> segmentation(task, finetune, problems);
                     case TaskRecipe.ImageClassification task -> {
                         augment(task.augment(), problems);
                         if (task.image().equals(task.label())) {
@@ -144,6 +145,8 @@ final class Checks {
                 recipe.training(),
                 EnumSet.complementOf(
                         EnumSet.of(
+                                Metric.MEAN_IOU,
+                                Metric.MEAN_DICE,
                                 Metric.ACCURACY,
                                 Metric.MACRO_F1,
                                 Metric.MICRO_F1,
@@ -160,6 +163,50 @@ final class Checks {
             problems.add("task.pair", "is the column of the text as well, `" + task.text() + "`");
         }
         told(task.problem(), task.classWeights(), training, problems);
+    }
+
+    private static final Pattern COLOUR = Pattern.compile("#[0-9a-fA-F]{6}");
+
+    private static void segmentation(
+            TaskRecipe.Segmentation task, FinetuneRecipe recipe, Problems problems) {
+        augment(task.augment(), problems);
+        if (task.augment().mixUp() > 0 || task.augment().cutMix() > 0) {
+            problems.add(
+                    "task.augment",
+                    "mixes pictures, whose masks cannot be mixed; allowed: mix-up and cut-mix of 0");
+        }
+        stopping(
+                recipe.training(),
+                EnumSet.of(Metric.LOSS, Metric.MEAN_IOU, Metric.MEAN_DICE),
+                problems);
+        plain(recipe.training(), "segmentation", problems);
+        distinct(task.classes(), "task.classes", problems);
+        distinct(task.colours(), "task.colours", problems);
+        if (task.classes().size() == 1 || task.classes().size() > 255) {
+            problems.add(
+                    "task.classes",
+                    "are "
+                            + task.classes().size()
+                            + "; allowed: 2 to 255, the background included");
+        }
+        if (!task.colours().isEmpty() && task.colours().size() != task.classes().size()) {
+            problems.add(
+                    "task.colours",
+                    "are %d for %d classes; allowed: one for each, or none"
+                            .formatted(task.colours().size(), task.classes().size()));
+        }
+        for (var i = 0; i < task.colours().size(); i++) {
+            if (!COLOUR.matcher(task.colours().get(i)).matches()) {
+                problems.add(
+                        "task.colours[" + i + "]",
+                        "`%s` is no colour; allowed: such as \"#ff0000\""
+                                .formatted(task.colours().get(i)));
+            }
+        }
+        var loss = task.loss();
+        if (loss.crossEntropy() + loss.dice() + loss.focal() <= 0) {
+            problems.add("task.loss", "is nothing; one weight must be above 0");
+        }
     }
 
     private static void augment(AugmentRecipe augment, Problems problems) {
@@ -217,15 +264,19 @@ final class Checks {
         }
     }
 
-    /// A preference has no tokens of its own to smooth.
-    private static void plain(TrainingRecipe training, Problems problems) {
+    /// Nothing to smooth here by the settings of other losses.
+    private static void plain(TrainingRecipe training, String what, Problems problems) {
         if (training.labelSmoothing() > 0) {
             problems.add(
                     "training.label-smoothing",
-                    "is not for preferences; task.loss of the type dpo has one of its own; allowed: 0");
+                    "is not for "
+                            + what
+                            + (what.equals("preferences")
+                                    ? "; task.loss of the type dpo has one of its own; allowed: 0"
+                                    : "; allowed: 0"));
         }
         if (training.zLoss() > 0) {
-            problems.add("training.z-loss", "is not for preferences; allowed: 0");
+            problems.add("training.z-loss", "is not for " + what + "; allowed: 0");
         }
     }
 
@@ -261,16 +312,25 @@ final class Checks {
     /// Pictures need a model that sees, texts one that reads.
     private static void sight(Recipe recipe, Problems problems) {
         var pictures = recipe instanceof FinetuneRecipe f && f.task().ofPictures();
-        if (!pictures && recipe.model() instanceof ModelRecipe.Vit) {
+        if (!pictures && recipe.model().sees() && !(recipe.model() instanceof ModelRecipe.Saved)) {
             problems.add("model", "sees pictures, and there are texts to read here");
         }
         if (!pictures) {
             return;
         }
-        if (!(recipe.model() instanceof ModelRecipe.Vit
-                || recipe.model() instanceof ModelRecipe.Saved)) {
-            problems.add(
-                    "model", "reads texts; of pictures allowed: {type: vit}, or {path: some/dir}");
+        if (!recipe.model().sees()) {
+            problems.add("model", "reads texts, and there are pictures to see here");
+        } else if (!(recipe.model() instanceof ModelRecipe.Saved)) {
+            var segments =
+                    recipe instanceof FinetuneRecipe f
+                            && f.task() instanceof TaskRecipe.Segmentation;
+            if (segments == recipe.model() instanceof ModelRecipe.Vit) {
+                problems.add(
+                        "model",
+                        segments
+                                ? "tells no pixels; allowed: segformer, unet, or a path"
+                                : "tells pixels alone; allowed: vit, or a path");
+            }
         }
         if (recipe.tokenizer() != null) {
             problems.add("tokenizer", "is not for pictures; allowed: auto");
@@ -303,6 +363,26 @@ final class Checks {
                             "model.patch",
                             "%d does not divide the picture's %d pixels; allowed: a divisor of them"
                                     .formatted(vit.patch(), vit.image()));
+                }
+            }
+            case ModelRecipe.Segformer s -> {
+                if (s.image() % 32 != 0) {
+                    problems.add("model.image", s.image() + " is no multiple of 32");
+                }
+                four(s.widths(), "model.widths", problems);
+                four(s.layers(), "model.layers", problems);
+                if (s.widths().stream().anyMatch(w -> w % 8 != 0)) {
+                    problems.add("model.widths", s.widths() + " are no multiples of 8");
+                }
+            }
+            case ModelRecipe.Unet u -> {
+                if (u.width() % 8 != 0) {
+                    problems.add("model.width", u.width() + " is no multiple of 8");
+                }
+                if (u.image() >> (u.levels() - 1) << (u.levels() - 1) != u.image()) {
+                    problems.add(
+                            "model.image",
+                            "%d cannot be halved %d times".formatted(u.image(), u.levels() - 1));
                 }
             }
             case ModelRecipe.Saved saved -> {
@@ -357,6 +437,12 @@ final class Checks {
                             + " heads; allowed: a divisor of them");
         }
         tokenizer(recipe, problems);
+    }
+
+    private static void four(List<Integer> numbers, String path, Problems problems) {
+        if (numbers.size() != 4) {
+            problems.add(path, numbers.size() + " numbers; allowed: 4, one for each stage");
+        }
     }
 
     /// A head's width must be a multiple of `unit`, since rotation takes pairs.
@@ -509,7 +595,11 @@ final class Checks {
                     case ModelRecipe.EncoderShape encoder -> encoder.context();
                     case ModelRecipe.Bart bart -> bart.context();
                     case ModelRecipe.T5 t5 -> t5.context();
-                    case ModelRecipe.Vit _, ModelRecipe.Saved _ -> Integer.MAX_VALUE;
+                    case ModelRecipe.Vit _,
+                            ModelRecipe.Segformer _,
+                            ModelRecipe.Unet _,
+                            ModelRecipe.Saved _ ->
+                            Integer.MAX_VALUE;
                 };
         if (length != null && length > context) {
             problems.add(

@@ -280,6 +280,68 @@ public sealed interface ModelRecipe {
                     double dropout)
             implements ModelRecipe {}
 
+    @Doc(
+            "A new SegFormer (Xie et al. 2021): four stages, each coarser than the one before, and a decoder of linear"
+                    + " maps over all of them. The defaults are the published B0.")
+    record Segformer(
+            @Doc(
+                            value =
+                                    "Height and width of the pictures in pixels, a multiple of 32; others are stretched to"
+                                            + " it.",
+                            byDefault = "512",
+                            in = "[32, 16384]")
+                    int image,
+            @Doc(
+                            value =
+                                    "The widths of the stages. The heads are 1, 2, 5 and 8 where they share these evenly,"
+                                            + " else 1, 2, 4 and 8.",
+                            byDefault = "[32, 64, 160, 256]",
+                            in = "[1, 65536]")
+                    List<Integer> widths,
+            @Doc(value = "The blocks of the stages.", byDefault = "[2, 2, 2, 2]", in = "[1, 1000]")
+                    List<Integer> layers,
+            @Doc(value = "The width of the decoder.", byDefault = "256", in = "[1, 65536]")
+                    int decoderWidth,
+            @Doc(
+                            value =
+                                    "The share of pictures that pass over the last block's sums while training; earlier"
+                                            + " ones' is less.",
+                            byDefault = "0.1",
+                            in = "[0, 1)")
+                    double dropPath)
+            implements ModelRecipe {
+        public Segformer {
+            widths = List.copyOf(widths);
+            layers = List.copyOf(layers);
+        }
+    }
+
+    @Doc(
+            "A new U-Net (Ronneberger et al. 2015), to compare with: convolutions at several levels, each half as fine"
+                    + " and twice as wide as the one before. Its files are read by this program alone.")
+    record Unet(
+            @Doc(
+                            value =
+                                    "Height and width of the pictures in pixels; others are stretched to it.",
+                            byDefault = "256",
+                            in = "[8, 16384]")
+                    int image,
+            @Doc(
+                            value = "Channels of the finest level, a multiple of 8.",
+                            byDefault = "32",
+                            in = "[8, 4096]")
+                    int width,
+            @Doc(value = "Levels.", byDefault = "4", in = "[1, 8]") int levels)
+            implements ModelRecipe {}
+
+    /// Whether it is a model of pictures; an existing one may be.
+    default boolean sees() {
+        return this instanceof Vit
+                || this instanceof Segformer
+                || this instanceof Unet
+                || this instanceof Saved;
+    }
+
     @Doc(value = "A model that exists, in the Hugging Face layout.", untyped = true)
     record Saved(
             @Doc("A folder with `config.json` and `model.safetensors`.") Path path,

@@ -1,13 +1,14 @@
 package dev.espalier.recipe;
 
 import java.nio.file.Path;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// What a model learns from labelled records.
 public sealed interface TaskRecipe {
     /// Whether the records are pictures, and not texts.
     default boolean ofPictures() {
-        return this instanceof ImageClassification;
+        return this instanceof ImageClassification || this instanceof Segmentation;
     }
 
     @Doc("Tell the label, the labels or the number of a text, or of a pair of texts.")
@@ -207,6 +208,74 @@ public sealed interface TaskRecipe {
             @Doc(value = "How pictures are changed at random in training.", byDefault = "{}")
                     AugmentRecipe augment)
             implements TaskRecipe {}
+
+    @Doc(
+            "Tell the class of each pixel of a picture. The data are a folder with `images` and `masks` of the same"
+                    + " names, Pascal VOC, or COCO, whose polygons are filled.")
+    record Segmentation(
+            @Doc(
+                            value =
+                                    "The names of the classes, the one of pixels that hold 0 first; not needed where the"
+                                            + " data name them.",
+                            byDefault = "[]")
+                    List<String> classes,
+            @Doc(
+                            value =
+                                    "The colour of each class in the masks, such as \"#ff0000\"; without any, pixels hold"
+                                            + " the classes' numbers, and 255 where they mean nothing.",
+                            byDefault = "[]")
+                    List<String> colours,
+            @Doc(
+                            value =
+                                    "The folder from which COCO names its pictures; `auto` is the one that it lies in.",
+                            byDefault = "auto",
+                            nothing = "auto")
+                    @Nullable Path pictures,
+            @Doc(value = "What is learnt from.", byDefault = "{}") Loss loss,
+            @Doc(
+                            value =
+                                    "`balanced` weighs each class's pixels by the inverse of their frequency; `none` weighs"
+                                            + " every pixel alike.",
+                            byDefault = "none")
+                    Classification.ClassWeights classWeights,
+            @Doc(
+                            value =
+                                    "Whether to see pictures at their own size, in windows of the size that the model reads,"
+                                            + " rather than stretched to it: in training one at a random place, else as"
+                                            + " many as cover the picture. The share by which neighbours overlap.",
+                            byDefault = "none",
+                            in = "[0, 0.9]")
+                    @Nullable Double windows,
+            @Doc(
+                            value = "How pictures and masks are changed at random in training.",
+                            byDefault = "{}")
+                    AugmentRecipe augment)
+            implements TaskRecipe {
+        public Segmentation {
+            classes = List.copyOf(classes);
+            colours = List.copyOf(colours);
+        }
+
+        @Doc("A sum of losses, each times its weight; 0 leaves it out.")
+        public record Loss(
+                @Doc(value = "The cross-entropy of each pixel.", byDefault = "1", in = "[0, ∞)")
+                        double crossEntropy,
+                @Doc(
+                                value =
+                                        "One minus the overlap (Dice) of each class that a picture has, which weighs small"
+                                                + " things as large ones.",
+                                byDefault = "0",
+                                in = "[0, ∞)")
+                        double dice,
+                @Doc(
+                                value =
+                                        "The focal loss of each pixel, which passes over what is told already.",
+                                byDefault = "0",
+                                in = "[0, ∞)")
+                        double focal,
+                @Doc(value = "How much the focal loss does so.", byDefault = "2", in = "[0, 10]")
+                        double gamma) {}
+    }
 
     @Doc(
             "Write one text from another, such as a summary, a translation, another spelling; by an encoder with a"

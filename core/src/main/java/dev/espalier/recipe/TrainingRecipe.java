@@ -158,7 +158,8 @@ public record TrainingRecipe(
             @Doc(
                             value =
                                     "The figure: `loss`; for one label or tags `accuracy` or `macro-f1`, for several"
-                                            + " labels `micro-f1` or `macro-f1`, for a number `spearman`; for"
+                                            + " labels `micro-f1` or `macro-f1`, for a number `spearman`; for segmentation"
+                                            + " `mean-iou` or `mean-dice`; for"
                                             + " sequence-to-sequence `exact-match`, `character-error-rate`,"
                                             + " `word-error-rate`, `bleu`, `chrf`, `chrf-plus-plus`, `rouge-1`,"
                                             + " `rouge-2`, `rouge-l` or `rouge-lsum`.",
@@ -181,6 +182,8 @@ public record TrainingRecipe(
         ROUGE_1,
         ROUGE_2,
         ROUGE_L,
-        ROUGE_LSUM
+        ROUGE_LSUM,
+        MEAN_IOU,
+        MEAN_DICE
     }
 }

@@ -436,8 +436,9 @@ public final class RunReport {
             List<Score> scores,
             List<String> first) {
         var rows = new ArrayList<List<String>>();
+        var compared = scores.stream().anyMatch(s -> s.data().endsWith(BEFORE));
         for (var score : scores) {
-            if (score.data().endsWith(BEFORE)) {
+            if (score.data().endsWith(BEFORE) || !compared) {
                 continue;
             }
             rows.add(
@@ -458,16 +459,18 @@ public final class RunReport {
                 new Report.Section(
                         "What it learnt",
                         List.of(
-                                new Block.Table(
-                                        "Scores with their 95 % intervals, beside those of the model before",
-                                        List.of(
-                                                "metric",
-                                                "data",
-                                                "before",
-                                                "after",
-                                                "interval",
-                                                "n"),
-                                        rows))));
+                                compared
+                                        ? new Block.Table(
+                                                "Scores with their 95 % intervals, beside those of the model before",
+                                                List.of(
+                                                        "metric",
+                                                        "data",
+                                                        "before",
+                                                        "after",
+                                                        "interval",
+                                                        "n"),
+                                                rows)
+                                        : scoreTable("Scores with their 95 % intervals", scores))));
         sections.add(
                 new Report.Section(
                         "How it learnt", learning(steps, evaluations, List.of(), "loss")));

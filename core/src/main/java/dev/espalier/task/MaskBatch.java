@@ -1,7 +1,6 @@
 package dev.espalier.task;
 
 import dev.espalier.model.Segmenter;
-import dev.espalier.model.VisionModel;
 import dev.espalier.nn.Stack;
 import dev.espalier.objective.Loss;
 import dev.espalier.objective.MicroBatch;
@@ -11,8 +10,8 @@ import java.util.List;
 /// Pictures of one size whose pixels are to be told as classes.
 ///
 /// @param masks the class of each picture's pixels, row by row
-public record MaskBatch<M extends VisionModel & Segmenter>(
-        M model, List<Pixels> pictures, List<byte[]> masks, SegmentationLoss loss)
+public record MaskBatch(
+        Segmenter model, List<Pixels> pictures, List<byte[]> masks, SegmentationLoss loss)
         implements MicroBatch {
     /// What the figures call this loss.
     public static final String TERM = "segmentation";

@@ -153,6 +153,7 @@ final class Finetuning implements Job {
             case TaskRecipe.Preference task -> Preferring.prepare(recipe, task, folder, watcher);
             case TaskRecipe.ImageClassification task ->
                     PictureLabelling.prepare(recipe, task, folder, watcher);
+            case TaskRecipe.Segmentation task -> Segmenting.prepare(recipe, task, folder, watcher);
         };
     }
 

@@ -73,7 +73,8 @@ final class Models {
                 json.remove("bos_token_id");
                 yield new Ready(new T5(config).initialize(seed), json);
             }
-            case ModelRecipe.Vit _ -> throw EspalierException.usage("model: a vit reads no texts");
+            case ModelRecipe.Vit _, ModelRecipe.Segformer _, ModelRecipe.Unet _ ->
+                    throw EspalierException.usage("model: sees pictures, and reads no texts");
             case ModelRecipe.Saved saved -> {
                 var loaded = HuggingFace.readModel(saved.path(), saved.dropout());
                 if (!loaded.missing().isEmpty() && loaded.model() instanceof Encoder encoder) {

@@ -1,17 +1,21 @@
 package dev.espalier.train;
 
+import dev.espalier.EspalierException;
 import dev.espalier.corpus.Ledger;
 import dev.espalier.data.ImageData;
 import dev.espalier.data.ImageReader;
 import dev.espalier.data.LabelledImage;
+import dev.espalier.data.MaskSource;
 import dev.espalier.data.Picture;
 import dev.espalier.io.AtomicFiles;
 import dev.espalier.recipe.FinetuneData;
 import dev.espalier.recipe.TaskRecipe;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /// The pictures that a recipe names.
 final class PictureData {
@@ -54,6 +58,58 @@ final class PictureData {
         return Files.isDirectory(path) || !name.contains(IDX_IMAGES)
                 ? List.of(path)
                 : List.of(path, path.resolveSibling(name.replace(IDX_IMAGES, IDX_LABELS)));
+    }
+
+    /// Pictures with masks, and the names of the classes that are told.
+    ///
+    /// @param classes in the order of their numbers
+    record Masked(TextData.Labelled<LabelledImage> records, List<String> classes) {}
+
+    static Masked masked(
+            FinetuneData data,
+            TaskRecipe.Segmentation task,
+            long seed,
+            Path folder,
+            Watcher watcher) {
+        var classes = new ArrayList<String>();
+        var records =
+                TextData.labelled(
+                        data,
+                        seed,
+                        folder,
+                        watcher,
+                        new TextData.Kind<>(
+                                (path, ledger) -> masked(path, task, ledger, classes),
+                                r -> content(r.picture()),
+                                _ -> List.<String>of()));
+        return new Masked(records, classes);
+    }
+
+    /// @param known the classes of the files before, which must be these
+    private static List<LabelledImage> masked(
+            Path path, TaskRecipe.Segmentation task, Ledger ledger, List<String> known) {
+        var read =
+                ImageReader.read(
+                        new ImageData.Place(path, task.pictures()),
+                        new ImageData.Wanted.Masks(
+                                task.classes().isEmpty()
+                                        ? null
+                                        : new MaskSource.Classes(task.classes(), colours(task))),
+                        ledger);
+        if (known.isEmpty()) {
+            known.addAll(read.classes());
+        } else if (!known.equals(read.classes())) {
+            throw EspalierException.data(
+                    "%s: has the classes %s, but the training data %s"
+                            .formatted(path, read.classes(), known));
+        }
+        return read.images();
+    }
+
+    private static @Nullable List<Integer> colours(TaskRecipe.Segmentation task) {
+        return task.colours().isEmpty()
+                ? null
+                : task.colours().stream().map(c -> Integer.parseInt(c.substring(1), 16)).toList();
     }
 
     private static String content(Picture picture) {

@@ -83,7 +83,8 @@ final class PictureLabelling implements Job {
                         ? Finetuning.balanced(problem, truth)
                         : null;
         var changed =
-                new Vision.Changed(train, task.augment(), ready.preprocessor(), recipe.seed());
+                new Vision.Changed(
+                        train, task.augment(), ready.preprocessor(), false, recipe.seed());
         var learner =
                 Vision.learner(
                         model,

@@ -4,6 +4,7 @@ import dev.espalier.EspalierException;
 import dev.espalier.Rng;
 import dev.espalier.checkpoint.SafeTensors;
 import dev.espalier.io.Json;
+import dev.espalier.nn.Parameter;
 import dev.espalier.nn.Stack;
 import dev.espalier.objective.MicroBatch;
 import dev.espalier.optim.FlatParameters;
@@ -36,6 +37,7 @@ import java.util.TreeMap;
 public final class Trainer implements AutoCloseable {
     private static final String OPTIMIZER = "optimizer.safetensors";
     private static final String STATE = "trainer.json";
+    private static final String RUNNING = "running";
 
     /// Examples of a bad micro-batch that a message names.
     private static final int SHOWN = 8;
@@ -43,6 +45,10 @@ public final class Trainer implements AutoCloseable {
     private final Learner learner;
     private final Workers workers;
     private final FlatParameters parameters;
+
+    /// What the model gathers beside its weights, such as running means.
+    private final List<Parameter> running;
+
     private final Optimizer optimizer;
     private final Schedule schedule;
     private final double peakRate;
@@ -88,7 +94,12 @@ public final class Trainer implements AutoCloseable {
         guard = new LossGuard(recipe.badLoss());
         peakRate = recipe.optimizer().rate();
         Stack.recompute(learner.model(), recipe.recompute());
-        var count = Workers.count(learner.model());
+        running =
+                learner.model().parameters().values().stream()
+                        .filter(Parameter::isRunning)
+                        .toList();
+        // What is gathered depends on the order in which micro-batches pass.
+        var count = running.isEmpty() ? Workers.count(learner.model()) : 1;
         workers = new Workers(count);
         parameters = new FlatParameters(learner.model(), count);
         optimizer = Optimizers.of(learner.model(), parameters, recipe, bf16);
@@ -279,13 +290,47 @@ public final class Trainer implements AutoCloseable {
         return List.copyOf(first.values());
     }
 
-    /// A copy of the trained weights, from which [#restoreWeights] goes back.
+    /// A copy of the trained weights and of what is gathered beside them, from which
+    /// [#restoreWeights] goes back.
     public float[] weights() {
-        return parameters.weights().floats();
+        var weights = parameters.weights().floats();
+        var gathered = gathered();
+        var all = Arrays.copyOf(weights, weights.length + gathered.length);
+        System.arraycopy(gathered, 0, all, weights.length, gathered.length);
+        return all;
     }
 
     public void restoreWeights(float[] weights) {
-        parameters.weights().segment().copyFrom(MemorySegment.ofArray(weights));
+        var trained = Math.toIntExact(parameters.count());
+        parameters
+                .weights()
+                .segment()
+                .copyFrom(MemorySegment.ofArray(weights).asSlice(0, 4L * trained));
+        gathered(Arrays.copyOfRange(weights, trained, weights.length));
+    }
+
+    private float[] gathered() {
+        var parts = running.stream().map(r -> r.value().floats()).toList();
+        var all = new float[parts.stream().mapToInt(p -> p.length).sum()];
+        var at = 0;
+        for (var part : parts) {
+            System.arraycopy(part, 0, all, at, part.length);
+            at += part.length;
+        }
+        return all;
+    }
+
+    private void gathered(float[] all) {
+        var at = 0;
+        for (var slot : running) {
+            var value = slot.value();
+            var count = Math.toIntExact(value.count());
+            var part = Arrays.copyOfRange(all, at, at + count);
+            try (var scope = new Scope()) {
+                Torch.noGrad(() -> value.copyInPlace(Tensor.of(part, value.shape())));
+            }
+            at += count;
+        }
     }
 
     /// The bytes that [#save] writes, nearly.
@@ -302,6 +347,15 @@ public final class Trainer implements AutoCloseable {
         optimizer
                 .state()
                 .forEach((name, tensor) -> tensors.add(entry("optimizer." + name, tensor)));
+        if (!running.isEmpty()) {
+            var gathered = gathered();
+            tensors.add(
+                    new SafeTensors.Entry(
+                            RUNNING,
+                            SafeTensors.DType.F32,
+                            new long[] {gathered.length},
+                            MemorySegment.ofArray(gathered)));
+        }
         SafeTensors.write(folder.resolve(OPTIMIZER), tensors);
         Files.writeString(
                 folder.resolve(STATE),
@@ -330,6 +384,13 @@ public final class Trainer implements AutoCloseable {
             optimizer
                     .state()
                     .forEach((name, tensor) -> copy(file, tensors, "optimizer." + name, tensor));
+            if (!running.isEmpty()) {
+                try (var scope = new Scope()) {
+                    var gathered = Tensor.of(gathered(), gathered().length);
+                    copy(file, tensors, RUNNING, gathered);
+                    gathered(gathered.floats());
+                }
+            }
         }
         var state = Json.read(said, State.class);
         progress = state.progress();

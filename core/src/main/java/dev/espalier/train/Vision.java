@@ -1,13 +1,20 @@
 package dev.espalier.train;
 
 import dev.espalier.EspalierException;
+import dev.espalier.Rng;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.data.LabelledImage;
 import dev.espalier.image.Augmentation;
+import dev.espalier.image.Geometry;
 import dev.espalier.image.Preprocessor;
 import dev.espalier.image.Preprocessor.Size;
 import dev.espalier.image.Sample;
 import dev.espalier.model.Problem;
+import dev.espalier.model.Segformer;
+import dev.espalier.model.SegformerConfig;
+import dev.espalier.model.Segmenter;
+import dev.espalier.model.Unet;
+import dev.espalier.model.UnetConfig;
 import dev.espalier.model.VisionModel;
 import dev.espalier.model.Vit;
 import dev.espalier.model.VitConfig;
@@ -76,12 +83,18 @@ final class Vision {
         private final List<LabelledImage> images;
         private final Augmentation augmentation;
         private final Preprocessor preprocessor;
+        private final boolean windows;
+        private final long seed;
 
+        /// @param windows whether to see a part of the picture, at its own size
         Changed(
                 List<LabelledImage> images,
                 AugmentRecipe recipe,
                 Preprocessor preprocessor,
+                boolean windows,
                 long seed) {
+            this.windows = windows;
+            this.seed = seed;
             this.images = images;
             this.preprocessor = preprocessor;
             augmentation = Augmenting.of(recipe, seed);
@@ -95,9 +108,10 @@ final class Vision {
             return places.stream()
                     .map(place -> {
                         var sample =
-                                augmentation
-                                        .at(this::original, images.size(), epoch, place)
-                                        .resized(preprocessor);
+                                atSize(
+                                        augmentation.at(
+                                                this::original, images.size(), epoch, place),
+                                        Rng.at(seed, epoch, place, 1));
                         var image = sample.image();
                         return new Seen(
                                 sample,
@@ -109,6 +123,21 @@ final class Vision {
                                         images.get(place).where()));
                     })
                     .toList();
+        }
+
+        private Sample atSize(Sample sample, Rng rng) {
+            var size = preprocessor.fixed();
+            if (!windows || size == null) {
+                return sample.resized(preprocessor);
+            }
+            var image = sample.image();
+            return Geometry.window(
+                            sample,
+                            rng.below(Math.max(1, image.width() - size.width() + 1)),
+                            rng.below(Math.max(1, image.height() - size.height() + 1)),
+                            size.width(),
+                            size.height())
+                    .resized(preprocessor);
         }
 
         private Sample original(int place) {
@@ -132,6 +161,44 @@ final class Vision {
     private static Size.Exact size(VisionModel model, Preprocessor preprocessor) {
         var size = preprocessor.fixed();
         return size == null ? new Size.Exact(model.imageHeight(), model.imageWidth()) : size;
+    }
+
+    /// A model that tells the classes `labels` of pixels.
+    static Ready<Segmenter> segmenter(ModelRecipe recipe, List<String> labels, long seed) {
+        return switch (recipe) {
+            case ModelRecipe.Segformer s ->
+                    new Ready<>(
+                            new Segformer(
+                                            SegformerConfig.of(
+                                                    s.widths(),
+                                                    s.layers(),
+                                                    s.decoderWidth(),
+                                                    s.dropPath()),
+                                            labels)
+                                    .initialize(seed),
+                            Preprocessor.imageNet("SegformerImageProcessor", s.image(), s.image()),
+                            JsonNodeFactory.instance.objectNode());
+            case ModelRecipe.Unet u ->
+                    new Ready<>(
+                            new Unet(
+                                            new UnetConfig(
+                                                    3, u.image(), u.width(), u.levels(), 255),
+                                            labels)
+                                    .initialize(seed),
+                            Preprocessor.imageNet("SegformerImageProcessor", u.image(), u.image()),
+                            JsonNodeFactory.instance.objectNode());
+            case ModelRecipe.Saved saved -> {
+                var loaded = HuggingFace.readSegmenter(saved.path(), labels, saved.dropout());
+                if (!loaded.missing().isEmpty()) {
+                    loaded.model().initializeHead(seed);
+                }
+                yield new Ready<>(
+                        loaded.model(),
+                        PictureClassifier.preprocessor(saved.path(), loaded.model()),
+                        loaded.config());
+            }
+            default -> throw EspalierException.usage("model: tells no classes of pixels");
+        };
     }
 
     /// Operations of the forward and the backward pass of a picture of the size that the model

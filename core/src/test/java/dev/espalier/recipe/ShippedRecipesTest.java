@@ -72,6 +72,8 @@ class ShippedRecipesTest {
                         "finetune/sequence-to-sequence-t5-base.yaml",
                         "finetune/image-classification-toy.yaml",
                         "finetune/image-classification-vit-base.yaml",
+                        "finetune/segmentation-toy.yaml",
+                        "finetune/segmentation-segformer-b0.yaml",
                         "experiments/cmudict-phonemes.yaml",
                         "experiments/sentence-polarity.yaml",
                         "finetune/classification-gpt2.yaml");
@@ -170,6 +172,12 @@ class ShippedRecipesTest {
         pictures.put("shapes-train-labels-idx1-ubyte", ToyData.shapeLabels(450));
         pictures.put("shapes-test-images-idx3-ubyte", ToyData.shapes(16, 90));
         pictures.put("shapes-test-labels-idx1-ubyte", ToyData.shapeLabels(90));
+        for (var i = 0; i < 20; i++) {
+            var part = "ponds/" + (i < 14 ? "train" : "test");
+            var name = "/%02d.bmp".formatted(i);
+            pictures.put(part + "/images" + name, ToyData.ponds(100 + i, false));
+            pictures.put(part + "/masks" + name, ToyData.ponds(100 + i, true));
+        }
         for (var file : pictures.entrySet()) {
             Files.write(made("recipes/data/" + file.getKey()), file.getValue());
         }

@@ -2,6 +2,7 @@ package dev.espalier.recipe;
 
 import dev.espalier.Rng;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -297,6 +298,53 @@ final class ToyData {
             idx.put((byte) (at % 3));
         }
         return idx.array();
+    }
+
+    private static final int POND_SIDE = 32;
+
+    /// A picture of 32 x 32 pixels as BMP: two ponds in a meadow, or, for a mask, white on black.
+    static byte[] ponds(long seed, boolean mask) {
+        var rng = Rng.at(seed);
+        var ponds = new double[6]; // x, y, radius of each
+        for (var i = 0; i < ponds.length; i++) {
+            ponds[i] = i % 3 == 2 ? 4 + 4 * rng.uniform() : POND_SIDE * rng.uniform();
+        }
+        var rgb = new byte[3 * POND_SIDE * POND_SIDE];
+        for (var i = 0; i < POND_SIDE * POND_SIDE; i++) {
+            int x = i % POND_SIDE, y = i / POND_SIDE;
+            var wet = false;
+            for (var p = 0; p < ponds.length; p += 3) {
+                wet |= Math.hypot(x - ponds[p], y - ponds[p + 1]) <= ponds[p + 2];
+            }
+            var light = rng.nextInt(60);
+            var colour =
+                    mask
+                            ? (wet ? new int[] {255, 255, 255} : new int[3])
+                            : wet
+                                    ? new int[] {30 + light, 80 + light, 120 + light}
+                                    : new int[] {60 + light, 120 + light, 40 + light};
+            for (var c = 0; c < 3; c++) {
+                rgb[3 * i + c] = (byte) colour[c];
+            }
+        }
+        return bmp(POND_SIDE, rgb);
+    }
+
+    /// A square picture as uncompressed BMP, whose bytes no library's version changes; `side` is a
+    /// multiple of 4.
+    private static byte[] bmp(int side, byte[] rgb) {
+        var bmp = ByteBuffer.allocate(54 + rgb.length).order(ByteOrder.LITTLE_ENDIAN);
+        bmp.put((byte) 'B').put((byte) 'M').putInt(54 + rgb.length).putInt(0).putInt(54);
+        bmp.putInt(40).putInt(side).putInt(side).putShort((short) 1).putShort((short) 24);
+        bmp.putInt(0).putInt(rgb.length).putInt(2835).putInt(2835).putInt(0).putInt(0);
+        for (var y = side - 1; y >= 0; y--) {
+            for (var x = 0; x < side; x++) {
+                for (var c = 2; c >= 0; c--) {
+                    bmp.put(rgb[3 * (y * side + x) + c]);
+                }
+            }
+        }
+        return bmp.array();
     }
 
     /// What a degree feels like.

@@ -1,0 +1,222 @@
+package dev.espalier.task;
+
+import dev.espalier.EspalierException;
+import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.data.LabelledImage;
+import dev.espalier.data.MaskSource;
+import dev.espalier.evaluate.Interval;
+import dev.espalier.evaluate.Score;
+import dev.espalier.evaluate.Segmentations;
+import dev.espalier.image.Geometry;
+import dev.espalier.image.Image;
+import dev.espalier.image.Mask;
+import dev.espalier.image.Preprocessor;
+import dev.espalier.image.Preprocessor.Size;
+import dev.espalier.image.Sample;
+import dev.espalier.model.Segmenter;
+import dev.espalier.objective.Pixels;
+import dev.espalier.torch.DType;
+import dev.espalier.torch.Scope;
+import dev.espalier.torch.Torch;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/// A fine-tuned segmenter, ready to use: it tells the class of each pixel of a picture. Safe for
+/// use by many threads until it is closed.
+public final class PictureSegmenter implements AutoCloseable {
+    /// The key of `config.json`, under [HuggingFace#OWN], of the share by which windows overlap.
+    public static final String WINDOWS = "windows";
+
+    private final Segmenter model;
+    private final Preprocessor preprocessor;
+    private final @Nullable Double windows;
+
+    /// A segmenter of `model`, which it owns from now on.
+    ///
+    /// @param windows the share by which windows over a picture overlap; null for pictures that are
+    ///   stretched to what the model reads
+    public PictureSegmenter(Segmenter model, Preprocessor preprocessor, @Nullable Double windows) {
+        this.model = model;
+        this.preprocessor = preprocessor;
+        this.windows = windows;
+    }
+
+    /// Reads the segmenter that a fine-tuning run left in `folder`, in the Hugging Face layout.
+    ///
+    /// @throws EspalierException if the folder holds no segmenter that can be used, or a head that
+    ///   was never trained
+    public static PictureSegmenter load(Path folder) {
+        var loaded = HuggingFace.readVision(folder, null);
+        if (!(loaded.model() instanceof Segmenter segmenter) || !loaded.missing().isEmpty()) {
+            throw EspalierException.data(
+                    folder + ": this model was not fine-tuned to tell classes of pixels");
+        }
+        var own = loaded.config().path(HuggingFace.OWN).path(WINDOWS);
+        return new PictureSegmenter(
+                segmenter,
+                PictureClassifier.preprocessor(folder, segmenter),
+                own.isNumber() ? own.doubleValue() : null);
+    }
+
+    /// The classes' names, in the order of their numbers in masks.
+    public List<String> labels() {
+        return model.labels();
+    }
+
+    /// The class of each pixel of `image`, and how sure that is.
+    ///
+    /// @param mask of the picture's size
+    /// @param scores the probability of each class at each pixel, (classes, height, width)
+    @SuppressWarnings("ArrayRecordComponent") // handed over, never shared
+    public record Segmented(Mask mask, float[] scores) {}
+
+    public Segmented segment(Image image) {
+        var scores = scores(image);
+        int classes = model.labels().size(), pixels = image.width() * image.height();
+        var mask = new byte[pixels];
+        for (var at = 0; at < pixels; at++) {
+            var best = 0;
+            for (var c = 1; c < classes; c++) {
+                best = scores[c * pixels + at] > scores[best * pixels + at] ? c : best;
+            }
+            mask[at] = (byte) best;
+        }
+        return new Segmented(new Mask(image.width(), image.height(), mask), scores);
+    }
+
+    private float[] scores(Image image) {
+        if (windows == null) {
+            return probabilities(preprocessor.resize(image), image.width(), image.height());
+        }
+        var size = Objects.requireNonNull(preprocessor.fixed());
+        int classes = model.labels().size(), pixels = image.width() * image.height();
+        var sum = new float[classes * pixels];
+        var times = new int[pixels];
+        for (var top : places(image.height(), size.height(), windows)) {
+            for (var left : places(image.width(), size.width(), windows)) {
+                var sample = new Sample(0, image, List.of(), null);
+                var window = Geometry.window(sample, left, top, size.width(), size.height());
+                var told = probabilities(window.image(), size.width(), size.height());
+                for (var y = 0; y < Math.min(size.height(), image.height() - top); y++) {
+                    for (var x = 0; x < Math.min(size.width(), image.width() - left); x++) {
+                        var to = (top + y) * image.width() + left + x;
+                        times[to]++;
+                        for (var c = 0; c < classes; c++) {
+                            sum[c * pixels + to] +=
+                                    told[(c * size.height() + y) * size.width() + x];
+                        }
+                    }
+                }
+            }
+        }
+        for (var i = 0; i < sum.length; i++) {
+            sum[i] /= times[i % pixels];
+        }
+        return sum;
+    }
+
+    /// Where windows of `size` pixels begin that cover `length` pixels and overlap by at least the
+    /// share `overlap`, as evenly as whole pixels allow.
+    static List<Integer> places(int length, int size, double overlap) {
+        if (length <= size) {
+            return List.of(0);
+        }
+        var most = Math.max(1, (int) (size * (1 - overlap)));
+        var count = 1 + Math.ceilDiv(length - size, most);
+        var places = new ArrayList<Integer>();
+        for (var i = 0; i < count; i++) {
+            places.add((int) ((long) i * (length - size) / (count - 1)));
+        }
+        return places;
+    }
+
+    /// Of a picture of the size that the model reads, told at another size.
+    private float[] probabilities(Image image, int width, int height) {
+        var read = new Pixels(preprocessor.normalize(image), 3, image.height(), image.width(), "");
+        return Torch.noGrad(() -> {
+            try (var scope = new Scope()) {
+                return model.scores(Pixels.stacked(List.of(read)))
+                        .to(DType.FLOAT)
+                        .bilinear(height, width)
+                        .softmax(1)
+                        .floats();
+            }
+        });
+    }
+
+    /// What this segmenter makes of pictures with masks.
+    ///
+    /// @param masks what was told of each
+    public record Evaluation(List<Score> scores, Segmentations result, List<Mask> masks) {
+        public Evaluation {
+            scores = List.copyOf(scores);
+            masks = List.copyOf(masks);
+        }
+    }
+
+    /// Judges the segmenter by `records`, at their own size, beside the one that tells every pixel
+    /// as `majority`: the loss, in nats a pixel, mean IoU, mean Dice and pixel accuracy, and those
+    /// of each class.
+    public Evaluation evaluate(String data, List<LabelledImage> records, int majority, long seed) {
+        var result = new Segmentations(model.labels());
+        var always = new Segmentations(model.labels());
+        var losses = new double[records.size()];
+        var pixels = new double[records.size()];
+        var masks = new ArrayList<Mask>();
+        for (var i = 0; i < records.size(); i++) {
+            var truth = truth(records.get(i));
+            var told = segment(records.get(i).picture().image());
+            result.add(truth, told.mask());
+            always.add(truth, Mask.of(truth.width(), truth.height(), majority));
+            masks.add(told.mask());
+            var classes = truth.classes();
+            for (var at = 0; at < classes.length; at++) {
+                var label = classes[at] & 0xFF;
+                if (label != Mask.IGNORED) {
+                    var p = told.scores()[label * classes.length + at];
+                    losses[i] -= Math.log(Math.max(1e-12, p));
+                    pixels[i]++;
+                }
+            }
+        }
+        var scores = new ArrayList<Score>();
+        scores.add(Score.of(data, "loss", Interval.loss(losses, pixels), records.size()));
+        scores.addAll(result.scores(data, seed));
+        scores.addAll(result.labelScores(data, seed));
+        for (var score : always.scores(data, seed)) {
+            scores.add(Score.of(data, "majority-" + score.metric(), score.interval(), score.n()));
+        }
+        return new Evaluation(scores, result, masks);
+    }
+
+    /// The mask of a picture, as the model counts classes.
+    private Mask truth(LabelledImage record) {
+        var mask = mask(record);
+        return preprocessor.reduceLabels()
+                ? new Preprocessor(
+                                preprocessor.processor(),
+                                new Size.Exact(mask.height(), mask.width()),
+                                preprocessor.resampling(),
+                                null,
+                                preprocessor.scale(),
+                                preprocessor.mean(),
+                                preprocessor.deviation(),
+                                true)
+                        .resize(mask)
+                : mask;
+    }
+
+    /// The mask of a picture of segmentation data, all of which have one.
+    public static Mask mask(LabelledImage record) {
+        MaskSource mask = Objects.requireNonNull(record.mask());
+        return mask.mask();
+    }
+
+    @Override
+    public void close() {
+        model.free();
+    }
+}

@@ -1,0 +1,157 @@
+package dev.espalier.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.espalier.EspalierException;
+import dev.espalier.Rng;
+import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.image.Decoder;
+import dev.espalier.recipe.Recipe;
+import dev.espalier.recipe.Recipes;
+import dev.espalier.task.PictureSegmenter;
+import java.awt.Color;
+import java.awt.image.BufferedImage;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import javax.imageio.ImageIO;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// Whole runs of segmentation at a tiny size.
+class SegmentingTest {
+    private static final String UNET = "{type: unet, image: 32, width: 8, levels: 3}";
+    private static final String SEGFORMER =
+            "{type: segformer, image: 32, widths: [8, 8, 8, 8], layers: [1, 1, 1, 1],"
+                    + " decoder-width: 16, drop-path: 0}";
+
+    @TempDir Path folder;
+
+    /// A bright square upon dark noise; wider than high, so that the two cannot be mistaken.
+    @BeforeEach
+    void writePictures() throws IOException {
+        for (var i = 0; i < 24; i++) {
+            write(i < 16 ? "train" : "test", i);
+        }
+    }
+
+    private void write(String part, int number) throws IOException {
+        var rng = Rng.at(number);
+        int width = 48, height = 40, side = 10 + rng.nextInt(10);
+        int left = rng.nextInt(width - side), top = rng.nextInt(height - side);
+        var picture = new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB);
+        var mask = new BufferedImage(width, height, BufferedImage.TYPE_BYTE_GRAY);
+        for (var y = 0; y < height; y++) {
+            for (var x = 0; x < width; x++) {
+                var within = x >= left && x < left + side && y >= top && y < top + side;
+                var grey = (within ? 180 : 40) + rng.nextInt(40);
+                picture.setRGB(x, y, new Color(grey, grey, grey).getRGB());
+                mask.getRaster().setSample(x, y, 0, within ? 1 : 0);
+            }
+        }
+        for (var of : new String[] {"images", "masks"}) {
+            var file = folder.resolve(part).resolve(of).resolve(number + ".png");
+            Files.createDirectories(file.getParent());
+            ImageIO.write(of.equals("images") ? picture : mask, "png", file.toFile());
+        }
+    }
+
+    private Run run(String name, String model, String task, int steps) {
+        return new Run(recipe(name, model, task, steps));
+    }
+
+    private Recipe recipe(String name, String model, String task, int steps) {
+        return Recipes.parse(
+                """
+                name: %s
+                output: %s
+                data: {train: %s, validation: %s, test: null}
+                model: %s
+                task: {type: segmentation, classes: [dark, bright], %s}
+                training:
+                  for: %d steps
+                  batch: 4
+                  optimizer: {type: adamw, rate: 5e-3}
+                  precision: fp32
+                  early-stopping: none
+                evaluate: {every: 20 steps}
+                save: {every: 20 steps, keep: 3}
+                """
+                        .replace(", test: null", "")
+                        .formatted(
+                                name,
+                                folder.resolve(name),
+                                folder.resolve("train"),
+                                folder.resolve("test"),
+                                model,
+                                task,
+                                steps),
+                "x");
+    }
+
+    private static double iou(Run.Result result) {
+        return result.scores().stream()
+                .filter(s -> s.metric().equals("iou:bright"))
+                .findFirst()
+                .orElseThrow()
+                .value();
+    }
+
+    @Test
+    void aUnetLearnsInWindowsAndIsReadAgain() {
+        var result =
+                run(
+                                "unet",
+                                UNET,
+                                "windows: 0.5, loss: {cross-entropy: 1, dice: 1, focal: 1},"
+                                        + " class-weights: balanced, augment: {flip: both}",
+                                40)
+                        .train(figures -> {});
+        assertThat(iou(result)).isGreaterThan(0.8);
+        assertThat(result.folder().resolve("report.html")).isNotEmptyFile();
+        var image = Decoder.read(folder.resolve("test/images/20.png")).image();
+        try (var segmenter = PictureSegmenter.load(result.model())) {
+            assertThat(segmenter.labels()).containsExactly("dark", "bright");
+            var told = segmenter.segment(image).mask();
+            assertThat(told.width()).isEqualTo(48);
+            var truth = Decoder.numbers(folder.resolve("test/masks/20.png")).classes();
+            var wrong = 0;
+            for (var i = 0; i < truth.length; i++) {
+                wrong += truth[i] == told.classes()[i] ? 0 : 1;
+            }
+            assertThat(wrong).isLessThan(truth.length / 20);
+        }
+        // As it tells windows after reading, so it does when trained on.
+        var again = run("again", "{path: %s}".formatted(result.model()), "windows: 0.5", 1);
+        assertThat(iou(again.train(figures -> {}))).isGreaterThan(0.6);
+        assertThat(HuggingFace.config(result.model()).path("espalier").path("windows").asDouble())
+                .isEqualTo(0.5);
+    }
+
+    /// What batch norms gather is part of what a checkpoint holds.
+    @Test
+    void aSegformerThatIsStoppedAndResumedEndsAlike() {
+        var changes = "augment: {scale: [0.8, 1.2]}";
+        var first = run("whole", SEGFORMER, changes, 40).train(figures -> {});
+        var stopped = recipe("stopped", SEGFORMER, changes, 40);
+        StopAfter.run(stopped, 20);
+        var second = new Run(stopped).train(new Watcher() {}, true);
+        assertThat(second.scores()).isEqualTo(first.scores());
+        assertThat(second.model().resolve("model.safetensors"))
+                .hasSameBinaryContentAs(first.model().resolve("model.safetensors"));
+    }
+
+    @Test
+    void aClassThatIsNoneIsNamed() {
+        assertThatThrownBy(() -> run("one", UNET, "classes: [dark]", 1).train(figures -> {}))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("classes");
+        assertThatThrownBy(() ->
+                        run("two", UNET, "colours: [\"#000000\", \"#ffffff\"]", 1)
+                                .train(figures -> {}))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("broken mask");
+    }
+}
