@@ -7,7 +7,10 @@ import dev.espalier.checkpoint.SafeTensors.Entry;
 import dev.espalier.checkpoint.WeightFiles;
 import dev.espalier.data.TokenShard;
 import dev.espalier.evaluate.Score;
+import dev.espalier.image.Drawing;
+import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
+import dev.espalier.objective.ExampleText;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.tokenize.Tokenizers;
 import dev.espalier.train.Run;
@@ -21,6 +24,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SequencedMap;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
@@ -44,6 +48,11 @@ import tools.jackson.core.type.TypeReference;
             "  espalier inspect recipes/pretrain/bart-toy.yaml --step 100"
         })
 final class Inspect implements Callable<Integer> {
+    /// On a sheet, and beside one another.
+    private static final int PICTURES = 64;
+
+    private static final int COLUMNS = 8;
+
     private final Main.Context context;
 
     @Parameters(paramLabel = "PATH", description = "A folder, file or recipe.")
@@ -65,6 +74,16 @@ final class Inspect implements Callable<Integer> {
             paramLabel = "N",
             description = "How many of the step's examples. Default: ${DEFAULT-VALUE}.")
     private int examples;
+
+    @Option(
+            names = "--sheet",
+            paramLabel = "FILE",
+            description =
+                    "Where a sheet of the examples' pictures goes, as PNG, where the model reads"
+                            + " pictures: as it sees them, changed at random, with what it is to"
+                            + " tell drawn in. Default: the recipe's name and the step in the"
+                            + " working directory.")
+    private @Nullable Path sheet;
 
     @Option(
             names = "--set",
@@ -99,7 +118,8 @@ final class Inspect implements Callable<Integer> {
                         console.note(line);
                     }
                 };
-        var all = new Run(Recipes.read(path, overrides)).examples(step, watcher);
+        var recipe = Recipes.read(path, overrides);
+        var all = new Run(recipe).examples(step, watcher);
         var shown = new ShownExamples(console.colour());
         all.stream()
                 .limit(examples)
@@ -109,6 +129,18 @@ final class Inspect implements Callable<Integer> {
                 "%d of %d examples of step %d; %s"
                         .formatted(
                                 Math.min(examples, all.size()), all.size(), step, shown.legend()));
+        var pictures =
+                all.stream()
+                        .map(ExampleText::picture)
+                        .filter(Objects::nonNull)
+                        .limit(PICTURES)
+                        .toList();
+        if (!pictures.isEmpty()) {
+            var name = "%s-step-%d.png".formatted(recipe.name(), step);
+            var file = sheet == null ? Path.of(name) : sheet;
+            AtomicFiles.write(file, to -> Files.write(to, Drawing.sheet(pictures, COLUMNS)));
+            console.note("%s: a sheet of %d pictures".formatted(file, pictures.size()));
+        }
     }
 
     /// A fact a line, `key: value`; lists of facts are indented.

@@ -38,7 +38,9 @@ final class ShownExamples {
 
     /// For programs, the marks' names in lower case.
     static JsonNode json(ExampleText example) {
-        JsonNode json = Json.mapper().valueToTree(example);
+        var texts = new ExampleText(example.where(), example.fields());
+        ObjectNode json = Json.mapper().valueToTree(texts);
+        json.remove("picture");
         for (var piece : json.findParents("mark")) {
             var mark = piece.path("mark").asString().toLowerCase(Locale.ROOT);
             ((ObjectNode) piece).put("mark", mark);

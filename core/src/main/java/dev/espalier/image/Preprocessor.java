@@ -176,6 +176,21 @@ public record Preprocessor(
         return values;
     }
 
+    /// The picture whose numbers these are, as far as 8 bits go.
+    ///
+    /// @param values (3, height, width)
+    public Image picture(float[] values, int height, int width) {
+        var pixels = height * width;
+        var rgb = new byte[3 * pixels];
+        for (var c = 0; c < 3; c++) {
+            for (var i = 0; i < pixels; i++) {
+                var v = (values[c * pixels + i] * deviation.get(c) + mean.get(c)) / scale;
+                rgb[3 * i + c] = (byte) Math.clamp(Math.round(v), 0, 255);
+            }
+        }
+        return new Image(width, height, rgb);
+    }
+
     /// Reads the file of a model's `folder`.
     ///
     /// @throws EspalierException (DATA) if there is none, or it asks for what is not known

@@ -1,5 +1,6 @@
 package dev.espalier.objective;
 
+import dev.espalier.image.ShownImage;
 import dev.espalier.tokenize.Tokenizer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -12,9 +13,15 @@ import org.jspecify.annotations.Nullable;
 ///
 /// @param where the example stands
 /// @param fields its texts, such as `input` and `target`, in the order of reading
-public record ExampleText(String where, List<Field> fields) {
+/// @param picture as the model sees it, with what it is to tell drawn in; null where it sees none
+public record ExampleText(String where, List<Field> fields, @Nullable ShownImage picture) {
     public ExampleText {
         fields = List.copyOf(fields);
+    }
+
+    /// Of texts alone.
+    public ExampleText(String where, List<Field> fields) {
+        this(where, fields, null);
     }
 
     /// A text under the name of what it is.
@@ -62,7 +69,8 @@ public record ExampleText(String where, List<Field> fields) {
                             pieces.add(new Piece(text, Mark.CUT));
                             return new Field(name, pieces);
                         })
-                        .toList());
+                        .toList(),
+                picture);
     }
 
     /// A field that is one piece.

@@ -96,6 +96,20 @@ public sealed interface Block {
     /// @param note where it comes from; may be empty
     record Sample(String prompt, String text, String note) {}
 
+    /// Pictures beside one another, each as large as its pixels.
+    record Pictures(String caption, List<Picture> pictures) implements Block {
+        public Pictures {
+            pictures = List.copyOf(pictures);
+        }
+    }
+
+    /// A picture.
+    ///
+    /// @param png the bytes of a PNG
+    /// @param note what stands below it
+    @SuppressWarnings("ArrayRecordComponent") // passed on, never compared
+    record Picture(byte[] png, String note) {}
+
     record Definitions(List<Definition> entries) implements Block {
         public Definitions {
             entries = List.copyOf(entries);

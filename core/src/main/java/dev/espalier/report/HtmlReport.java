@@ -4,6 +4,7 @@ import dev.espalier.evaluate.ConfusionMatrix;
 import dev.espalier.io.AtomicFiles;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
@@ -63,7 +64,7 @@ public final class HtmlReport {
         out.append("<meta name=\"color-scheme\" content=\"light dark\">\n");
         // Should an escape ever be missed, the browser still runs and loads nothing.
         out.append(
-                "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n");
+                "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\n");
         element("title", report.title());
         out.append("<style>\n").append(STYLE).append("</style>\n</head>\n<body>\n<header>\n");
         element("h1", report.title());
@@ -109,6 +110,7 @@ public final class HtmlReport {
                 }
             }
             case Block.Samples(var caption, var samples) -> samples(caption, samples);
+            case Block.Pictures(var caption, var pictures) -> pictures(caption, pictures);
             case Block.Definitions(var entries) -> {
                 out.append("<dl>\n");
                 for (var entry : entries) {
@@ -282,6 +284,23 @@ public final class HtmlReport {
         out.append("</div>\n");
     }
 
+    private void pictures(String caption, List<Block.Picture> pictures) {
+        out.append("<div class=\"pictures\" role=\"group\" aria-label=\"")
+                .append(escape(caption))
+                .append("\">\n");
+        paragraph("caption", caption);
+        for (var picture : pictures) {
+            out.append("<figure><img alt=\"")
+                    .append(escape(picture.note()))
+                    .append("\" src=\"data:image/png;base64,")
+                    .append(Base64.getEncoder().encodeToString(picture.png()))
+                    .append("\">");
+            paragraph("note", picture.note());
+            out.append("</figure>\n");
+        }
+        out.append("</div>\n");
+    }
+
     private void element(String tag, String text) {
         out.append('<')
                 .append(tag)
@@ -362,6 +381,8 @@ public final class HtmlReport {
             blockquote{margin:0 0 10px;padding:12px 16px;background:var(--card);border-left:3px solid var(--k0);border-radius:0 6px 6px 0;
             font:15.5px/1.6 Charter,"Bitstream Charter",Georgia,"Liberation Serif",serif;white-space:pre-wrap;unicode-bidi:isolate}
             .prompt{color:var(--soft)}
+            .pictures{display:flex;flex-wrap:wrap;gap:14px}.pictures .caption{flex-basis:100%;margin:0}
+            .pictures figure{max-width:100%}.pictures img{display:block;max-width:100%}.pictures .note{max-width:24em;white-space:pre-line}
             dl{margin:0;font-size:14.5px}dl div{display:grid;grid-template-columns:190px 1fr;gap:16px;padding:6px 0;border-bottom:1px solid var(--faint)}
             dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere;white-space:pre-line;font-variant-numeric:tabular-nums}
             @media (max-width:640px){body{padding:24px 16px 40px}h1{font-size:25px}.verdict{font-size:17px}

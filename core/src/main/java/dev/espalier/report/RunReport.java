@@ -137,6 +137,8 @@ public final class RunReport {
                 .orElse(null);
     }
 
+    private static final String CASES = "Best and worst cases";
+
     /// The metric by which a judgement is summed up.
     private static String headline(Judgement result) {
         return switch (result) {
@@ -151,13 +153,15 @@ public final class RunReport {
     /// @param scores on the test at the end, with those of simpler models
     /// @param result of the test
     /// @param forgetting may be empty
+    /// @param cases examples of what it told; may be empty
     public static Report finetuning(
             Heading heading,
             List<Step> steps,
             List<Evaluation> evaluations,
             List<Score> scores,
             Judgement result,
-            List<Forgetting> forgetting) {
+            List<Forgetting> forgetting,
+            List<Block> cases) {
         var metric = headline(result);
         var own = find(scores, metric);
         var beside =
@@ -196,6 +200,9 @@ public final class RunReport {
             case Regression numbers -> judged.add(toldBesideTrue(numbers));
         }
         sections.add(new Report.Section("How well it does the task", judged));
+        if (!cases.isEmpty()) {
+            sections.add(new Report.Section(CASES, cases));
+        }
         if (!forgetting.isEmpty()) {
             sections.add(new Report.Section("What it forgot", forgettingTable(forgetting)));
         }
@@ -239,6 +246,41 @@ public final class RunReport {
                                         + ".")
                         .orElse("");
         return new Report(heading.title(), heading.subtitle(), verdict, figures, sections);
+    }
+
+    /// A run of fine-tuning a model to tell what is where in pictures.
+    ///
+    /// @param scores on the test at the end; those of single classes have a `:` in their names
+    /// @param metric that sums them up, in the validations too
+    /// @param cases pictures with what is true of them and what was told; may be empty
+    public static Report seeing(
+            Heading heading,
+            List<Step> steps,
+            List<Evaluation> evaluations,
+            List<Score> scores,
+            String metric,
+            List<Block> cases) {
+        var whole = scores.stream().filter(s -> !s.metric().contains(":")).toList();
+        var each = scores.stream().filter(s -> s.metric().contains(":")).toList();
+        var judged = new ArrayList<Block>();
+        judged.add(scoreTable("Scores with their 95 % intervals", whole));
+        if (!each.isEmpty()) {
+            judged.add(scoreTable("Of each class", each));
+        }
+        var sections = new ArrayList<Report.Section>();
+        sections.add(new Report.Section("How well it does the task", judged));
+        if (!cases.isEmpty()) {
+            sections.add(new Report.Section(CASES, cases));
+        }
+        sections.add(
+                new Report.Section(
+                        "How it learnt", learning(steps, evaluations, List.of(), metric)));
+        sections.add(training(steps));
+        sections.add(new Report.Section("Passport", new Block.Definitions(heading.passport())));
+        var figures = new ArrayList<Report.Figure>();
+        find(scores, metric).ifPresent(s -> figures.add(taskFigure(s)));
+        figures.addAll(costs(steps));
+        return new Report(heading.title(), heading.subtitle(), "", figures, sections);
     }
 
     /// How fast texts were written.

@@ -150,6 +150,33 @@ public final class PictureClassifier implements AutoCloseable {
         return truth;
     }
 
+    /// The probability of what is true by `answer`: of the label, or the least among those of all
+    /// labels being as they are.
+    public static double likelihood(Problem problem, double[] truth, double[] answer) {
+        if (problem instanceof Problem.SingleLabel) {
+            return answer[(int) truth[0]];
+        }
+        return IntStream.range(0, truth.length)
+                .mapToDouble(l -> truth[l] > 0 ? answer[l] : 1 - answer[l])
+                .min()
+                .orElse(1);
+    }
+
+    /// What `answer` tells in words: the likeliest label, or all that reach the threshold.
+    public static String told(Problem problem, double[] answer) {
+        var threshold = problem instanceof Problem.MultiLabel several ? several.threshold() : 2;
+        var best = Arrays.stream(answer).max().orElse(0);
+        var told =
+                IntStream.range(0, answer.length)
+                        .filter(l ->
+                                answer[l] >= threshold
+                                        || (problem instanceof Problem.SingleLabel
+                                                && answer[l] == best))
+                        .mapToObj(l -> "%s %.2f".formatted(problem.labels().get(l), answer[l]))
+                        .toList();
+        return told.isEmpty() ? "nothing" : String.join(", ", told);
+    }
+
     /// The probabilities of the labels of each of `pictures`, in their order.
     public static double[][] answers(Vit model, Preprocessor preprocessor, List<Picture> pictures) {
         var answers = new double[pictures.size()][];

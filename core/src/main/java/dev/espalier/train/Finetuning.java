@@ -622,6 +622,7 @@ final class Finetuning implements Job {
                 scores.stream().filter(s -> s.data().equals(name)).toList(),
                 Answers.judge(model.problem(), shown.truths(), Answers.of(model, shown.read())),
                 forgetting == null ? List.of() : forgetting.rows(),
+                List.of(),
                 dataPassport());
     }
 

@@ -226,6 +226,7 @@ final class Labelling implements Job {
                 scores.stream().filter(s -> s.data().equals(name)).toList(),
                 new Classification(model.labels(), truth, told),
                 List.of(),
+                List.of(),
                 dataPassport());
     }
 

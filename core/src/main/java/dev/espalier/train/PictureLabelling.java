@@ -4,8 +4,10 @@ import dev.espalier.EspalierException;
 import dev.espalier.adapt.Lora;
 import dev.espalier.data.LabelledImage;
 import dev.espalier.evaluate.Score;
+import dev.espalier.image.Drawing;
 import dev.espalier.image.Preprocessor;
 import dev.espalier.image.Sample;
+import dev.espalier.image.ShownImage;
 import dev.espalier.model.Problem;
 import dev.espalier.model.Vit;
 import dev.espalier.objective.ExampleText;
@@ -13,6 +15,7 @@ import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.ProblemRecipe;
 import dev.espalier.recipe.TaskRecipe;
 import dev.espalier.recipe.TrainingRecipe.Metric;
+import dev.espalier.report.Block;
 import dev.espalier.task.Answers;
 import dev.espalier.task.PictureClassifier;
 import dev.espalier.task.PictureLabelBatch;
@@ -140,7 +143,9 @@ final class PictureLabelling implements Job {
     @Override
     public List<ExampleText> examples(long step) {
         return learner.step(step).stream()
-                .flatMap(batch -> ((PictureLabelBatch) batch).examples().stream())
+                .map(PictureLabelBatch.class::cast)
+                .flatMap(batch ->
+                        Vision.shown(batch.examples(), batch.pictures(), preprocessor).stream())
                 .toList();
     }
 
@@ -228,6 +233,7 @@ final class PictureLabelling implements Job {
             List<Score> scores) {
         var name = data.test() == null ? "validation" : "test";
         var shown = data.test() == null ? data.validation() : data.test();
+        var answers = answers(shown);
         RunReports.finetuning(
                 file,
                 recipe,
@@ -235,9 +241,25 @@ final class PictureLabelling implements Job {
                 steps,
                 evaluations,
                 scores.stream().filter(s -> s.data().equals(name)).toList(),
-                Answers.judge(model.problem(), truth(shown), answers(shown)),
+                Answers.judge(model.problem(), truth(shown), answers),
                 List.of(),
+                cases(shown, answers),
                 dataPassport());
+    }
+
+    /// The pictures whose labels were thought likeliest, and those whose were thought least likely.
+    private List<Block> cases(List<LabelledImage> records, double[][] answers) {
+        var truth = truth(records);
+        return Vision.cases(
+                records.size(),
+                i -> PictureClassifier.likelihood(model.problem(), truth[i], answers[i]),
+                i -> {
+                    var record = records.get(i);
+                    var told = PictureClassifier.told(model.problem(), answers[i]);
+                    return new Block.Picture(
+                            Drawing.png(new ShownImage(record.picture().image(), "")),
+                            "%s%ntold: %s".formatted(String.join(", ", record.labels()), told));
+                });
     }
 
     @Override

@@ -148,7 +148,9 @@ public final class Run {
                 // What lay in the folder is gone with it; the texts' own files are named too.
                 var inside = temporary + File.separator;
                 return examples.stream()
-                        .map(e -> new ExampleText(e.where().replace(inside, ""), e.fields()))
+                        .map(e ->
+                                new ExampleText(
+                                        e.where().replace(inside, ""), e.fields(), e.picture()))
                         .toList();
             } catch (EspalierException e) {
                 said.append(e.getMessage());

@@ -67,6 +67,7 @@ public final class RunReports {
             List<Score> scores,
             Judgement result,
             List<RunReport.Forgetting> forgetting,
+            List<Block> cases,
             JsonNode data) {
         HtmlReport.write(
                 file,
@@ -76,7 +77,31 @@ public final class RunReports {
                         evaluations(evaluations),
                         scores,
                         result,
-                        forgetting));
+                        forgetting,
+                        cases));
+    }
+
+    /// `scores` are those of the test, or of the validation pictures where there is no test; see
+    /// [RunReport#seeing].
+    static void seeing(
+            Path file,
+            Recipe recipe,
+            String ended,
+            List<StepFigures> steps,
+            List<Job.Evaluation> evaluations,
+            List<Score> scores,
+            String headline,
+            List<Block> cases,
+            JsonNode data) {
+        HtmlReport.write(
+                file,
+                RunReport.seeing(
+                        heading(recipe, "Fine-tuning", ended, data),
+                        steps(steps),
+                        evaluations(evaluations),
+                        scores,
+                        headline,
+                        cases));
     }
 
     /// `scores` are those of the test, or of the validation records where there is no test.

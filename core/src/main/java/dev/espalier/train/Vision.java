@@ -9,6 +9,7 @@ import dev.espalier.image.Geometry;
 import dev.espalier.image.Preprocessor;
 import dev.espalier.image.Preprocessor.Size;
 import dev.espalier.image.Sample;
+import dev.espalier.image.ShownImage;
 import dev.espalier.model.Problem;
 import dev.espalier.model.Segformer;
 import dev.espalier.model.SegformerConfig;
@@ -18,12 +19,18 @@ import dev.espalier.model.UnetConfig;
 import dev.espalier.model.VisionModel;
 import dev.espalier.model.Vit;
 import dev.espalier.model.VitConfig;
+import dev.espalier.objective.ExampleText;
 import dev.espalier.objective.Pixels;
 import dev.espalier.recipe.AugmentRecipe;
 import dev.espalier.recipe.ModelRecipe;
+import dev.espalier.report.Block;
 import dev.espalier.task.PictureClassifier;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.IntFunction;
+import java.util.function.IntToDoubleFunction;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -149,6 +156,53 @@ final class Vision {
                     labelled.regions(),
                     mask == null ? null : mask.mask());
         }
+    }
+
+    /// Best and worst cases of a report: so many each.
+    private static final int CASES = 8;
+
+    /// `examples` with the pictures that they are of, as the model sees them.
+    static List<ExampleText> shown(
+            List<ExampleText> examples, List<Pixels> pictures, Preprocessor preprocessor) {
+        return IntStream.range(0, examples.size())
+                .mapToObj(i -> {
+                    var example = examples.get(i);
+                    var p = pictures.get(i);
+                    var image = preprocessor.picture(p.values(), p.height(), p.width());
+                    var caption =
+                            example.fields().stream()
+                                    .flatMap(field -> field.pieces().stream())
+                                    .map(ExampleText.Piece::text)
+                                    .collect(Collectors.joining(", "));
+                    return new ExampleText(
+                            example.where(), example.fields(), new ShownImage(image, caption));
+                })
+                .toList();
+    }
+
+    /// The best and the worst of `n` pictures.
+    ///
+    /// @param quality of each, higher being better
+    static List<Block> cases(
+            int n, IntToDoubleFunction quality, IntFunction<Block.Picture> picture) {
+        var qualities = IntStream.range(0, n).mapToDouble(quality).toArray();
+        var order =
+                IntStream.range(0, n)
+                        .boxed()
+                        .sorted((a, b) -> Double.compare(qualities[b], qualities[a]))
+                        .toList();
+        return cases(order, picture);
+    }
+
+    /// The first and the last of pictures in the order of `bestFirst`.
+    static List<Block> cases(List<Integer> bestFirst, IntFunction<Block.Picture> picture) {
+        var few = Math.min(CASES, (bestFirst.size() + 1) / 2);
+        return List.of(
+                new Block.Pictures(
+                        "Worst",
+                        bestFirst.reversed().stream().limit(few).map(picture::apply).toList()),
+                new Block.Pictures(
+                        "Best", bestFirst.stream().limit(few).map(picture::apply).toList()));
     }
 
     /// The micro-batch of a step of `batch` pictures that `auto` stands for.

@@ -141,7 +141,8 @@ final class Examples {
                                 "after",
                                 new Interval(55.3, 52, 58),
                                 new Interval(1.532, 1.51, 1.56),
-                                new Interval(0.379, 0.35, 0.41))));
+                                new Interval(0.379, 0.35, 0.41))),
+                List.of());
     }
 
     static Report quickstart() {

@@ -64,13 +64,21 @@ class HtmlReportTest {
                                                 new int[] {1, 1})),
                                 new Block.Samples(
                                         text, List.of(new Block.Sample(text, text, text))),
+                                new Block.Pictures(
+                                        text,
+                                        List.of(new Block.Picture(new byte[] {1, 2, 3}, text))),
                                 new Block.Definitions(List.of(new Block.Definition(text, text))))));
     }
 
     /// Read as XML once the doctype and the void elements are out of the way: an escape that were
     /// missed breaks it.
     private static org.w3c.dom.Document parse(String html) throws Exception {
-        var xml = html.replace("<!DOCTYPE html>", "").replaceAll("<meta [^>]*>", "");
+        var xml =
+                html.replace("<!DOCTYPE html>", "")
+                        .replaceAll("<meta [^>]*>", "")
+                        .replaceAll(
+                                "(<img alt=\"[^\"]*\" src=\"data:image/png;base64,AQID\")>",
+                                "$1/>");
         return DocumentBuilderFactory.newInstance()
                 .newDocumentBuilder()
                 .parse(new InputSource(new StringReader(xml)));
@@ -89,9 +97,11 @@ class HtmlReportTest {
     void hostileTextIsShownAsText(String text) throws Exception {
         var html = HtmlReport.render(everywhere(text));
         var document = parse(html);
-        for (var tag : List.of("script", "img", "b")) {
+        for (var tag : List.of("script", "b")) {
             assertThat(document.getElementsByTagName(tag).getLength()).as(tag).isZero();
         }
+        // The report's own, which holds its bytes.
+        assertThat(document.getElementsByTagName("img").getLength()).isEqualTo(1);
         var elements = document.getElementsByTagName("*");
         for (var e = 0; e < elements.getLength(); e++) {
             var attributes = elements.item(e).getAttributes();

@@ -17,6 +17,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -54,34 +55,37 @@ class PictureLabellingTest {
     }
 
     private Run.Result run(String name, String train, String model, String more) {
+        return prepared(name, train, model, more).train(figures -> {});
+    }
+
+    private Run prepared(String name, String train, String model, String more) {
         return new Run(
-                        Recipes.parse(
-                                """
-                                name: %s
-                                output: %s
-                                data: {train: %s, test: %s}
-                                model: %s
-                                task:
-                                  type: image-classification
-                                  augment: {mix-up: 0.2, scale: [0.9, 1.2]}
-                                training:
-                                  for: 60 steps
-                                  batch: 12
-                                  optimizer: {type: adamw, rate: 3e-3}
-                                  early-stopping: none
-                                evaluate: {every: 30 steps}
-                                save: {every: 30 steps}
-                                %s
-                                """
-                                        .formatted(
-                                                name,
-                                                folder.resolve(name),
-                                                folder.resolve(train),
-                                                folder.resolve("test"),
-                                                model,
-                                                more),
-                                "x"))
-                .train(figures -> {});
+                Recipes.parse(
+                        """
+                        name: %s
+                        output: %s
+                        data: {train: %s, test: %s}
+                        model: %s
+                        task:
+                          type: image-classification
+                          augment: {mix-up: 0.2, scale: [0.9, 1.2]}
+                        training:
+                          for: 60 steps
+                          batch: 12
+                          optimizer: {type: adamw, rate: 3e-3}
+                          early-stopping: none
+                        evaluate: {every: 30 steps}
+                        save: {every: 30 steps}
+                        %s
+                        """
+                                .formatted(
+                                        name,
+                                        folder.resolve(name),
+                                        folder.resolve(train),
+                                        folder.resolve("test"),
+                                        model,
+                                        more),
+                        "x"));
     }
 
     private static double accuracy(Run.Result result) {
@@ -99,7 +103,9 @@ class PictureLabellingTest {
     void aNewModelLearnsIsReadAgainAndLearnsOtherLabels() throws IOException {
         var result = run("stripes", "train", VIT, "");
         assertThat(accuracy(result)).isGreaterThan(0.9);
-        assertThat(result.folder().resolve("report.html")).isNotEmptyFile();
+        assertThat(result.folder().resolve("report.html"))
+                .content()
+                .contains("Best and worst cases", "src=\"data:image/png;base64,", "told: lying ");
         var file = folder.resolve("test/lying/0.png");
         var records =
                 dev.espalier.data.ImageReader.folders(folder.resolve("test"), Ledger.strict());
@@ -131,6 +137,21 @@ class PictureLabellingTest {
         assertThat(HuggingFace.readVision(other.model(), null).model().labels())
                 .containsExactly("flat", "standing");
         assertThat(accuracy(other)).isGreaterThan(0.9);
+    }
+
+    @Test
+    void examplesAreShownAsTheModelSeesThem() {
+        var examples = prepared("stripes", "train", VIT, "").examples(3, new Watcher() {});
+        assertThat(examples).hasSize(12);
+        for (var example : examples) {
+            var picture = Objects.requireNonNull(example.picture());
+            assertThat(picture.image().width()).isEqualTo(8);
+            assertThat(picture.caption()).containsAnyOf("lying", "standing");
+            // Grey from 40 to 220, and what is around a picture.
+            for (var v : picture.image().rgb()) {
+                assertThat(v & 0xFF).isBetween(39, 221);
+            }
+        }
     }
 
     @Test
