@@ -35,6 +35,8 @@ import dev.espalier.model.Vit;
 import dev.espalier.model.VitConfig;
 import dev.espalier.model.VitMae;
 import dev.espalier.model.VitMaeConfig;
+import dev.espalier.model.Yolos;
+import dev.espalier.model.YolosConfig;
 import dev.espalier.nn.Adapter;
 import dev.espalier.nn.Linear;
 import dev.espalier.nn.Module;
@@ -92,7 +94,7 @@ public final class HuggingFace {
     private static final String CONDITIONAL = "ForConditionalGeneration";
     private static final List<String> ENCODERS = List.of("bert", "roberta", "distilbert");
     private static final List<String> VISION =
-            List.of("vit", "vit_mae", "segformer", "espalier-unet");
+            List.of("vit", "vit_mae", "segformer", "yolos", "espalier-unet");
     private static final String PEFT_PREFIX = "base_model.model.";
 
     private HuggingFace() {}
@@ -539,6 +541,12 @@ public final class HuggingFace {
                     var labels = labels(folder, config);
                     yield new Plan<>(shape.bodyWeights(), () -> new Unet(shape, labels));
                 }
+                case "yolos" -> {
+                    var read = YolosConfig.of(config);
+                    var shape = dropout == null ? read : read.withDropout(dropout);
+                    var labels = labels(folder, config);
+                    yield new Plan<>(shape.encoder().bodyWeights(), () -> new Yolos(shape, labels));
+                }
                 default ->
                         throw EspalierException.data(
                                 "model_type '%s' does not see pictures; allowed: %s"
@@ -934,6 +942,7 @@ public final class HuggingFace {
                     case "vit_mae" -> VitMaeConfig.of(theirs).json();
                     case "segformer" -> SegformerConfig.of(theirs).json();
                     case "espalier-unet" -> UnetConfig.of(theirs).json();
+                    case "yolos" -> YolosConfig.of(theirs).json();
                     default -> LlamaConfig.of(theirs).json();
                 };
         var changed = JsonNodeFactory.instance.objectNode();

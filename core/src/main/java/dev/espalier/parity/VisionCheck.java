@@ -1,15 +1,20 @@
 package dev.espalier.parity;
 
+import dev.espalier.image.Box;
+import dev.espalier.image.Region;
 import dev.espalier.model.Segformer;
 import dev.espalier.model.VisionModel;
 import dev.espalier.model.Vit;
 import dev.espalier.model.VitMae;
+import dev.espalier.model.Yolos;
 import dev.espalier.objective.CrossEntropy;
 import dev.espalier.objective.MaskedPatchesBatch;
 import dev.espalier.objective.MicroBatch;
 import dev.espalier.objective.Pixels;
 import dev.espalier.optim.FlatParameters;
+import dev.espalier.task.BoxBatch;
 import dev.espalier.task.MaskBatch;
+import dev.espalier.task.ObjectDetector;
 import dev.espalier.task.PictureLabelBatch;
 import dev.espalier.task.SegmentationLoss;
 import dev.espalier.torch.Scope;
@@ -129,10 +134,11 @@ final class VisionCheck {
                     case Vit vit -> classification(vit, name, reference);
                     case VitMae mae -> masked(mae, name, reference);
                     case Segformer segformer -> segmentation(segformer, name, reference);
+                    case Yolos yolos -> detection(yolos, name, reference);
                     default -> throw new IllegalArgumentException(model.task());
                 };
         for (var tensor : golden.names(name + ".")) {
-            if (INPUTS.contains(tensor)) {
+            if (INPUTS.contains(tensor) || tensor.startsWith(LABELS + ".")) {
                 continue;
             }
             var ours = made.named().get(tensor);
@@ -270,5 +276,134 @@ final class VisionCheck {
             masks.add(mask);
         }
         return new Case(named, new MaskBatch(model, pictures, masks, SegmentationLoss.PLAIN));
+    }
+
+    private Case detection(Yolos model, String name, JsonNode reference) {
+        var pictures = pictures(name, reference);
+        var pixels = Pixels.stacked(pictures);
+        var told = model.tell(pixels);
+        var things =
+                reference
+                        .path("targets")
+                        .valueStream()
+                        .map(t -> things(t, pictures, model))
+                        .toList();
+        var batch = BoxBatch.together(List.of(new BoxBatch(model, pictures, things))).getFirst();
+        var parts = batch.parts(told);
+        var named = GoldenBatch.numbered("hidden_states.", told.states());
+        named.put("logits", told.scores());
+        named.put("pred_boxes", told.boxes());
+        for (var between : new boolean[] {false, true}) {
+            model.positions(pixels.size(2), pixels.size(3), between)
+                    .forEach(placed ->
+                            named.put(
+                                    (between ? "mid_" : "") + "position_embeddings_interpolated",
+                                    placed));
+        }
+        for (var i = 0; i < pictures.size(); i++) {
+            var costs = parts.costs().get(i);
+            var flat = Arrays.stream(costs).flatMapToDouble(Arrays::stream).toArray();
+            var floats = new float[flat.length];
+            for (var c = 0; c < flat.length; c++) {
+                floats[c] = (float) flat[c];
+            }
+            if (floats.length > 0) {
+                named.put(
+                        "cost_matrix." + i,
+                        Tensor.of(floats, costs.length, floats.length / costs.length));
+            }
+            matched(name, i, parts.matching().get(i), reference.path("matching").path(i));
+        }
+        lossPart(name, reference, "loss_ce", parts.classes());
+        lossPart(name, reference, "loss_bbox", parts.distance());
+        lossPart(name, reference, "loss_giou", parts.overlap());
+        seen(model, name, told, reference.path("post_process"));
+        return new Case(named, batch);
+    }
+
+    /// The things of a picture, whose boxes the reference has as the model tells them.
+    private static List<Region> things(JsonNode target, List<Pixels> pictures, Yolos model) {
+        var pixels = pictures.getFirst();
+        var things = new ArrayList<Region>();
+        for (var i = 0; i < target.path("boxes").size(); i++) {
+            var box = target.path("boxes").path(i);
+            var x = box.path(0).asDouble(Double.NaN);
+            var y = box.path(1).asDouble(Double.NaN);
+            var w = box.path(2).asDouble(Double.NaN);
+            var h = box.path(3).asDouble(Double.NaN);
+            things.add(
+                    new Region(
+                            new Box(x - w / 2, y - h / 2, x + w / 2, y + h / 2)
+                                    .moved(pixels.width(), 0, pixels.height(), 0),
+                            model.labels().get(target.path("class_labels").path(i).asInt(-1))));
+        }
+        return things;
+    }
+
+    private void matched(String name, int picture, int[] ours, JsonNode reference) {
+        var theirs = new int[ours.length];
+        Arrays.fill(theirs, -1);
+        for (var i = 0; i < reference.path("target").size(); i++) {
+            theirs[reference.path("target").path(i).asInt(0)] =
+                    reference.path("query").path(i).asInt(-1);
+        }
+        findings.add(
+                "matching",
+                name + ", picture " + (picture + 1),
+                Arrays.equals(ours, theirs) ? 0 : 1,
+                0);
+    }
+
+    private void lossPart(String name, JsonNode reference, String part, Tensor ours) {
+        findings.add(
+                part,
+                name,
+                Math.abs(
+                        ours.item()
+                                - Golden.number(
+                                        reference.has("fp64_loss_dict")
+                                                ? reference.path("fp64_loss_dict")
+                                                : reference.path("loss_dict"),
+                                        part)),
+                tolerances.logits());
+    }
+
+    /// What is told as seen, in the pixels of the pictures as they were.
+    private void seen(Yolos model, String name, Yolos.Told told, JsonNode reference) {
+        var threshold = reference.path("threshold").asDouble(1);
+        for (var i = 0; i < reference.path("result").size(); i++) {
+            var size = reference.path("target_sizes_hw").path(i);
+            var ours =
+                    ObjectDetector.seen(
+                                    model,
+                                    told.scores().select(0, i).floats(),
+                                    told.boxes().select(0, i).floats(),
+                                    size.path(1).asInt(0),
+                                    size.path(0).asInt(0),
+                                    false)
+                            .stream()
+                            .filter(d -> d.score() > threshold)
+                            .toList();
+            var theirs = reference.path("result").path(i);
+            var difference = ours.size() == theirs.path("scores").size() ? 0.0 : Double.MAX_VALUE;
+            for (var d = 0; d < ours.size() && difference < Double.MAX_VALUE; d++) {
+                var box = ours.get(d).box();
+                var corners = theirs.path("boxes").path(d);
+                var numbers = new double[] {box.left(), box.top(), box.right(), box.bottom()};
+                for (var c = 0; c < 4; c++) {
+                    // In shares of the picture, as the model tells them.
+                    var side = size.path(c % 2 == 0 ? 1 : 0).asDouble(1);
+                    var apart = Math.abs(numbers[c] - corners.path(c).asDouble(0)) / side;
+                    difference = Math.max(difference, apart);
+                }
+                var score = theirs.path("scores").path(d).asDouble(0);
+                difference = Math.max(difference, Math.abs(ours.get(d).score() - score));
+                var label = theirs.path("labels").path(d).asInt(-1);
+                if (model.labels().indexOf(ours.get(d).label()) != label) {
+                    difference = Double.MAX_VALUE;
+                }
+            }
+            findings.add("post_process", name, difference, tolerances.logits());
+        }
     }
 }

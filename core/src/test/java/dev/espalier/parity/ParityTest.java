@@ -55,7 +55,8 @@ class ParityTest {
                 "lora_bert_seqcls",
                 "vit",
                 "vit_mae",
-                "segformer"
+                "segformer",
+                "yolos"
             })
     void equalsTheReference(String name) {
         var report = check(GOLDENS.resolve(name), GOLDENS.resolve(name));
@@ -139,6 +140,21 @@ class ParityTest {
                         "len_keep");
         assertThat(parts("segformer"))
                 .contains("logits", "hidden_states.3", "loss", "gradient", "buffer");
+        assertThat(parts("yolos"))
+                .contains(
+                        "logits",
+                        "pred_boxes",
+                        "hidden_states.3",
+                        "position_embeddings_interpolated",
+                        "mid_position_embeddings_interpolated",
+                        "cost_matrix.1",
+                        "matching",
+                        "loss_ce",
+                        "loss_bbox",
+                        "loss_giou",
+                        "loss",
+                        "gradient",
+                        "post_process");
         assertThat(parts("mlm_eval"))
                 .contains(
                         "token-log-probability",

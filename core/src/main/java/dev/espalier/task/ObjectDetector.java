@@ -1,0 +1,145 @@
+package dev.espalier.task;
+
+import dev.espalier.EspalierException;
+import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.data.Picture;
+import dev.espalier.image.Box;
+import dev.espalier.image.Detection;
+import dev.espalier.image.Preprocessor;
+import dev.espalier.model.Yolos;
+import dev.espalier.objective.Pixels;
+import dev.espalier.torch.DType;
+import dev.espalier.torch.Scope;
+import dev.espalier.torch.Torch;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/// A fine-tuned detector, ready to use: it tells which things are where in a picture. Safe for use
+/// by many threads until it is closed.
+public final class ObjectDetector implements AutoCloseable {
+    /// Pictures that go through the model at once.
+    private static final int BATCH = 32;
+
+    private final Yolos model;
+    private final Preprocessor preprocessor;
+
+    /// A detector by `model`, which it owns from now on.
+    public ObjectDetector(Yolos model, Preprocessor preprocessor) {
+        this.model = model;
+        this.preprocessor = preprocessor;
+    }
+
+    /// Reads the detector that a fine-tuning run left in `folder`, in the Hugging Face layout.
+    ///
+    /// @throws EspalierException if the folder holds no detector that can be used, or a head that
+    ///   was never trained
+    public static ObjectDetector load(Path folder) {
+        var loaded = HuggingFace.readVision(folder, null);
+        if (!(loaded.model() instanceof Yolos yolos) || !loaded.missing().isEmpty()) {
+            throw EspalierException.data(
+                    folder + ": this model was not fine-tuned to tell things in pictures");
+        }
+        return new ObjectDetector(yolos, PictureClassifier.preprocessor(folder, yolos));
+    }
+
+    /// The names of the kinds of things.
+    public List<String> labels() {
+        return model.labels();
+    }
+
+    /// What is seen in each of `pictures`, in their own pixels, the surest first: for each token of
+    /// the model its likeliest thing, however unlikely.
+    public List<List<Detection>> detect(List<Picture> pictures) {
+        return detect(model, preprocessor, pictures);
+    }
+
+    /// As [#detect(List)], by a model that goes on to live.
+    public static List<List<Detection>> detect(
+            Yolos model, Preprocessor preprocessor, List<Picture> pictures) {
+        var seen = new ArrayList<List<Detection>>();
+        // Pictures of several sizes cannot share a batch.
+        var batch = preprocessor.fixed() == null ? 1 : BATCH;
+        for (var start = 0; start < pictures.size(); start += batch) {
+            var images =
+                    pictures
+                            .subList(start, Math.min(pictures.size(), start + batch))
+                            .parallelStream()
+                            .map(Picture::image)
+                            .toList();
+            var read =
+                    images.parallelStream()
+                            .map(image -> PictureClassifier.pixels(preprocessor, image, ""))
+                            .toList();
+            float[] scores;
+            float[] boxes;
+            try (var scope = new Scope()) {
+                var told = Torch.noGrad(() -> model.tellOnly(Pixels.stacked(read)));
+                scores = told.scores().to(DType.FLOAT).floats();
+                boxes = told.boxes().to(DType.FLOAT).floats();
+            }
+            var scored = scores.length / images.size();
+            var placed = boxes.length / images.size();
+            for (var i = 0; i < images.size(); i++) {
+                seen.add(
+                        seen(
+                                model,
+                                Arrays.copyOfRange(scores, i * scored, (i + 1) * scored),
+                                Arrays.copyOfRange(boxes, i * placed, (i + 1) * placed),
+                                images.get(i).width(),
+                                images.get(i).height(),
+                                true));
+            }
+        }
+        return seen;
+    }
+
+    /// What each token tells of a picture of this size.
+    ///
+    /// @param scores (Q, K + 1)
+    /// @param boxes (Q, 4)
+    /// @param surestFirst else in the order of the tokens
+    public static List<Detection> seen(
+            Yolos model,
+            float[] scores,
+            float[] boxes,
+            int width,
+            int height,
+            boolean surestFirst) {
+        var classes = model.labels().size();
+        var seen = new ArrayList<Detection>();
+        for (var q = 0; q < boxes.length / 4; q++) {
+            var most = Double.NEGATIVE_INFINITY;
+            var best = 0;
+            for (var c = 0; c <= classes; c++) {
+                most = Math.max(most, scores[q * (classes + 1) + c]);
+                var better = scores[q * (classes + 1) + c] > scores[q * (classes + 1) + best];
+                best = c < classes && better ? c : best;
+            }
+            var sum = 0.0;
+            for (var c = 0; c <= classes; c++) {
+                sum += Math.exp(scores[q * (classes + 1) + c] - most);
+            }
+            double x = boxes[4 * q],
+                    y = boxes[4 * q + 1],
+                    w = boxes[4 * q + 2],
+                    h = boxes[4 * q + 3];
+            seen.add(
+                    new Detection(
+                            new Box(x - w / 2, y - h / 2, x + w / 2, y + h / 2)
+                                    .moved(width, 0, height, 0),
+                            model.labels().get(best),
+                            Math.exp(scores[q * (classes + 1) + best] - most) / sum));
+        }
+        if (surestFirst) {
+            seen.sort((a, b) -> Double.compare(b.score(), a.score()));
+        }
+        return seen;
+    }
+
+    @Override
+    public void close() {
+        model.free();
+    }
+}
