@@ -30,6 +30,8 @@ import dev.espalier.model.T5Config;
 import dev.espalier.model.TokenClassifier;
 import dev.espalier.model.Unet;
 import dev.espalier.model.UnetConfig;
+import dev.espalier.model.VisionEncoderDecoder;
+import dev.espalier.model.VisionEncoderDecoderConfig;
 import dev.espalier.model.VisionModel;
 import dev.espalier.model.Vit;
 import dev.espalier.model.VitConfig;
@@ -499,6 +501,13 @@ public final class HuggingFace {
                     var shape = dropout == null ? read : read.withDropout(dropout);
                     yield new Plan<>(shape.bodyWeights(), () -> new Bart(shape, headed));
                 }
+                case "vision-encoder-decoder" -> {
+                    var read = VisionEncoderDecoderConfig.of(config);
+                    var shape = dropout == null ? read : read.withDropout(dropout);
+                    yield new Plan<>(
+                            shape.encoder().bodyWeights() + shape.decoder().bodyWeights(),
+                            () -> new VisionEncoderDecoder(shape));
+                }
                 case "t5" -> {
                     var read = T5Config.of(config);
                     var shape = dropout == null ? read : read.withDropout(dropout);
@@ -509,7 +518,7 @@ public final class HuggingFace {
                                 "model_type '"
                                         + type(config)
                                         + "' is not supported; allowed: gpt2, llama, mistral,"
-                                        + " qwen2, bert, roberta, distilbert, bart, t5");
+                                        + " qwen2, bert, roberta, distilbert, bart, t5, vision-encoder-decoder");
             };
         } catch (EspalierException e) {
             throw EspalierException.data(folder.resolve(CONFIG) + ": " + e.getMessage(), e);
@@ -771,7 +780,9 @@ public final class HuggingFace {
         var said = config.deepCopy();
         said.setAll(changed(config, body(model).configJson()));
         var json = JsonNodeFactory.instance.objectNode();
-        json.put("_from_model_config", true);
+        if (!(model instanceof VisionEncoderDecoder)) {
+            json.put("_from_model_config", true);
+        }
         for (var key :
                 List.of(
                         "bos_token_id",
@@ -864,6 +875,7 @@ public final class HuggingFace {
             case VisionModel vision -> vision.task();
             case Encoder _ -> "ForMaskedLM";
             case Gpt2 _ -> "LMHeadModel";
+            case VisionEncoderDecoder _ -> "Model";
             case EncoderDecoder _ -> CONDITIONAL;
             default -> "ForCausalLM";
         };
@@ -938,6 +950,7 @@ public final class HuggingFace {
                     case "bert", "roberta", "distilbert" -> EncoderConfig.of(theirs).json();
                     case "bart" -> BartConfig.of(theirs).json();
                     case "t5" -> T5Config.of(theirs).json();
+                    case "vision-encoder-decoder" -> VisionEncoderDecoderConfig.of(theirs).json();
                     case "vit" -> VitConfig.of(theirs).json("vit");
                     case "vit_mae" -> VitMaeConfig.of(theirs).json();
                     case "segformer" -> SegformerConfig.of(theirs).json();

@@ -40,14 +40,28 @@ final class EncoderDecoderRows implements Rows {
                     model.encode(
                             Tensor.of(ids, prompts.size(), longest),
                             keep(prompts, 1, longest)); // (P, S, D)
-            var from = IntStream.range(0, rows).mapToLong(row -> row / copies).toArray();
-            memory =
-                    scope.keep(
-                            copies == 1
-                                    ? read
-                                    : read.indexSelect(0, Tensor.of(from, rows))); // (B, S, D)
+            memory = scope.keep(copied(read, copies)); // (B, S, D)
         }
         cache = model.cache(memory, keep(prompts, copies, longest), newTokens);
+    }
+
+    /// Answers to what has been read already, all of `memory` (P, S, D).
+    EncoderDecoderRows(
+            EncoderDecoder model,
+            Tensor memory,
+            int copies,
+            int newTokens,
+            UnaryOperator<Tensor> scores) {
+        this.model = model;
+        this.scores = scores;
+        rows = (int) memory.size(0) * copies;
+        cache = model.cache(copied(memory, copies), null, newTokens);
+    }
+
+    private static Tensor copied(Tensor read, int copies) { // (P, S, D)
+        var rows = (int) read.size(0) * copies;
+        var from = IntStream.range(0, rows).mapToLong(row -> row / copies).toArray();
+        return copies == 1 ? read : read.indexSelect(0, Tensor.of(from, rows)); // (B, S, D)
     }
 
     /// 1 for each token, 0 for padding: (P · times, longest); null where nothing is padded.

@@ -6,11 +6,14 @@ import dev.espalier.generate.BeamSearch.Hypothesis;
 import dev.espalier.model.EncoderDecoder;
 import dev.espalier.model.LanguageModel;
 import dev.espalier.torch.Scope;
+import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.IntConsumer;
+import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
 
 /// Goes on writing token sequences: all prompts of a batch at once. A decoder goes on from the
 /// prompt; an encoder-decoder reads the prompt and writes an answer.
@@ -20,6 +23,7 @@ import java.util.function.IntConsumer;
 public final class TokenGenerator {
     private final LanguageModel model;
     private final int vocabulary;
+    private final @Nullable Tensor memory;
 
     /// Told of every token as it is chosen.
     @FunctionalInterface
@@ -52,6 +56,22 @@ public final class TokenGenerator {
         }
         this.model = model;
         this.vocabulary = vocabulary;
+        memory = null;
+    }
+
+    /// Writes from `memory` (P, S, D), what the encoder gave of P things, such as pictures, which
+    /// must live as long as this is used: of each prompt, which is empty, by its place.
+    public TokenGenerator(EncoderDecoder model, int vocabulary, Tensor memory) {
+        this.model = model;
+        this.vocabulary = vocabulary;
+        this.memory = memory;
+    }
+
+    private Rows rows(
+            List<int[]> prompts, int copies, int newTokens, UnaryOperator<Tensor> scores) {
+        return memory != null && model instanceof EncoderDecoder both
+                ? new EncoderDecoderRows(both, memory, copies, newTokens, scores)
+                : Rows.of(model, prompts, copies, newTokens, scores);
     }
 
     /// Tokens that the model's context leaves for an answer to a prompt of this length. An
@@ -132,6 +152,9 @@ public final class TokenGenerator {
     }
 
     private void check(int[] prompt) {
+        if (memory != null) {
+            return;
+        }
         if (prompt.length == 0) {
             throw EspalierException.usage("the prompt is empty; at least one token is needed");
         }
@@ -166,7 +189,7 @@ public final class TokenGenerator {
     private void sample(
             List<int[]> prompts, long first, GenerationConfig config, Listener listener) {
         var copies = config.sequences();
-        var rows = Rows.of(model, prompts, copies, mostNew(prompts, config), s -> s);
+        var rows = rows(prompts, copies, mostNew(prompts, config), s -> s);
         var sampler = new Sampler(config.sampling(), vocabulary);
         var ends = config.limits().ends();
         var sequences = new ArrayList<Sequence>();
@@ -243,13 +266,7 @@ public final class TokenGenerator {
             List<int[]> prompts, GenerationConfig config, IntConsumer written) {
         var count = config.beams().count();
         var ends = config.limits().ends();
-        var rows =
-                Rows.of(
-                        model,
-                        prompts,
-                        count,
-                        mostNew(prompts, config),
-                        logits -> logits.logSoftmax(-1));
+        var rows = rows(prompts, count, mostNew(prompts, config), logits -> logits.logSoftmax(-1));
         var searches =
                 prompts.stream()
                         .map(p -> new BeamSearch(config.beams(), prefix(p), limit(p, config), ends))

@@ -7,11 +7,13 @@ import dev.espalier.nn.KeyValueCache;
 import dev.espalier.nn.LayerNorm;
 import dev.espalier.nn.Linear;
 import dev.espalier.nn.Module;
+import dev.espalier.nn.MultiHeadAttention.KeysAndValues;
 import dev.espalier.nn.Stack;
 import dev.espalier.torch.Tensor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -40,8 +42,13 @@ public final class Gpt2 extends Decoder {
     private final Body transformer;
 
     public Gpt2(Gpt2Config config) {
+        this(config, false);
+    }
+
+    /// @param reads whether its blocks attend to what an encoder gave, the memory, too
+    Gpt2(Gpt2Config config, boolean reads) {
         this.config = config;
-        transformer = child("transformer", new Body(config));
+        transformer = child("transformer", new Body(config, reads));
     }
 
     public Gpt2Config config() {
@@ -78,6 +85,24 @@ public final class Gpt2 extends Decoder {
     public Tensor hidden(
             Tensor ids, Tensor positions, @Nullable Tensor mask, @Nullable KeyValueCache cache) {
         return transformer.forward(ids, positions, mask, cache, state -> {});
+    }
+
+    /// The last hidden states (B, T, D) of `ids` (B, T), which read `memory` (B, S, D).
+    Tensor hidden(Tensor ids, Tensor memory, Consumer<Tensor> states) {
+        return transformer.reading(ids, memory, states);
+    }
+
+    /// As above, where the ids follow those in `cache`, and keys and values of the memory are
+    /// known.
+    Tensor hidden(Tensor ids, List<KeysAndValues> memory, KeyValueCache cache) {
+        return transformer.reading(ids, memory, cache);
+    }
+
+    /// Keys and values of `memory` (B, S, D), block by block.
+    List<KeysAndValues> read(Tensor memory) {
+        return transformer.blocks.blocks().stream()
+                .map(block -> Objects.requireNonNull(block.memory).read(memory))
+                .toList();
     }
 
     @Override
@@ -131,12 +156,12 @@ public final class Gpt2 extends Decoder {
         private final LayerNorm norm;
         private final double dropout;
 
-        Body(Gpt2Config c) {
+        Body(Gpt2Config c, boolean reads) {
             wte = child("wte", new Embedding(c.vocabulary(), c.width()));
             wpe = child("wpe", new Embedding(c.context(), c.width()));
             blocks = child("h", new Stack<>());
             for (var i = 0; i < c.layers(); i++) {
-                blocks.add(new Block(c, i));
+                blocks.add(new Block(c, i, reads));
             }
             norm = child("ln_f", new LayerNorm(c.width(), c.epsilon()));
             dropout = c.embeddingDropout();
@@ -150,16 +175,50 @@ public final class Gpt2 extends Decoder {
                 Consumer<Tensor> states) {
             var x =
                     blocks.forward(
-                            wte.forward(ids)
-                                    .add(wpe.forward(positions))
-                                    .dropout(dropout, training()), // (B, T, D)
+                            embed(ids, positions),
                             (block, input) -> {
                                 states.accept(input);
-                                return block.forward(input, mask, cache);
+                                return block.forward(input, mask, cache, null);
                             });
             if (cache != null) {
                 cache.advance(ids.size(1));
             }
+            return norm.forward(x); // (B, T, D)
+        }
+
+        private Tensor embed(Tensor ids, Tensor positions) {
+            return wte.forward(ids)
+                    .add(wpe.forward(positions))
+                    .dropout(dropout, training()); // (B, T, D)
+        }
+
+        Tensor reading(Tensor ids, Tensor memory, Consumer<Tensor> states) {
+            var x =
+                    blocks.forward(
+                            embed(ids, Tensor.arange(0, ids.size(1)).unsqueeze(0)),
+                            List.of(memory),
+                            (block, input, shared) -> {
+                                states.accept(input);
+                                var read = Objects.requireNonNull(block.memory);
+                                return block.forward(
+                                        input, null, null, read.read(shared.getFirst()));
+                            });
+            return norm.forward(x); // (B, T, D)
+        }
+
+        Tensor reading(Tensor ids, List<KeysAndValues> memory, KeyValueCache cache) {
+            var from = cache.length();
+            long t = ids.size(1), s = from + t;
+            var x =
+                    blocks.forward(
+                            embed(ids, Tensor.arange(from, s).unsqueeze(0)),
+                            (block, input) ->
+                                    block.forward(
+                                            input,
+                                            from == 0 ? null : Attention.causal(t, s),
+                                            cache,
+                                            memory.get(block.layer)));
+            cache.advance(t);
             return norm.forward(x); // (B, T, D)
         }
     }
@@ -167,19 +226,32 @@ public final class Gpt2 extends Decoder {
     private static final class Block extends Module {
         private final LayerNorm before;
         private final SelfAttention attention;
+        private final @Nullable LayerNorm beforeMemory;
+        private final @Nullable MemoryAttention memory;
         private final LayerNorm between;
         private final Mlp mlp;
+        private final int layer;
 
-        Block(Gpt2Config c, int layer) {
+        Block(Gpt2Config c, int layer, boolean reads) {
+            this.layer = layer;
             before = child("ln_1", new LayerNorm(c.width(), c.epsilon()));
             attention = child("attn", new SelfAttention(c, layer));
+            beforeMemory =
+                    reads ? child("ln_cross_attn", new LayerNorm(c.width(), c.epsilon())) : null;
+            memory = reads ? child("crossattention", new MemoryAttention(c, layer)) : null;
             between = child("ln_2", new LayerNorm(c.width(), c.epsilon()));
             mlp = child("mlp", new Mlp(c));
         }
 
         Tensor forward(
-                Tensor x, @Nullable Tensor mask, @Nullable KeyValueCache cache) { // (B, T, D)
+                Tensor x,
+                @Nullable Tensor mask,
+                @Nullable KeyValueCache cache,
+                @Nullable KeysAndValues read) { // (B, T, D)
             x = x.add(attention.forward(before.forward(x), mask, cache));
+            if (beforeMemory != null && memory != null && read != null) {
+                x = x.add(memory.forward(beforeMemory.forward(x), read));
+            }
             return x.add(mlp.forward(between.forward(x)));
         }
     }
@@ -198,9 +270,7 @@ public final class Gpt2 extends Decoder {
             heads = c.heads();
             queryKeyValue = child("c_attn", Linear.conv1d(c.width(), 3L * c.width()));
             projection = child("c_proj", Linear.conv1d(c.width(), c.width()));
-            scale =
-                    (c.scale() ? 1 : Math.sqrt(c.width() / heads))
-                            / (c.scaleByLayer() ? layer + 1 : 1);
+            scale = scale(c, layer);
             attentionDropout = c.attentionDropout();
             residualDropout = c.residualDropout();
         }
@@ -226,6 +296,56 @@ public final class Gpt2 extends Decoder {
                             k,
                             v,
                             mask,
+                            scale,
+                            training() ? attentionDropout : 0); // (B, H, T, d)
+            y = y.transpose(1, 2).reshape(b, t, width); // (B, T, D)
+            return projection.forward(y).dropout(residualDropout, training());
+        }
+    }
+
+    private static double scale(Gpt2Config c, int layer) {
+        return (c.scale() ? 1 : Math.sqrt(c.width() / c.heads()))
+                / (c.scaleByLayer() ? layer + 1 : 1);
+    }
+
+    /// Attention to what an encoder gave: queries are of the text, keys and values of the memory.
+    private static final class MemoryAttention extends Module {
+        private final Linear query;
+        private final Linear keyValue;
+        private final Linear projection;
+        private final int heads;
+        private final double scale;
+        private final double attentionDropout;
+        private final double residualDropout;
+
+        MemoryAttention(Gpt2Config c, int layer) {
+            heads = c.heads();
+            keyValue = child("c_attn", Linear.conv1d(c.width(), 2L * c.width()));
+            query = child("q_attn", Linear.conv1d(c.width(), c.width()));
+            projection = child("c_proj", Linear.conv1d(c.width(), c.width()));
+            scale = scale(c, layer);
+            attentionDropout = c.attentionDropout();
+            residualDropout = c.residualDropout();
+        }
+
+        KeysAndValues read(Tensor memory) { // (B, S, D)
+            long b = memory.size(0), s = memory.size(1), width = memory.size(2);
+            var kv =
+                    keyValue.forward(memory)
+                            .view(b, s, 2, heads, width / heads)
+                            .permute(2, 0, 3, 1, 4);
+            return new KeysAndValues(kv.select(0, 0), kv.select(0, 1)); // (B, H, S, d)
+        }
+
+        Tensor forward(Tensor x, KeysAndValues read) { // (B, T, D)
+            long b = x.size(0), t = x.size(1), width = x.size(2);
+            var q = query.forward(x).view(b, t, heads, width / heads).transpose(1, 2);
+            var y =
+                    Attention.attendToAll(
+                            q,
+                            read.keys(),
+                            read.values(),
+                            null,
                             scale,
                             training() ? attentionDropout : 0); // (B, H, T, d)
             y = y.transpose(1, 2).reshape(b, t, width); // (B, T, D)

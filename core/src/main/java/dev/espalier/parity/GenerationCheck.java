@@ -8,12 +8,14 @@ import dev.espalier.generate.TokenGenerator;
 import dev.espalier.generate.TokenGenerator.Answer;
 import dev.espalier.model.EncoderDecoder;
 import dev.espalier.model.LanguageModel;
+import dev.espalier.torch.Tensor;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 
 /// Compares generations, token for token, and the scores of beams.
@@ -42,6 +44,11 @@ final class GenerationCheck {
     }
 
     void check(JsonNode generations) {
+        check(generations, null);
+    }
+
+    /// Of what the encoder gave of each of some pictures, (P, S, D), where there are no prompts.
+    void check(JsonNode generations, @Nullable Tensor memory) {
         for (var entry : generations.properties()) {
             var name = entry.getKey();
             var generation = entry.getValue();
@@ -51,7 +58,7 @@ final class GenerationCheck {
                         PART, name, "generation with " + unsupported + " is not supported");
                 continue;
             }
-            var ours = answers(generation);
+            var ours = answers(generation, memory);
             findings.add(PART, name, differing(generation, ours), 0);
             var scores = generation.path("sequences_scores");
             if (!scores.isMissingNode()) {
@@ -117,9 +124,12 @@ final class GenerationCheck {
     }
 
     /// What we write after the prompts, prompt by prompt.
-    private List<Answer> answers(JsonNode generation) {
+    private List<Answer> answers(JsonNode generation, @Nullable Tensor memory) {
         var inputs = generation.path("inputs");
         var prompts = new ArrayList<int[]>();
+        for (var row = 0; memory != null && row < memory.size(0); row++) {
+            prompts.add(new int[0]);
+        }
         for (var row = 0; row < inputs.path("input_ids").size(); row++) {
             var ids = ids(inputs.path("input_ids").get(row));
             var mask = inputs.path("attention_mask").path(row);
@@ -130,7 +140,10 @@ final class GenerationCheck {
                             .toArray());
         }
         var config = defaults.with(generation.path("args"));
-        var generator = new TokenGenerator(model, model.vocabulary());
+        var generator =
+                memory != null && model instanceof EncoderDecoder both
+                        ? new TokenGenerator(both, model.vocabulary(), memory)
+                        : new TokenGenerator(model, model.vocabulary());
         if (config.beams().count() > 1) {
             return generator.search(prompts, config, tokens -> {}).stream()
                     .flatMap(List::stream)

@@ -7,8 +7,11 @@ import dev.espalier.model.Decoder;
 import dev.espalier.model.Encoder;
 import dev.espalier.model.EncoderDecoder;
 import dev.espalier.model.LanguageModel;
+import dev.espalier.model.VisionEncoderDecoder;
 import dev.espalier.model.VisionModel;
 import dev.espalier.nn.Module;
+import dev.espalier.torch.Scope;
+import dev.espalier.torch.Torch;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.function.Consumer;
@@ -62,6 +65,19 @@ public final class Parity {
                 m -> {
                     // Generation first: the check of gradients ends by freeing the weights.
                     var generation = json.path("generation");
+                    if (m instanceof VisionEncoderDecoder) {
+                        var pictures = new VisionCheck(json, tensors, tolerances, findings);
+                        Torch.noGrad(() -> {
+                            try (var scope = new Scope()) {
+                                new GenerationCheck((LanguageModel) m, model, tolerances, findings)
+                                        .check(
+                                                generation,
+                                                pictures.memory((VisionEncoderDecoder) m));
+                            }
+                        });
+                        pictures.check(m);
+                        return;
+                    }
                     if (m instanceof Decoder || m instanceof EncoderDecoder) {
                         new GenerationCheck((LanguageModel) m, model, tolerances, findings)
                                 .check(generation);

@@ -3,10 +3,12 @@ package dev.espalier.parity;
 import dev.espalier.image.Box;
 import dev.espalier.image.Region;
 import dev.espalier.model.Segformer;
-import dev.espalier.model.VisionModel;
+import dev.espalier.model.VisionEncoderDecoder;
 import dev.espalier.model.Vit;
 import dev.espalier.model.VitMae;
 import dev.espalier.model.Yolos;
+import dev.espalier.nn.Module;
+import dev.espalier.objective.CaptionBatch;
 import dev.espalier.objective.CrossEntropy;
 import dev.espalier.objective.MaskedPatchesBatch;
 import dev.espalier.objective.MicroBatch;
@@ -55,7 +57,7 @@ final class VisionCheck {
     /// @param batch what it learns from
     private record Case(Map<String, Tensor> named, MicroBatch batch) {}
 
-    void check(VisionModel model) {
+    void check(Module model) {
         var cases = new CaseCheck(json, golden, tolerances, findings);
         try (var parameters = new FlatParameters(model)) {
             for (var entry : json.path("cases").properties()) {
@@ -82,7 +84,7 @@ final class VisionCheck {
     }
 
     /// What the model gathers while training, as it is now.
-    private static Map<String, Tensor> running(VisionModel model) {
+    private static Map<String, Tensor> running(Module model) {
         var running = new TreeMap<String, Tensor>();
         model.parameters()
                 .forEach((name, parameter) -> {
@@ -93,13 +95,13 @@ final class VisionCheck {
         return running;
     }
 
-    private static void restore(VisionModel model, Map<String, Tensor> running) {
+    private static void restore(Module model, Map<String, Tensor> running) {
         var parameters = model.parameters();
         running.forEach((name, value) ->
                 Objects.requireNonNull(parameters.get(name)).value().copyInPlace(value));
     }
 
-    private void gathered(VisionModel model, String name, JsonNode reference) {
+    private void gathered(Module model, String name, JsonNode reference) {
         for (var buffer : reference.properties()) {
             var ours = model.parameters().get(buffer.getKey());
             if (ours == null) {
@@ -128,14 +130,15 @@ final class VisionCheck {
         return numbers;
     }
 
-    private MicroBatch forward(VisionModel model, String name, JsonNode reference) {
+    private MicroBatch forward(Module model, String name, JsonNode reference) {
         var made =
                 switch (model) {
                     case Vit vit -> classification(vit, name, reference);
                     case VitMae mae -> masked(mae, name, reference);
                     case Segformer segformer -> segmentation(segformer, name, reference);
                     case Yolos yolos -> detection(yolos, name, reference);
-                    default -> throw new IllegalArgumentException(model.task());
+                    case VisionEncoderDecoder both -> captioning(both, name, reference);
+                    default -> throw new IllegalArgumentException(model.getClass().getName());
                 };
         for (var tensor : golden.names(name + ".")) {
             if (INPUTS.contains(tensor) || tensor.startsWith(LABELS + ".")) {
@@ -405,5 +408,31 @@ final class VisionCheck {
             }
             findings.add("post_process", name, difference, tolerances.logits());
         }
+    }
+
+    /// What the encoder gives of the first case's pictures, of which references write.
+    Tensor memory(VisionEncoderDecoder model) {
+        var first = json.path("cases").properties().iterator().next();
+        return model.encode(Pixels.stacked(pictures(first.getKey(), first.getValue())), null);
+    }
+
+    private Case captioning(VisionEncoderDecoder model, String name, JsonNode reference) {
+        var pictures = pictures(name, reference);
+        var labels = input(name, reference, LABELS); // (B, T)
+        var read = model.encoderStates(Pixels.stacked(pictures), null);
+        var written = model.decoderStates(model.shiftedRight(labels), read.getLast(), null);
+        var named = GoldenBatch.numbered(GoldenBatch.ENCODER + "hidden_states.", read);
+        named.putAll(GoldenBatch.numbered("decoder_hidden_states.", written));
+        named.put(GoldenBatch.ENCODER + "last_hidden_state", read.getLast());
+        named.put("logits", model.logits(written.getLast()));
+        var captions = new ArrayList<int[]>();
+        for (var i = 0; i < pictures.size(); i++) {
+            captions.add(
+                    Arrays.stream(labels.select(0, i).longs())
+                            .filter(label -> label != Tensor.IGNORE)
+                            .mapToInt(label -> (int) label)
+                            .toArray());
+        }
+        return new Case(named, new CaptionBatch(model, pictures, captions, CrossEntropy.PLAIN));
     }
 }

@@ -80,7 +80,8 @@ class HuggingFaceTest {
                         "t5",
                         "vit",
                         "vit_mae",
-                        "segformer")) {
+                        "segformer",
+                        "vision_encdec")) {
             var source = GOLDENS.resolve(name);
             var target = folder.resolve(name);
             if (HuggingFace.isVision(source)) {

@@ -56,7 +56,8 @@ class ParityTest {
                 "vit",
                 "vit_mae",
                 "segformer",
-                "yolos"
+                "yolos",
+                "vision_encdec"
             })
     void equalsTheReference(String name) {
         var report = check(GOLDENS.resolve(name), GOLDENS.resolve(name));
@@ -155,6 +156,16 @@ class ParityTest {
                         "loss",
                         "gradient",
                         "post_process");
+        assertThat(parts("vision_encdec"))
+                .contains(
+                        "logits",
+                        "encoder_hidden_states.2",
+                        "encoder_last_hidden_state",
+                        "decoder_hidden_states.2",
+                        "loss",
+                        "gradient",
+                        "generation",
+                        "generation-score");
         assertThat(parts("mlm_eval"))
                 .contains(
                         "token-log-probability",

@@ -1,0 +1,150 @@
+package dev.espalier.model;
+
+import dev.espalier.nn.KeyValueCache;
+import dev.espalier.nn.Linear;
+import dev.espalier.nn.MultiHeadAttention.KeysAndValues;
+import dev.espalier.torch.Tensor;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.node.ObjectNode;
+
+/// A ViT that sees a picture and a GPT-2 that writes of it, whose blocks attend to the patches too,
+/// as Show, Attend and Tell (Xu et al. 2015, arXiv:1502.03044) with transformers on both sides.
+/// What it encodes are pixels (B, C, H, W) in place of ids.
+public final class VisionEncoderDecoder extends EncoderDecoder {
+    private static final String TABLE = "decoder.transformer.wte.weight";
+    private static final Family FAMILY =
+            new Family(
+                    "VisionEncoderDecoder",
+                    "",
+                    TABLE,
+                    Pattern.compile("decoder\\.transformer\\.h\\.\\d+\\.\\w+\\.(masked_)?bias"),
+                    List.of("c_attn", "q_attn", "attn.c_proj", "crossattention.c_proj"),
+                    List.of("mlp.c_fc", "mlp.c_proj"),
+                    List.of("c_attn"),
+                    Map.of("decoder." + Decoder.HEAD, TABLE),
+                    Map.of());
+
+    private final VisionEncoderDecoderConfig config;
+    private final VitBody encoder;
+    private final @Nullable Linear bridge;
+    private final Gpt2 decoder;
+
+    public VisionEncoderDecoder(VisionEncoderDecoderConfig config) {
+        this.config = config;
+        encoder = child("encoder", new VitBody(config.encoder()));
+        // A part of every ViT's file, which nothing here reads.
+        var width = config.encoder().width();
+        var pooler = child("encoder.pooler.dense", Linear.of(width, width, true));
+        pooler.parameters().values().forEach(p -> p.trained(false));
+        var written = config.decoder().width();
+        bridge =
+                width == written ? null : child("enc_to_dec_proj", Linear.of(width, written, true));
+        decoder = child("decoder", new Gpt2(config.decoder(), true));
+    }
+
+    public VisionEncoderDecoderConfig config() {
+        return config;
+    }
+
+    /// New weights, as those of a ViT and of a GPT-2. A pure function of `seed`.
+    public VisionEncoderDecoder initialize(long seed) {
+        InitialWeights.fill(this, seed, name -> config.encoder().initializerRange());
+        decoder.initialize(seed + 1);
+        return this;
+    }
+
+    @Override
+    Tensor encode(Tensor pixels, @Nullable Tensor mask, Consumer<Tensor> states) {
+        var seen = encoder.forward(pixels, states); // (B, S, D)
+        return bridge == null ? seen : bridge.forward(seen);
+    }
+
+    @Override
+    Tensor decode(Tensor ids, Tensor memory, @Nullable Tensor mask, Consumer<Tensor> states) {
+        return decoder.hidden(ids, memory, states);
+    }
+
+    @Override
+    public Tensor decode(Tensor ids, Cache cache) {
+        return decoder.hidden(ids, cache.memory(), cache.own());
+    }
+
+    @Override
+    KeyValueCache ownCache(long batch, long capacity) {
+        return decoder.cache(batch, capacity);
+    }
+
+    @Override
+    List<KeysAndValues> read(Tensor memory) {
+        return decoder.read(memory);
+    }
+
+    @Override
+    ClassificationHead classificationHead(int classes) {
+        throw new UnsupportedOperationException("a model that sees classifies no texts");
+    }
+
+    @Override
+    public int start() {
+        return config.start();
+    }
+
+    @Override
+    public int end() {
+        return config.end();
+    }
+
+    @Override
+    public int padding() {
+        return config.padding();
+    }
+
+    @Override
+    public Tensor head() {
+        return decoder.head();
+    }
+
+    @Override
+    public VisionEncoderDecoder withVocabulary(int size) {
+        return new VisionEncoderDecoder(config.withVocabulary(size));
+    }
+
+    @Override
+    public int vocabulary() {
+        return config.decoder().vocabulary();
+    }
+
+    @Override
+    public int context() {
+        return config.decoder().context();
+    }
+
+    @Override
+    public int width() {
+        return config.decoder().width();
+    }
+
+    @Override
+    public int layers() {
+        return config.decoder().layers();
+    }
+
+    @Override
+    public long matrixWeights() {
+        return decoder.matrixWeights();
+    }
+
+    @Override
+    public Family family() {
+        return FAMILY;
+    }
+
+    @Override
+    public ObjectNode configJson() {
+        return config.json();
+    }
+}

@@ -1,0 +1,82 @@
+package dev.espalier.objective;
+
+import dev.espalier.model.VisionEncoderDecoder;
+import dev.espalier.tokenize.Tokenizer;
+import dev.espalier.torch.Tensor;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/// Pictures of one size of which each token of a caption is to be told, those before it being
+/// known.
+///
+/// @param captions with the token that ends them
+/// @param loss the loss of a token
+public record CaptionBatch(
+        VisionEncoderDecoder model, List<Pixels> pictures, List<int[]> captions, CrossEntropy loss)
+        implements MicroBatch {
+    /// What the figures call this loss.
+    public static final String TERM = "captioning";
+
+    public CaptionBatch {
+        pictures = List.copyOf(pictures);
+        captions = List.copyOf(captions);
+    }
+
+    @Override
+    public String term() {
+        return TERM;
+    }
+
+    @Override
+    public double weight() {
+        return 1;
+    }
+
+    /// Tokens of captions.
+    @Override
+    public long count() {
+        return captions.stream().mapToLong(caption -> caption.length).sum();
+    }
+
+    /// Pictures.
+    @Override
+    public long tokens() {
+        return pictures.size();
+    }
+
+    @Override
+    public List<String> where() {
+        return pictures.stream().map(Pixels::where).toList();
+    }
+
+    @Override
+    public List<ExampleText> examples(Tokenizer tokenizer) {
+        return IntStream.range(0, pictures.size())
+                .mapToObj(i ->
+                        new ExampleText(
+                                pictures.get(i).where(),
+                                List.of(
+                                        ExampleText.field(
+                                                "caption",
+                                                tokenizer,
+                                                captions.get(i),
+                                                _ -> ExampleText.Mark.TARGET))))
+                .toList();
+    }
+
+    @Override
+    public VocabularyLoss forward() {
+        var longest = captions.stream().mapToInt(caption -> caption.length).max().orElseThrow();
+        var targets = new int[captions.size() * longest];
+        Arrays.fill(targets, Tensor.IGNORE);
+        for (var row = 0; row < captions.size(); row++) {
+            var caption = captions.get(row);
+            System.arraycopy(caption, 0, targets, row * longest, caption.length);
+        }
+        var labels = Tensor.of(targets, captions.size(), longest); // (B, T)
+        var memory = model.encode(Pixels.stacked(pictures), null); // (B, S, D)
+        var hidden = model.decode(model.shiftedRight(labels), memory, null); // (B, T, D)
+        return new VocabularyLoss(model, hidden, labels, loss);
+    }
+}
