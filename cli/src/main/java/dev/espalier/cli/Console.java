@@ -90,15 +90,15 @@ final class Console {
         }
     }
 
-    /// The progress of `what` towards `total` of `unit` (0: unknown).
-    Progress progress(String what, long total, String unit) {
+    /// The progress of `what` from `from` towards `total` of `unit` (0: unknown).
+    Progress progress(String what, long from, long total, String unit) {
         var style =
                 quiet
                         ? Progress.Style.NONE
                         : json
                                 ? Progress.Style.JSON
                                 : terminal ? Progress.Style.BAR : Progress.Style.LINES;
-        return new Progress(screen, style, what, total, unit, System::nanoTime);
+        return new Progress(screen, style, what, from, total, unit, System::nanoTime);
     }
 
     private void event(String event, String key, String value, String text) {

@@ -120,7 +120,7 @@ final class Generate implements Callable<Integer> {
                 writing.stream(console, prompt, config);
                 return 0;
             }
-            try (var progress = console.progress("generate", 0, "tokens")) {
+            try (var progress = console.progress("generate", 0, 0, "tokens")) {
                 var batches = new Batches(console, writing, config, progress);
                 lines.forEach(prompt == null ? List.of() : List.of(prompt), chunk, batches::write);
             }

@@ -39,11 +39,20 @@ final class Progress implements AutoCloseable {
     private String bar = "";
     private String detail = "";
 
-    Progress(Screen screen, Style style, String what, long total, String unit, LongSupplier nanos) {
+    /// @param from how much of the total was done before, and says nothing of the rate
+    Progress(
+            Screen screen,
+            Style style,
+            String what,
+            long from,
+            long total,
+            String unit,
+            LongSupplier nanos) {
         this.screen = screen;
         err = screen.err();
         this.style = style;
         this.what = what;
+        last = from;
         this.total = total;
         this.unit = unit;
         this.nanos = nanos;

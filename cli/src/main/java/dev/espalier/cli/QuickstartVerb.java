@@ -169,7 +169,7 @@ final class QuickstartVerb implements Callable<Integer> {
                 return;
             }
             if (bar == null) {
-                bar = console.progress(part, total, "steps");
+                bar = console.progress(part, done, total, "steps");
             }
             bar.at(done, detail);
         }

@@ -101,7 +101,7 @@ abstract class RunVerb implements Callable<Integer> {
         @Override
         public void stepped(StepFigures figures, long total) {
             if (bar == null) {
-                bar = console.progress("training", total, "steps");
+                bar = console.progress("training", figures.step(), total, "steps");
                 // Before the first step there is nothing to save.
                 var unused =
                         stop.waitForJob(() -> console.note("stopping after this step, and saving"));

@@ -135,7 +135,7 @@ final class TokenizerVerb {
         var files = files(paths);
         Iterable<String> texts =
                 () -> {
-                    var progress = console.progress("reading", files.size(), "files");
+                    var progress = console.progress("reading", 0, files.size(), "files");
                     var read = new int[1];
                     var ledger = Ledger.strict();
                     return files.stream()

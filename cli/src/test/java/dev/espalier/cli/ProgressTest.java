@@ -15,14 +15,14 @@ class ProgressTest {
     private final ByteArrayOutputStream err = new ByteArrayOutputStream();
     private long nanos;
 
-    private Progress progress(Style style, long total) {
+    private Progress progress(Style style, long from, long total) {
         var stream = new PrintStream(err, true, StandardCharsets.UTF_8);
         return new Progress(
-                new Screen(stream, stream), style, "training", total, "steps", () -> nanos);
+                new Screen(stream, stream), style, "training", from, total, "steps", () -> nanos);
     }
 
     private String work(Style style, long total) {
-        try (var progress = progress(style, total)) {
+        try (var progress = progress(style, 0, total)) {
             for (int step = 1; step <= 100; step++) {
                 nanos += 500_000_000;
                 progress.at(step, "loss 3.2");
@@ -47,6 +47,19 @@ class ProgressTest {
     }
 
     @Test
+    void whatWasDoneBeforeIsNoWorkOfNow() {
+        try (var progress = progress(Style.LINES, 1000, 1100)) {
+            for (int step = 1001; step <= 1010; step++) {
+                nanos += 1_000_000_000;
+                progress.at(step, "");
+            }
+            nanos += 10_000_000_000L;
+        }
+        assertThat(err.toString(StandardCharsets.UTF_8))
+                .isEqualTo("training 91% 1.0k steps, 1/s, 1m30s left\n");
+    }
+
+    @Test
     void aProgramSeesJson() {
         var text = work(Style.JSON, 0);
         assertThat(text.lines()).hasSize(50);
@@ -63,7 +76,7 @@ class ProgressTest {
 
     @Test
     void whatTheLastLineLeftOutIsShownAtTheEnd() {
-        try (var progress = progress(Style.LINES, 3)) {
+        try (var progress = progress(Style.LINES, 0, 3)) {
             progress.at(3, "");
         }
         assertThat(err.toString(StandardCharsets.UTF_8)).startsWith("training 100% 3 steps");

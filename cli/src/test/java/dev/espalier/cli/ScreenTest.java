@@ -74,7 +74,7 @@ class ScreenTest {
     @Test
     void notesResultsAndTheLogLeaveNoTraceOfTheBar() {
         var console = new Console(screen, false, false, true, false);
-        try (var progress = console.progress("training", 4, "steps")) {
+        try (var progress = console.progress("training", 0, 4, "steps")) {
             progress.at(1, "loss 3");
             screen.bar("training, as it looks after a while");
             console.note("step 1: validation loss 2.5");
