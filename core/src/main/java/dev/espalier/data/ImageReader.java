@@ -67,6 +67,27 @@ public final class ImageReader {
         return new ImageData(images, read.classes());
     }
 
+    /// All pictures of a folder and of those in it, or of a file in IDX, without labels.
+    ///
+    /// @throws EspalierException (DATA) if there are none
+    public static List<LabelledImage> unlabelled(Path path, Ledger ledger) {
+        if (!Files.exists(path)) {
+            throw EspalierException.data(path + ": there is no such file or folder");
+        }
+        var found = new ArrayList<LabelledImage>();
+        if (Files.isDirectory(path)) {
+            for (var file : pictures(path, ledger)) {
+                found.add(new LabelledImage(new Picture.InFile(file), List.of()));
+            }
+        } else {
+            held(path).forEach(picture -> found.add(new LabelledImage(picture, List.of())));
+        }
+        if (found.isEmpty()) {
+            throw EspalierException.data(path + ": holds no picture" + ledger.leftOut());
+        }
+        return decoded(found, ledger);
+    }
+
     /// As [#read] of a folder for each label.
     public static List<LabelledImage> folders(Path root, Ledger ledger) {
         return decoded(folders(root, ledger, new LabelledReader.Labels.One()), ledger);
@@ -347,25 +368,31 @@ public final class ImageReader {
     /// packed by gzip. Labels are the numbers as they stand.
     private static List<LabelledImage> pairs(Path images, Path labels) {
         var told = idx(labels, IDX_LABELS, 1);
-        var pixels = idx(images, IDX_IMAGES, 3);
-        var n = pixels.sizes[0];
-        if (told.sizes[0] != n) {
+        var pictures = held(images);
+        if (told.sizes[0] != pictures.size()) {
             throw EspalierException.data(
                     "%s: holds %,d pictures, and %s holds %,d labels"
-                            .formatted(images, n, labels, told.sizes[0]));
+                            .formatted(images, pictures.size(), labels, told.sizes[0]));
         }
+        return IntStream.range(0, pictures.size())
+                .mapToObj(i ->
+                        new LabelledImage(
+                                pictures.get(i), List.of(String.valueOf(told.bytes[i] & 0xFF))))
+                .toList();
+    }
+
+    /// The pictures of a file in IDX.
+    private static List<Picture> held(Path images) {
+        var pixels = idx(images, IDX_IMAGES, 3);
         var height = pixels.sizes[1];
         var width = pixels.sizes[2];
-        var result = new ArrayList<LabelledImage>();
-        for (var i = 0; i < n; i++) {
+        var pictures = new ArrayList<Picture>();
+        for (var i = 0; i < pixels.sizes[0]; i++) {
             var from = i * height * width;
             var grey = Arrays.copyOfRange(pixels.bytes, from, from + height * width);
-            result.add(
-                    new LabelledImage(
-                            new Picture.Held(Image.grey(width, height, grey), images + "#" + i),
-                            List.of(String.valueOf(told.bytes[i] & 0xFF))));
+            pictures.add(new Picture.Held(Image.grey(width, height, grey), images + "#" + i));
         }
-        return result;
+        return pictures;
     }
 
     /// An array of bytes.

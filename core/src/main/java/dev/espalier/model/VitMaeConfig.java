@@ -47,6 +47,13 @@ public record VitMaeConfig(
         }
     }
 
+    /// A new model of the published recipe with a decoder of this size.
+    public static VitMaeConfig of(
+            VitConfig encoder, int decoderWidth, int decoderLayers, int decoderHeads) {
+        return new VitMaeConfig(
+                encoder, decoderWidth, decoderLayers, decoderHeads, 4 * decoderWidth, 0.75, false);
+    }
+
     /// Reads `config.json`; see [VitConfig#of(JsonNode)].
     public static VitMaeConfig of(JsonNode json) {
         var keys = new ConfigKeys(json);

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /// What must hold between the values of a recipe, beyond each value's own type and range.
@@ -37,6 +38,7 @@ final class Checks {
         switch (recipe) {
             case PretrainRecipe pretrain -> {
                 sources(pretrain.data().sources(), problems);
+                kinds(pretrain, problems);
                 switch (pretrain.objective()) {
                     case ObjectiveRecipe.Causal causal ->
                             withinContext(
@@ -59,6 +61,8 @@ final class Checks {
                     case ObjectiveRecipe.Prefix prefix ->
                             withinContext(
                                     prefix.length(), "objective.length", recipe.model(), problems);
+                    case ObjectiveRecipe.MaskedImage images ->
+                            maskedImage(images, pretrain, problems);
                     case ObjectiveRecipe.FillInTheMiddle middle ->
                             withinContext(
                                     middle.length(), "objective.length", recipe.model(), problems);
@@ -210,9 +214,13 @@ final class Checks {
     }
 
     private static void augment(AugmentRecipe augment, Problems problems) {
-        leastAndMost(augment.scale(), "task.augment.scale", problems);
+        augment("task.augment", augment, problems);
+    }
+
+    private static void augment(String path, AugmentRecipe augment, Problems problems) {
+        leastAndMost(augment.scale(), path + ".scale", problems);
         if (augment.crop() != null) {
-            leastAndMost(augment.crop().area(), "task.augment.crop.area", problems);
+            leastAndMost(augment.crop().area(), path + ".crop.area", problems);
         }
     }
 
@@ -311,26 +319,20 @@ final class Checks {
 
     /// Pictures need a model that sees, texts one that reads.
     private static void sight(Recipe recipe, Problems problems) {
-        var pictures = recipe instanceof FinetuneRecipe f && f.task().ofPictures();
-        if (!pictures && recipe.model().sees() && !(recipe.model() instanceof ModelRecipe.Saved)) {
-            problems.add("model", "sees pictures, and there are texts to read here");
-        }
-        if (!pictures) {
+        var wanted = seeing(recipe);
+        var model = recipe.model();
+        if (wanted.isEmpty()) {
+            if (model.sees() && !(model instanceof ModelRecipe.Saved)) {
+                problems.add("model", "sees pictures, and there are texts to read here");
+            }
             return;
         }
-        if (!recipe.model().sees()) {
-            problems.add("model", "reads texts, and there are pictures to see here");
-        } else if (!(recipe.model() instanceof ModelRecipe.Saved)) {
-            var segments =
-                    recipe instanceof FinetuneRecipe f
-                            && f.task() instanceof TaskRecipe.Segmentation;
-            if (segments == recipe.model() instanceof ModelRecipe.Vit) {
-                problems.add(
-                        "model",
-                        segments
-                                ? "tells no pixels; allowed: segformer, unet, or a path"
-                                : "tells pixels alone; allowed: vit, or a path");
-            }
+        if (!(model instanceof ModelRecipe.Saved) && !wanted.contains(model.getClass())) {
+            problems.add(
+                    "model",
+                    "cannot do this; allowed: "
+                            + wanted.stream().map(Shape::kind).collect(Collectors.joining(", "))
+                            + ", or a path");
         }
         if (recipe.tokenizer() != null) {
             problems.add("tokenizer", "is not for pictures; allowed: auto");
@@ -338,6 +340,33 @@ final class Checks {
         if (recipe instanceof FinetuneRecipe f && f.forgetting() != null) {
             problems.add("forgetting", "is measured on texts");
         }
+    }
+
+    /// The new models that can do what a recipe wants of pictures; none where it wants nothing of
+    /// them.
+    private static List<Class<? extends ModelRecipe>> seeing(Recipe recipe) {
+        return switch (recipe) {
+            case PretrainRecipe p ->
+                    p.objective() instanceof ObjectiveRecipe.MaskedImage
+                            ? List.of(ModelRecipe.VitMae.class)
+                            : List.of();
+            case FinetuneRecipe f ->
+                    switch (f.task()) {
+                        case TaskRecipe.ImageClassification _ -> List.of(ModelRecipe.Vit.class);
+                        case TaskRecipe.Segmentation _ ->
+                                List.of(ModelRecipe.Segformer.class, ModelRecipe.Unet.class);
+                        default -> List.of();
+                    };
+        };
+    }
+
+    private static void maskedImage(
+            ObjectiveRecipe.MaskedImage objective, PretrainRecipe recipe, Problems problems) {
+        augment("objective.augment", objective.augment(), problems);
+        if (objective.augment().mixUp() > 0 || objective.augment().cutMix() > 0) {
+            problems.add("objective.augment", "mixes pictures; allowed: mix-up and cut-mix of 0");
+        }
+        plain(recipe.training(), "masked images", problems);
     }
 
     private static void model(Recipe recipe, Problems problems) {
@@ -363,6 +392,22 @@ final class Checks {
                             "model.patch",
                             "%d does not divide the picture's %d pixels; allowed: a divisor of them"
                                     .formatted(vit.patch(), vit.image()));
+                }
+            }
+            case ModelRecipe.VitMae mae -> {
+                heads("model.width", mae.width(), mae.heads(), 1, problems);
+                heads("model.decoder-width", mae.decoderWidth(), mae.decoderHeads(), 1, problems);
+                if (mae.image() % mae.patch() != 0) {
+                    problems.add(
+                            "model.patch",
+                            "%d does not divide the picture's %d pixels; allowed: a divisor of them"
+                                    .formatted(mae.patch(), mae.image()));
+                }
+                if (mae.width() % 4 != 0 || mae.decoderWidth() % 4 != 0) {
+                    problems.add(
+                            "model",
+                            "has the widths %d and %d; allowed: multiples of 4"
+                                    .formatted(mae.width(), mae.decoderWidth()));
                 }
             }
             case ModelRecipe.Segformer s -> {
@@ -532,7 +577,7 @@ final class Checks {
                         case SourceRecipe.Jsonl s -> s.charset();
                         case SourceRecipe.Csv s -> s.charset();
                         case SourceRecipe.Tsv s -> s.charset();
-                        case SourceRecipe.Jdk s -> null;
+                        case SourceRecipe.Jdk _, SourceRecipe.Images _ -> null;
                     };
             if (charset != null && !supported(charset)) {
                 problems.add(
@@ -541,6 +586,21 @@ final class Checks {
                                 + charset
                                 + "` is not a character set that Java knows; allowed: `auto`, or one such as"
                                 + " `UTF-8`, `UTF-16`, `ISO-8859-1`, `windows-1252`");
+            }
+        }
+    }
+
+    /// Pictures for the objective of pictures, and texts for the others.
+    private static void kinds(PretrainRecipe recipe, Problems problems) {
+        var images = recipe.objective() instanceof ObjectiveRecipe.MaskedImage;
+        var sources = recipe.data().sources();
+        for (var i = 0; i < sources.size(); i++) {
+            if (images != sources.get(i) instanceof SourceRecipe.Images) {
+                problems.add(
+                        "data.sources[" + i + "]",
+                        images
+                                ? "holds texts; allowed with objective `masked-image`: {type: images}"
+                                : "holds pictures; they are for the objective `masked-image`");
             }
         }
     }
@@ -596,6 +656,7 @@ final class Checks {
                     case ModelRecipe.Bart bart -> bart.context();
                     case ModelRecipe.T5 t5 -> t5.context();
                     case ModelRecipe.Vit _,
+                            ModelRecipe.VitMae _,
                             ModelRecipe.Segformer _,
                             ModelRecipe.Unet _,
                             ModelRecipe.Saved _ ->

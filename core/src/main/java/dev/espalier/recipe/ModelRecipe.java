@@ -281,6 +281,33 @@ public sealed interface ModelRecipe {
             implements ModelRecipe {}
 
     @Doc(
+            "A new ViT-MAE (He et al. 2021): a ViT, and a small decoder that is used in pre-training alone.")
+    record VitMae(
+            @Doc(value = "Blocks.", in = "[1, 1000]") int layers,
+            @Doc(value = "Attention heads; they share `width` evenly.", in = "[1, 1000]") int heads,
+            @Doc(value = "The width of the hidden states, a multiple of 4.", in = "[4, 65536]")
+                    int width,
+            @Doc(
+                            value =
+                                    "Height and width of the pictures in pixels; others are stretched to it.",
+                            in = "[1, 16384]")
+                    int image,
+            @Doc(
+                            value = "Height and width of a patch in pixels, a divisor of `image`.",
+                            in = "[1, 16384]")
+                    int patch,
+            @Doc(value = "The decoder's blocks.", byDefault = "8", in = "[1, 1000]")
+                    int decoderLayers,
+            @Doc(value = "The decoder's heads.", byDefault = "16", in = "[1, 1000]")
+                    int decoderHeads,
+            @Doc(
+                            value = "The decoder's width, a multiple of 4.",
+                            byDefault = "512",
+                            in = "[4, 65536]")
+                    int decoderWidth)
+            implements ModelRecipe {}
+
+    @Doc(
             "A new SegFormer (Xie et al. 2021): four stages, each coarser than the one before, and a decoder of linear"
                     + " maps over all of them. The defaults are the published B0.")
     record Segformer(
@@ -337,6 +364,7 @@ public sealed interface ModelRecipe {
     /// Whether it is a model of pictures; an existing one may be.
     default boolean sees() {
         return this instanceof Vit
+                || this instanceof VitMae
                 || this instanceof Segformer
                 || this instanceof Unet
                 || this instanceof Saved;

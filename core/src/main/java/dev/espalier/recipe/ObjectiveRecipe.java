@@ -187,4 +187,25 @@ public sealed interface ObjectiveRecipe {
                             in = "[0, 1]")
                     double suffixFirst)
             implements ObjectiveRecipe {}
+
+    @Doc(
+            "Tell the pixels of patches that were hidden from the few that are seen (He et al. 2021); which are hidden"
+                    + " is drawn anew each time a picture is seen. For a ViT-MAE on sources of images.")
+    record MaskedImage(
+            @Doc(
+                            value = "The share of the patches that are hidden.",
+                            byDefault = "0.75",
+                            in = "(0, 1)")
+                    double ratio,
+            @Doc(
+                            value =
+                                    "Whether each patch's pixels are told as so many of its own standard deviations around"
+                                            + " its mean, from which more is learnt.",
+                            byDefault = "true")
+                    boolean normalised,
+            @Doc(
+                            value = "How pictures are changed at random.",
+                            byDefault = "{crop: {area: [0.2, 1]}, flip: horizontal}")
+                    AugmentRecipe augment)
+            implements ObjectiveRecipe {}
 }

@@ -59,6 +59,16 @@ public sealed interface SourceRecipe {
             @Doc(value = WEIGHT, byDefault = "1", in = "(0, 1000]") double weight)
             implements SourceRecipe {}
 
+    @Doc(
+            "Pictures without labels: all of a folder and of those in it, or of a file in IDX. For the objective"
+                    + " `masked-image`.")
+    record Images(@Doc("The folder, or the file.") Path path) implements SourceRecipe {
+        @Override
+        public double weight() {
+            return 1;
+        }
+    }
+
     /// The meaning of `weight`, for every kind of source.
     String WEIGHT =
             "How often the text is shown, relative to its size: 2 shows it twice as often as it would be.";

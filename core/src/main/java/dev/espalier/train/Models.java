@@ -73,7 +73,10 @@ final class Models {
                 json.remove("bos_token_id");
                 yield new Ready(new T5(config).initialize(seed), json);
             }
-            case ModelRecipe.Vit _, ModelRecipe.Segformer _, ModelRecipe.Unet _ ->
+            case ModelRecipe.Vit _,
+                    ModelRecipe.VitMae _,
+                    ModelRecipe.Segformer _,
+                    ModelRecipe.Unet _ ->
                     throw EspalierException.usage("model: sees pictures, and reads no texts");
             case ModelRecipe.Saved saved -> {
                 var loaded = HuggingFace.readModel(saved.path(), saved.dropout());

@@ -112,7 +112,7 @@ final class PictureData {
                 : task.colours().stream().map(c -> Integer.parseInt(c.substring(1), 16)).toList();
     }
 
-    private static String content(Picture picture) {
+    static String content(Picture picture) {
         return HexFormat.of().formatHex(AtomicFiles.sha256(picture.image().rgb()));
     }
 }

@@ -73,6 +73,9 @@ final class Pretraining implements Job {
     }
 
     static Job prepare(PretrainRecipe recipe, Path folder, Watcher watcher) {
+        if (recipe.objective() instanceof ObjectiveRecipe.MaskedImage masked) {
+            return PictureMasking.prepare(recipe, masked, folder, watcher);
+        }
         var text = TextData.pretraining(recipe, needed(recipe), folder, watcher);
         var ready = Models.of(recipe.model(), text.tokenizer(), recipe.seed());
         var model = ready.model();
@@ -94,6 +97,7 @@ final class Pretraining implements Job {
                                     text,
                                     of(Encoder.class, model, "masked", "an encoder"),
                                     watcher);
+                    case ObjectiveRecipe.MaskedImage _ -> throw new IllegalStateException();
                     case ObjectiveRecipe.FillInTheMiddle middle ->
                             fillInTheMiddle(
                                     recipe,

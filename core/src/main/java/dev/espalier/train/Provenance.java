@@ -8,8 +8,10 @@ import dev.espalier.io.Json;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.ForgettingRecipe.DefenceRecipe;
 import dev.espalier.recipe.ModelRecipe;
+import dev.espalier.recipe.ObjectiveRecipe;
 import dev.espalier.recipe.PretrainRecipe;
 import dev.espalier.recipe.Recipe;
+import dev.espalier.recipe.SourceRecipe;
 import dev.espalier.recipe.TokenizerRecipe;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -51,7 +53,7 @@ final class Provenance {
         if (recipe.tokenizer() instanceof TokenizerRecipe.Saved saved) {
             tokenizer = saved.path();
         }
-        if (!(recipe instanceof FinetuneRecipe f && f.task().ofPictures())) {
+        if (!ofPictures(recipe)) {
             add(json, "tokenizer", tokenizer.toString(), files(tokenizer, TOKENIZER));
         }
         if (recipe instanceof FinetuneRecipe finetune && finetune.forgetting() != null) {
@@ -65,11 +67,21 @@ final class Provenance {
         return json;
     }
 
+    private static boolean ofPictures(Recipe recipe) {
+        return switch (recipe) {
+            case PretrainRecipe p -> p.objective() instanceof ObjectiveRecipe.MaskedImage;
+            case FinetuneRecipe f -> f.task().ofPictures();
+        };
+    }
+
     private static List<Path> data(Recipe recipe) {
         return switch (recipe) {
             case PretrainRecipe pretrain ->
                     pretrain.data().sources().stream()
-                            .flatMap(source -> TextData.source(source).files().stream())
+                            .flatMap(source ->
+                                    source instanceof SourceRecipe.Images images
+                                            ? Stream.of(images.path())
+                                            : TextData.source(source).files().stream())
                             .toList();
             case FinetuneRecipe finetune ->
                     Stream.of(

@@ -3,6 +3,7 @@ package dev.espalier.train;
 import dev.espalier.evaluate.Judgement;
 import dev.espalier.evaluate.Score;
 import dev.espalier.plan.Machine;
+import dev.espalier.recipe.PretrainRecipe;
 import dev.espalier.recipe.Recipe;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.report.Block;
@@ -96,7 +97,11 @@ public final class RunReports {
         HtmlReport.write(
                 file,
                 RunReport.seeing(
-                        heading(recipe, "Fine-tuning", ended, data),
+                        heading(
+                                recipe,
+                                recipe instanceof PretrainRecipe ? "Pre-training" : "Fine-tuning",
+                                ended,
+                                data),
                         steps(steps),
                         evaluations(evaluations),
                         scores,

@@ -153,6 +153,8 @@ final class TextData implements AutoCloseable {
             case SourceRecipe.Csv s -> FileSource.csv(s.path(), s.field()).withCharset(s.charset());
             case SourceRecipe.Tsv s -> FileSource.tsv(s.path(), s.field()).withCharset(s.charset());
             case SourceRecipe.Jdk s -> JdkSource.of(s.path());
+            case SourceRecipe.Images s ->
+                    throw EspalierException.usage(s.path() + ": holds pictures, and no texts");
         };
     }
 

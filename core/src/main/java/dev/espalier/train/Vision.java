@@ -19,6 +19,8 @@ import dev.espalier.model.UnetConfig;
 import dev.espalier.model.VisionModel;
 import dev.espalier.model.Vit;
 import dev.espalier.model.VitConfig;
+import dev.espalier.model.VitMae;
+import dev.espalier.model.VitMaeConfig;
 import dev.espalier.objective.ExampleText;
 import dev.espalier.objective.Pixels;
 import dev.espalier.recipe.AugmentRecipe;
@@ -215,6 +217,45 @@ final class Vision {
     private static Size.Exact size(VisionModel model, Preprocessor preprocessor) {
         var size = preprocessor.fixed();
         return size == null ? new Size.Exact(model.imageHeight(), model.imageWidth()) : size;
+    }
+
+    /// A ViT-MAE.
+    static Ready<VitMae> mae(ModelRecipe recipe, long seed) {
+        return switch (recipe) {
+            case ModelRecipe.VitMae m ->
+                    new Ready<>(
+                            new VitMae(
+                                            VitMaeConfig.of(
+                                                    VitConfig.of(
+                                                            m.image(),
+                                                            m.patch(),
+                                                            m.width(),
+                                                            m.layers(),
+                                                            m.heads(),
+                                                            0),
+                                                    m.decoderWidth(),
+                                                    m.decoderLayers(),
+                                                    m.decoderHeads()))
+                                    .initialize(seed),
+                            Preprocessor.vit(m.image(), m.image()),
+                            JsonNodeFactory.instance.objectNode());
+            case ModelRecipe.Saved saved -> {
+                var loaded = HuggingFace.readVision(saved.path(), saved.dropout());
+                if (!(loaded.model() instanceof VitMae model)) {
+                    loaded.model().free();
+                    throw EspalierException.usage(
+                            saved.path() + ": no ViT-MAE, which masked images are for");
+                }
+                if (!loaded.missing().isEmpty()) {
+                    model.initializeHead(seed);
+                }
+                yield new Ready<>(
+                        model,
+                        PictureClassifier.preprocessor(saved.path(), model),
+                        loaded.config());
+            }
+            default -> throw EspalierException.usage("model: a vit-mae is needed");
+        };
     }
 
     /// A model that tells the classes `labels` of pixels.

@@ -74,6 +74,8 @@ class ShippedRecipesTest {
                         "finetune/image-classification-vit-base.yaml",
                         "finetune/segmentation-toy.yaml",
                         "finetune/segmentation-segformer-b0.yaml",
+                        "pretrain/vit-mae-toy.yaml",
+                        "pretrain/vit-mae-base.yaml",
                         "experiments/cmudict-phonemes.yaml",
                         "experiments/sentence-polarity.yaml",
                         "finetune/classification-gpt2.yaml");

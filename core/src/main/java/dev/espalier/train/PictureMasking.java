@@ -1,0 +1,259 @@
+package dev.espalier.train;
+
+import dev.espalier.EspalierException;
+import dev.espalier.Rng;
+import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.corpus.Ledger;
+import dev.espalier.data.ImageReader;
+import dev.espalier.data.LabelledImage;
+import dev.espalier.data.Split;
+import dev.espalier.evaluate.Interval;
+import dev.espalier.evaluate.Score;
+import dev.espalier.io.AtomicFiles;
+import dev.espalier.io.Json;
+import dev.espalier.model.VitMae;
+import dev.espalier.objective.ExampleText;
+import dev.espalier.objective.MaskedPatchesBatch;
+import dev.espalier.objective.Pixels;
+import dev.espalier.recipe.ObjectiveRecipe;
+import dev.espalier.recipe.PretrainRecipe;
+import dev.espalier.recipe.SourceRecipe;
+import dev.espalier.task.PictureClassifier;
+import dev.espalier.torch.Scope;
+import dev.espalier.torch.Torch;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.JsonNodeFactory;
+import tools.jackson.databind.node.ObjectNode;
+
+/// Pre-training a ViT-MAE on pictures without labels.
+final class PictureMasking implements Job {
+    /// Pictures that are measured at once.
+    private static final int BATCH = 32;
+
+    private final PretrainRecipe recipe;
+    private final Vision.Ready<VitMae> ready;
+    private final List<LabelledImage> validation;
+    private final ObjectNode passport;
+    private final Learner learner;
+
+    private PictureMasking(
+            PretrainRecipe recipe,
+            Vision.Ready<VitMae> ready,
+            List<LabelledImage> validation,
+            ObjectNode passport,
+            Learner learner) {
+        this.recipe = recipe;
+        this.ready = ready;
+        this.validation = validation;
+        this.passport = passport;
+        this.learner = learner;
+    }
+
+    static Job prepare(
+            PretrainRecipe recipe,
+            ObjectiveRecipe.MaskedImage objective,
+            Path folder,
+            Watcher watcher) {
+        var passport = JsonNodeFactory.instance.objectNode();
+        var split = read(recipe, folder, passport, watcher);
+        var ready = Vision.mae(recipe.model(), recipe.seed());
+        var model = ready.model();
+        model.hide(objective.ratio(), objective.normalised());
+        var patches = patches(model);
+        if (model.config().seen(patches) < 1) {
+            throw EspalierException.usage(
+                    "objective.ratio: of %d patches none is left to be seen".formatted(patches));
+        }
+        var batch = recipe.training().batch();
+        var micro = recipe.training().microBatch();
+        var microBatch =
+                micro == null ? Vision.microBatch(model, ready.preprocessor(), batch) : micro;
+        var changed =
+                new Vision.Changed(
+                        split.train(),
+                        objective.augment(),
+                        ready.preprocessor(),
+                        false,
+                        recipe.seed());
+        var learner =
+                Vision.learner(
+                        model,
+                        split.train().size(),
+                        batch,
+                        microBatch,
+                        recipe.seed(),
+                        (epoch, places) ->
+                                new MaskedPatchesBatch(
+                                        model,
+                                        changed.at(epoch, places).stream()
+                                                .map(Vision.Changed.Seen::pixels)
+                                                .toList(),
+                                        places.stream()
+                                                .map(place ->
+                                                        MaskedPatchesBatch.order(
+                                                                patches,
+                                                                Rng.at(
+                                                                        recipe.seed(),
+                                                                        epoch,
+                                                                        place,
+                                                                        2)))
+                                                .toList()));
+        var completed =
+                new PretrainRecipe(
+                        recipe.name(),
+                        recipe.seed(),
+                        recipe.output(),
+                        recipe.data(),
+                        null,
+                        recipe.model(),
+                        recipe.objective(),
+                        Run.completed(recipe.training(), microBatch),
+                        recipe.evaluate(),
+                        recipe.save());
+        return new PictureMasking(completed, ready, split.validation(), passport, learner);
+    }
+
+    private static int patches(VitMae model) {
+        return (int) model.positions(model.imageHeight(), model.imageWidth()) - 1;
+    }
+
+    private static Split<LabelledImage> read(
+            PretrainRecipe recipe, Path folder, ObjectNode passport, Watcher watcher) {
+        var images = new ArrayList<LabelledImage>();
+        var limit = new Ledger.Limit.Count(recipe.data().maxRejects());
+        var files = passport.putArray("sources");
+        try (var ledger = new Ledger(folder.resolve("rejects.jsonl"), limit)) {
+            for (var source : recipe.data().sources()) {
+                var path = ((SourceRecipe.Images) source).path();
+                images.addAll(ImageReader.unlabelled(path, ledger));
+                files.addObject()
+                        .put("path", path.toString())
+                        .put("sha256", AtomicFiles.sha256(path));
+            }
+            ledger.finish();
+            passport.set("counts", Json.mapper().valueToTree(ledger.counts()));
+        }
+        var split =
+                Split.stratified(
+                        images,
+                        r -> PictureData.content(r.picture()),
+                        _ -> List.<String>of(),
+                        recipe.data().validation(),
+                        recipe.seed());
+        if (split.train().isEmpty() || split.validation().isEmpty()) {
+            throw EspalierException.data(
+                    "data.validation: of %d pictures %s leaves nothing to train or to validate on"
+                            .formatted(images.size(), recipe.data().validation()));
+        }
+        watcher.said(
+                "%,d pictures to train on, %,d to validate on"
+                        .formatted(split.train().size(), split.validation().size()));
+        return split;
+    }
+
+    @Override
+    public PretrainRecipe recipe() {
+        return recipe;
+    }
+
+    @Override
+    public Learner learner() {
+        return learner;
+    }
+
+    @Override
+    public List<ExampleText> examples(long step) {
+        var batches = learner.step(step).stream().map(b -> (MaskedPatchesBatch) b).toList();
+        var pictures = batches.stream().flatMap(b -> b.pictures().stream()).toList();
+        return Vision.shown(
+                pictures.stream().map(p -> new ExampleText(p.where(), List.of())).toList(),
+                pictures,
+                ready.preprocessor());
+    }
+
+    /// Of a picture, since it stands for a token here.
+    @Override
+    public double flopsPerToken() {
+        return Vision.flops(ready.model(), ready.preprocessor());
+    }
+
+    /// The squared error of hidden patches, which are the same each time.
+    @Override
+    public List<Score> validate(long tokens) {
+        var model = ready.model();
+        var patches = patches(model);
+        var errors = new double[validation.size()];
+        var hidden = new double[validation.size()];
+        for (var start = 0; start < errors.length; start += BATCH) {
+            var first = start;
+            var places = IntStream.range(start, Math.min(errors.length, start + BATCH)).boxed();
+            var part = places.toList();
+            var batch =
+                    new MaskedPatchesBatch(
+                            model,
+                            part.stream()
+                                    .map(validation::get)
+                                    .map(r ->
+                                            PictureClassifier.pixels(
+                                                    ready.preprocessor(),
+                                                    r.picture().image(),
+                                                    r.where()))
+                                    .toList(),
+                            part.stream()
+                                    .map(i ->
+                                            MaskedPatchesBatch.order(
+                                                    patches, Rng.at(recipe.seed(), -1, i)))
+                                    .toList());
+            var masks = batch.hidden();
+            float[] each;
+            try (var scope = new Scope()) {
+                each =
+                        Torch.noGrad(() -> {
+                            var pixels = Pixels.stacked(batch.pictures());
+                            return model.errors(batch.told(pixels).pixels(), pixels).floats();
+                        });
+            }
+            for (var i = 0; i < each.length; i++) {
+                errors[first + i / patches] += masks[i] * each[i];
+                hidden[first + i / patches] += masks[i];
+            }
+        }
+        return List.of(
+                Score.of("validation", "loss", Interval.loss(errors, hidden), errors.length));
+    }
+
+    @Override
+    public List<Score> finish() {
+        return validate(Long.MAX_VALUE);
+    }
+
+    @Override
+    public void writeModel(Path folder) throws IOException {
+        HuggingFace.write(folder, ready.model(), ready.config());
+        ready.preprocessor().write(folder);
+    }
+
+    @Override
+    public JsonNode dataPassport() {
+        return passport;
+    }
+
+    @Override
+    public void report(
+            Path file,
+            String ended,
+            List<StepFigures> steps,
+            List<Evaluation> evaluations,
+            List<Score> scores) {
+        RunReports.seeing(
+                file, recipe, ended, steps, evaluations, scores, "loss", List.of(), dataPassport());
+    }
+
+    @Override
+    public void close() {}
+}

@@ -1,0 +1,95 @@
+package dev.espalier.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.espalier.EspalierException;
+import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.model.Problem;
+import dev.espalier.recipe.Recipe;
+import dev.espalier.recipe.Recipes;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// Pre-training on pictures without labels at a tiny size.
+class PictureMaskingTest {
+    private static final Path SHAPES =
+            Path.of("../recipes/data/shapes-train-images-idx3-ubyte").toAbsolutePath();
+
+    @TempDir Path folder;
+
+    private Recipe recipe(String name, String source, String objective) {
+        return Recipes.parse(
+                """
+                name: %s
+                output: %s
+                data: {sources: [%s], validation: 20%%}
+                model: {type: vit-mae, image: 16, patch: 4, width: 16, layers: 2, heads: 2,
+                        decoder-width: 16, decoder-layers: 1, decoder-heads: 2}
+                objective: %s
+                training:
+                  for: 60 steps
+                  batch: 16
+                  optimizer: {type: adamw, rate: 5e-3}
+                  schedule: {type: constant}
+                evaluate: {every: 20 steps}
+                save: {every: 20 steps}
+                """
+                        .formatted(name, folder.resolve(name), source, objective),
+                "x");
+    }
+
+    @Test
+    void aVitLearnsFromPicturesIsResumedAndTellsLabelsAfterwards() {
+        var source = "{type: images, path: %s}".formatted(SHAPES);
+        var objective = "{type: masked-image, ratio: 0.6, augment: {}}";
+        var recipe = recipe("whole", source, objective);
+        var whole = new Run(recipe).train(figures -> {});
+        assertThat(whole.scores())
+                .singleElement()
+                .satisfies(s -> {
+                    assertThat(s.metric()).isEqualTo("loss");
+                    // One deviation is what who tells each patch's mean is wrong by.
+                    assertThat(s.value()).isLessThan(0.95);
+                });
+        assertThat(whole.folder().resolve("report.html")).isNotEmptyFile();
+
+        var stopped = recipe("stopped", source, objective);
+        StopAfter.run(stopped, 20);
+        var resumed = new Run(stopped).train(new Watcher() {}, true);
+        assertThat(resumed.model().resolve("model.safetensors"))
+                .hasSameBinaryContentAs(whole.model().resolve("model.safetensors"));
+
+        // What it has seen is what a classifier begins with; the decoder and its keys are gone.
+        var problem = new Problem.SingleLabel(List.of("a", "b"));
+        var loaded = HuggingFace.readVit(whole.model(), problem, null);
+        assertThat(loaded.missing())
+                .containsExactlyInAnyOrder("classifier.weight", "classifier.bias");
+        loaded.model().initializeHead(1);
+        HuggingFace.save(folder.resolve("vit"), loaded.model(), loaded.config());
+        var config = HuggingFace.config(folder.resolve("vit"));
+        assertThat(config.path("model_type").asString()).isEqualTo("vit");
+        assertThat(config.has("mask_ratio")).isFalse();
+        assertThat(config.has("decoder_hidden_size")).isFalse();
+    }
+
+    @Test
+    void textsAndRatiosThatLeaveNothingAreRefused() {
+        assertThatThrownBy(() -> recipe("a", "{type: text, path: x.txt}", "{type: masked-image}"))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("data.sources[0]")
+                .hasMessageContaining("{type: images}");
+        var source = "{type: images, path: %s}".formatted(SHAPES);
+        assertThatThrownBy(() -> recipe("b", source, "{type: causal}"))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("masked-image")
+                .hasMessageContaining("sees pictures");
+        assertThatThrownBy(() ->
+                        new Run(recipe("c", source, "{type: masked-image, ratio: 0.99}"))
+                                .train(figures -> {}))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("objective.ratio");
+    }
+}
