@@ -303,6 +303,33 @@ public final class HuggingFace {
         return isFor(folder, PIXELS);
     }
 
+    /// The YOLOS in `folder`, to tell things of these classes, with every dropout set to `dropout`,
+    /// if one is given. The head is the folder's where it tells the same classes, and else missing.
+    ///
+    /// @throws EspalierException if it is another model
+    public static Loaded<Yolos> readYolos(
+            Path folder, List<String> classes, @Nullable Double dropout) {
+        var config = config(folder);
+        if (!type(config).equals("yolos")) {
+            throw EspalierException.data(
+                    "%s: model_type '%s' tells no things in pictures; allowed: yolos"
+                            .formatted(folder.resolve(CONFIG), type(config)));
+        }
+        var read = YolosConfig.of(config);
+        var shape = dropout == null ? read : read.withDropout(dropout);
+        var same = labels(folder, config).equals(classes);
+        var plan = new Plan<>(shape.encoder().bodyWeights(), () -> new Yolos(shape, classes));
+        try (var weights = WeightFiles.open(folder)) {
+            var model = plan.make(folder, weights);
+            return load(weights, model, config, path -> same || !model.isHead(path));
+        }
+    }
+
+    /// Whether the model in `folder` tells things in pictures.
+    public static boolean isDetector(Path folder) {
+        return type(config(folder)).equals("yolos");
+    }
+
     /// Whether the model in `folder` tells the labels of pictures.
     public static boolean isPictureClassifier(Path folder) {
         return isFor(folder, PICTURES);

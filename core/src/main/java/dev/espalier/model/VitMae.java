@@ -176,7 +176,7 @@ public final class VitMae extends VisionModel {
 
     /// A row for the class token, zero, and one for each place of the grid: sines and cosines of
     /// its column, and of its row, divided by 10000^(i / (D / 4)).
-    private static void sines(Parameter table, Grid grid) {
+    static void sines(Parameter table, Grid grid) {
         var width = (int) table.value().size(2);
         var quarter = width / 4;
         var values = new float[(int) table.value().count()];

@@ -12,6 +12,7 @@ import dev.espalier.torch.Tensor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -184,17 +185,40 @@ public final class Yolos extends VisionModel {
         }
     }
 
-    /// New weights: N(0, 0.02²), biases 0, gains 1.
+    /// New weights: matrices N(0, 2 / (inputs + outputs)) (Glorot and Bengio 2010), tokens for
+    /// things N(0, 1), so that they differ from the start, positions of sines, biases 0, gains 1.
+    /// From 0.02 for all, which suits a body that was pre-trained, narrow models hardly learn where
+    /// things are.
     @Override
     public Yolos initialize(long seed) {
-        InitialWeights.fill(this, seed, name -> config.encoder().initializerRange());
+        fill(this, seed);
+        VitMae.sines(vit.positions, config.encoder().grid());
         return this;
     }
 
     @Override
     public void initializeHead(long seed) {
-        InitialWeights.fill(classes, seed, name -> config.encoder().initializerRange());
-        InitialWeights.fill(boxes, seed + 1, name -> config.encoder().initializerRange());
+        fill(classes, seed);
+        fill(boxes, seed + 1);
+    }
+
+    private void fill(Module part, long seed) {
+        var parameters = part.parameters();
+        InitialWeights.fill(
+                part,
+                seed,
+                name -> {
+                    var weight = Objects.requireNonNull(parameters.get(name)).value();
+                    if (name.endsWith("detection_tokens")) {
+                        return 1;
+                    }
+                    return name.endsWith(".weight")
+                            ? Math.sqrt(
+                                    2.0
+                                            / (weight.size(0)
+                                                    + (double) weight.count() / weight.size(0)))
+                            : config.encoder().initializerRange();
+                });
     }
 
     @Override

@@ -110,6 +110,7 @@ final class Checks {
                         plain(finetune.training(), "preferences", problems);
                     }
                     case TaskRecipe.Segmentation task -> segmentation(task, finetune, problems);
+                    case TaskRecipe.ObjectDetection task -> detection(task, finetune, problems);
                     case TaskRecipe.ImageClassification task -> {
                         augment(task.augment(), problems);
                         if (task.image().equals(task.label())) {
@@ -169,16 +170,29 @@ final class Checks {
         told(task.problem(), task.classWeights(), training, problems);
     }
 
+    private static void detection(
+            TaskRecipe.ObjectDetection task, FinetuneRecipe recipe, Problems problems) {
+        boxesOrMasks(task.augment(), "boxes", problems);
+        stopping(recipe.training(), EnumSet.of(Metric.LOSS, Metric.MAP, Metric.MAP_50), problems);
+        plain(recipe.training(), "object-detection", problems);
+    }
+
+    /// What cannot be mixed must not be.
+    private static void boxesOrMasks(AugmentRecipe augment, String what, Problems problems) {
+        augment(augment, problems);
+        if (augment.mixUp() > 0 || augment.cutMix() > 0) {
+            problems.add(
+                    "task.augment",
+                    "mixes pictures, whose %s cannot be mixed; allowed: mix-up and cut-mix of 0"
+                            .formatted(what));
+        }
+    }
+
     private static final Pattern COLOUR = Pattern.compile("#[0-9a-fA-F]{6}");
 
     private static void segmentation(
             TaskRecipe.Segmentation task, FinetuneRecipe recipe, Problems problems) {
-        augment(task.augment(), problems);
-        if (task.augment().mixUp() > 0 || task.augment().cutMix() > 0) {
-            problems.add(
-                    "task.augment",
-                    "mixes pictures, whose masks cannot be mixed; allowed: mix-up and cut-mix of 0");
-        }
+        boxesOrMasks(task.augment(), "masks", problems);
         stopping(
                 recipe.training(),
                 EnumSet.of(Metric.LOSS, Metric.MEAN_IOU, Metric.MEAN_DICE),
@@ -353,6 +367,7 @@ final class Checks {
             case FinetuneRecipe f ->
                     switch (f.task()) {
                         case TaskRecipe.ImageClassification _ -> List.of(ModelRecipe.Vit.class);
+                        case TaskRecipe.ObjectDetection _ -> List.of(ModelRecipe.Yolos.class);
                         case TaskRecipe.Segmentation _ ->
                                 List.of(ModelRecipe.Segformer.class, ModelRecipe.Unet.class);
                         default -> List.of();
@@ -408,6 +423,23 @@ final class Checks {
                             "model",
                             "has the widths %d and %d; allowed: multiples of 4"
                                     .formatted(mae.width(), mae.decoderWidth()));
+                }
+            }
+            case ModelRecipe.Yolos yolos -> {
+                heads("model.width", yolos.width(), yolos.heads(), 1, problems);
+                if (yolos.image().size() != 2) {
+                    problems.add(
+                            "model.image",
+                            yolos.image()
+                                    + " are not height and width; allowed: such as [480, 640]");
+                }
+                for (var side : yolos.image()) {
+                    if (side % yolos.patch() != 0) {
+                        problems.add(
+                                "model.patch",
+                                "%d does not divide the picture's %d pixels; allowed: a divisor of both sides"
+                                        .formatted(yolos.patch(), side));
+                    }
                 }
             }
             case ModelRecipe.Segformer s -> {
@@ -657,6 +689,7 @@ final class Checks {
                     case ModelRecipe.T5 t5 -> t5.context();
                     case ModelRecipe.Vit _,
                             ModelRecipe.VitMae _,
+                            ModelRecipe.Yolos _,
                             ModelRecipe.Segformer _,
                             ModelRecipe.Unet _,
                             ModelRecipe.Saved _ ->

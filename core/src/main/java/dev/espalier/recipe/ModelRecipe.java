@@ -308,6 +308,43 @@ public sealed interface ModelRecipe {
             implements ModelRecipe {}
 
     @Doc(
+            "A new YOLOS (Fang et al. 2021): a ViT with tokens behind those of the patches, each of which tells a"
+                    + " thing in the picture or none.")
+    record Yolos(
+            @Doc(value = "Blocks.", in = "[1, 1000]") int layers,
+            @Doc(value = "Attention heads; they share `width` evenly.", in = "[1, 1000]") int heads,
+            @Doc(value = "The width of the hidden states.", in = "[1, 65536]") int width,
+            @Doc(
+                            value =
+                                    "Height and width of the pictures in pixels; others are stretched to it.",
+                            in = "[1, 16384]")
+                    List<Integer> image,
+            @Doc(
+                            value =
+                                    "Height and width of a patch in pixels, a divisor of both: smaller ones see more and"
+                                            + " take more time.",
+                            in = "[1, 16384]")
+                    int patch,
+            @Doc(
+                            value =
+                                    "How many tokens tell things: more than there are things in a picture.",
+                            byDefault = "100",
+                            in = "[1, 10000]")
+                    int detections,
+            @Doc(
+                            value =
+                                    "The share of embeddings, attention weights and residual branches dropped while"
+                                            + " training.",
+                            byDefault = "0",
+                            in = "[0, 1)")
+                    double dropout)
+            implements ModelRecipe {
+        public Yolos {
+            image = List.copyOf(image);
+        }
+    }
+
+    @Doc(
             "A new SegFormer (Xie et al. 2021): four stages, each coarser than the one before, and a decoder of linear"
                     + " maps over all of them. The defaults are the published B0.")
     record Segformer(
@@ -365,6 +402,7 @@ public sealed interface ModelRecipe {
     default boolean sees() {
         return this instanceof Vit
                 || this instanceof VitMae
+                || this instanceof Yolos
                 || this instanceof Segformer
                 || this instanceof Unet
                 || this instanceof Saved;

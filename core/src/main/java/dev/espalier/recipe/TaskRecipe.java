@@ -8,7 +8,9 @@ import org.jspecify.annotations.Nullable;
 public sealed interface TaskRecipe {
     /// Whether the records are pictures, and not texts.
     default boolean ofPictures() {
-        return this instanceof ImageClassification || this instanceof Segmentation;
+        return this instanceof ImageClassification
+                || this instanceof ObjectDetection
+                || this instanceof Segmentation;
     }
 
     @Doc("Tell the label, the labels or the number of a text, or of a pair of texts.")
@@ -206,6 +208,22 @@ public sealed interface TaskRecipe {
                             byDefault = "none")
                     Classification.ClassWeights classWeights,
             @Doc(value = "How pictures are changed at random in training.", byDefault = "{}")
+                    AugmentRecipe augment)
+            implements TaskRecipe {}
+
+    @Doc(
+            "Tell which things are where in a picture, each by a box and its class. The data are COCO, YOLO or"
+                    + " Pascal VOC.")
+    record ObjectDetection(
+            @Doc(
+                            value =
+                                    "The folder from which COCO names its pictures; `auto` is the one that it lies in.",
+                            byDefault = "auto",
+                            nothing = "auto")
+                    @Nullable Path pictures,
+            @Doc(
+                            value = "How pictures and boxes are changed at random in training.",
+                            byDefault = "{}")
                     AugmentRecipe augment)
             implements TaskRecipe {}
 

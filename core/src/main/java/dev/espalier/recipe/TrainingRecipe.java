@@ -158,7 +158,8 @@ public record TrainingRecipe(
             @Doc(
                             value =
                                     "The figure: `loss`; for one label or tags `accuracy` or `macro-f1`, for several"
-                                            + " labels `micro-f1` or `macro-f1`, for a number `spearman`; for segmentation"
+                                            + " labels `micro-f1` or `macro-f1`, for a number `spearman`; for"
+                                            + " object-detection `map` or `map-50`; for segmentation"
                                             + " `mean-iou` or `mean-dice`; for"
                                             + " sequence-to-sequence `exact-match`, `character-error-rate`,"
                                             + " `word-error-rate`, `bleu`, `chrf`, `chrf-plus-plus`, `rouge-1`,"
@@ -183,6 +184,8 @@ public record TrainingRecipe(
         ROUGE_2,
         ROUGE_L,
         ROUGE_LSUM,
+        MAP,
+        MAP_50,
         MEAN_IOU,
         MEAN_DICE
     }

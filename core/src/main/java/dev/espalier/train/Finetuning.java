@@ -153,6 +153,8 @@ final class Finetuning implements Job {
             case TaskRecipe.Preference task -> Preferring.prepare(recipe, task, folder, watcher);
             case TaskRecipe.ImageClassification task ->
                     PictureLabelling.prepare(recipe, task, folder, watcher);
+            case TaskRecipe.ObjectDetection task ->
+                    Detecting.prepare(recipe, task, folder, watcher);
             case TaskRecipe.Segmentation task -> Segmenting.prepare(recipe, task, folder, watcher);
         };
     }

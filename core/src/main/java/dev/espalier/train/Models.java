@@ -75,6 +75,7 @@ final class Models {
             }
             case ModelRecipe.Vit _,
                     ModelRecipe.VitMae _,
+                    ModelRecipe.Yolos _,
                     ModelRecipe.Segformer _,
                     ModelRecipe.Unet _ ->
                     throw EspalierException.usage("model: sees pictures, and reads no texts");

@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /// The pictures that a recipe names.
@@ -60,17 +61,56 @@ final class PictureData {
                 : List.of(path, path.resolveSibling(name.replace(IDX_IMAGES, IDX_LABELS)));
     }
 
-    /// Pictures with masks, and the names of the classes that are told.
-    ///
-    /// @param classes in the order of their numbers
-    record Masked(TextData.Labelled<LabelledImage> records, List<String> classes) {}
+    /// Pictures with boxes, and the names of their kinds.
+    static Named boxed(
+            FinetuneData data,
+            TaskRecipe.ObjectDetection task,
+            long seed,
+            Path folder,
+            Watcher watcher) {
+        return named(
+                data,
+                seed,
+                folder,
+                watcher,
+                new ImageData.Wanted.Boxes(),
+                task.pictures(),
+                LabelledImage::labels);
+    }
 
-    static Masked masked(
+    /// Pictures with masks, and the names of the classes of their pixels.
+    static Named masked(
             FinetuneData data,
             TaskRecipe.Segmentation task,
             long seed,
             Path folder,
             Watcher watcher) {
+        return named(
+                data,
+                seed,
+                folder,
+                watcher,
+                new ImageData.Wanted.Masks(
+                        task.classes().isEmpty()
+                                ? null
+                                : new MaskSource.Classes(task.classes(), colours(task))),
+                task.pictures(),
+                _ -> List.of());
+    }
+
+    /// Pictures, and the names of the classes that are told.
+    ///
+    /// @param classes in the order of their numbers
+    record Named(TextData.Labelled<LabelledImage> records, List<String> classes) {}
+
+    private static Named named(
+            FinetuneData data,
+            long seed,
+            Path folder,
+            Watcher watcher,
+            ImageData.Wanted wanted,
+            @Nullable Path pictures,
+            Function<LabelledImage, List<String>> labels) {
         var classes = new ArrayList<String>();
         var records =
                 TextData.labelled(
@@ -79,23 +119,20 @@ final class PictureData {
                         folder,
                         watcher,
                         new TextData.Kind<>(
-                                (path, ledger) -> masked(path, task, ledger, classes),
+                                (path, ledger) -> named(path, wanted, pictures, ledger, classes),
                                 r -> content(r.picture()),
-                                _ -> List.<String>of()));
-        return new Masked(records, classes);
+                                labels));
+        return new Named(records, classes);
     }
 
     /// @param known the classes of the files before, which must be these
-    private static List<LabelledImage> masked(
-            Path path, TaskRecipe.Segmentation task, Ledger ledger, List<String> known) {
-        var read =
-                ImageReader.read(
-                        new ImageData.Place(path, task.pictures()),
-                        new ImageData.Wanted.Masks(
-                                task.classes().isEmpty()
-                                        ? null
-                                        : new MaskSource.Classes(task.classes(), colours(task))),
-                        ledger);
+    private static List<LabelledImage> named(
+            Path path,
+            ImageData.Wanted wanted,
+            @Nullable Path pictures,
+            Ledger ledger,
+            List<String> known) {
+        var read = ImageReader.read(new ImageData.Place(path, pictures), wanted, ledger);
         if (known.isEmpty()) {
             known.addAll(read.classes());
         } else if (!known.equals(read.classes())) {

@@ -4,13 +4,16 @@ import dev.espalier.adapt.Lora;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.data.LabelledImage;
 import dev.espalier.evaluate.Score;
+import dev.espalier.image.Drawing;
 import dev.espalier.image.Mask;
 import dev.espalier.image.Preprocessor;
+import dev.espalier.image.ShownImage;
 import dev.espalier.model.Segmenter;
 import dev.espalier.objective.ExampleText;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.TaskRecipe;
 import dev.espalier.recipe.TrainingRecipe.Metric;
+import dev.espalier.report.Block;
 import dev.espalier.task.MaskBatch;
 import dev.espalier.task.PictureSegmenter;
 import dev.espalier.task.SegmentationLoss;
@@ -25,8 +28,6 @@ import tools.jackson.databind.node.ObjectNode;
 
 /// Fine-tuning a model to tell the class of each pixel of pictures.
 final class Segmenting implements Job {
-    private static final List<String> FIRST = List.of("mean-iou", "mean-dice", "pixel-accuracy");
-
     private final FinetuneRecipe recipe;
     private final Segmenter model;
     private final Preprocessor preprocessor;
@@ -159,10 +160,21 @@ final class Segmenting implements Job {
 
     @Override
     public List<ExampleText> examples(long step) {
-        return learner.step(step).stream()
-                .flatMap(batch -> batch.where().stream())
-                .map(where -> new ExampleText(where, List.of()))
-                .toList();
+        var examples = new ArrayList<ExampleText>();
+        for (var part : learner.step(step)) {
+            var batch = (MaskBatch) part;
+            for (var i = 0; i < batch.pictures().size(); i++) {
+                var p = batch.pictures().get(i);
+                var image = preprocessor.picture(p.values(), p.height(), p.width());
+                var mask = new Mask(p.width(), p.height(), batch.masks().get(i));
+                examples.add(
+                        new ExampleText(
+                                p.where(),
+                                List.of(),
+                                new ShownImage(image, List.of(), mask, p.where())));
+            }
+        }
+        return examples;
     }
 
     /// Of a picture, since it stands for a token here.
@@ -212,8 +224,33 @@ final class Segmenting implements Job {
             List<StepFigures> steps,
             List<Evaluation> evaluations,
             List<Score> scores) {
-        RunReports.beforeAndAfter(
-                file, recipe, ended, steps, evaluations, scores, FIRST, dataPassport());
+        var name = data.test() == null ? "validation" : "test";
+        var shown = data.test() == null ? data.validation() : data.test();
+        var told = segmenter.evaluate(name, shown, majority, recipe.seed());
+        RunReports.seeing(
+                file,
+                recipe,
+                ended,
+                steps,
+                evaluations,
+                scores.stream().filter(s -> s.data().equals(name)).toList(),
+                "mean-iou",
+                Vision.cases(
+                        told.result().bestFirst(), i -> beside(shown.get(i), told.masks().get(i))),
+                dataPassport());
+    }
+
+    /// What a picture's pixels are beside what was told of them.
+    private static Block.Picture beside(LabelledImage record, Mask told) {
+        var image = record.picture().image();
+        var truth = PictureSegmenter.mask(record);
+        return new Block.Picture(
+                Drawing.sheet(
+                        List.of(
+                                new ShownImage(image, List.of(), truth, "what is there"),
+                                new ShownImage(image, List.of(), told, "what is told")),
+                        2),
+                record.where());
     }
 
     @Override

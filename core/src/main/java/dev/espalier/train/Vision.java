@@ -21,6 +21,8 @@ import dev.espalier.model.Vit;
 import dev.espalier.model.VitConfig;
 import dev.espalier.model.VitMae;
 import dev.espalier.model.VitMaeConfig;
+import dev.espalier.model.Yolos;
+import dev.espalier.model.YolosConfig;
 import dev.espalier.objective.ExampleText;
 import dev.espalier.objective.Pixels;
 import dev.espalier.recipe.AugmentRecipe;
@@ -71,6 +73,45 @@ final class Vision {
                         loaded.config());
             }
             default -> throw EspalierException.usage("model: a vit is needed to see pictures");
+        };
+    }
+
+    /// A YOLOS that tells things of these classes.
+    static Ready<Yolos> detector(ModelRecipe recipe, List<String> classes, long seed) {
+        return switch (recipe) {
+            case ModelRecipe.Yolos y -> {
+                int height = y.image().getFirst(), width = y.image().getLast();
+                var shape =
+                        new VitConfig(
+                                height,
+                                width,
+                                y.patch(),
+                                3,
+                                y.width(),
+                                y.layers(),
+                                y.heads(),
+                                4 * y.width(),
+                                "gelu",
+                                y.dropout(),
+                                y.dropout(),
+                                1e-12,
+                                0.02);
+                yield new Ready<>(
+                        new Yolos(YolosConfig.of(shape, y.detections()), classes).initialize(seed),
+                        Preprocessor.imageNet("YolosImageProcessor", height, width),
+                        JsonNodeFactory.instance.objectNode());
+            }
+            case ModelRecipe.Saved saved -> {
+                var loaded = HuggingFace.readYolos(saved.path(), classes, saved.dropout());
+                if (!loaded.missing().isEmpty()) {
+                    loaded.model().initializeHead(seed);
+                }
+                yield new Ready<>(
+                        loaded.model(),
+                        PictureClassifier.preprocessor(saved.path(), loaded.model()),
+                        loaded.config());
+            }
+            default -> throw EspalierException.usage("model: a yolos is needed to tell things");
         };
     }
 

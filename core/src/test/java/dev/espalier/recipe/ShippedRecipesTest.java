@@ -72,6 +72,9 @@ class ShippedRecipesTest {
                         "finetune/sequence-to-sequence-t5-base.yaml",
                         "finetune/image-classification-toy.yaml",
                         "finetune/image-classification-vit-base.yaml",
+                        "finetune/object-detection-toy.yaml",
+                        "finetune/object-detection-yolos-tiny.yaml",
+                        "experiments/nlvr-boxes.yaml",
                         "finetune/segmentation-toy.yaml",
                         "finetune/segmentation-segformer-b0.yaml",
                         "pretrain/vit-mae-toy.yaml",
@@ -180,6 +183,11 @@ class ShippedRecipesTest {
             pictures.put(part + "/images" + name, ToyData.ponds(100 + i, false));
             pictures.put(part + "/masks" + name, ToyData.ponds(100 + i, true));
         }
+        for (var i = 0; i < 80; i++) {
+            pictures.put("yard/%02d.bmp".formatted(i), ToyData.yard(i));
+        }
+        files.put("yard-train.json", ToyData.yards(0, 60));
+        files.put("yard-test.json", ToyData.yards(60, 20));
         for (var file : pictures.entrySet()) {
             Files.write(made("recipes/data/" + file.getKey()), file.getValue());
         }

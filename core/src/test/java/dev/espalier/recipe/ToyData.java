@@ -10,6 +10,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.StringJoiner;
 import java.util.TreeSet;
 
 /// Writes the small texts under `recipes/data`: the chronicle of a village that never was, told by
@@ -328,6 +329,79 @@ final class ToyData {
             }
         }
         return bmp(POND_SIDE, rgb);
+    }
+
+    private static final int YARD_SIDE = 24;
+
+    /// One or two toys in a yard: whether each is a ball, its left, top and side.
+    private static int[][] toys(long seed) {
+        var rng = Rng.at(seed);
+        var toys = new int[1 + rng.nextInt(2)][];
+        for (var i = 0; i < toys.length; i++) {
+            var side = 6 + rng.nextInt(4);
+            // The second keeps to the right half.
+            var left = i * 12 + rng.nextInt(12 - side + 1);
+            toys[i] = new int[] {rng.nextInt(2), left, rng.nextInt(YARD_SIDE - side), side};
+        }
+        return toys;
+    }
+
+    /// A picture of 24 x 24 pixels as BMP: red balls and blue boxes in a yard.
+    static byte[] yard(long seed) {
+        var rng = Rng.at(seed, 1);
+        var rgb = new byte[3 * YARD_SIDE * YARD_SIDE];
+        for (var i = 0; i < YARD_SIDE * YARD_SIDE; i++) {
+            int x = i % YARD_SIDE, y = i / YARD_SIDE;
+            var colour = new int[] {150, 150, 120};
+            for (var toy : toys(seed)) {
+                var radius = toy[3] / 2.0;
+                var across = x + 0.5 - toy[1] - radius;
+                var down = y + 0.5 - toy[2] - radius;
+                if (toy[0] == 1
+                        ? Math.hypot(across, down) <= radius
+                        : Math.max(Math.abs(across), Math.abs(down)) <= radius) {
+                    colour = toy[0] == 1 ? new int[] {200, 40, 40} : new int[] {40, 40, 200};
+                }
+            }
+            var light = rng.nextInt(40);
+            for (var c = 0; c < 3; c++) {
+                rgb[3 * i + c] = (byte) (colour[c] + light);
+            }
+        }
+        return bmp(YARD_SIDE, rgb);
+    }
+
+    /// What is where in the yards from `first` on, as COCO has it.
+    static String yards(int first, int count) {
+        var images = new StringJoiner(",\n  ");
+        var annotations = new StringJoiner(",\n  ");
+        var number = 1;
+        for (var i = first; i < first + count; i++) {
+            images.add(
+                    "{\"id\": %d, \"file_name\": \"yard/%02d.bmp\", \"width\": 24, \"height\": 24}"
+                            .formatted(i, i));
+            for (var toy : toys(i)) {
+                annotations.add(
+                        "{\"id\": %d, \"image_id\": %d, \"category_id\": %d, \"bbox\": [%d, %d, %d, %d], \"area\": %d, \"iscrowd\": 0}"
+                                .formatted(
+                                        number++,
+                                        i,
+                                        toy[0],
+                                        toy[1],
+                                        toy[2],
+                                        toy[3],
+                                        toy[3],
+                                        toy[3] * toy[3]));
+            }
+        }
+        return """
+        {"categories": [{"id": 0, "name": "box"}, {"id": 1, "name": "ball"}],
+         "images": [
+          %s],
+         "annotations": [
+          %s]}
+        """
+                .formatted(images, annotations);
     }
 
     /// A square picture as uncompressed BMP, whose bytes no library's version changes; `side` is a

@@ -1,0 +1,157 @@
+package dev.espalier.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.espalier.EspalierException;
+import dev.espalier.Rng;
+import dev.espalier.corpus.Ledger;
+import dev.espalier.data.ImageData;
+import dev.espalier.data.ImageReader;
+import dev.espalier.data.LabelledImage;
+import dev.espalier.evaluate.Detections;
+import dev.espalier.evaluate.Score;
+import dev.espalier.recipe.Recipes;
+import dev.espalier.task.ObjectDetector;
+import java.awt.image.BufferedImage;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import javax.imageio.ImageIO;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class DetectingTest {
+    private static final int SIDE = 16;
+
+    @TempDir Path folder;
+
+    @BeforeEach
+    void data() throws IOException {
+        pictures("boxes.json", 0, 24);
+        pictures("test.json", 24, 32);
+    }
+
+    /// A red or a blue square in each picture, whose corners lie on a grid of 4.
+    private void pictures(String file, int from, int to) throws IOException {
+        var images = new ArrayList<String>();
+        var boxes = new ArrayList<String>();
+        for (var i = from; i < to; i++) {
+            var rng = Rng.at(i);
+            int kind = rng.nextInt(2), left = 4 * rng.nextInt(3), top = 4 * rng.nextInt(3);
+            var picture = new BufferedImage(SIDE, SIDE, BufferedImage.TYPE_INT_RGB);
+            for (var y = 0; y < SIDE; y++) {
+                for (var x = 0; x < SIDE; x++) {
+                    var inside = x >= left && x < left + 8 && y >= top && y < top + 8;
+                    picture.setRGB(x, y, !inside ? 0x909090 : kind == 0 ? 0xFF0000 : 0x0000FF);
+                }
+            }
+            ImageIO.write(picture, "png", folder.resolve(i + ".png").toFile());
+            images.add("{\"id\": %d, \"file_name\": \"%d.png\"}".formatted(i, i));
+            boxes.add(
+                    "{\"id\": %d, \"image_id\": %d, \"category_id\": %d, \"bbox\": [%d, %d, 8, 8]}"
+                            .formatted(i, i, kind, left, top));
+        }
+        Files.writeString(
+                folder.resolve(file),
+                """
+                {"images": %s, "annotations": %s,
+                 "categories": [{"id": 0, "name": "red"}, {"id": 1, "name": "blue"}]}
+                """
+                        .formatted(images, boxes));
+    }
+
+    private Run run(String model) {
+        return new Run(
+                Recipes.parse(
+                        """
+                        name: squares
+                        output: %s
+                        data: {train: %s, validation-share: 25%%, test: %s}
+                        model: %s
+                        task: {type: object-detection, augment: {flip: both}}
+                        training:
+                          for: 60 steps
+                          batch: 8
+                          micro-batch: 8
+                          optimizer: {type: adamw, rate: 2e-3}
+                          clip: 1
+                          early-stopping: none
+                        evaluate: {every: 60 steps}
+                        save: {every: 60 steps}
+                        """
+                                .formatted(
+                                        folder.resolve("run"),
+                                        folder.resolve("boxes.json"),
+                                        folder.resolve("test.json"),
+                                        model),
+                        "x"));
+    }
+
+    private static final String YOLOS =
+            "{type: yolos, image: [16, 16], patch: 4, width: 32, layers: 3, heads: 2, detections: 2}";
+
+    private static double value(List<Score> scores, String metric) {
+        return scores.stream()
+                .filter(s -> s.data().equals("test") && s.metric().equals(metric))
+                .findFirst()
+                .orElseThrow()
+                .value();
+    }
+
+    @Test
+    void aNewModelLearnsWhatIsWhereAndIsReadAgain() {
+        var losses = new ArrayList<Double>();
+        var result = run(YOLOS).train(figures -> losses.add(figures.loss()));
+        assertThat(losses.getLast()).isLessThan(0.8 * losses.getFirst());
+        assertThat(result.folder().resolve("report.html"))
+                .content()
+                .contains("Best and worst cases", "data:image/png", "map 50:red");
+        var test =
+                ImageReader.read(
+                                new ImageData.Place(folder.resolve("test.json"), null),
+                                new ImageData.Wanted.Boxes(),
+                                Ledger.strict())
+                        .images();
+        try (var detector = ObjectDetector.load(result.model())) {
+            assertThat(detector.labels()).containsExactly("red", "blue");
+            var seen = detector.detect(test.stream().map(LabelledImage::picture).toList());
+            for (var each : seen) {
+                assertThat(each).hasSize(2);
+                assertThat(each.getFirst().score()).isGreaterThanOrEqualTo(each.getLast().score());
+            }
+            var scores =
+                    new Detections(
+                                    detector.labels(),
+                                    test.stream().map(LabelledImage::regions).toList(),
+                                    seen)
+                            .scores("test", 1);
+            for (var metric : List.of("map", "map-50", "recall-100")) {
+                assertThat(value(scores, metric)).isEqualTo(value(result.scores(), metric));
+            }
+        }
+        // What was learnt is where the next run starts; other kinds would start a new head.
+        var model = "{path: %s}".formatted(result.model());
+        var again = run(model).examples(0, new Watcher() {});
+        var shown = Objects.requireNonNull(again.getFirst().picture());
+        assertThat(shown.marks()).hasSize(1);
+        assertThat(shown.marks().getFirst().box().area()).isCloseTo(64, within(1e-6));
+    }
+
+    @Test
+    void whatIsForBoxesIsSaid() {
+        assertThatThrownBy(() ->
+                        run("{type: vit, image: 16, patch: 4, width: 32, layers: 1, heads: 2}"))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("model: cannot do this; allowed: yolos, or a path");
+        assertThatThrownBy(() -> run(YOLOS.replace("[16, 16]", "[16, 18]")))
+                .hasMessageContaining("4 does not divide the picture's 18 pixels");
+        assertThatThrownBy(() -> run(YOLOS.replace("[16, 16]", "[16]")))
+                .hasMessageContaining("are not height and width");
+    }
+}
