@@ -9,12 +9,14 @@ import dev.espalier.corpus.TaggedReader;
 import dev.espalier.data.ConversationReader;
 import dev.espalier.data.ImageData;
 import dev.espalier.data.ImageReader;
+import dev.espalier.data.LabelledImage;
 import dev.espalier.data.LabelledReader;
 import dev.espalier.data.PairReader;
 import dev.espalier.data.PreferenceReader;
 import dev.espalier.evaluate.Bleu;
 import dev.espalier.evaluate.Classification;
 import dev.espalier.evaluate.ConfusionMatrix;
+import dev.espalier.evaluate.Detections;
 import dev.espalier.evaluate.Score;
 import dev.espalier.evaluate.WrittenTexts;
 import dev.espalier.model.Decoder;
@@ -22,6 +24,7 @@ import dev.espalier.model.Encoder;
 import dev.espalier.model.EncoderDecoder;
 import dev.espalier.model.Problem;
 import dev.espalier.task.Assistant;
+import dev.espalier.task.ObjectDetector;
 import dev.espalier.task.PictureClassifier;
 import dev.espalier.task.TextClassifier;
 import dev.espalier.task.TextRewriter;
@@ -49,7 +52,7 @@ import picocli.CommandLine.Parameters;
                     + "beside what always answering the most frequent label would reach; of several "
                     + "labels micro- and macro-F1 and the share of records with all right; of a "
                     + "number the squared and the absolute error and the correlations.",
-            "A classifier of pictures on a folder for each label, a table, COCO, or IDX.",
+            "A detector of things on COCO, YOLO or Pascal VOC. A classifier of pictures on a folder for each label, a table, COCO, or IDX.",
             "A model that writes one text from another on pairs of texts: exact matches, error rates, BLEU,"
                     + " chrF and ROUGE, beside what copying the input would reach.",
             "A language model on text files, or on the texts of CSV, TSV or JSONL: loss, perplexity"
@@ -216,6 +219,8 @@ final class Evaluate implements Callable<Integer> {
         }
         if (answers || preferences) {
             assistant(console, sets);
+        } else if (HuggingFace.isDetector(model)) {
+            detector(console, sets);
         } else if (HuggingFace.isPictureClassifier(model)) {
             pictures(console, sets);
         } else if (HuggingFace.isClassifier(model)) {
@@ -259,6 +264,31 @@ final class Evaluate implements Callable<Integer> {
                     var confusion = one.confusion();
                     console.result(table(confusion), json(set.name(), confusion));
                 }
+            }
+        }
+    }
+
+    private void detector(Console console, List<Data> sets) {
+        try (var detector = ObjectDetector.load(model)) {
+            for (var set : sets) {
+                var ledger = Ledger.strict();
+                var records =
+                        ImageReader.read(
+                                        new ImageData.Place(Given.path(Path.of(set.files())), null),
+                                        new ImageData.Wanted.Boxes(),
+                                        ledger)
+                                .images();
+                if (!ledger.leftOut().isEmpty()) {
+                    console.note(set.files() + ": not all is used" + ledger.leftOut());
+                }
+                var detections =
+                        new Detections(
+                                detector.labels(),
+                                records.stream().map(LabelledImage::regions).toList(),
+                                detector.detect(
+                                        records.stream().map(LabelledImage::picture).toList()));
+                print(console, detections.scores(set.name(), seed));
+                print(console, detections.labelScores(set.name()));
             }
         }
     }

@@ -7,6 +7,7 @@ import dev.espalier.corpus.Rows;
 import dev.espalier.data.Picture;
 import dev.espalier.model.Problem;
 import dev.espalier.task.Assistant;
+import dev.espalier.task.ObjectDetector;
 import dev.espalier.task.PictureClassifier;
 import dev.espalier.task.TextClassifier;
 import dev.espalier.task.TextClassifier.Input;
@@ -29,7 +30,7 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "predict",
         description =
-                "Tells the label or the labels of pictures, which are named by their files, or the label, the labels"
+                "Tells the label or the labels of pictures, or which things are where in them, which are named by their files, or the label, the labels"
                         + " or the number of texts or pairs of texts, or the labels of their words, "
                         + "writes others from them, or answers them by the chat template: arguments, the lines of a file, "
                         + "the records of a CSV, TSV or JSONL file, or the lines of standard input.",
@@ -37,6 +38,7 @@ import picocli.CommandLine.Parameters;
         footer = {
             "  espalier predict runs/reviews/model \"The plot was thin.\"",
             "  espalier predict runs/digits/model seven.png eight.jpg",
+            "  espalier predict runs/yard/model yard.jpg --draw seen --coco boxes.json",
             "  espalier predict runs/same-topic/model \"It rained.\" --pair \"The hail broke panes.\"",
             "  espalier predict runs/same-topic/model --file pairs.csv --field first --pair second"
         })
@@ -66,6 +68,26 @@ final class Predict implements Callable<Integer> {
                             + " key of the second texts.")
     private @Nullable String pair;
 
+    @Option(
+            names = "--score",
+            paramLabel = "P",
+            defaultValue = "0.5",
+            description =
+                    "From what score on a thing in a picture is told. Default: ${DEFAULT-VALUE}.")
+    private double score;
+
+    @Option(
+            names = "--draw",
+            paramLabel = "DIR",
+            description = "Where the pictures go with what was told drawn in, as PNG.")
+    private @Nullable Path drawn;
+
+    @Option(
+            names = "--coco",
+            paramLabel = "FILE",
+            description = "Where the boxes of all pictures go, as COCO has them.")
+    private @Nullable Path coco;
+
     @Mixin private TextLines lines = new TextLines("text");
 
     Predict(Main.Context context) {
@@ -75,6 +97,20 @@ final class Predict implements Callable<Integer> {
     @Override
     public Integer call() {
         var console = context.console();
+        if (HuggingFace.isDetector(Given.folder(model, "a fine-tuned model"))) {
+            if (pair != null) {
+                throw EspalierException.usage("--pair: this model tells things in pictures");
+            }
+            try (var detector = ObjectDetector.load(model)) {
+                var boxes = new SeenBoxes(detector.labels(), score, drawn);
+                lines.forEach(
+                        texts, PICTURES, (first, chunk) -> boxes.print(console, detector, chunk));
+                if (coco != null) {
+                    boxes.writeCoco(coco);
+                }
+            }
+            return 0;
+        }
         if (HuggingFace.isPictureClassifier(Given.folder(model, "a fine-tuned model"))) {
             if (pair != null) {
                 throw EspalierException.usage("--pair: this model tells pictures");

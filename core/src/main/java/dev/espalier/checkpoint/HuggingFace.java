@@ -91,6 +91,7 @@ public final class HuggingFace {
     private static final String LORA_A = ".lora_A.weight";
     private static final String SEQUENCES = "ForSequenceClassification";
     private static final String PICTURES = "ForImageClassification";
+    private static final String THINGS = "ForObjectDetection";
     private static final String PIXELS = "ForSemanticSegmentation";
     private static final String TOKENS = "ForTokenClassification";
     private static final String CONDITIONAL = "ForConditionalGeneration";
@@ -327,7 +328,7 @@ public final class HuggingFace {
 
     /// Whether the model in `folder` tells things in pictures.
     public static boolean isDetector(Path folder) {
-        return type(config(folder)).equals("yolos");
+        return isFor(folder, THINGS);
     }
 
     /// Whether the model in `folder` tells the labels of pictures.
