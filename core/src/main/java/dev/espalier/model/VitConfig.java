@@ -52,11 +52,25 @@ public record VitConfig(
     }
 
     /// A new model of the published recipe at another size, for square pictures of three channels.
+    /// Its weights start about as wide as Xavier's rule has them (Glorot and Bengio 2010), as in
+    /// the paper's own code: the library's 0.02 is for widths of about 768, and leaves a small
+    /// model where it is for many epochs.
     public static VitConfig of(
             int image, int patch, int width, int layers, int heads, double dropout) {
         return new VitConfig(
-                image, image, patch, 3, width, layers, heads, 4 * width, "gelu", dropout, dropout,
-                1e-12, 0.02);
+                image,
+                image,
+                patch,
+                3,
+                width,
+                layers,
+                heads,
+                4 * width,
+                "gelu",
+                dropout,
+                dropout,
+                1e-12,
+                Math.sqrt(0.5 / width));
     }
 
     /// Reads `config.json`. What it leaves out has the family's published default; a key that would
