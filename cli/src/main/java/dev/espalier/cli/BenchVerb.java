@@ -4,9 +4,8 @@ import dev.espalier.EspalierException;
 import dev.espalier.plan.Machine;
 import dev.espalier.recipe.PretrainRecipe;
 import dev.espalier.recipe.Recipes;
-import dev.espalier.recipe.TokenizerRecipe;
 import dev.espalier.recipe.TrainingRecipe.Precision;
-import dev.espalier.tokenize.Tokenizers;
+import dev.espalier.train.Planning;
 import dev.espalier.train.TrainingBench;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -89,8 +88,7 @@ final class BenchVerb implements Callable<Integer> {
         }
         var wanted = precision == null ? read.training().precision() : precision;
         var bf16 = wanted == Precision.BF16 || wanted == Precision.AUTO && Machine.hasBf16();
-        var result = TrainingBench.run(read, vocabulary(read), steps, bf16, console::note);
-        var predicted = result.predictedMemoryBytes();
+        var result = TrainingBench.run(read, Planning.vocabulary(read), steps, bf16, console::note);
         console.result(
                 String.format(
                         Locale.ROOT,
@@ -101,7 +99,7 @@ final class BenchVerb implements Callable<Integer> {
                         training         %,.0f tokens/s, %.0f GFLOP/s by 6N + 12LDT
                         matrix products  %.0f GFLOP/s (2048 x 2048, before and after)
                         share            %.0f %%
-                        memory           %.2f GiB at the peak, %s\
+                        memory           %.2f GiB at the peak, %.2f GiB by the formula\
                         """,
                         result.processor(),
                         result.threads(),
@@ -117,26 +115,8 @@ final class BenchVerb implements Callable<Integer> {
                         result.matmulGflops(),
                         100 * result.matmulShare(),
                         result.peakMemoryBytes() / 0x1p30,
-                        predicted == null
-                                ? "for which there is no formula"
-                                : String.format(
-                                        Locale.ROOT,
-                                        "%.2f GiB by the formula",
-                                        predicted / 0x1p30)),
+                        result.predictedMemoryBytes() / 0x1p30),
                 result);
         return 0;
-    }
-
-    private static int vocabulary(PretrainRecipe recipe) {
-        return switch (recipe.tokenizer()) {
-            case TokenizerRecipe.Bpe bpe -> bpe.vocabulary();
-            case TokenizerRecipe.WordPiece wordPiece -> wordPiece.vocabulary();
-            case TokenizerRecipe.Unigram unigram -> unigram.vocabulary();
-            case TokenizerRecipe.SentencePieceBpe bpe -> bpe.vocabulary();
-            case TokenizerRecipe.Saved saved -> Tokenizers.read(saved.path()).vocabularySize();
-            // The vocabulary of characters depends on the text; that of English is near 100.
-            case TokenizerRecipe.Characters _ -> 100;
-            case null -> throw EspalierException.usage(recipe.name() + ": bench needs a tokenizer");
-        };
     }
 }

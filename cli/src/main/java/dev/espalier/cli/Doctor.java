@@ -157,14 +157,8 @@ final class Doctor implements Callable<Integer> {
 
     /// What Linux could hand out, page cache included; elsewhere what the JVM says is free.
     private static long available(long free) {
-        try (var lines = Files.lines(Path.of("/proc/meminfo"))) {
-            return lines.filter(line -> line.startsWith("MemAvailable:"))
-                    .mapToLong(line -> Long.parseLong(line.replaceAll("[^0-9]", "")) << 10)
-                    .findFirst()
-                    .orElse(free);
-        } catch (IOException e) {
-            return free; // not Linux
-        }
+        var available = Machine.availableBytes();
+        return available == 0 ? free : available;
     }
 
     private void gpu() {

@@ -116,6 +116,7 @@ public final class Main {
                 .addSubcommand(new Merge(context))
                 .addSubcommand(new Verify(context))
                 .addSubcommand(new VerifyResume(context))
+                .addSubcommand(new PlanVerb(context))
                 .addSubcommand(new BenchVerb(context))
                 .addSubcommand(new TokenizerVerb(context))
                 .addSubcommand(new Inspect(context))

@@ -3,6 +3,7 @@ package dev.espalier.cli;
 import dev.espalier.EspalierException;
 import dev.espalier.evaluate.Score;
 import dev.espalier.objective.ExampleText;
+import dev.espalier.plan.History;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.PretrainRecipe;
 import dev.espalier.recipe.Recipe;
@@ -53,7 +54,7 @@ abstract class RunVerb implements Callable<Integer> {
         var console = context.console();
         Run.Result result;
         try (var progress = new RunProgress(console, context.stop())) {
-            result = new Run(read).train(progress, resume);
+            result = new Run(read, History.ofUser()).train(progress, resume);
         }
         if (result.stoppedBecause() != null) {
             console.note("ended early: " + result.stoppedBecause());
@@ -84,6 +85,7 @@ abstract class RunVerb implements Callable<Integer> {
         json.put("tokens", result.progress().tokens());
         json.put("stopped-because", result.stoppedBecause());
         json.put("scores", result.scores());
+        json.put("foreseen", result.foreseen());
         return json;
     }
 

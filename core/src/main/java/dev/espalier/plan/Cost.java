@@ -1,11 +1,10 @@
 package dev.espalier.plan;
 
-import dev.espalier.model.Decoder;
 import dev.espalier.model.EncoderDecoder;
 import dev.espalier.model.LanguageModel;
 import dev.espalier.objective.VocabularyLoss;
 
-/// What training a decoder costs, by formula.
+/// What training a model costs, by formula.
 ///
 /// N matrix weights, L layers, D width, T length, V vocabulary.
 public final class Cost {
@@ -41,63 +40,184 @@ public final class Cost {
         return (6 * weights + 12 * attention) / (s + t);
     }
 
+    /// As [#flopsPerToken(LanguageModel, int)] for a model in numbers alone, of which a share of
+    /// the tokens is scored.
+    ///
+    /// @param input tokens of a row
+    /// @param target tokens that a decoder beside the encoder writes of it; 0 without one
+    public static double flopsPerToken(Anatomy model, int input, int target, double scored) {
+        double d = (double) model.heads() * model.headWidth(), s = input, t = target;
+        var head = 6 * (1 - scored) * model.vocabulary() * model.width();
+        if (!model.isEncoderDecoder()) {
+            return 6.0 * model.matrixWeights() + attentionFlops(model, input, 0) - head;
+        }
+        var encoder = model.encoderWeights();
+        var weights = encoder * s + (model.matrixWeights() - encoder) * t;
+        return 6 * weights / (s + t) + attentionFlops(model, input, target) - head * t / (s + t);
+    }
+
+    /// What of [#flopsPerToken] is attention: the products of queries with keys and of
+    /// probabilities with values.
+    public static double attentionFlops(Anatomy model, int input, int target) {
+        double d = (double) model.heads() * model.headWidth(), s = input, t = target;
+        return model.isEncoderDecoder()
+                ? 12
+                        * d
+                        * (model.encoderLayers() * s * s + model.decoderLayers() * (t * t + s * t))
+                        / (s + t)
+                : 12 * d * model.layers() * s;
+    }
+
     /// Bytes of the process at the peak of a step, part by part.
     ///
     /// @param weights fp32 weights
-    /// @param gradients fp32 gradients
+    /// @param gradients fp32 gradients of the weights that are trained
     /// @param optimizer its state: of AdamW two moments, of Lion one
     /// @param activations what the forward pass keeps for the backward pass
-    /// @param working the largest temporary arrays: a block of scores, the weights in bf16
+    /// @param logits a block of scores
+    /// @param copies the weights in bf16
+    /// @param loader the examples that are kept ready, and the best weights so far
     /// @param process the JVM and the libraries
     public record Memory(
             long weights,
             long gradients,
             long optimizer,
             long activations,
-            long working,
+            long logits,
+            long copies,
+            long loader,
             long process) {
         public long total() {
-            return weights + gradients + optimizer + activations + working + process;
+            return weights
+                    + gradients
+                    + optimizer
+                    + activations
+                    + logits
+                    + copies
+                    + loader
+                    + process;
         }
     }
 
-    /// The memory of a step in which each of `workers` threads passes `rows` sequences of `length`
-    /// tokens at once through a GPT-2 with `heads` heads, all weights trained.
+    /// What a step passes through the model.
+    ///
+    /// @param rows sequences that pass at once
+    /// @param input tokens of each
+    /// @param target tokens that a decoder beside the encoder writes of each; 0 without one
+    /// @param workers threads that each pass as many at once
+    /// @param scored the share of the tokens whose scores of the vocabulary are computed
+    /// @param recompute whether of each block only what it reads is kept
+    /// @param trained weights that are trained
+    /// @param dropout whether attention drops weights
+    public record Pass(
+            int rows,
+            int input,
+            int target,
+            int workers,
+            double scored,
+            boolean bf16,
+            boolean recompute,
+            long trained,
+            boolean dropout) {
+        Pass with(boolean recompute) {
+            return new Pass(
+                    rows, input, target, workers, scored, bf16, recompute, trained, dropout);
+        }
+    }
+
+    /// The memory of a step.
     ///
     /// Of each token a layer keeps the inputs of both norms and of the four maps, query, key and
-    /// value, and the MLP's hidden layer before its activation: 16 D numbers. In bf16 all are half
-    /// as wide but the inputs of norms, the first and the third map read what the norms gave once
-    /// more, and attention keeps its probabilities, one of `length` for each head.
+    /// value, what attention gave, and the MLP's hidden layer before and after its activation: for
+    /// GPT-2, whose hidden layer has 4 D, 16 D numbers. A gated MLP keeps its hidden layer four
+    /// times; a decoder beside an encoder attends twice. In bf16 all are half as wide but the
+    /// inputs of norms. There, and where weights of attention are dropped, attention keeps its
+    /// probabilities, one of each position for each head.
     ///
     /// @param optimizer bytes of the optimizer's state
+    /// @param loader bytes of the examples and what else is kept beside the model
     /// @param process what the process had in memory before
     public static Memory trainingMemory(
-            Decoder model,
-            int heads,
-            int workers,
-            int rows,
-            int length,
-            boolean bf16,
-            long optimizer,
-            long process) {
-        var parameters = model.parameterCount();
-        long tokens = (long) rows * length, width = model.width();
-        var perTokenAndLayer =
-                bf16 ? 2 * 4 * width + 14 * 2 * width + 2L * heads * length : 16 * 4 * width;
-        var activations = tokens * (model.layers() * perTokenAndLayer + 3 * 4 * width);
-        var scores =
-                (bf16 ? 2L : 4L)
-                        * VocabularyLoss.blockRows(tokens, model.vocabulary())
-                        * model.vocabulary();
+            Anatomy model, Pass pass, long optimizer, long loader, long process) {
+        var encoded = (long) pass.rows() * pass.input();
+        var decoded =
+                model.isEncoderDecoder()
+                        ? (long) pass.rows() * pass.target()
+                        : model.decoderLayers() > 0 ? encoded : 0;
+        var seen = model.isEncoderDecoder() ? encoded : 0;
+        double own = perToken(model, pass, model.isEncoderDecoder() ? pass.target() : pass.input());
+        var across = model.isEncoderDecoder() ? acrossPerToken(model, pass) : 0;
+        var number = pass.bf16() ? 2 : 4;
+        // Keys and values of the memory.
+        var shared = 2.0 * model.heads() * model.headWidth() * number * seen;
+        var decoder = decoded * (own + across) + shared;
+        var encoder = model.encoderLayers() > 0 ? encoded * perToken(model, pass, pass.input()) : 0;
+        var kept = 4L * model.width();
+        double layers;
+        if (pass.recompute()) {
+            layers =
+                    kept
+                                    * (double)
+                                            (model.encoderLayers() * encoded
+                                                    + model.decoderLayers() * decoded)
+                            + Math.max(encoder, decoder);
+        } else {
+            layers = model.encoderLayers() * encoder + model.decoderLayers() * decoder;
+        }
+        var tokens = encoded + (model.isEncoderDecoder() ? decoded : 0);
+        // What stands around the blocks: embeddings, the last norm, the gradient of what it gave.
+        var activations = (long) layers + 3 * kept * tokens;
+        var rows = Math.max(1, (long) ((decoded > 0 ? decoded : encoded) * pass.scored()));
+        var logits =
+                pass.scored() == 0
+                        ? 0
+                        : number
+                                * VocabularyLoss.blockRows(rows, model.vocabulary())
+                                * model.vocabulary();
         // In bf16 a copy of all weights is kept until the step is done.
-        var working = scores + (bf16 ? 2 * parameters : 0);
+        var copies = pass.bf16() ? 2 * model.parameterCount() : 0;
         // Each worker has activations, copies and gradients of its own.
         return new Memory(
-                4 * parameters,
-                workers * 4 * parameters,
+                4 * model.parameterCount(),
+                pass.workers() * 4 * pass.trained(),
                 optimizer,
-                workers * activations,
-                workers * working,
+                pass.workers() * activations,
+                pass.workers() * logits,
+                pass.workers() * copies,
+                loader,
                 process);
+    }
+
+    /// Bytes that a layer keeps of a token that attends to `length`.
+    private static double perToken(Anatomy model, Pass pass, int length) {
+        double d = model.width(), inner = (double) model.heads() * model.headWidth();
+        double keys = (double) model.keyValueHeads() * model.headWidth();
+        // Keys and values that several queries share are laid out for each.
+        var shared = keys < inner ? 2 * inner : 0;
+        var attention = d + inner + 2 * keys + shared + inner;
+        var mlp = d + (model.gated() ? 4 : 2) * model.hidden();
+        var number = pass.bf16() ? 2 : 4;
+        return 2 * d * 4 + (attention + mlp) * number + probabilities(model, pass, length);
+    }
+
+    private static double acrossPerToken(Anatomy model, Pass pass) {
+        double d = model.width(), inner = (double) model.heads() * model.headWidth();
+        return d * 4
+                + (d + 2 * inner) * (pass.bf16() ? 2 : 4)
+                + probabilities(model, pass, pass.input());
+    }
+
+    private static double probabilities(Anatomy model, Pass pass, int length) {
+        var number = pass.bf16() ? 2 : 4;
+        var one = (double) model.heads() * length * number;
+        // What dropout makes of them, and by which factors.
+        return (pass.bf16() || pass.dropout() ? one : 0) + (pass.dropout() ? 2 * one : 0);
+    }
+
+    /// Bytes of the keys and values that a model which writes keeps of `length` tokens of each of
+    /// `rows` texts, of which it has read `input` where it has an encoder.
+    public static long cacheBytes(Anatomy model, int rows, int length, int input) {
+        var each = 2L * 4 * model.keyValueHeads() * model.headWidth() * model.decoderLayers();
+        return each * rows * (length + (model.isEncoderDecoder() ? input : 0));
     }
 }

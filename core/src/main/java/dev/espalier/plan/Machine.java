@@ -5,6 +5,7 @@ import dev.espalier.torch.Scope;
 import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -68,6 +69,29 @@ public final class Machine {
             return System.getProperty("os.arch");
         }
         return System.getProperty("os.arch");
+    }
+
+    /// Bytes of memory that a process can still have, those of files that the system keeps
+    /// included; 0 where it does not say.
+    public static long availableBytes() {
+        try (var lines = Files.lines(Path.of("/proc/meminfo"))) {
+            return lines.filter(line -> line.startsWith("MemAvailable:"))
+                    .mapToLong(line -> Long.parseLong(line.replaceAll("[^0-9]", "")) << 10)
+                    .findFirst()
+                    .orElse(0);
+        } catch (IOException e) {
+            return 0; // not Linux
+        }
+    }
+
+    /// Bytes of the Java heap where new objects go that no object has been in: they will be in
+    /// memory by the time that the first collection comes.
+    public static long untouchedHeap() {
+        return ManagementFactory.getMemoryPoolMXBeans().stream()
+                .filter(pool -> pool.getName().contains("Eden"))
+                .mapToLong(pool ->
+                        Math.max(0, pool.getUsage().getCommitted() - pool.getPeakUsage().getUsed()))
+                .sum();
     }
 
     /// Threads that tensors are computed on.

@@ -72,7 +72,7 @@ public final class Numbers {
         return digits(bytes) + "\u202f" + units[unit];
     }
 
-    /// `45 s`, `3 min 20 s`, `2 h 5 min`.
+    /// `45 s`, `3 min 20 s`, `2 h 5 min`, `12 d 3 h`.
     public static String duration(double seconds) {
         if (!(seconds >= 0) || Double.isInfinite(seconds)) {
             return "–";
@@ -83,6 +83,9 @@ public final class Numbers {
         var s = Math.round(seconds);
         if (s < 60) {
             return s + "\u202fs";
+        }
+        if (s >= 360_000) {
+            return s / 86_400 + "\u202fd " + s % 86_400 / 3600 + "\u202fh";
         }
         return s < 3600
                 ? s / 60 + "\u202fmin " + s % 60 + "\u202fs"

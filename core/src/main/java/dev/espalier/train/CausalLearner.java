@@ -66,7 +66,11 @@ public record CausalLearner(
     /// of it for a small model, two of whose micro-batches are computed at once. A pure function of
     /// the recipe, so that the same recipe gives the same figures everywhere.
     public static int autoMicroBatch(Module model, int batch, int length) {
-        for (var size = Workers.small(model) ? batch / 2 : batch; size > 1; size--) {
+        return autoMicroBatch(model.parameterCount(), batch, length);
+    }
+
+    static int autoMicroBatch(long parameters, int batch, int length) {
+        for (var size = Workers.small(parameters) ? batch / 2 : batch; size > 1; size--) {
             if (batch % size == 0 && (long) size * length <= AUTO_TOKENS) {
                 return size;
             }

@@ -9,6 +9,7 @@ import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
 import dev.espalier.objective.CrossEntropy;
 import dev.espalier.objective.ExampleText;
+import dev.espalier.plan.History;
 import dev.espalier.plan.Machine;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.PretrainRecipe;
@@ -16,6 +17,7 @@ import dev.espalier.recipe.Recipe;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.recipe.TrainingRecipe;
 import dev.espalier.recipe.TrainingRecipe.Precision;
+import dev.espalier.torch.Torch;
 import java.io.File;
 import java.io.IOException;
 import java.nio.BufferUnderflowException;
@@ -26,6 +28,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.function.BiFunction;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -49,22 +52,31 @@ public final class Run {
     private static final String STATE = "run.json";
 
     private final Recipe recipe;
+    private final History history;
 
     public Run(Recipe recipe) {
+        this(recipe, History.NONE);
+    }
+
+    /// A run that is foreseen by what `history` holds of earlier ones, and adds itself to it.
+    public Run(Recipe recipe, History history) {
         this.recipe = recipe;
+        this.history = history;
     }
 
     /// What a finished run gives: its folder, its model's folder, its scores.
     ///
     /// @param skippedSteps steps that were left out for their loss
     /// @param stoppedBecause why it ended before the recipe's end, or null
+    /// @param foreseen what was predicted beside what was measured; null of a resumed run
     public record Result(
             Path folder,
             Path model,
             Progress progress,
             long skippedSteps,
             List<Score> scores,
-            @Nullable String stoppedBecause) {
+            @Nullable String stoppedBecause,
+            History.@Nullable Entry foreseen) {
         public Result {
             scores = List.copyOf(scores);
         }
@@ -130,6 +142,46 @@ public final class Run {
         if (step < 0) {
             throw new IllegalArgumentException("step " + step);
         }
+        return aside(
+                watcher,
+                (temporary, job) -> {
+                    var examples = job.examples(step);
+                    job.learner().model().free();
+                    // What lay in the folder is gone with it; the texts' own files are named too.
+                    var inside = temporary + File.separator;
+                    return examples.stream()
+                            .map(e -> 
+                                    new ExampleText(
+                                            e.where().replace(inside, ""),
+                                            e.fields(),
+                                            e.picture()))
+                            .toList();
+                });
+    }
+
+    /// Prepares all as a run does, in a temporary folder, and makes its first steps: at most
+    /// `most`, of which the first two only warm up, and no more than take `seconds`.
+    Planning.Measured measure(int most, double seconds, Watcher watcher) {
+        return aside(
+                watcher,
+                (temporary, job) -> {
+                    var learner = job.learner();
+                    var process = process(job);
+                    var recipe = job.recipe();
+                    try (var trainer =
+                            new Trainer(
+                                    learner,
+                                    recipe.training(),
+                                    job.bf16(),
+                                    recipe.seed(),
+                                    Trainer.Speeds.UNKNOWN)) {
+                        return Planning.measured(job, trainer, most, seconds, process);
+                    }
+                });
+    }
+
+    /// Does `what` with a job that is prepared in a temporary folder.
+    private <T> T aside(Watcher watcher, BiFunction<Path, Job, T> what) {
         var temporary = temporary();
         // What names a file is to find it there.
         var said = new StringBuilder();
@@ -143,15 +195,7 @@ public final class Run {
                 };
         try (var folder = RunFolder.open(temporary)) {
             try (var job = prepare(folder, listening)) {
-                var examples = job.examples(step);
-                job.learner().model().free();
-                // What lay in the folder is gone with it; the texts' own files are named too.
-                var inside = temporary + File.separator;
-                return examples.stream()
-                        .map(e ->
-                                new ExampleText(
-                                        e.where().replace(inside, ""), e.fields(), e.picture()))
-                        .toList();
+                return what.apply(temporary, job);
             } catch (EspalierException e) {
                 said.append(e.getMessage());
                 throw e;
@@ -165,6 +209,12 @@ public final class Run {
                 log.debug("left: {}", temporary, e);
             }
         }
+    }
+
+    /// What the process has in memory beside the model, and will have of the heap whatever it does.
+    private static long process(Job job) {
+        var resident = Torch.residentBytes() + Machine.untouchedHeap();
+        return Math.max(0, resident - 4 * job.learner().model().parameterCount());
     }
 
     private static Path temporary() {
@@ -201,9 +251,14 @@ public final class Run {
         var completed = job.recipe();
         var bf16 = job.bf16();
         var speeds = new Trainer.Speeds(Machine.matmulRate(bf16), job.flopsPerToken());
+        var process = process(job);
         try (var trainer =
                 new Trainer(job.learner(), completed.training(), bf16, completed.seed(), speeds)) {
-            var loop = new Loop(folder, job, trainer, watcher);
+            var forecast =
+                    resumeFrom == null
+                            ? Planning.Forecast.of(job, trainer, history, process)
+                            : null;
+            var loop = new Loop(folder, job, trainer, watcher, forecast);
             if (resumeFrom != null) {
                 loop.restore(resumeFrom);
                 watcher.said("resumed after step " + trainer.progress().step());
@@ -269,12 +324,19 @@ public final class Run {
         private final long saveEvery;
         private final long validationTokens;
         private final ObjectNode provenance;
+        private final Planning.@Nullable Forecast forecast;
         private @Nullable Double best;
         private long bestStep;
         private float @Nullable [] bestWeights;
         private @Nullable String stopped;
 
-        Loop(RunFolder folder, Job job, Trainer trainer, Watcher watcher) {
+        Loop(
+                RunFolder folder,
+                Job job,
+                Trainer trainer,
+                Watcher watcher,
+                Planning.@Nullable Forecast forecast) {
+            this.forecast = forecast;
             this.folder = folder;
             this.job = job;
             this.trainer = trainer;
@@ -292,7 +354,11 @@ public final class Run {
             AtomicFiles.write(folder.inputs(), Json.pretty(provenance));
             try (var journal = Journal.open(folder.metrics(), trainer.progress().step())) {
                 while (!trainer.done() && stopped == null) {
+                    var before = trainer.seconds();
                     var figures = trainer.step();
+                    if (forecast != null) {
+                        forecast.stepped(figures.seconds() - before);
+                    }
                     journal.add(figures);
                     watcher.stepped(figures, trainer.totalSteps());
                     if (figures.fault() != null) {
@@ -396,10 +462,15 @@ public final class Run {
             if (bestWeights != null) {
                 trainer.restoreWeights(bestWeights);
             }
+            var foreseen = forecast == null ? null : forecast.outcome();
+            if (foreseen != null) {
+                history.add(foreseen);
+                foreseen.outcomes().forEach(watcher::said);
+            }
             var scores = job.finish();
             AtomicFiles.writeFolder(folder.model(), job::writeModel);
             AtomicFiles.write(folder.evaluation(), Json.pretty(scores));
-            AtomicFiles.write(folder.passport(), Json.pretty(passport()));
+            AtomicFiles.write(folder.passport(), Json.pretty(passport(foreseen)));
             job.report(
                     folder.report(), ended(), Journal.read(folder.metrics()), evaluations, scores);
             return new Result(
@@ -408,7 +479,8 @@ public final class Run {
                     trainer.progress(),
                     trainer.skipped(),
                     scores,
-                    stopped);
+                    stopped,
+                    foreseen);
         }
 
         /// After which step the model had the weights that are kept.
@@ -428,7 +500,7 @@ public final class Run {
                                     weights);
         }
 
-        private Object passport() {
+        private Object passport(History.@Nullable Entry foreseen) {
             var passport = JsonNodeFactory.instance.objectNode();
             passport.put("recipe", Recipes.write(job.recipe()));
             Provenance.build()
@@ -451,6 +523,9 @@ public final class Run {
             cost.put("tokens", trainer.progress().tokens());
             cost.put("flops", trainer.progress().tokens() * job.flopsPerToken());
             cost.put("training-seconds", steps.isEmpty() ? 0 : steps.getLast().seconds());
+            if (foreseen != null) {
+                passport.set("foreseen", Json.mapper().valueToTree(foreseen));
+            }
             return passport;
         }
     }

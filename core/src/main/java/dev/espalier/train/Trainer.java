@@ -138,6 +138,11 @@ public final class Trainer implements AutoCloseable {
         return progress;
     }
 
+    /// Of all steps so far.
+    double seconds() {
+        return seconds;
+    }
+
     public long totalSteps() {
         return totalSteps;
     }

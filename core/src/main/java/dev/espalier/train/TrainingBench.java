@@ -3,8 +3,8 @@ package dev.espalier.train;
 import dev.espalier.EspalierException;
 import dev.espalier.Rng;
 import dev.espalier.data.Window;
-import dev.espalier.model.Gpt2;
 import dev.espalier.model.LanguageModel;
+import dev.espalier.plan.Anatomy;
 import dev.espalier.plan.Cost;
 import dev.espalier.plan.Machine;
 import dev.espalier.recipe.ObjectiveRecipe;
@@ -12,7 +12,6 @@ import dev.espalier.recipe.PretrainRecipe;
 import dev.espalier.torch.Torch;
 import java.util.Arrays;
 import java.util.function.Consumer;
-import org.jspecify.annotations.Nullable;
 
 /// How fast this machine trains the decoder of a recipe, beside how fast it multiplies: steps of
 /// the training loop itself, on random tokens.
@@ -28,8 +27,7 @@ public final class TrainingBench {
     /// @param matmulGflops the rate of 2048 x 2048 products, the mean of before and after
     /// @param matmulShare the steps' rate by 6 N + 12 L D T over that of products
     /// @param peakMemoryBytes the most that the process had in memory
-    /// @param predictedMemoryBytes by [Cost#trainingMemory]; null where that knows no formula:
-    ///   another family than GPT-2, recomputation
+    /// @param predictedMemoryBytes by [Cost#trainingMemory]
     public record Result(
             String model,
             long parameters,
@@ -45,7 +43,7 @@ public final class TrainingBench {
             double trainingGflops,
             double matmulShare,
             long peakMemoryBytes,
-            @Nullable Long predictedMemoryBytes) {}
+            long predictedMemoryBytes) {}
 
     private TrainingBench() {}
 
@@ -84,7 +82,7 @@ public final class TrainingBench {
                         Long.MAX_VALUE,
                         i -> Window.of(random(i, length + 1, vocabulary), "window " + i));
         var flops = Cost.flopsPerToken(model, length) * batch * length;
-        Long predicted;
+        long predicted;
         var seconds = new double[steps];
         try (var trainer =
                 new Trainer(learner, training, bf16, recipe.seed(), Trainer.Speeds.UNKNOWN)) {
@@ -132,7 +130,7 @@ public final class TrainingBench {
         return window;
     }
 
-    private static @Nullable Long predicted(
+    private static long predicted(
             PretrainRecipe recipe,
             LanguageModel model,
             int rows,
@@ -141,12 +139,18 @@ public final class TrainingBench {
             long state,
             long process) {
         var training = recipe.training();
-        if (!(model instanceof Gpt2 gpt2) || training.recompute()) {
-            return null;
-        }
-        var workers = rows == training.batch() ? 1 : Workers.count(model);
-        return Cost.trainingMemory(
-                        gpt2, gpt2.config().heads(), workers, rows, length, bf16, state, process)
-                .total();
+        var anatomy = Anatomy.of(model.configJson());
+        var pass =
+                new Cost.Pass(
+                        rows,
+                        length,
+                        0,
+                        rows == training.batch() ? 1 : Workers.count(model),
+                        1,
+                        bf16,
+                        training.recompute(),
+                        anatomy.parameterCount(),
+                        Planning.dropout(recipe.model()) > 0);
+        return Cost.trainingMemory(anatomy, pass, state, 0, process).total();
     }
 }

@@ -24,7 +24,7 @@ final class Workers implements AutoCloseable {
     /// The most workers, however many cores there are: as many as there are micro-batches in a step
     /// where the recipe leaves their size to us, and few enough that the order in which gradients
     /// are added up is the same on all machines but those with one core.
-    private static final int MOST = 2;
+    static final int MOST = 2;
 
     private final List<ExecutorService> threads = new ArrayList<>();
 
@@ -35,7 +35,11 @@ final class Workers implements AutoCloseable {
 
     /// Whether a step of `model` is computed by several workers.
     static boolean small(Module model) {
-        return model.parameterCount() <= SMALL;
+        return small(model.parameterCount());
+    }
+
+    static boolean small(long parameters) {
+        return parameters <= SMALL;
     }
 
     Workers(int count) {

@@ -1,0 +1,91 @@
+package dev.espalier.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.espalier.io.Json;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class PlanVerbTest {
+    @TempDir Path temp;
+    private Path recipe;
+    private int code;
+
+    @BeforeEach
+    void write() throws IOException {
+        recipe = temp.resolve("small.yaml");
+        Files.writeString(
+                temp.resolve("prose.txt"), "The miller sold the flour on Monday.\n\n".repeat(200));
+        Files.writeString(
+                recipe,
+                """
+                name: small
+                output: %s/run
+                data: {sources: [{type: text, path: %s/prose.txt}], validation: 10%%}
+                tokenizer: {type: characters}
+                model: {type: gpt2, layers: 2, heads: 2, width: 32, context: 32}
+                objective: {type: causal}
+                training: {for: 3 epochs, batch: 4, precision: fp32}
+                """
+                        .formatted(temp, temp));
+    }
+
+    private String run(String... args) {
+        var out = new ByteArrayOutputStream();
+        var err = new ByteArrayOutputStream();
+        var errors = new PrintStream(err, true, StandardCharsets.UTF_8);
+        var stop = new Stop();
+        code =
+                new Main(new PrintStream(out, true, StandardCharsets.UTF_8), errors, false)
+                        .run(stop, List.of(args));
+        stop.finished();
+        return code == 0
+                ? out.toString(StandardCharsets.UTF_8)
+                : err.toString(StandardCharsets.UTF_8);
+    }
+
+    @Test
+    void aRecipeIsPlannedByItsDataAndFirstStepsAndItsFolderIsLeftAlone() {
+        var page = temp.resolve("plan.html");
+        var out = run("plan", recipe.toString(), "--json", "--html", page.toString());
+        assertThat(code).as(out).isZero();
+        var plan = Json.mapper().readTree(out.lines().toList().getLast());
+        assertThat(plan.at("/work/epochs").asDouble()).isBetween(2.9, 3.1);
+        assertThat(plan.at("/work/data-tokens").asDouble()).isBetween(5000.0, 9000.0);
+        assertThat(plan.at("/machines/0/machine").asString()).isEqualTo("here");
+        assertThat(plan.at("/machines/0/basis").asString()).contains("measured now");
+        assertThat(plan.at("/machines/0/seconds").asDouble()).isPositive();
+        assertThat(page).content().contains("<svg").contains("activations");
+        assertThat(temp.resolve("run")).doesNotExist();
+        // Now the step is known, and need not be measured.
+        var again = run("plan", recipe.toString(), "--no-measure", "--set", "training.for=7 steps");
+        assertThat(code).isZero();
+        assertThat(again).contains("nothing was measured");
+    }
+
+    @Test
+    void withoutDataOrRecipeTheNumbersAreEnough() throws IOException {
+        Files.delete(temp.resolve("prose.txt"));
+        var out = run("plan", recipe.toString());
+        assertThat(code).as(out).isZero();
+        assertThat(out).contains("no step was measured").contains("prose.txt");
+        assertThat(run("plan", "--parameters", "85M", "--vocabulary", "50257", "--tokens", "2G"))
+                .contains("124\u202f439\u202f808");
+        assertThat(run("plan", "--hours", "24", "--memory", "16", "--on", "a100"))
+                .contains("the next larger one breaks the time");
+        run("plan");
+        assertThat(code).isEqualTo(2);
+        run("plan", "--hours", "-1");
+        assertThat(code).isEqualTo(2);
+        assertThat(run("plan", "--money", "10")).contains("neither a price nor the watts");
+        assertThat(code).isEqualTo(2);
+    }
+}

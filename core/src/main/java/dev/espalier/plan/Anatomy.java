@@ -1,0 +1,443 @@
+package dev.espalier.plan;
+
+import dev.espalier.EspalierException;
+import dev.espalier.model.BartConfig;
+import dev.espalier.model.EncoderConfig;
+import dev.espalier.model.Gpt2Config;
+import dev.espalier.model.LlamaConfig;
+import dev.espalier.model.T5Config;
+import dev.espalier.recipe.ModelRecipe;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.SequencedMap;
+import java.util.Set;
+import tools.jackson.databind.JsonNode;
+
+/// What a model is made of, in numbers alone, so that one of any size can be reckoned with where it
+/// would not fit. The counts are those of the models themselves; the tests hold them together.
+///
+/// @param family `gpt2`, `bert`, ...
+/// @param encoderLayers blocks whose positions all see each other; 0 where there are none
+/// @param decoderLayers blocks whose positions see what is before them; 0 where there are none
+/// @param headWidth of each of `heads` heads of queries; keys and values have `keyValueHeads`
+/// @param hidden the width of the MLPs' hidden layers
+/// @param gated whether the MLPs have a third map
+/// @param normsBehind whether norms follow the sums
+/// @param parameters the weights, by the part that they belong to
+/// @param lookedUp weights of tables that no product needs
+public record Anatomy(
+        String family,
+        int vocabulary,
+        int context,
+        int width,
+        int encoderLayers,
+        int decoderLayers,
+        int heads,
+        int keyValueHeads,
+        int headWidth,
+        int hidden,
+        boolean gated,
+        boolean normsBehind,
+        SequencedMap<String, Long> parameters,
+        long lookedUp) {
+    private static final String TOKENS = "token embeddings";
+    private static final String POSITIONS = "positions and segments";
+    private static final String ATTENTION = "attention";
+    private static final String MLP = "MLPs";
+    private static final String NORMS = "norms";
+    private static final String HEAD = "head";
+
+    public Anatomy {
+        parameters = Collections.unmodifiableSequencedMap(new LinkedHashMap<>(parameters));
+    }
+
+    private static final Set<String> TYPES =
+            Set.of(
+                    "gpt2",
+                    "llama",
+                    "mistral",
+                    "qwen2",
+                    "bert",
+                    "roberta",
+                    "distilbert",
+                    "bart",
+                    "t5");
+
+    /// Whether [#of(JsonNode)] knows the kind of model.
+    public static boolean isKnown(JsonNode config) {
+        return TYPES.contains(config.path("model_type").asString(""));
+    }
+
+    /// Whether [#of(ModelRecipe, int)] knows it.
+    public static boolean isKnown(ModelRecipe recipe) {
+        return recipe instanceof ModelRecipe.Gpt2
+                || recipe instanceof ModelRecipe.LlamaShape
+                || recipe instanceof ModelRecipe.EncoderShape
+                || recipe instanceof ModelRecipe.Bart
+                || recipe instanceof ModelRecipe.T5;
+    }
+
+    /// A new model.
+    ///
+    /// @param vocabulary tokens of its tokenizer
+    /// @throws EspalierException (USAGE) if its kind is not known here
+    public static Anatomy of(ModelRecipe recipe, int vocabulary) {
+        return switch (recipe) {
+            case ModelRecipe.Gpt2 g ->
+                    gpt2(vocabulary, g.context(), g.width(), g.layers(), g.heads(), 4 * g.width());
+            case ModelRecipe.LlamaShape l ->
+                    llama(
+                            l instanceof ModelRecipe.Mistral
+                                    ? "mistral"
+                                    : l instanceof ModelRecipe.Qwen2 ? "qwen2" : "llama",
+                            vocabulary,
+                            l.context(),
+                            l.width(),
+                            l.layers(),
+                            l.heads(),
+                            l.keyValueHeads(),
+                            l.width() / l.heads(),
+                            l.hidden(),
+                            l.tied(),
+                            new Biases(l instanceof ModelRecipe.Qwen2, false, false));
+            case ModelRecipe.EncoderShape e -> {
+                var roberta = e instanceof ModelRecipe.Roberta;
+                var distilled = e instanceof ModelRecipe.DistilBert;
+                // RoBERTa's positions begin behind that of padding.
+                yield encoder(
+                        roberta ? "roberta" : distilled ? "distilbert" : "bert",
+                        vocabulary,
+                        e.context(),
+                        e.context() + (roberta ? 2 : 0),
+                        e.width(),
+                        e.layers(),
+                        e.heads(),
+                        4 * e.width(),
+                        roberta ? 1 : distilled ? 0 : 2);
+            }
+            case ModelRecipe.Bart b ->
+                    bart(
+                            vocabulary,
+                            b.context(),
+                            b.width(),
+                            b.layers(),
+                            b.layers(),
+                            b.heads(),
+                            4 * b.width());
+            case ModelRecipe.T5 t ->
+                    t5(
+                            vocabulary,
+                            t.context(),
+                            t.width(),
+                            t.layers(),
+                            t.layers(),
+                            t.heads(),
+                            t.headWidth(),
+                            t.hidden(),
+                            t.gated(),
+                            !t.gated(),
+                            32);
+            default ->
+                    throw EspalierException.usage(
+                            "model: plan knows language models alone; allowed: gpt2, llama, mistral, qwen2, bert, roberta,"
+                                    + " distilbert, bart, t5, or the path of one");
+        };
+    }
+
+    /// A model that exists, by its `config.json`.
+    ///
+    /// @throws EspalierException (DATA) if its kind is not known here
+    public static Anatomy of(JsonNode config) {
+        var type = config.path("model_type").asString("");
+        return switch (type) {
+            case "gpt2" -> {
+                var c = Gpt2Config.of(config);
+                yield gpt2(
+                        c.vocabulary(), c.context(), c.width(), c.layers(), c.heads(), c.inner());
+            }
+            case "llama", "mistral", "qwen2" -> {
+                var c = LlamaConfig.of(config);
+                yield llama(
+                        type,
+                        c.vocabulary(),
+                        c.context(),
+                        c.width(),
+                        c.layers(),
+                        c.heads(),
+                        c.keyValueHeads(),
+                        c.headWidth(),
+                        c.hidden(),
+                        c.tied(),
+                        new Biases(c.queryBias(), c.outputBias(), c.mlpBias()));
+            }
+            case "bert", "roberta", "distilbert" -> {
+                var c = EncoderConfig.of(config);
+                yield encoder(
+                        type,
+                        c.vocabulary(),
+                        c.context(),
+                        c.positions(),
+                        c.width(),
+                        c.layers(),
+                        c.heads(),
+                        c.inner(),
+                        c.segments());
+            }
+            case "bart" -> {
+                var c = BartConfig.of(config);
+                yield bart(
+                        c.vocabulary(),
+                        c.positions(),
+                        c.width(),
+                        c.encoderLayers(),
+                        c.decoderLayers(),
+                        c.decoderHeads(),
+                        c.decoderInner());
+            }
+            case "t5" -> {
+                var c = T5Config.of(config);
+                yield t5(
+                        c.vocabulary(),
+                        c.context(),
+                        c.width(),
+                        c.encoderLayers(),
+                        c.decoderLayers(),
+                        c.heads(),
+                        c.headWidth(),
+                        c.inner(),
+                        c.gated(),
+                        c.tied(),
+                        c.buckets());
+            }
+            default ->
+                    throw EspalierException.data(
+                            "model_type '"
+                                    + type
+                                    + "' is not known to plan; allowed: gpt2, llama, mistral, qwen2, bert, roberta,"
+                                    + " distilbert, bart, t5");
+        };
+    }
+
+    /// Of all weights, tied ones once.
+    public long parameterCount() {
+        return parameters.values().stream().mapToLong(n -> n).sum();
+    }
+
+    /// The weights that take part in a product for every token.
+    public long matrixWeights() {
+        return parameterCount() - lookedUp;
+    }
+
+    public int layers() {
+        return encoderLayers + decoderLayers;
+    }
+
+    public boolean isEncoderDecoder() {
+        return encoderLayers > 0 && decoderLayers > 0;
+    }
+
+    /// The weights of the encoder's blocks, which see the input's tokens alone.
+    long encoderWeights() {
+        long d = width, inner = (long) heads * headWidth;
+        var attention = 4 * d * inner;
+        return encoderLayers * (attention + (gated ? 3 : 2) * d * hidden);
+    }
+
+    /// A GPT-2 of about that many weights beside its tables, with heads of 64 and blocks as deep as
+    /// they are wide in the published ones: 64 wide for each layer.
+    public static Anatomy near(double weights, int vocabulary, int context) {
+        var layers = Math.max(1, Math.round(Math.cbrt(weights / (12.0 * 64 * 64))));
+        var width = 64 * Math.max(1, Math.round(Math.sqrt(weights / (12.0 * layers)) / 64));
+        return gpt2(
+                vocabulary,
+                context,
+                (int) width,
+                (int) layers,
+                (int) Math.max(1, width / 64),
+                4 * (int) width);
+    }
+
+    /// Which maps have biases.
+    private record Biases(boolean query, boolean output, boolean mlp) {}
+
+    private static Anatomy gpt2(
+            long vocabulary, int context, int width, int layers, int heads, int inner) {
+        long d = width, n = layers;
+        var parts = new LinkedHashMap<String, Long>();
+        parts.put(TOKENS, vocabulary * d);
+        parts.put(POSITIONS, context * d);
+        parts.put(ATTENTION, n * (4 * d * d + 4 * d));
+        parts.put(MLP, n * (2 * d * inner + d + inner));
+        parts.put(NORMS, (2 * n + 1) * 2 * d);
+        return new Anatomy(
+                "gpt2",
+                (int) vocabulary,
+                context,
+                width,
+                0,
+                layers,
+                heads,
+                heads,
+                width / heads,
+                inner,
+                false,
+                false,
+                parts,
+                context * d);
+    }
+
+    private static Anatomy llama(
+            String family,
+            long vocabulary,
+            int context,
+            int width,
+            int layers,
+            int heads,
+            int keyValueHeads,
+            int headWidth,
+            int hidden,
+            boolean tied,
+            Biases biases) {
+        long d = width, n = layers, h = hidden;
+        long queries = (long) heads * headWidth, keys = (long) keyValueHeads * headWidth;
+        var parts = new LinkedHashMap<String, Long>();
+        parts.put(TOKENS, vocabulary * d);
+        parts.put(
+                ATTENTION,
+                n
+                        * (2 * d * queries
+                                + 2 * d * keys
+                                + (biases.query() ? queries + 2 * keys : 0)
+                                + (biases.output() ? d : 0)));
+        parts.put(MLP, n * (3 * d * h + (biases.mlp() ? 2 * h + d : 0)));
+        parts.put(NORMS, (2 * n + 1) * d);
+        if (!tied) {
+            parts.put(HEAD, vocabulary * d);
+        }
+        return new Anatomy(
+                family,
+                (int) vocabulary,
+                context,
+                width,
+                0,
+                layers,
+                heads,
+                keyValueHeads,
+                headWidth,
+                hidden,
+                true,
+                false,
+                parts,
+                tied ? 0 : vocabulary * d);
+    }
+
+    private static Anatomy encoder(
+            String family,
+            long vocabulary,
+            int context,
+            int positions,
+            int width,
+            int layers,
+            int heads,
+            int inner,
+            int segments) {
+        long d = width, n = layers;
+        var tables = (positions + segments) * d;
+        var parts = new LinkedHashMap<String, Long>();
+        parts.put(TOKENS, vocabulary * d);
+        parts.put(POSITIONS, tables);
+        parts.put(ATTENTION, n * (4 * d * d + 4 * d));
+        parts.put(MLP, n * (2 * d * inner + d + inner));
+        parts.put(NORMS, (2 * n + 2) * 2 * d);
+        parts.put(HEAD, d * d + d + vocabulary);
+        return new Anatomy(
+                family,
+                (int) vocabulary,
+                context,
+                width,
+                layers,
+                0,
+                heads,
+                heads,
+                width / heads,
+                inner,
+                false,
+                true,
+                parts,
+                tables);
+    }
+
+    private static Anatomy bart(
+            long vocabulary,
+            int context,
+            int width,
+            int encoderLayers,
+            int decoderLayers,
+            int heads,
+            int inner) {
+        long d = width, e = encoderLayers, n = decoderLayers;
+        var tables = 2 * (context + 2) * d;
+        var parts = new LinkedHashMap<String, Long>();
+        parts.put(TOKENS, vocabulary * d);
+        parts.put(POSITIONS, tables);
+        parts.put(ATTENTION, (e + 2 * n) * (4 * d * d + 4 * d));
+        parts.put(MLP, (e + n) * (2 * d * inner + d + inner));
+        parts.put(NORMS, (2 * e + 3 * n + 2) * 2 * d);
+        parts.put(HEAD, vocabulary);
+        return new Anatomy(
+                "bart",
+                (int) vocabulary,
+                context,
+                width,
+                encoderLayers,
+                decoderLayers,
+                heads,
+                heads,
+                width / heads,
+                inner,
+                false,
+                true,
+                parts,
+                // A bias that stays 0 is added to the scores.
+                tables + vocabulary);
+    }
+
+    private static Anatomy t5(
+            long vocabulary,
+            int context,
+            int width,
+            int encoderLayers,
+            int decoderLayers,
+            int heads,
+            int headWidth,
+            int hidden,
+            boolean gated,
+            boolean tied,
+            int buckets) {
+        long d = width, e = encoderLayers, n = decoderLayers, inner = (long) heads * headWidth;
+        var parts = new LinkedHashMap<String, Long>();
+        parts.put(TOKENS, vocabulary * d);
+        parts.put(POSITIONS, 2L * buckets * heads);
+        parts.put(ATTENTION, (e + 2 * n) * 4 * d * inner);
+        parts.put(MLP, (e + n) * (gated ? 3 : 2) * d * hidden);
+        parts.put(NORMS, (2 * e + 3 * n + 2) * d);
+        if (!tied) {
+            parts.put(HEAD, vocabulary * d);
+        }
+        return new Anatomy(
+                "t5",
+                (int) vocabulary,
+                context,
+                width,
+                encoderLayers,
+                decoderLayers,
+                heads,
+                heads,
+                headWidth,
+                hidden,
+                gated,
+                false,
+                parts,
+                tied ? 0 : vocabulary * d);
+    }
+}

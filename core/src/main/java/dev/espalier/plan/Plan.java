@@ -1,0 +1,249 @@
+package dev.espalier.plan;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.SequencedMap;
+import org.jspecify.annotations.Nullable;
+
+/// What a run needs, before it begins.
+///
+/// @param parameters by the part of the model
+/// @param trained weights that are trained
+/// @param training memory at the peak of a step
+/// @param recomputed the same where blocks are computed again on the way back
+/// @param machines the machines of the table, the one that runs this program first
+/// @param accuracy how good predictions have been on this machine
+/// @param notes what the figures leave out or assume
+public record Plan(
+        String name,
+        String family,
+        SequencedMap<String, Long> parameters,
+        long trained,
+        Work work,
+        Operations operations,
+        Cost.Memory training,
+        Cost.Memory recomputed,
+        Inference inference,
+        @Nullable Deserved deserved,
+        List<Estimate> machines,
+        List<History.Accuracy> accuracy,
+        List<String> notes) {
+    /// Tokens that one parameter deserves (Hoffmann et al. 2022, arXiv:2203.15556, section 3.4,
+    /// table 3: about 20).
+    static final double TOKENS_PER_PARAMETER = 20;
+
+    /// How fast what repeated tokens teach wears off, in passes after the first (Muennighoff et al.
+    /// 2023, arXiv:2305.16264, eq. 5 and 6: R* = 15.4).
+    private static final double REPETITIONS = 15.39;
+
+    public Plan {
+        machines = List.copyOf(machines);
+        accuracy = List.copyOf(accuracy);
+        notes = List.copyOf(notes);
+    }
+
+    /// How much is trained on.
+    ///
+    /// @param steps updates; null where they depend on data that are not known
+    /// @param tokensPerStep padding left out
+    /// @param tokens in all
+    /// @param dataTokens of one pass over the data; null where they are not known
+    /// @param epochs passes over the data
+    public record Work(
+            @Nullable Double steps,
+            double tokensPerStep,
+            @Nullable Double tokens,
+            @Nullable Double dataTokens,
+            @Nullable Double epochs) {}
+
+    /// Floating-point operations.
+    ///
+    /// @param perToken of a token's forward and backward pass
+    /// @param attention what of these is attention itself
+    /// @param perTokenWritten of writing one token, with keys and values kept
+    /// @param all of the training; null where its length is not known
+    public record Operations(
+            double perToken, double attention, double perTokenWritten, @Nullable Double all) {}
+
+    /// Memory to use the model with.
+    ///
+    /// @param weights bytes in fp32
+    /// @param cache bytes of keys and values of one text as long as the context; 0 where nothing is
+    ///   written
+    public record Inference(long weights, long cache, long process) {
+        public long total() {
+            return weights + cache + process;
+        }
+    }
+
+    /// How much text the model deserves.
+    ///
+    /// @param tokens by Chinchilla's rule
+    /// @param epochs passes over the data that these would be; null where the data are not known
+    /// @param worth of `tokens`, as tokens that are all new: repeated ones teach less
+    /// @param worthOfRun the same of what the recipe trains on
+    public record Deserved(
+            double tokens,
+            @Nullable Double epochs,
+            @Nullable Double worth,
+            @Nullable Double worthOfRun) {}
+
+    /// What the training takes on a machine.
+    ///
+    /// @param seconds null where the length of the run, or the machine's rate, is not known
+    /// @param basis what the time goes by
+    /// @param fits whether the training's memory is less than the machine's; null where unknown
+    /// @param kilowattHours null where it is not known what it draws
+    /// @param price renting, or the electricity where it is owned; null where neither is known
+    public record Estimate(
+            String machine,
+            @Nullable Double seconds,
+            String basis,
+            @Nullable Double tokensPerSecond,
+            @Nullable Boolean fits,
+            @Nullable Double kilowattHours,
+            @Nullable Double price) {}
+
+    /// What is known of this machine for steps like the plan's.
+    ///
+    /// @param tokensPerSecond null where unknown
+    /// @param memory bytes that a process can have
+    public record Here(@Nullable Double tokensPerSecond, String basis, long memory) {}
+
+    /// What is to be planned.
+    ///
+    /// @param flopsPerToken see [Cost#flopsPerToken]
+    /// @param optimizer bytes of its state
+    /// @param loader bytes of what is kept beside the model
+    /// @param process bytes of the process before
+    /// @param pretraining whether tokens are what it learns from
+    public record Request(
+            String name,
+            Anatomy model,
+            Cost.Pass pass,
+            Work work,
+            double flopsPerToken,
+            long optimizer,
+            long loader,
+            long process,
+            boolean pretraining) {
+        Cost.Memory memory(boolean recompute) {
+            return Cost.trainingMemory(model, pass.with(recompute), optimizer, loader, process);
+        }
+    }
+
+    public static Plan of(
+            Request request, Here here, Hardware hardware, History history, List<String> notes) {
+        var model = request.model();
+        var pass = request.pass();
+        var work = request.work();
+        var per = request.flopsPerToken();
+        var all = model.parameterCount();
+        var training = request.memory(pass.recompute());
+        var estimates = new ArrayList<Estimate>();
+        for (var kind : hardware.machines()) {
+            estimates.add(
+                    estimate(
+                            kind,
+                            work,
+                            per,
+                            pass.bf16(),
+                            training.total(),
+                            here,
+                            hardware.pricePerKwh()));
+        }
+        var written =
+                2.0 * model.matrixWeights()
+                        + 4.0
+                                * model.heads()
+                                * model.headWidth()
+                                * model.decoderLayers()
+                                * model.context();
+        return new Plan(
+                request.name(),
+                model.family(),
+                new LinkedHashMap<>(model.parameters()),
+                pass.trained(),
+                work,
+                new Operations(
+                        per,
+                        Cost.attentionFlops(model, pass.input(), pass.target()),
+                        written,
+                        work.tokens() == null ? null : per * work.tokens()),
+                training,
+                request.memory(true),
+                new Inference(
+                        4 * all,
+                        model.decoderLayers() == 0
+                                ? 0
+                                : Cost.cacheBytes(model, 1, model.context(), model.context()),
+                        request.process()),
+                request.pretraining() ? deserved(all, work) : null,
+                estimates,
+                history.accuracies(),
+                notes);
+    }
+
+    private static Deserved deserved(long parameters, Work work) {
+        var tokens = TOKENS_PER_PARAMETER * parameters;
+        var data = work.dataTokens();
+        return new Deserved(
+                tokens,
+                data == null ? null : tokens / data,
+                data == null ? null : worth(tokens, data),
+                data == null || work.tokens() == null ? null : worth(work.tokens(), data));
+    }
+
+    /// As how many new tokens `tokens` teach that are drawn again and again from `data` of them: U
+    /// + U R* (1 - exp(-R / R*)) with R passes after the first (Muennighoff et al. 2023, eq. 5).
+    static double worth(double tokens, double data) {
+        var again = tokens / data - 1;
+        return again <= 0
+                ? tokens
+                : data + data * REPETITIONS * (1 - Math.exp(-again / REPETITIONS));
+    }
+
+    private static Estimate estimate(
+            Hardware.Kind kind,
+            Work work,
+            double flopsPerToken,
+            boolean bf16,
+            long memory,
+            Here here,
+            @Nullable Double pricePerKwh) {
+        var isHere = kind.name().equals(Hardware.HERE);
+        var attainable = kind.attainable(bf16);
+        Double rate =
+                isHere
+                        ? here.tokensPerSecond()
+                        : attainable > 0 ? Double.valueOf(attainable / flopsPerToken) : null;
+        Double seconds =
+                rate == null || work.tokens() == null ? null : Double.valueOf(work.tokens() / rate);
+        Double room =
+                isHere
+                        ? Double.valueOf(here.memory())
+                        : kind.memoryGib() == null
+                                ? null
+                                : Double.valueOf(kind.memoryGib() * 0x1p30);
+        Double energy =
+                seconds == null || kind.watts() == null
+                        ? null
+                        : Double.valueOf(kind.watts() * seconds / 3.6e6);
+        var price = seconds == null ? null : Largest.Prices.on(kind, pricePerKwh).of(seconds);
+        return new Estimate(
+                kind.name(),
+                seconds,
+                isHere
+                        ? here.basis()
+                        : attainable > 0 ? "a share of its peak" : "no peak in the table",
+                rate,
+                room == null || room <= 0 ? null : Boolean.valueOf(memory <= room),
+                energy,
+                price);
+    }
+
+    public long parameterCount() {
+        return parameters.values().stream().mapToLong(n -> n).sum();
+    }
+}

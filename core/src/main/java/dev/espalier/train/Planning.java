@@ -1,0 +1,577 @@
+package dev.espalier.train;
+
+import dev.espalier.EspalierException;
+import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.model.LanguageModel;
+import dev.espalier.model.SequenceClassifier;
+import dev.espalier.model.TokenClassifier;
+import dev.espalier.nn.Module;
+import dev.espalier.nn.Parameter;
+import dev.espalier.plan.Anatomy;
+import dev.espalier.plan.Cost;
+import dev.espalier.plan.Hardware;
+import dev.espalier.plan.History;
+import dev.espalier.plan.Largest;
+import dev.espalier.plan.Machine;
+import dev.espalier.plan.Plan;
+import dev.espalier.recipe.AdapterRecipe;
+import dev.espalier.recipe.Duration;
+import dev.espalier.recipe.FinetuneRecipe;
+import dev.espalier.recipe.ModelRecipe;
+import dev.espalier.recipe.ObjectiveRecipe;
+import dev.espalier.recipe.OptimizerRecipe;
+import dev.espalier.recipe.PretrainRecipe;
+import dev.espalier.recipe.Recipe;
+import dev.espalier.recipe.TaskRecipe;
+import dev.espalier.recipe.TokenizerRecipe;
+import dev.espalier.recipe.TrainingRecipe.Precision;
+import dev.espalier.tokenize.Tokenizers;
+import dev.espalier.torch.Torch;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+
+/// Plans a recipe: what is known by its numbers alone, and, where its data are there and its model
+/// has room, what its data hold and how long its first steps take.
+public final class Planning {
+    /// The vocabulary that is reckoned with for characters: it depends on the text; that of English
+    /// is near 100.
+    private static final int CHARACTERS = 100;
+
+    /// The share of a machine's matrix products that training is reckoned to reach where nothing
+    /// was measured.
+    private static final double UNMEASURED = 0.5;
+
+    /// The process with the libraries and no model, where it is another that plans.
+    private static final long PROCESS = 400L << 20;
+
+    /// Steps that are measured, for at least [#MEASURED_SECONDS] or so many.
+    private static final int MEASURED_STEPS = 12;
+
+    private static final double MEASURED_SECONDS = 4;
+
+    /// Steps whose micro-batches tell how large the largest is.
+    private static final int LOOKED_AT = 12;
+
+    private Planning() {}
+
+    /// What the first steps of a run told.
+    ///
+    /// @param pass of the largest micro-batch seen
+    record Measured(
+            int vocabulary,
+            double tokensPerStep,
+            double stepsPerEpoch,
+            long totalSteps,
+            double flopsPerToken,
+            double secondsPerStep,
+            int steps,
+            int rows,
+            int length,
+            long state,
+            long trained,
+            long process,
+            long peakMemory) {
+        Measured with(double secondsPerStep, int steps, long peakMemory) {
+            return new Measured(
+                    vocabulary,
+                    tokensPerStep,
+                    stepsPerEpoch,
+                    totalSteps,
+                    flopsPerToken,
+                    secondsPerStep,
+                    steps,
+                    rows,
+                    length,
+                    state,
+                    trained,
+                    process,
+                    peakMemory);
+        }
+    }
+
+    /// Makes the first steps of a job.
+    ///
+    /// @param process bytes that the process had without the model
+    static Measured measured(Job job, Trainer trainer, int most, double seconds, long process) {
+        var facts = facts(job, trainer, process);
+        var taken = new ArrayList<Double>();
+        var spent = 0.0;
+        while (!trainer.done() && taken.size() < most && (spent < seconds || taken.size() < 3)) {
+            var start = System.nanoTime();
+            trainer.step();
+            taken.add((System.nanoTime() - start) / 1e9);
+            spent += taken.getLast();
+        }
+        // The first steps fault memory in and warm caches.
+        var rest = taken.subList(Math.min(2, taken.size() - 1), taken.size());
+        return facts.with(
+                rest.stream().mapToDouble(s -> s).average().orElseThrow(),
+                taken.size(),
+                Torch.peakResidentBytes());
+    }
+
+    /// What is known of a run before its first step.
+    private static Measured facts(Job job, Trainer trainer, long process) {
+        var learner = job.learner();
+        var rows = 1;
+        var length = 1L;
+        for (var step = 0; step < Math.min(LOOKED_AT, trainer.totalSteps()); step++) {
+            for (var batch : learner.step(step)) {
+                var n = Math.max(1, batch.where().size());
+                rows = Math.max(rows, n);
+                length = Math.max(length, Math.ceilDiv(batch.tokens(), n));
+            }
+        }
+        var trained = trained(learner.model());
+        return new Measured(
+                vocabulary(learner.model()),
+                learner.tokensPerStep(),
+                learner.stepsPerEpoch(),
+                trainer.totalSteps(),
+                job.flopsPerToken(),
+                0,
+                0,
+                rows,
+                (int) length,
+                trainer.stateBytes() - 4 * trained,
+                trained,
+                process,
+                0);
+    }
+
+    /// A run that is foreseen while it goes: by what steps like its own took earlier, and by its
+    /// first ones.
+    static final class Forecast {
+        private final Recipe recipe;
+        private final Plan.Request request;
+        private final String key;
+        private final double tokensPerStep;
+        private final long totalSteps;
+        private final long memory;
+        private final @Nullable Double earlier;
+        private final List<Double> seconds = new ArrayList<>();
+
+        /// Null where the model is of a kind whose numbers are not known.
+        ///
+        /// @param process bytes that the process had without the model
+        static @Nullable Forecast of(Job job, Trainer trainer, History history, long process) {
+            var model = job.recipe().model();
+            var known =
+                    model instanceof ModelRecipe.Saved saved
+                            ? Anatomy.isKnown(HuggingFace.config(saved.path()))
+                            : Anatomy.isKnown(model);
+            return known ? new Forecast(job, trainer, history, process) : null;
+        }
+
+        private Forecast(Job job, Trainer trainer, History history, long process) {
+            recipe = job.recipe();
+            var facts = facts(job, trainer, process);
+            request = request(recipe, anatomy(recipe, facts.vocabulary()), facts);
+            key = key(request.model(), request.pass(), recipe);
+            tokensPerStep = facts.tokensPerStep();
+            totalSteps = facts.totalSteps();
+            memory =
+                    Cost.trainingMemory(
+                                    request.model(),
+                                    request.pass(),
+                                    request.optimizer(),
+                                    request.loader(),
+                                    request.process())
+                            .total();
+            earlier = history.last(key).map(History.Entry::secondsPerStep).orElse(null);
+        }
+
+        void stepped(double took) {
+            seconds.add(took);
+        }
+
+        /// What was foreseen beside what came, after all steps.
+        History.Entry outcome() {
+            var steps = seconds.size();
+            var mean = seconds.stream().mapToDouble(s -> s).average().orElse(0);
+            var predicted = new ArrayList<History.Prediction>();
+            if (earlier != null) {
+                predicted.add(prediction("earlier", earlier));
+            }
+            var first = (int) Math.clamp(totalSteps / 20, 5, 50);
+            if (steps > 2 * first) {
+                // The first two fault memory in and warm caches.
+                predicted.add(
+                        prediction(
+                                "first steps",
+                                seconds.subList(2, first).stream()
+                                        .mapToDouble(s -> s)
+                                        .average()
+                                        .orElseThrow()));
+            }
+            return new History.Entry(
+                    History.now(),
+                    History.machine(),
+                    recipe.name(),
+                    key,
+                    request.model().parameterCount(),
+                    steps,
+                    mean,
+                    tokensPerStep / mean,
+                    request.flopsPerToken() * tokensPerStep / mean,
+                    Torch.peakResidentBytes(),
+                    predicted);
+        }
+
+        private History.Prediction prediction(String basis, double secondsPerStep) {
+            return new History.Prediction(
+                    basis, secondsPerStep * seconds.size(), tokensPerStep / secondsPerStep, memory);
+        }
+    }
+
+    /// 0 of a model without one.
+    private static int vocabulary(Module model) {
+        return switch (model) {
+            case LanguageModel m -> m.vocabulary();
+            case SequenceClassifier m -> m.body().vocabulary();
+            case TokenClassifier m -> m.body().vocabulary();
+            default -> 0;
+        };
+    }
+
+    private static long trained(Module model) {
+        return model.parameters().values().stream()
+                .filter(Parameter::trained)
+                .mapToLong(p -> p.value().count())
+                .sum();
+    }
+
+    /// The plan of `recipe`.
+    ///
+    /// @param measure whether to make some steps, in a temporary folder, where that is possible
+    public static Plan plan(
+            Recipe recipe, boolean measure, Hardware hardware, History history, Watcher watcher) {
+        var notes = new ArrayList<String>();
+        var bf16 = bf16(recipe);
+        var guess = anatomy(recipe, null);
+        var room = Machine.availableBytes();
+        Measured measured = null;
+        var expected = request(recipe, guess, null).model().parameterCount() * 16;
+        if (!measure) {
+            notes.add("nothing was measured, as asked");
+        } else if (room > 0 && expected > room) {
+            notes.add("no step was measured: the model has no room in this machine's memory");
+        } else {
+            try {
+                measured = new Run(recipe).measure(MEASURED_STEPS, MEASURED_SECONDS, watcher);
+            } catch (EspalierException e) {
+                notes.add("no step was measured: " + e.getMessage());
+            }
+        }
+        var model = anatomy(recipe, measured == null ? null : measured.vocabulary());
+        var request = request(recipe, model, measured);
+        var key = key(request.model(), request.pass(), recipe);
+        var here = here(request, measured, key, bf16, history, room);
+        if (measured != null) {
+            history.add(
+                    new History.Entry(
+                            History.now(),
+                            History.machine(),
+                            recipe.name(),
+                            key,
+                            model.parameterCount(),
+                            measured.steps(),
+                            measured.secondsPerStep(),
+                            measured.tokensPerStep() / measured.secondsPerStep(),
+                            request.flopsPerToken()
+                                    * measured.tokensPerStep()
+                                    / measured.secondsPerStep(),
+                            measured.peakMemory(),
+                            List.of()));
+        } else if (request.work().steps() == null) {
+            notes.add("how long the run is depends on its data");
+        }
+        return Plan.of(request, here, hardware, history, notes);
+    }
+
+    /// The largest model that `budget` pays for on the machine of that name.
+    public static Largest largest(
+            Largest.Budget budget,
+            String machine,
+            int vocabulary,
+            int context,
+            Hardware hardware,
+            History history) {
+        var kind = hardware.named(machine);
+        var attainable = kind.attainable(true);
+        if (attainable == 0 && !kind.name().equals(Hardware.HERE)) {
+            throw EspalierException.usage(
+                    "the table has no peak of '%s' to reckon with".formatted(machine));
+        }
+        var here = attainable > 0 ? 0 : UNMEASURED * Machine.matmulRate(Machine.hasBf16());
+        var memory =
+                budget.memory() != null || kind.memoryGib() == null
+                        ? budget.memory()
+                        : Long.valueOf((long) (kind.memoryGib() * 0x1p30));
+        return Largest.of(
+                new Largest.Budget(budget.seconds(), budget.price(), memory),
+                model ->
+                        attainable > 0
+                                ? attainable
+                                : history.nearest(model.parameterCount())
+                                        .map(History.Entry::flopsPerSecond)
+                                        .orElse(here),
+                Largest.Prices.on(kind, hardware.pricePerKwh()),
+                vocabulary,
+                context,
+                PROCESS);
+    }
+
+    private static Plan.Here here(
+            Plan.Request request,
+            @Nullable Measured measured,
+            String key,
+            boolean bf16,
+            History history,
+            long room) {
+        var perStep = request.work().tokensPerStep();
+        if (measured != null) {
+            return new Plan.Here(
+                    perStep / measured.secondsPerStep(),
+                    "%d steps measured now".formatted(measured.steps()),
+                    room);
+        }
+        var earlier = history.last(key);
+        if (earlier.isPresent()) {
+            return new Plan.Here(
+                    earlier.get().tokensPerSecond(),
+                    "steps measured " + earlier.get().at().substring(0, 10),
+                    room);
+        }
+        var nearest = history.nearest(request.model().parameterCount());
+        if (nearest.isPresent()) {
+            return new Plan.Here(
+                    nearest.get().flopsPerSecond() / request.flopsPerToken(),
+                    "the rate of %s, %,d parameters"
+                            .formatted(nearest.get().name(), nearest.get().parameters()),
+                    room);
+        }
+        return new Plan.Here(
+                UNMEASURED * Machine.matmulRate(bf16) / request.flopsPerToken(),
+                "%.0f %% of this machine's matrix products, a guess".formatted(100 * UNMEASURED),
+                room);
+    }
+
+    static boolean bf16(Recipe recipe) {
+        var precision = recipe.training().precision();
+        return precision == Precision.BF16 || precision == Precision.AUTO && Machine.hasBf16();
+    }
+
+    /// What the time of a step depends on.
+    static String key(Anatomy model, Cost.Pass pass, Recipe recipe) {
+        var kind =
+                switch (recipe) {
+                    case PretrainRecipe r -> r.objective().getClass().getSimpleName();
+                    case FinetuneRecipe r ->
+                            r.task().getClass().getSimpleName()
+                                    + " "
+                                    + r.adapter().getClass().getSimpleName();
+                };
+        return String.format(
+                        Locale.ROOT,
+                        "%s %d %s batch %d x %d %s%s",
+                        model.family(),
+                        model.parameterCount(),
+                        kind,
+                        recipe.training().batch(),
+                        pass.input(),
+                        pass.bf16() ? "bf16" : "fp32",
+                        pass.recompute() ? " recompute" : "")
+                .toLowerCase(Locale.ROOT);
+    }
+
+    /// The model in numbers, with the vocabulary that was found, or else the recipe's.
+    static Anatomy anatomy(Recipe recipe, @Nullable Integer found) {
+        return recipe.model() instanceof ModelRecipe.Saved saved
+                ? Anatomy.of(HuggingFace.config(saved.path()))
+                : Anatomy.of(recipe.model(), found == null ? vocabulary(recipe) : found);
+    }
+
+    /// The vocabulary of a recipe's tokenizer, as far as it tells.
+    ///
+    /// @throws EspalierException (USAGE) if it has none
+    public static int vocabulary(Recipe recipe) {
+        return switch (recipe.tokenizer()) {
+            case TokenizerRecipe.Bpe bpe -> bpe.vocabulary();
+            case TokenizerRecipe.WordPiece wordPiece -> wordPiece.vocabulary();
+            case TokenizerRecipe.Unigram unigram -> unigram.vocabulary();
+            case TokenizerRecipe.SentencePieceBpe bpe -> bpe.vocabulary();
+            case TokenizerRecipe.Saved saved -> Tokenizers.read(saved.path()).vocabularySize();
+            case TokenizerRecipe.Characters _ -> CHARACTERS;
+            case null ->
+                    throw EspalierException.usage(
+                            recipe.name() + ": a new model needs a tokenizer");
+        };
+    }
+
+    /// The share of attention's weights that a new model drops.
+    static double dropout(ModelRecipe model) {
+        return switch (model) {
+            case ModelRecipe.Gpt2 g -> g.dropout();
+            case ModelRecipe.LlamaShape l -> l.dropout();
+            case ModelRecipe.EncoderShape e -> e.dropout();
+            case ModelRecipe.Bart b -> b.dropout();
+            case ModelRecipe.T5 t -> t.dropout();
+            case ModelRecipe.Saved s -> s.dropout() == null ? 0 : s.dropout();
+            default -> 0;
+        };
+    }
+
+    static Plan.Request request(Recipe recipe, Anatomy model, @Nullable Measured measured) {
+        var training = recipe.training();
+        var shape = shape(recipe, model);
+        var length = measured == null ? shape.input() : Math.min(shape.input(), measured.length());
+        var batch = training.batch();
+        var small = Workers.small(model.parameterCount());
+        var auto =
+                CausalLearner.autoMicroBatch(
+                        model.parameterCount(), batch, shape.input() + shape.target());
+        var micro = training.microBatch() == null ? auto : Math.min(batch, training.microBatch());
+        var rows = measured == null ? micro : measured.rows();
+        var trained = measured == null ? trained(recipe, model) : measured.trained();
+        var pass =
+                new Cost.Pass(
+                        rows,
+                        length,
+                        shape.target(),
+                        rows >= batch || !small ? 1 : Math.min(Workers.MOST, Machine.threads()),
+                        shape.scored(),
+                        bf16(recipe),
+                        training.recompute(),
+                        trained,
+                        dropout(recipe.model()) > 0);
+        var perStep =
+                measured == null
+                        ? (double) batch * (shape.input() + shape.target())
+                        : measured.tokensPerStep();
+        var flops =
+                measured == null
+                        ? Cost.flopsPerToken(model, length, shape.target(), shape.scored())
+                        : measured.flopsPerToken();
+        var state =
+                measured == null ? optimizerBytes(training.optimizer(), trained) : measured.state();
+        return new Plan.Request(
+                recipe.name(),
+                model,
+                pass,
+                work(training.duration(), perStep, measured),
+                flops * passes(recipe),
+                state,
+                recipe instanceof FinetuneRecipe ? 4 * trained : 0,
+                measured == null ? PROCESS : measured.process(),
+                recipe instanceof PretrainRecipe);
+    }
+
+    /// What of forward, backward into the states and backward into the weights is computed: a
+    /// frozen body needs the first alone, one with adapters the first two.
+    static double passes(Recipe recipe) {
+        return recipe instanceof FinetuneRecipe finetune
+                ? switch (finetune.adapter()) {
+                    case AdapterRecipe.None _ -> 1;
+                    case AdapterRecipe.Frozen _ -> 1.0 / 3;
+                    case AdapterRecipe.Lora _ -> 2.0 / 3;
+                }
+                : 1;
+    }
+
+    private static long trained(Recipe recipe, Anatomy model) {
+        if (!(recipe instanceof FinetuneRecipe finetune)) {
+            return model.parameterCount();
+        }
+        return switch (finetune.adapter()) {
+            case AdapterRecipe.None _ -> model.parameterCount();
+            case AdapterRecipe.Frozen _ -> 2L * model.width();
+            // Each of attention's four maps gets (in + out) x rank weights.
+            case AdapterRecipe.Lora l -> 4L * model.layers() * 2 * model.width() * l.rank();
+        };
+    }
+
+    private static long optimizerBytes(OptimizerRecipe optimizer, long trained) {
+        return switch (optimizer) {
+            case OptimizerRecipe.AdamW _ -> 8 * trained;
+            case OptimizerRecipe.Lion _, OptimizerRecipe.Muon _ -> 4 * trained;
+            case OptimizerRecipe.Sgd s -> s.momentum() > 0 ? 4 * trained : 0;
+            case OptimizerRecipe.Adafactor a -> a.momentum() > 0 ? 4 * trained : 0;
+        };
+    }
+
+    /// Tokens of a row.
+    ///
+    /// @param scored the share of tokens whose scores are computed
+    private record Shape(int input, int target, double scored) {}
+
+    private static Shape shape(Recipe recipe, Anatomy model) {
+        var context = model.context();
+        return switch (recipe) {
+            case PretrainRecipe r ->
+                    switch (r.objective()) {
+                        case ObjectiveRecipe.Causal o -> new Shape(or(o.length(), context), 0, 1);
+                        case ObjectiveRecipe.FillInTheMiddle o ->
+                                new Shape(or(o.length(), context), 0, 1);
+                        case ObjectiveRecipe.Masked o ->
+                                new Shape(or(o.length(), context), 0, o.rate());
+                        case ObjectiveRecipe.Denoising o ->
+                                new Shape(or(o.length(), context), or(o.length(), context), 1);
+                        case ObjectiveRecipe.SpanCorruption o -> {
+                            var length = or(o.length(), context);
+                            var part = length * o.density() * (1 + 1 / o.span());
+                            yield new Shape(
+                                    length, or(o.targetLength(), (int) Math.ceil(part) + 1), 1);
+                        }
+                        case ObjectiveRecipe.Prefix o -> {
+                            var half = Math.max(1, or(o.length(), 2 * context) / 2);
+                            yield new Shape(half, half, 1);
+                        }
+                        default -> new Shape(context, 0, 1);
+                    };
+            case FinetuneRecipe r ->
+                    switch (r.task()) {
+                        case TaskRecipe.Classification t ->
+                                new Shape(or(t.maxLength(), context), 0, 0);
+                        case TaskRecipe.TokenLabelling t ->
+                                new Shape(or(t.maxLength(), context), 0, 0);
+                        case TaskRecipe.SequenceToSequence t ->
+                                new Shape(or(t.maxInput(), context), or(t.maxTarget(), context), 1);
+                        case TaskRecipe.Instruction t ->
+                                new Shape(or(t.maxLength(), context), 0, 1);
+                        case TaskRecipe.Preference t -> new Shape(or(t.maxLength(), context), 0, 1);
+                        default -> new Shape(context, 0, 1);
+                    };
+        };
+    }
+
+    private static int or(@Nullable Integer asked, int otherwise) {
+        return asked == null ? otherwise : asked;
+    }
+
+    private static Plan.Work work(Duration duration, double perStep, @Nullable Measured measured) {
+        if (measured != null) {
+            double steps = measured.totalSteps();
+            return new Plan.Work(
+                    steps,
+                    perStep,
+                    steps * perStep,
+                    perStep * measured.stepsPerEpoch(),
+                    steps / measured.stepsPerEpoch());
+        }
+        Double steps =
+                switch (duration.unit()) {
+                    case STEPS -> Double.valueOf(duration.amount());
+                    case TOKENS -> Double.valueOf(Math.ceil(duration.amount() / perStep));
+                    case EPOCHS -> null;
+                };
+        return new Plan.Work(
+                steps,
+                perStep,
+                steps == null ? null : Double.valueOf(steps * perStep),
+                null,
+                duration.unit() == Duration.Unit.EPOCHS ? Double.valueOf(duration.amount()) : null);
+    }
+}

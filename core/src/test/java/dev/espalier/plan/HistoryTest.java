@@ -1,0 +1,76 @@
+package dev.espalier.plan;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class HistoryTest {
+    @TempDir Path folder;
+
+    private static History.Entry run(
+            String machine, String key, long parameters, double flops, double... predicted) {
+        return new History.Entry(
+                "2026-01-31T00:00:00Z",
+                machine,
+                "name",
+                key,
+                parameters,
+                10,
+                2,
+                100,
+                flops,
+                1000,
+                java.util.Arrays.stream(predicted)
+                        .mapToObj(s -> new History.Prediction("earlier", s, 100, 900))
+                        .toList());
+    }
+
+    @Test
+    void whatWasAddedIsFoundUnlessItIsAnotherMachines() throws IOException {
+        var history = new History(folder.resolve("new/runs.jsonl"));
+        assertThat(history.entries()).isEmpty();
+        var here = History.machine();
+        history.add(run(here, "a", 1000, 1));
+        history.add(run("another", "a", 1000, 2));
+        history.add(run(here, "b", 100_000, 3));
+        history.add(run(here, "a", 1100, 4));
+        var file = java.util.Objects.requireNonNull(history.file());
+        Files.writeString(file, "{\"at\": 1}\nnot JSON\n", StandardOpenOption.APPEND);
+        assertThat(history.entries()).hasSize(3);
+        assertThat(history.last("a")).map(History.Entry::flopsPerSecond).contains(4.0);
+        assertThat(history.last("c")).isEmpty();
+        assertThat(history.nearest(90_000)).map(History.Entry::flopsPerSecond).contains(3.0);
+        // Nothing is told of models of quite another size.
+        assertThat(history.nearest(10_000_000)).isEmpty();
+        assertThat(History.NONE.entries()).isEmpty();
+    }
+
+    @Test
+    void theAccuracyOfPredictionsIsThatOfWholeRuns() {
+        var history = new History(folder.resolve("runs.jsonl"));
+        var here = History.machine();
+        // Each took 20 seconds and 1000 bytes.
+        history.add(run(here, "a", 1, 1));
+        history.add(run(here, "a", 1, 1, 20));
+        history.add(run(here, "a", 1, 1, 22));
+        history.add(run(here, "a", 1, 1, 14));
+        var found = history.accuracies();
+        assertThat(found).hasSize(2);
+        assertThat(found.getFirst().what()).isEqualTo("time");
+        assertThat(found.getFirst().runs()).isEqualTo(3);
+        assertThat(found.getFirst().median()).isCloseTo(0.1, within(1e-9));
+        assertThat(found.getFirst().worst()).isCloseTo(0.3, within(1e-9));
+        assertThat(found.getLast().what()).isEqualTo("memory");
+        assertThat(found.getLast().median()).isCloseTo(0.1, within(1e-9));
+        assertThat(run(here, "a", 1, 1, 22).outcomes())
+                .singleElement()
+                .asString()
+                .contains("22.0 s of training, was 20.0 (+10 %)");
+    }
+}

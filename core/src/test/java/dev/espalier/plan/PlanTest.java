@@ -1,0 +1,128 @@
+package dev.espalier.plan;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.espalier.EspalierException;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+
+class PlanTest {
+    private static final Anatomy GPT2 = Anatomy.near(85e6, 50_257, 1024);
+
+    private static Hardware table(@Nullable Double watts, @Nullable Double perHour) {
+        return new Hardware(
+                "2026-01-31",
+                null,
+                "EUR",
+                0.5,
+                List.of(new Hardware.Kind("card", 1.0, 2.0, 0.5, 8.0, watts, perHour, null)));
+    }
+
+    private static Plan plan(Hardware hardware, boolean recompute) {
+        var pass = new Cost.Pass(4, 1024, 0, 1, 1, true, recompute, GPT2.parameterCount(), false);
+        var request =
+                new Plan.Request(
+                        "plan",
+                        GPT2,
+                        pass,
+                        new Plan.Work(1000.0, 4096, 4096e3, 1024e3, 4.0),
+                        1e9,
+                        8 * GPT2.parameterCount(),
+                        0,
+                        0,
+                        true);
+        return Plan.of(
+                request, new Plan.Here(500.0, "now", 1L << 40), hardware, History.NONE, List.of());
+    }
+
+    @Test
+    void aModelOfThePublishedSizeHasThePublishedShape() {
+        assertThat(GPT2.layers()).isEqualTo(12);
+        assertThat(GPT2.width()).isEqualTo(768);
+        assertThat(GPT2.parameterCount()).isEqualTo(124_439_808);
+    }
+
+    @Test
+    void timeAndMoneyFollowFromTheTable() {
+        var machine = plan(table(1000.0, null), false).machines().getFirst();
+        // 4.096e15 operations at half of 2e12 a second.
+        assertThat(machine.seconds()).isCloseTo(4096, within(1e-6));
+        assertThat(machine.kilowattHours()).isCloseTo(4096.0 / 3600, within(1e-9));
+        assertThat(machine.price()).isCloseTo(0.5 * 4096 / 3600, within(1e-9));
+        // Where it is rented, electricity is in the price.
+        assertThat(plan(table(1000.0, 3.6), false).machines().getFirst().price())
+                .isCloseTo(4.096, within(1e-9));
+        assertThat(plan(table(null, null), false).machines().getFirst().price()).isNull();
+    }
+
+    @Test
+    void recomputationKeepsLessAndSoFits() {
+        var kept = plan(table(null, null), false);
+        assertThat(kept.recomputed()).isEqualTo(plan(table(null, null), true).training());
+        assertThat(kept.recomputed().activations()).isLessThan(kept.training().activations() / 4);
+        assertThat(kept.training().total() - kept.recomputed().total())
+                .isEqualTo(kept.training().activations() - kept.recomputed().activations());
+        assertThat(kept.machines().getFirst().fits())
+                .isEqualTo(kept.training().total() <= 8L << 30);
+        // 12 layers of keys and values, 768 wide, in fp32.
+        assertThat(kept.inference().cache()).isEqualTo(2L * 12 * 768 * 1024 * 4);
+    }
+
+    @Test
+    void repeatedTokensAreWorthLessTheOftenerTheyAre() {
+        assertThat(Plan.worth(50, 100)).isEqualTo(50);
+        assertThat(Plan.worth(100, 100)).isEqualTo(100);
+        // Muennighoff et al. 2023, section 5: up to four epochs are almost as good as new tokens,
+        // and 16.4 = 1 + R* is all that any number of passes is worth.
+        assertThat(Plan.worth(400, 100) / 400).isBetween(0.9, 0.95);
+        assertThat(Plan.worth(1e9, 100)).isCloseTo(100 * (1 + 15.39), within(1e-6));
+        var deserved = Objects.requireNonNull(plan(table(null, null), false).deserved());
+        assertThat(deserved.tokens()).isEqualTo(20.0 * GPT2.parameterCount());
+        assertThat(deserved.epochs()).isCloseTo(deserved.tokens() / 1024e3, within(1e-9));
+    }
+
+    @Test
+    void theLargestModelIsWithinEveryBudgetAndTheNextIsNot() {
+        var prices = Largest.Prices.on(table(1000.0, null).machines().getFirst(), 0.5);
+        for (var budget :
+                List.of(
+                        new Largest.Budget(1e6, null, null),
+                        new Largest.Budget(null, 10.0, null),
+                        new Largest.Budget(null, null, 4L << 30),
+                        new Largest.Budget(1e6, 10.0, 1L << 30))) {
+            var found = Largest.of(budget, model -> 1e12, prices, 1000, 256, 0);
+            assertThat(found.seconds()).isLessThanOrEqualTo(or(budget.seconds(), 1e99));
+            assertThat(found.price()).isLessThanOrEqualTo(or(budget.price(), 1e99));
+            var room = budget.memory();
+            assertThat(found.memory()).isLessThanOrEqualTo(room == null ? Long.MAX_VALUE : room);
+            assertThat(found.tokens()).isEqualTo(20.0 * found.model().parameterCount());
+            var limit =
+                    switch (found.limit()) {
+                        case "time" -> found.seconds() / or(budget.seconds(), 0);
+                        case "money" -> or(found.price(), 0) / or(budget.price(), 0);
+                        default ->
+                                (double) found.memory() / Objects.requireNonNull(budget.memory());
+                    };
+            // Widths go by 64, so sizes do not lie close.
+            assertThat(limit).as(found.limit()).isBetween(0.4, 1.0);
+        }
+        assertThatThrownBy(() ->
+                        Largest.of(
+                                new Largest.Budget(1.0, null, null),
+                                model -> 1e6,
+                                prices,
+                                1000,
+                                256,
+                                0))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("time");
+    }
+
+    private static double or(@Nullable Double value, double otherwise) {
+        return value == null ? otherwise : value;
+    }
+}
