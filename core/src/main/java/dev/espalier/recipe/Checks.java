@@ -1,5 +1,6 @@
 package dev.espalier.recipe;
 
+import dev.espalier.recipe.ForgettingRecipe.DefenceRecipe;
 import dev.espalier.recipe.TrainingRecipe.Metric;
 import java.nio.charset.Charset;
 import java.nio.charset.IllegalCharsetNameException;
@@ -129,7 +130,37 @@ final class Checks {
                 if (finetune.adapter() instanceof AdapterRecipe.Lora lora) {
                     targets(lora.targets(), problems);
                 }
+                if (finetune.forgetting() != null) {
+                    defence(finetune.forgetting().defence(), finetune, problems);
+                }
             }
+        }
+    }
+
+    private static void defence(
+            DefenceRecipe defence, FinetuneRecipe recipe, Problems problems) {
+        var path = "forgetting.defence";
+        var ofWeights =
+                defence instanceof DefenceRecipe.L2Sp
+                        || defence instanceof DefenceRecipe.Ewc
+                        || defence instanceof DefenceRecipe.WiseFt
+                        || defence instanceof DefenceRecipe.Soup;
+        if (ofWeights && !(recipe.adapter() instanceof AdapterRecipe.None)) {
+            problems.add(
+                    path,
+                    "holds or mixes the model's weights, which the adapter keeps as they are; allowed with"
+                            + " adapter {type: none}");
+        }
+        if (ofWeights && !(recipe.model() instanceof ModelRecipe.Saved)) {
+            problems.add(
+                    path, "holds on to a model that exists; allowed with a `path` under `model`");
+        }
+        if ((defence instanceof DefenceRecipe.Lwf || defence instanceof DefenceRecipe.Soup)
+                && !(recipe.task() instanceof TaskRecipe.Classification)) {
+            problems.add(path, "is for classification; allowed here: none, replay, l2-sp, ewc, wise-ft");
+        }
+        if (defence instanceof DefenceRecipe.Soup soup && soup.models().isEmpty()) {
+            problems.add(path + ".models", "is empty; allowed: the folders of one model or more");
         }
     }
 

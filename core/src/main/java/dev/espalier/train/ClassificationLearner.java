@@ -55,6 +55,11 @@ public record ClassificationLearner(
         return examples.stream().mapToLong(e -> e.tokens().length()).sum() / stepsPerEpoch;
     }
 
+    /// The examples of a step.
+    List<Example> of(long step) {
+        return Arrays.stream(batches.apply(step)).mapToObj(examples::get).toList();
+    }
+
     @Override
     public List<MicroBatch> step(long step) {
         var places = batches.apply(step);

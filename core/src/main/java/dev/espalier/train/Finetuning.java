@@ -57,6 +57,7 @@ final class Finetuning implements Job {
     private final Records validation;
     private final @Nullable Records test;
     private final ClassificationLearner learner;
+    private final Learner defended;
     private final @Nullable Forgetting forgetting;
     private final ObjectNode passport;
 
@@ -137,6 +138,16 @@ final class Finetuning implements Job {
         this.test = test;
         this.learner = learner;
         this.passport = passport;
+        defended =
+                recipe.forgetting() == null
+                        ? learner
+                        : Defending.of(
+                                recipe,
+                                learner,
+                                model.decoder(),
+                                tokenizer,
+                                learner.microBatch(),
+                                learner::of);
         forgetting =
                 recipe.forgetting() == null
                         ? null
@@ -406,7 +417,7 @@ final class Finetuning implements Job {
 
     @Override
     public Learner learner() {
-        return learner;
+        return defended;
     }
 
     /// With what is cut of each text.
@@ -531,6 +542,11 @@ final class Finetuning implements Job {
     @Override
     public @Nullable String verdict(List<Score> scores) {
         return forgetting == null ? null : forgetting.verdict();
+    }
+
+    @Override
+    public boolean withinBudget() {
+        return forgetting == null || forgetting.isWithinBudget();
     }
 
     @Override

@@ -47,16 +47,21 @@ final class Forgetting {
         return now.scores("general");
     }
 
-    /// Why to stop, by what was measured last; null within the budget.
+    boolean isWithinBudget() {
+        return recipe.budget() == null || now.riseSince(before).value() <= recipe.budget();
+    }
+
+    /// Why to stop, by what was measured last; null within the budget, and where the weights that
+    /// are kept are only chosen afterwards.
     @Nullable String verdict() {
-        var rise = now.riseSince(before).value();
-        return recipe.budget() == null || rise <= recipe.budget()
+        var budget = recipe.budget();
+        return budget == null || isWithinBudget() || Averaging.isAfterwards(recipe.defence())
                 ? null
                 : String.format(
                         Locale.ROOT,
                         "the general text's perplexity rose by %.1f %%, beyond forgetting.budget of %.1f %%",
-                        100 * rise,
-                        100 * recipe.budget());
+                        100 * now.riseSince(before).value(),
+                        100 * budget);
     }
 
     /// For a report, before and as measured last.

@@ -244,7 +244,13 @@ final class Instruction implements Job {
                 validation,
                 test,
                 before,
-                Replaying.of(recipe, answers, model, tokenizer, microBatch),
+                Defending.of(
+                        recipe,
+                        Replaying.of(recipe, answers, model, tokenizer, microBatch),
+                        model,
+                        tokenizer,
+                        microBatch,
+                        null),
                 answers.meanLength(),
                 forgetting,
                 data.passport());
@@ -411,6 +417,11 @@ final class Instruction implements Job {
     @Override
     public @Nullable String verdict(List<Score> scores) {
         return forgetting == null ? null : forgetting.verdict();
+    }
+
+    @Override
+    public boolean withinBudget() {
+        return forgetting == null || forgetting.isWithinBudget();
     }
 
     @Override

@@ -56,6 +56,11 @@ interface Job extends AutoCloseable {
         return null;
     }
 
+    /// Whether what was validated last is within the budget of forgetting, if there is one.
+    default boolean withinBudget() {
+        return true;
+    }
+
     /// Measures the finished model on everything that the recipe names.
     List<Score> finish();
 

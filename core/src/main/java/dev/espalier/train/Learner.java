@@ -2,7 +2,10 @@ package dev.espalier.train;
 
 import dev.espalier.nn.Module;
 import dev.espalier.objective.MicroBatch;
+import dev.espalier.optim.Anchor;
+import dev.espalier.optim.FlatParameters;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /// What is trained, and on what: the model, and for each step the micro-batches that it sees. The
 /// step's examples are a pure function of the step, which is why a run can be resumed without
@@ -19,4 +22,10 @@ public interface Learner {
     /// The micro-batches of a step, counted from 0. May be called from another thread than the
     /// loop's.
     List<MicroBatch> step(long step);
+
+    /// What holds the weights back, or null; asked once, before the first step of a run and, with
+    /// the same weights, before a resumed one goes on.
+    default @Nullable Anchor anchor(FlatParameters parameters) {
+        return null;
+    }
 }

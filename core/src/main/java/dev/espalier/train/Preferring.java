@@ -174,7 +174,13 @@ final class Preferring implements Job {
                 validation,
                 test,
                 before,
-                Replaying.of(recipe, pairs, model, tokenizer, microBatch),
+                Defending.of(
+                        recipe,
+                        Replaying.of(recipe, pairs, model, tokenizer, microBatch),
+                        model,
+                        tokenizer,
+                        microBatch,
+                        null),
                 pairs.meanLength(),
                 forgetting,
                 data.passport());
@@ -334,6 +340,11 @@ final class Preferring implements Job {
     @Override
     public @Nullable String verdict(List<Score> scores) {
         return forgetting == null ? null : forgetting.verdict();
+    }
+
+    @Override
+    public boolean withinBudget() {
+        return forgetting == null || forgetting.isWithinBudget();
     }
 
     @Override

@@ -59,8 +59,12 @@ final class Provenance {
         if (recipe instanceof FinetuneRecipe finetune && finetune.forgetting() != null) {
             var measured = finetune.forgetting().measure().corpus();
             add(json, "general-text", measured, FileSource.text(measured).files());
-            if (finetune.forgetting().defence() instanceof DefenceRecipe.Replay replay) {
-                add(json, "replay-text", replay.corpus(), FileSource.text(replay.corpus()).files());
+            switch (finetune.forgetting().defence()) {
+                case DefenceRecipe.Replay d ->
+                        add(json, "replay-text", d.corpus(), FileSource.text(d.corpus()).files());
+                case DefenceRecipe.Ewc d ->
+                        add(json, "fisher-text", d.corpus(), FileSource.text(d.corpus()).files());
+                default -> {}
             }
         }
         json.putObject(DATA).set("files", hashed(data(recipe)));

@@ -325,6 +325,7 @@ public final class Run {
         private final long validationTokens;
         private final ObjectNode provenance;
         private final Planning.@Nullable Forecast forecast;
+        private final @Nullable Averaging averaging;
         private @Nullable Double best;
         private long bestStep;
         private float @Nullable [] bestWeights;
@@ -337,6 +338,7 @@ public final class Run {
                 Watcher watcher,
                 Planning.@Nullable Forecast forecast) {
             this.forecast = forecast;
+            averaging = Averaging.of(job, trainer);
             this.folder = folder;
             this.job = job;
             this.trainer = trainer;
@@ -467,7 +469,12 @@ public final class Run {
                 history.add(foreseen);
                 foreseen.outcomes().forEach(watcher::said);
             }
-            var scores = job.finish();
+            var mixtures =
+                    averaging == null
+                            ? List.<Score>of()
+                            : averaging.settle(job, trainer, watcher);
+            var scores = new ArrayList<>(job.finish());
+            scores.addAll(mixtures);
             AtomicFiles.writeFolder(folder.model(), job::writeModel);
             AtomicFiles.write(folder.evaluation(), Json.pretty(scores));
             AtomicFiles.write(folder.passport(), Json.pretty(passport(foreseen)));

@@ -7,6 +7,7 @@ import dev.espalier.io.Json;
 import dev.espalier.nn.Parameter;
 import dev.espalier.nn.Stack;
 import dev.espalier.objective.MicroBatch;
+import dev.espalier.optim.Anchor;
 import dev.espalier.optim.FlatParameters;
 import dev.espalier.optim.Optimizer;
 import dev.espalier.optim.Schedule;
@@ -27,6 +28,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /// The training loop. One step takes the step's micro-batches, counts what each loss term is
 /// divided by over all of them, goes forward and backward through each, clips, updates, and says
@@ -39,6 +41,9 @@ public final class Trainer implements AutoCloseable {
     private static final String STATE = "trainer.json";
     private static final String RUNNING = "running";
 
+    /// What the figures call the loss of an [Anchor].
+    private static final String HELD = "held";
+
     /// Examples of a bad micro-batch that a message names.
     private static final int SHOWN = 8;
 
@@ -50,6 +55,7 @@ public final class Trainer implements AutoCloseable {
     private final List<Parameter> running;
 
     private final Optimizer optimizer;
+    private final @Nullable Anchor anchor;
     private final Schedule schedule;
     private final double peakRate;
     private final double clip;
@@ -102,6 +108,7 @@ public final class Trainer implements AutoCloseable {
         var count = running.isEmpty() ? Workers.count(learner.model()) : 1;
         workers = new Workers(count);
         parameters = new FlatParameters(learner.model(), count);
+        anchor = learner.anchor(parameters);
         optimizer = Optimizers.of(learner.model(), parameters, recipe, bf16);
     }
 
@@ -182,8 +189,12 @@ public final class Trainer implements AutoCloseable {
         for (var i = 0; i < losses.length; i++) {
             sums.merge(batches.get(i).term(), losses[i], Double::sum);
         }
-        var norm = parameters.clip(clip);
         var loss = 0.0;
+        if (anchor != null) {
+            loss = anchor.pull(parameters);
+            sums.put(HELD, loss);
+        }
+        var norm = parameters.clip(clip);
         for (var batch : firstOfEachTerm(batches)) {
             sums.computeIfPresent(batch.term(), (term, sum) -> sum / counts.getOrDefault(term, 1L));
             loss += batch.weight() * sums.getOrDefault(batch.term(), 0.0);
@@ -293,6 +304,11 @@ public final class Trainer implements AutoCloseable {
         var first = new TreeMap<String, MicroBatch>();
         batches.forEach(b -> first.putIfAbsent(b.term(), b));
         return List.copyOf(first.values());
+    }
+
+    /// Where each trained weight lies in [#weights].
+    List<FlatParameters.Slot> slots() {
+        return parameters.slots();
     }
 
     /// A copy of the trained weights and of what is gathered beside them, from which
@@ -426,6 +442,9 @@ public final class Trainer implements AutoCloseable {
         workers.close();
         parameters.release(learner.model());
         optimizer.close();
+        if (anchor != null) {
+            anchor.close();
+        }
     }
 
     /// Frees the weights, gradients and optimizer state. The model must not be used any more.
@@ -434,5 +453,8 @@ public final class Trainer implements AutoCloseable {
         workers.close();
         optimizer.close();
         parameters.close();
+        if (anchor != null) {
+            anchor.close();
+        }
     }
 }

@@ -1,0 +1,201 @@
+package dev.espalier.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.espalier.EspalierException;
+import dev.espalier.checkpoint.SafeTensors;
+import dev.espalier.evaluate.Score;
+import dev.espalier.io.Json;
+import dev.espalier.recipe.Recipe;
+import dev.espalier.recipe.Recipes;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// Whole runs with each defence.
+class DefendingTest {
+    @TempDir static Path folder;
+    private static Path base;
+    private static Run.Result free;
+
+    @BeforeAll
+    static void pretrain() throws IOException {
+        var prose = new StringBuilder();
+        var labelled = new StringBuilder("text,label\n");
+        var words = List.of("flour", "bread", "wheat", "boats", "nets", "herring");
+        for (var i = 0; i < 120; i++) {
+            var word = words.get(i % 6);
+            var text = "On day " + i % 17 + " they sold the " + word + " by the road";
+            prose.append(text).append(".\n");
+            labelled.append(text).append(i % 6 < 3 ? ",mill\n" : ",sea\n");
+        }
+        Files.writeString(folder.resolve("prose.txt"), prose);
+        Files.writeString(folder.resolve("labelled.csv"), labelled);
+        base =
+                new Run(
+                                Recipes.parse(
+                                        """
+                                        output: %1$s/base
+                                        data: {sources: [{type: text, path: "%1$s/prose.txt"}], validation: 10%%}
+                                        tokenizer: {type: characters}
+                                        model: {type: gpt2, layers: 1, heads: 2, width: 16, context: 48}
+                                        objective: {type: causal}
+                                        training: {for: 20 steps, batch: 4, optimizer: {type: adamw, rate: 1e-2}}
+                                        """
+                                                .formatted(folder),
+                                        "base"))
+                        .train(s -> {})
+                        .model();
+        free = run("free", "{type: none}");
+    }
+
+    private static Recipe recipe(String name, String defence, String more) {
+        return Recipes.parse(
+                """
+                output: %1$s/%2$s
+                data: {train: %1$s/labelled.csv, validation-share: 25%%}
+                model: {path: %3$s}
+                task: {type: classification}
+                training: {for: 6 steps, batch: 8, precision: fp32, optimizer: {type: adamw, rate: 1e-2}, early-stopping: none}
+                evaluate: {every: 3 steps}
+                save: {every: 3 steps}
+                forgetting: {measure: {corpus: %1$s/prose.txt}, defence: %4$s%5$s}
+                """
+                        .formatted(folder, name, base, defence, more),
+                name);
+    }
+
+    private static Run.Result run(String name, String defence) {
+        return new Run(recipe(name, defence, "")).train(s -> {});
+    }
+
+    private static Map<String, float[]> weights(Path model) {
+        try (var tensors = SafeTensors.open(model.resolve("model.safetensors"))) {
+            var weights = new TreeMap<String, float[]>();
+            tensors.entries().forEach(entry -> weights.put(entry.name(), floats(entry)));
+            return weights;
+        }
+    }
+
+    private static float[] floats(SafeTensors.Entry entry) {
+        return entry.data()
+                .toArray(
+                        java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(
+                                java.nio.ByteOrder.LITTLE_ENDIAN));
+    }
+
+    private double distance(Run.Result result) {
+        var before = weights(base);
+        var sum = 0.0;
+        for (var entry : weights(result.model()).entrySet()) {
+            var was = before.get(entry.getKey());
+            for (var i = 0; was != null && i < was.length; i++) {
+                sum += Math.pow(entry.getValue()[i] - was[i], 2);
+            }
+        }
+        return Math.sqrt(sum);
+    }
+
+    private static double rise(Run.Result result) {
+        return result.scores().stream()
+                .filter(s -> s.metric().equals("perplexity-rise"))
+                .mapToDouble(Score::value)
+                .findFirst()
+                .orElseThrow();
+    }
+
+    @Test
+    void whoIsHeldStaysNearerTheParentAndForgetsLess() {
+        for (var defence :
+                List.of(
+                        "{type: l2-sp, alpha: 100, beta: 0}",
+                        "{type: ewc, strength: 1e6, windows: 20, corpus: %s/prose.txt}"
+                                .formatted(folder))) {
+            var held = run("held-" + defence.substring(7, 10), defence);
+            assertThat(distance(held)).as(defence).isLessThan(0.6 * distance(free));
+            assertThat(rise(held)).as(defence).isLessThan(rise(free));
+        }
+        var distilled = run("distilled", "{type: lwf, weight: 20, temperature: 1}");
+        assertThat(rise(distilled)).isLessThan(rise(free));
+        // The figures have the loss that holds it.
+        assertThat(distilled.folder().resolve("metrics.jsonl")).content().contains("\"distillation\"");
+    }
+
+    @Test
+    void anInterruptedRunEndsAsOneThatWasNot() {
+        var defence =
+                "{type: ewc, strength: 1000, windows: 5, corpus: %s/prose.txt}".formatted(folder);
+        var whole = run("whole", defence);
+        var recipe = recipe("halves", defence, "");
+        var interrupted =
+                new Watcher() {
+                    @Override
+                    public boolean stop() {
+                        return true;
+                    }
+                };
+        assertThatThrownBy(() -> new Run(recipe).train(interrupted, false))
+                .isInstanceOf(EspalierException.class);
+        var resumed = new Run(recipe).train(new Watcher() {}, true);
+        assertThat(resumed.model().resolve("model.safetensors"))
+                .hasSameBinaryContentAs(whole.model().resolve("model.safetensors"));
+    }
+
+    @Test
+    void theEndsOfTheLineAreTheParentAndTheTunedModel() {
+        var line = run("line", "{type: wise-ft, steps: 4}");
+        var before = value(line, "general-before", "perplexity");
+        assertThat(value(line, "alpha-0.0-general", "perplexity")).isEqualTo(before);
+        for (var metric : List.of("loss", "accuracy")) {
+            assertThat(value(line, "alpha-1.0-validation", metric))
+                    .isEqualTo(value(free, "validation", metric));
+        }
+        assertThat(
+                        line.scores().stream()
+                                .filter(s -> s.metric().equals("accuracy") && s.data().startsWith("alpha"))
+                                .mapToDouble(Score::value)
+                                .max()
+                                .orElseThrow())
+                .isEqualTo(value(line, "validation", "accuracy"));
+        // With no room for forgetting the parent's body is left, whatever the task says.
+        var bound = new Run(recipe("bound", "{type: wise-ft, steps: 4}", ", budget: 0")).train(s -> {});
+        assertThat(rise(bound)).isLessThanOrEqualTo(0);
+        assertThat(bound.stoppedBecause()).isNull();
+    }
+
+    private static double value(Run.Result result, String data, String metric) {
+        return result.scores().stream()
+                .filter(s -> s.data().equals(data) && s.metric().equals(metric))
+                .mapToDouble(Score::value)
+                .findFirst()
+                .orElseThrow(() ->
+                        new AssertionError(
+                                data
+                                        + " is not among "
+                                        + result.scores().stream()
+                                                .map(Score::data)
+                                                .collect(Collectors.toSet())));
+    }
+
+    @Test
+    void aSoupIsTheMeanOfTheModelsThatDoItNoHarm() {
+        // The same model again: its average is the model itself, and no worse.
+        var soup = run("soup", "{type: soup, models: [%s]}".formatted(free.model()));
+        assertThat(soup.model().resolve("model.safetensors"))
+                .hasSameBinaryContentAs(free.model().resolve("model.safetensors"));
+        assertThat(value(soup, "soup-of-2-validation", "accuracy"))
+                .isEqualTo(value(free, "validation", "accuracy"));
+        assertThat(Averaging.mean(List.of(new float[] {1, 2}, new float[] {3, -4})))
+                .containsExactly(2, -1);
+        assertThat(Json.read(soup.folder().resolve("evaluation.json")).toString())
+                .contains("soup-of-2");
+    }
+}

@@ -1,0 +1,54 @@
+package dev.espalier.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.espalier.model.Gpt2;
+import dev.espalier.model.Gpt2Config;
+import dev.espalier.optim.FlatParameters;
+import dev.espalier.torch.Tensor;
+import dev.espalier.torch.Torch;
+import java.util.Collections;
+import java.util.Objects;
+import org.junit.jupiter.api.Test;
+
+class FisherTest {
+    private static final int VOCABULARY = 4;
+    private static final int LENGTH = 6;
+    private static final int WINDOWS = 400;
+
+    /// A model whose states are all β, the shift of its last norm, and whose token table is zero,
+    /// says each of V tokens with p = 1 / V. Then ∂ log p(y) / ∂ W_vd = (1[y = v] - p) β_d, whose square
+    /// is p (1 - p) β_d² on average, and of T places T times that; of all other weights it is zero.
+    @Test
+    void theEstimateIsThatOfTheClosedForm() {
+        var model = new Gpt2(Gpt2Config.of(VOCABULARY, 8, 2, 1, 1, 0));
+        var shift = new float[] {0.5f, -2};
+        Torch.noGrad(() ->
+                Objects.requireNonNull(model.parameters().get("transformer.ln_f.bias"))
+                        .value()
+                        .copyInPlace(Tensor.of(shift, 2)));
+        var windows = Collections.nCopies(WINDOWS, new int[LENGTH + 1]);
+        try (var parameters = new FlatParameters(model)) {
+            var fisher = Fisher.of(model, windows, parameters, 1).floats();
+            for (var slot : parameters.slots()) {
+                for (var i = 0; i < slot.count(); i++) {
+                    var found = fisher[(int) slot.offset() + i];
+                    if (slot.name().equals("transformer.wte.weight")) {
+                        var beta = shift[i % 2];
+                        var p = 1.0 / VOCABULARY;
+                        var expected = LENGTH * p * (1 - p) * beta * beta;
+                        // A square's deviation is nearly √2 of its mean: four of the mean's.
+                        assertThat((double) found)
+                                .isCloseTo(
+                                        expected,
+                                        within(4 * expected * Math.sqrt(2.0 / WINDOWS)));
+                    } else {
+                        assertThat(found).as(slot.name()).isZero();
+                    }
+                }
+            }
+            assertThat(parameters.gradients().floats()).containsOnly(0);
+        }
+    }
+}
