@@ -117,6 +117,7 @@ public final class Main {
                 .addSubcommand(new Verify(context))
                 .addSubcommand(new VerifyResume(context))
                 .addSubcommand(new PlanVerb(context))
+                .addSubcommand(new CompareVerb(context))
                 .addSubcommand(new BenchVerb(context))
                 .addSubcommand(new TokenizerVerb(context))
                 .addSubcommand(new Inspect(context))

@@ -40,7 +40,6 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -323,7 +322,7 @@ public final class Quickstart {
     private List<StepFigures> pretrain(Gpt2 model, List<int[]> windows, double matmulRate) {
         var full = windows.stream().filter(w -> w.length == LENGTH + 1).toList();
         var order = new ArrayList<>(full);
-        shuffle(order, Rng.at(seed, 1));
+        Draws.shuffle(order, Rng.at(seed, 1));
         var learner =
                 new CausalLearner(
                         model,
@@ -384,15 +383,9 @@ public final class Quickstart {
         return weights;
     }
 
-    private static <T> void shuffle(List<T> list, Rng rng) {
-        for (var i = list.size() - 1; i > 0; i--) {
-            Collections.swap(list, i, rng.nextInt(i + 1));
-        }
-    }
-
     private static <T> List<T> sample(List<T> list, int size, long seed) {
         var copy = new ArrayList<>(list);
-        shuffle(copy, Rng.at(seed));
+        Draws.shuffle(copy, Rng.at(seed));
         return List.copyOf(copy.subList(0, Math.min(size, copy.size())));
     }
 
@@ -444,30 +437,6 @@ public final class Quickstart {
             return texts.stream().mapToInt(t -> labels.indexOf(t.label())).toArray();
         }
 
-        /// The same number of each label, drawn by `seed`, in an order drawn by it too.
-        private List<LabelledText> draw(int count, long drawSeed) {
-            var byLabel = new TreeMap<String, List<LabelledText>>();
-            for (var record : corpus.train()) {
-                byLabel.computeIfAbsent(record.label(), l -> new ArrayList<>()).add(record);
-            }
-            byLabel.values().forEach(records -> shuffle(records, Rng.at(drawSeed, records.size())));
-            var drawn = new ArrayList<LabelledText>();
-            for (var round = 0; drawn.size() < count; round++) {
-                var at = round;
-                var left = byLabel.values().stream().filter(r -> at < r.size()).toList();
-                if (left.isEmpty()) {
-                    break;
-                }
-                for (var records : left) {
-                    if (drawn.size() < count) {
-                        drawn.add(records.get(round));
-                    }
-                }
-            }
-            shuffle(drawn, Rng.at(drawSeed, 7));
-            return drawn;
-        }
-
         /// Every method at one number of labels.
         List<Cell> cells(
                 Budget budget,
@@ -478,7 +447,9 @@ public final class Quickstart {
             var accuracies = new LinkedHashMap<String, List<Double>>();
             var times = new LinkedHashMap<String, Double>();
             for (var taskSeed = 1; taskSeed <= sizes.seeds(); taskSeed++) {
-                var drawn = draw(budget.labels(), Rng.seed(seed, 200, taskSeed));
+                var drawn =
+                        Draws.balanced(
+                                corpus.train(), budget.labels(), Rng.seed(seed, 200, taskSeed));
                 for (var method : methods) {
                     if (!method.everySeed && taskSeed > 1) {
                         continue;
@@ -643,7 +614,7 @@ public final class Quickstart {
             for (var i = 0; i < size; i++) {
                 order.add(i);
             }
-            shuffle(order, Rng.at(seed, step / perEpoch));
+            Draws.shuffle(order, Rng.at(seed, step / perEpoch));
             var from = (int) (step % perEpoch) * TASK_BATCH;
             return order.subList(from, Math.min(size, from + TASK_BATCH)).stream()
                     .mapToInt(i -> i)

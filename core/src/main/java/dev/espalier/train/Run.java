@@ -528,7 +528,11 @@ public final class Run {
             cost.put("steps", trainer.progress().step());
             cost.put("skipped-steps", trainer.skipped());
             cost.put("tokens", trainer.progress().tokens());
-            cost.put("flops", trainer.progress().tokens() * job.flopsPerToken());
+            cost.put(
+                    "flops",
+                    trainer.progress().tokens()
+                            * job.flopsPerToken()
+                            * Planning.passes(job.recipe()));
             cost.put("training-seconds", steps.isEmpty() ? 0 : steps.getLast().seconds());
             if (foreseen != null) {
                 passport.set("foreseen", Json.mapper().valueToTree(foreseen));

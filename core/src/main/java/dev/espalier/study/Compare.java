@@ -1,0 +1,784 @@
+package dev.espalier.study;
+
+import dev.espalier.EspalierException;
+import dev.espalier.Rng;
+import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.corpus.Ledger;
+import dev.espalier.data.LabelledReader;
+import dev.espalier.data.LabelledText;
+import dev.espalier.data.Split;
+import dev.espalier.evaluate.BagOfWords;
+import dev.espalier.evaluate.Classification;
+import dev.espalier.evaluate.Interval;
+import dev.espalier.evaluate.LearningCurve;
+import dev.espalier.evaluate.Paired;
+import dev.espalier.evaluate.Score;
+import dev.espalier.io.AtomicFiles;
+import dev.espalier.io.Json;
+import dev.espalier.model.Bart;
+import dev.espalier.model.Encoder;
+import dev.espalier.model.Gpt2;
+import dev.espalier.model.LanguageModel;
+import dev.espalier.model.Llama;
+import dev.espalier.model.Problem;
+import dev.espalier.model.T5;
+import dev.espalier.recipe.FinetuneRecipe;
+import dev.espalier.recipe.ModelRecipe;
+import dev.espalier.recipe.ProblemRecipe;
+import dev.espalier.recipe.Recipes;
+import dev.espalier.recipe.TaskRecipe;
+import dev.espalier.task.Example;
+import dev.espalier.task.TextClassifier;
+import dev.espalier.tokenize.Tokenizers;
+import dev.espalier.train.Run;
+import dev.espalier.train.StepFigures;
+import dev.espalier.train.Watcher;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.TreeSet;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+
+/// Which way to go: what each way to a classifier reaches from how many labels, what it costs, and
+/// what it makes the model forget.
+///
+/// Each way has the same small budget of tuning, once and not for each number of labels: a few rates,
+/// tried at one number of labels and chosen by the validation records. The test records are told
+/// once by each trained model, after all is chosen. Labels are drawn in equal numbers of each, and a
+/// smaller draw of a seed is a part of a larger one.
+///
+/// What is done is kept, with a hash of all that went into it: a cell is made again only if that has
+/// changed.
+public final class Compare {
+    private static final String CELL = "cell.json";
+
+    /// A way to a classifier.
+    public enum Arm {
+        /// Always the most frequent label.
+        MAJORITY,
+        /// A linear model of words.
+        BAG_OF_WORDS,
+        /// The same shape with new weights.
+        SCRATCH,
+        /// The head alone.
+        FROZEN,
+        /// Adapters beside the weights.
+        LORA,
+        /// All weights.
+        FULL,
+        /// All weights, of the model pre-trained further on the task's texts without labels.
+        FURTHER;
+
+        public String title() {
+            return name().toLowerCase(Locale.ROOT).replace('_', ' ');
+        }
+
+        boolean isTrained() {
+            return this != MAJORITY && this != BAG_OF_WORDS;
+        }
+
+        /// The rates that are tried, as factors of the recipe's: what trains fewer weights takes
+        /// larger steps.
+        private List<Double> factors() {
+            return this == FROZEN || this == LORA ? List.of(3.0, 10.0, 1.0) : List.of(1.0, 3.0, 0.3);
+        }
+    }
+
+    /// @param labels numbers of them; 0 stands for all
+    /// @param rates how many are tried for each way, from 1 to 3
+    /// @param further epochs of pre-training further
+    public record Settings(
+            List<Arm> arms, List<Integer> labels, int seeds, int rates, double further) {
+        public Settings {
+            arms = List.copyOf(arms);
+            labels = List.copyOf(labels);
+            if (labels.isEmpty() || seeds < 1 || rates < 1 || rates > 3) {
+                throw new IllegalArgumentException();
+            }
+        }
+    }
+
+    /// One way at one number of labels with one seed.
+    ///
+    /// @param key a hash of what went into it
+    /// @param predicted of each test record, the index of its label
+    /// @param rise of the general text's perplexity, where the recipe measures it
+    public record Cell(
+            String key,
+            Arm arm,
+            int labels,
+            int seed,
+            double accuracy,
+            double seconds,
+            double flops,
+            @Nullable Double rise,
+            List<Integer> predicted) {}
+
+    /// What the cells of a way at a number of labels come to.
+    ///
+    /// @param accuracy the mean over seeds, by Student's t; of one seed by Wilson over the records
+    public record Mean(
+            Arm arm,
+            int labels,
+            Interval accuracy,
+            double seconds,
+            double flops,
+            @Nullable Interval rise) {}
+
+    /// Two ways on the same test records, means over the seeds.
+    ///
+    /// @param holm p for all comparisons of the study at once
+    public record Versus(
+            Arm better, Arm other, int labels, Interval difference, double p, double holm) {}
+
+    /// What more labels would bring.
+    ///
+    /// @param labels a number that was not measured
+    /// @param heldBack the largest number that was measured
+    /// @param foreseen the error there, told by the smaller ones alone
+    /// @param measured the error there
+    public record Outlook(
+            Arm arm,
+            int labels,
+            Interval error,
+            int heldBack,
+            @Nullable Interval foreseen,
+            double measured) {}
+
+    /// How often a base model must be used before it pays.
+    ///
+    /// @param seconds of its pre-training; null where its run is not there
+    /// @param labelsScratch labels from which the same is reached from scratch; null where none
+    ///   measured is enough
+    public record BreakEven(
+            int labels, @Nullable Double seconds, @Nullable Integer labelsScratch) {}
+
+    public record Result(
+            String name,
+            List<String> labels,
+            int testRecords,
+            Map<String, Double> rates,
+            List<Mean> means,
+            List<Versus> comparisons,
+            List<Outlook> outlooks,
+            List<BreakEven> breakEven,
+            int made,
+            int kept) {}
+
+    private final FinetuneRecipe recipe;
+    private final Settings settings;
+    private final Path output;
+    private final @Nullable Path text;
+    private final Watcher watcher;
+    private final List<String> labels;
+    private final List<LabelledText> train;
+    private final List<LabelledText> test;
+    private final int[] truth;
+    private final String parent;
+    private int made;
+    private int kept;
+
+    /// @param recipe of fine-tuning all weights of a model that exists
+    /// @param text more text to pre-train further on; null for the training records' alone
+    /// @throws EspalierException if the recipe is of another kind, or has no test
+    public Compare(
+            FinetuneRecipe recipe, Settings settings, @Nullable Path text, Watcher watcher) {
+        this.recipe = recipe;
+        this.settings = settings;
+        this.text = text;
+        this.watcher = watcher;
+        output = recipe.output();
+        if (!(recipe.task() instanceof TaskRecipe.Classification task)
+                || !(task.problem() instanceof ProblemRecipe.SingleLabel)
+                || task.pair() != null) {
+            throw EspalierException.usage(
+                    "task: compare studies classification of single texts by one label");
+        }
+        if (!(recipe.model() instanceof ModelRecipe.Saved saved)) {
+            throw EspalierException.usage("model: compare needs the `path` of a pre-trained one");
+        }
+        if (recipe.data().test() == null) {
+            throw EspalierException.usage("data.test: compare needs records that nothing else sees");
+        }
+        var columns = new LabelledReader.Columns(task.text(), task.label());
+        var all = read(recipe.data().train(), columns);
+        var validation =
+                recipe.data().validation() == null ? null : read(recipe.data().validation(), columns);
+        if (validation == null) {
+            var split =
+                    Split.stratified(
+                            all,
+                            LabelledText::text,
+                            LabelledText::labels,
+                            recipe.data().validationShare(),
+                            recipe.seed());
+            all = split.train();
+            validation = split.validation();
+        }
+        train = List.copyOf(all);
+        test = read(recipe.data().test(), columns);
+        labels = List.copyOf(new TreeSet<>(train.stream().map(LabelledText::label).toList()));
+        LabelledReader.requireKnown(test, labels);
+        LabelledReader.requireKnown(validation, labels);
+        truth = test.stream().mapToInt(r -> labels.indexOf(r.label())).toArray();
+        parent = hash(saved.path());
+        write(output.resolve("validation.jsonl"), validation);
+        AtomicFiles.write(output.resolve("recipe.yaml"), Recipes.write(recipe));
+    }
+
+    private static List<LabelledText> read(Path file, LabelledReader.Columns columns) {
+        try (var ledger = Ledger.strict()) {
+            return LabelledReader.read(file, columns, null, ledger);
+        }
+    }
+
+    private static String hash(Path model) {
+        return AtomicFiles.sha256(model.resolve("config.json"))
+                + AtomicFiles.sha256(model.resolve("model.safetensors"));
+    }
+
+    /// Makes what is not made, and sums up.
+    public Result run() {
+        var problem = new Problem.SingleLabel(labels);
+        var rates = new HashMap<Arm, Double>();
+        var cells = new ArrayList<Cell>();
+        for (var arm : settings.arms()) {
+            if (arm.isTrained()) {
+                rates.put(arm, tuned(arm));
+            }
+        }
+        for (var count : settings.labels()) {
+            for (var seed = 1; seed <= settings.seeds(); seed++) {
+                // All is all: seeds differ in order and weights alone.
+                var drawn =
+                        Draws.balanced(
+                                train,
+                                count == 0 ? train.size() : count,
+                                Rng.seed(recipe.seed(), 200, seed));
+                if (count > 0 && drawn.size() < count) {
+                    throw EspalierException.usage(
+                            "--labels: %d are more than the %d that %s leaves to train on"
+                                    .formatted(count, drawn.size(), recipe.data().train()));
+                }
+                for (var arm : settings.arms()) {
+                    cells.add(cell(arm, drawn, seed, problem, rates));
+                }
+            }
+        }
+        return summed(cells, rates);
+    }
+
+    private Cell cell(
+            Arm arm,
+            List<LabelledText> drawn,
+            int seed,
+            Problem problem,
+            Map<Arm, Double> rates) {
+        var name = "%s-%d-%d".formatted(arm.name().toLowerCase(Locale.ROOT), drawn.size(), seed);
+        if (!arm.isTrained()) {
+            var start = System.nanoTime();
+            var classes = drawn.stream().mapToInt(r -> labels.indexOf(r.label())).toArray();
+            var predicted =
+                    arm == Arm.MAJORITY
+                            ? IntStream.generate(() -> Classification.majority(classes, labels.size()))
+                                    .limit(test.size())
+                                    .toArray()
+                            : bag(problem, drawn);
+            var seconds = (System.nanoTime() - start) / 1e9;
+            return cell("", arm, drawn.size(), seed, predicted, seconds, 0, null);
+        }
+        var folder = output.resolve("cells").resolve(name);
+        var data = output.resolve("draws").resolve(drawn.size() + "-" + seed + ".jsonl");
+        write(data, drawn);
+        var overrides = overrides(arm, data, seed, Objects.requireNonNull(rates.get(arm)), folder);
+        return made(
+                arm,
+                folder,
+                overrides,
+                data,
+                drawn.size(),
+                seed,
+                run -> {
+                    int[] predicted;
+                    try (var classifier = TextClassifier.load(run.model())) {
+                        predicted =
+                                classifier.classify(test.stream().map(LabelledText::text).toList())
+                                        .stream()
+                                        .mapToInt(p -> labels.indexOf(p.label()))
+                                        .toArray();
+                    }
+                    return predicted;
+                });
+    }
+
+    private int[] bag(Problem problem, List<LabelledText> drawn) {
+        var bag =
+                BagOfWords.fit(
+                        problem,
+                        drawn,
+                        drawn.stream()
+                                .map(t -> Example.truth(problem, t))
+                                .toArray(double[][]::new));
+        return dev.espalier.task.Answers.likeliest(bag.answers(test));
+    }
+
+    private Cell cell(
+            String key,
+            Arm arm,
+            int count,
+            int seed,
+            int[] predicted,
+            double seconds,
+            double flops,
+            @Nullable Double rise) {
+        var accuracy = new Classification(labels, truth, predicted).accuracy().value();
+        return new Cell(
+                key,
+                arm,
+                count,
+                seed,
+                accuracy,
+                seconds,
+                flops,
+                rise,
+                Arrays.stream(predicted).boxed().toList());
+    }
+
+    /// Tells the test records, or nothing where they are not to be seen.
+    private interface Teller {
+        int[] tell(Run.Result run);
+    }
+
+    private Cell made(
+            Arm arm,
+            Path folder,
+            List<String> overrides,
+            Path data,
+            int count,
+            int seed,
+            Teller teller) {
+        var key = key(overrides, data, arm);
+        var file = folder.resolve(CELL);
+        if (Files.isRegularFile(file)) {
+            var known = Json.read(file, Cell.class);
+            if (known.key().equals(key)) {
+                kept++;
+                return known;
+            }
+            watcher.said(folder.getFileName() + ": what went into it has changed; made again");
+        }
+        delete(folder);
+        watcher.said(folder.getFileName().toString());
+        var run = new Run(Recipes.read(output.resolve("recipe.yaml"), overrides)).train(quiet(), false);
+        var cost = Json.read(run.folder().resolve("passport.json")).path("cost");
+        var cell =
+                cell(
+                        key,
+                        arm,
+                        count,
+                        seed,
+                        teller.tell(run),
+                        cost.path("training-seconds").asDouble(),
+                        cost.path("flops").asDouble(),
+                        value(run.scores(), "general", "perplexity-rise"));
+        // Figures are what is wanted of a study; models of all cells would fill the disk.
+        delete(run.folder().resolve("checkpoints"));
+        delete(run.model());
+        AtomicFiles.write(file, Json.pretty(cell));
+        made++;
+        return cell;
+    }
+
+    /// Passes on whether to stop, and nothing else.
+    private Watcher quiet() {
+        return new Watcher() {
+            @Override
+            public void stepped(StepFigures figures, long total) {}
+
+            @Override
+            public boolean stop() {
+                return watcher.stop();
+            }
+        };
+    }
+
+    private static @Nullable Double value(List<Score> scores, String data, String metric) {
+        return scores.stream()
+                .filter(s -> s.data().equals(data) && s.metric().equals(metric))
+                .map(Score::value)
+                .findFirst()
+                .orElse(null);
+    }
+
+    private String key(List<String> overrides, Path data, Arm arm) {
+        var inputs =
+                String.join(
+                        "\n",
+                        Recipes.write(recipe),
+                        String.join("\n", overrides),
+                        AtomicFiles.sha256(data),
+                        AtomicFiles.sha256(output.resolve("validation.jsonl")),
+                        AtomicFiles.sha256(Objects.requireNonNull(recipe.data().test())),
+                        arm == Arm.FURTHER ? hash(further()) : parent);
+        return HexFormat.of()
+                .formatHex(AtomicFiles.sha256(inputs.getBytes(StandardCharsets.UTF_8)));
+    }
+
+    private List<String> overrides(Arm arm, Path data, long seed, double rate, Path folder) {
+        var changed =
+                new ArrayList<>(
+                        List.of(
+                                "name=" + folder.getFileName(),
+                                "output=" + folder,
+                                "seed=" + Rng.seed(recipe.seed(), 300, seed) % 1_000_000_007L,
+                                "data.train=" + data,
+                                "data.validation=" + output.resolve("validation.jsonl"),
+                                "data.test=none",
+                                "task.text=text",
+                                "task.label=label",
+                                "training.optimizer.rate=" + rate));
+        switch (arm) {
+            case FROZEN -> changed.add("adapter={type: frozen}");
+            case LORA -> changed.add("adapter={type: lora, targets: all, merge: true}");
+            case SCRATCH -> {
+                changed.add("model.path=" + scratch());
+                changed.add("forgetting=none");
+            }
+            case FURTHER -> changed.add("model.path=" + further());
+            default -> {}
+        }
+        return changed;
+    }
+
+    /// The rate that does best on the validation records at the middle one of the label counts.
+    private double tuned(Arm arm) {
+        var counts = settings.labels().stream().map(c -> c == 0 ? train.size() : c).sorted().toList();
+        var count = counts.get(counts.size() / 2);
+        var usual = recipe.training().optimizer().rate();
+        if (settings.rates() == 1) {
+            return usual * arm.factors().getFirst();
+        }
+        var drawn = Draws.balanced(train, count, Rng.seed(recipe.seed(), 200, 1));
+        var data = output.resolve("draws").resolve(drawn.size() + "-1.jsonl");
+        write(data, drawn);
+        var best = usual;
+        var least = Double.POSITIVE_INFINITY;
+        for (var factor : arm.factors().subList(0, settings.rates())) {
+            var rate = Double.parseDouble(String.format(Locale.ROOT, "%.3g", usual * factor));
+            var folder =
+                    output.resolve("tuning")
+                            .resolve(
+                                    arm.name().toLowerCase(Locale.ROOT)
+                                            + "-"
+                                            + String.format(Locale.ROOT, "%.3g", rate));
+            var loss = new double[1];
+            var file = folder.resolve("loss.json");
+            var overrides = overrides(arm, data, 1, rate, folder);
+            var key = key(overrides, data, arm);
+            if (Files.isRegularFile(file) && Json.read(file).path("key").asString("").equals(key)) {
+                loss[0] = Json.read(file).path("loss").asDouble();
+                kept++;
+            } else {
+                delete(folder);
+                watcher.said("tuning " + folder.getFileName());
+                var run =
+                        new Run(Recipes.read(output.resolve("recipe.yaml"), overrides))
+                                .train(quiet(), false);
+                loss[0] = Objects.requireNonNull(value(run.scores(), "validation", "loss"));
+                delete(run.folder().resolve("checkpoints"));
+                delete(run.model());
+                AtomicFiles.write(file, Json.pretty(Map.of("key", key, "loss", loss[0])));
+                made++;
+            }
+            if (loss[0] < least) {
+                least = loss[0];
+                best = rate;
+            }
+        }
+        return best;
+    }
+
+    /// A folder with a model of the parent's shape and new weights.
+    private Path scratch() {
+        var folder = output.resolve("scratch");
+        if (!Files.isDirectory(folder)) {
+            var path = ((ModelRecipe.Saved) recipe.model()).path();
+            var loaded = HuggingFace.readModel(path, null);
+            LanguageModel model = loaded.model().withVocabulary(loaded.model().vocabulary());
+            loaded.model().free();
+            switch (model) {
+                case Gpt2 m -> m.initialize(recipe.seed());
+                case Llama m -> m.initialize(recipe.seed());
+                case Encoder m -> m.initialize(recipe.seed());
+                case Bart m -> m.initialize(recipe.seed());
+                case T5 m -> m.initialize(recipe.seed());
+                default ->
+                        throw EspalierException.usage(
+                                "compare knows no way to begin anew with " + path);
+            }
+            AtomicFiles.writeFolder(
+                    folder,
+                    aside -> {
+                        HuggingFace.write(aside, model, loaded.config());
+                        Tokenizers.read(path).save(aside);
+                    });
+            model.free();
+        }
+        return folder;
+    }
+
+    /// The model pre-trained further on the texts of the training records, and on `text`.
+    private Path further() {
+        var folder = output.resolve("further");
+        var saved = ((ModelRecipe.Saved) recipe.model()).path();
+        var texts = output.resolve("unlabelled.jsonl");
+        if (!Files.isDirectory(folder.resolve("model"))) {
+            var lines = new StringBuilder();
+            for (var record : train) {
+                lines.append(Json.line(Map.of("text", record.text()))).append('\n');
+            }
+            AtomicFiles.write(texts, lines.toString());
+            delete(folder);
+            watcher.said("pre-training further on the texts of " + train.size() + " records");
+            var more = text == null ? "" : ", {type: text, path: %s}".formatted(Json.line(text.toString()));
+            var encoder = isEncoder(saved);
+            var further =
+                    Recipes.parse(
+                            """
+                            name: further
+                            seed: %d
+                            output: %s
+                            data: {sources: [{type: jsonl, path: %s, field: text}%s], validation: 5%%}
+                            model: {path: %s}
+                            objective: {type: %s}
+                            training: {for: %s epochs, batch: %d, optimizer: {type: adamw, rate: %s}}
+                            """
+                                    .formatted(
+                                            recipe.seed(),
+                                            Json.line(folder.toString()),
+                                            Json.line(texts.toString()),
+                                            more,
+                                            Json.line(saved.toString()),
+                                            encoder ? "masked" : "causal",
+                                            settings.further(),
+                                            recipe.training().batch(),
+                                            recipe.training().optimizer().rate()),
+                            "further");
+            var unused = new Run(further).train(quiet(), false);
+            delete(folder.resolve("checkpoints"));
+        }
+        return folder.resolve("model");
+    }
+
+    private static boolean isEncoder(Path model) {
+        return List.of("bert", "roberta", "distilbert")
+                .contains(HuggingFace.config(model).path("model_type").asString(""));
+    }
+
+    private static void delete(Path folder) {
+        try {
+            if (Files.exists(folder)) {
+                AtomicFiles.deleteTree(folder);
+            }
+        } catch (IOException e) {
+            throw AtomicFiles.failure(folder, e);
+        }
+    }
+
+    private static void write(Path file, List<LabelledText> records) {
+        var lines = new StringBuilder();
+        for (var record : records) {
+            var line = Json.mapper().createObjectNode();
+            line.put("text", record.text());
+            line.put("label", record.label());
+            lines.append(Json.line(line)).append('\n');
+        }
+        // A file that is as it should be keeps its time, and what went by it its hash.
+        try {
+            if (!Files.exists(file) || !Files.readString(file).contentEquals(lines)) {
+                AtomicFiles.write(file, lines.toString());
+            }
+        } catch (IOException e) {
+            throw AtomicFiles.failure(file, e);
+        }
+    }
+
+    // What it comes to
+
+    private Result summed(List<Cell> cells, Map<Arm, Double> rates) {
+        var counts = cells.stream().map(Cell::labels).distinct().sorted().toList();
+        var means = new ArrayList<Mean>();
+        for (var arm : settings.arms()) {
+            for (var count : counts) {
+                means.add(mean(of(cells, arm, count)));
+            }
+        }
+        var named = new HashMap<String, Double>();
+        rates.forEach((arm, rate) -> named.put(arm.title(), rate));
+        return new Result(
+                recipe.name(),
+                labels,
+                test.size(),
+                new java.util.TreeMap<>(named),
+                means,
+                comparisons(cells, counts),
+                outlooks(cells, counts),
+                breakEven(means, counts),
+                made,
+                kept);
+    }
+
+    private static List<Cell> of(List<Cell> cells, Arm arm, int count) {
+        return cells.stream().filter(c -> c.arm() == arm && c.labels() == count).toList();
+    }
+
+    private Mean mean(List<Cell> cells) {
+        var first = cells.getFirst();
+        var accuracies = cells.stream().mapToDouble(Cell::accuracy).toArray();
+        var rises =
+                cells.stream()
+                        .map(Cell::rise)
+                        .filter(Objects::nonNull)
+                        .mapToDouble(r -> r)
+                        .toArray();
+        return new Mean(
+                first.arm(),
+                first.labels(),
+                cells.size() > 1
+                        ? Interval.mean(accuracies)
+                        : Interval.share(Math.round(accuracies[0] * test.size()), test.size()),
+                cells.stream().mapToDouble(Cell::seconds).average().orElse(0),
+                cells.stream().mapToDouble(Cell::flops).average().orElse(0),
+                rises.length == 0 ? null : Interval.mean(rises));
+    }
+
+    /// Every two ways at each number of labels, the better one first.
+    private List<Versus> comparisons(List<Cell> cells, List<Integer> counts) {
+        var found = new ArrayList<Versus>();
+        var arms = settings.arms();
+        for (var count : counts) {
+            for (var i = 0; i < arms.size(); i++) {
+                for (var j = i + 1; j < arms.size(); j++) {
+                    var one = right(of(cells, arms.get(i), count));
+                    var two = right(of(cells, arms.get(j), count));
+                    var isBetter =
+                            Arrays.stream(one).sum() >= Arrays.stream(two).sum();
+                    var differences = new double[one.length];
+                    for (var r = 0; r < one.length; r++) {
+                        differences[r] = isBetter ? one[r] - two[r] : two[r] - one[r];
+                    }
+                    var paired = Paired.of(differences, recipe.seed());
+                    found.add(
+                            new Versus(
+                                    arms.get(isBetter ? i : j),
+                                    arms.get(isBetter ? j : i),
+                                    count,
+                                    paired.difference(),
+                                    paired.p(),
+                                    1));
+                }
+            }
+        }
+        var adjusted = Paired.holm(found.stream().mapToDouble(Versus::p).toArray());
+        return IntStream.range(0, found.size())
+                .mapToObj(i -> {
+                    var v = found.get(i);
+                    return new Versus(
+                            v.better(), v.other(), v.labels(), v.difference(), v.p(), adjusted[i]);
+                })
+                .toList();
+    }
+
+    /// The share of the seeds that tell each test record rightly.
+    private double[] right(List<Cell> cells) {
+        return Paired.means(
+                cells.stream()
+                        .map(cell ->
+                                IntStream.range(0, truth.length)
+                                        .map(i -> cell.predicted().get(i) == truth[i] ? 1 : 0)
+                                        .toArray())
+                        .toList());
+    }
+
+    private List<Outlook> outlooks(List<Cell> cells, List<Integer> counts) {
+        if (counts.size() < 3) {
+            return List.of();
+        }
+        var outlooks = new ArrayList<Outlook>();
+        for (var arm : settings.arms()) {
+            if (arm == Arm.MAJORITY) {
+                continue;
+            }
+            var points =
+                    cells.stream()
+                            .filter(c -> c.arm() == arm)
+                            .map(c -> new LearningCurve.Point(c.labels(), 1 - c.accuracy()))
+                            .toList();
+            var most = counts.getLast();
+            var smaller = points.stream().filter(p -> p.labels() < most).toList();
+            var measured =
+                    points.stream()
+                            .filter(p -> p.labels() == most)
+                            .mapToDouble(LearningCurve.Point::error)
+                            .average()
+                            .orElse(0);
+            for (var factor : List.of(2, 4)) {
+                outlooks.add(
+                        new Outlook(
+                                arm,
+                                factor * most,
+                                LearningCurve.foresee(
+                                        points, (double) factor * most, recipe.seed()),
+                                most,
+                                counts.size() < 4
+                                        ? null
+                                        : LearningCurve.foresee(smaller, most, recipe.seed()),
+                                measured));
+            }
+        }
+        return outlooks;
+    }
+
+    /// From how many labels the model from scratch reaches what the tuned one does.
+    private List<BreakEven> breakEven(List<Mean> means, List<Integer> counts) {
+        if (!settings.arms().contains(Arm.FULL) || !settings.arms().contains(Arm.SCRATCH)) {
+            return List.of();
+        }
+        var passport =
+                ((ModelRecipe.Saved) recipe.model()).path().resolveSibling("passport.json");
+        Double seconds =
+                Files.isRegularFile(passport)
+                        ? Double.valueOf(
+                                Json.read(passport).at("/cost/training-seconds").asDouble())
+                        : null;
+        var found = new ArrayList<BreakEven>();
+        for (var count : counts) {
+            var tuned = accuracy(means, Arm.FULL, count);
+            Integer enough =
+                    counts.stream()
+                            .filter(c -> accuracy(means, Arm.SCRATCH, c) >= tuned)
+                            .findFirst()
+                            .orElse(null);
+            found.add(new BreakEven(count, seconds, enough));
+        }
+        return found;
+    }
+
+    private static double accuracy(List<Mean> means, Arm arm, int count) {
+        return means.stream()
+                .filter(m -> m.arm() == arm && m.labels() == count)
+                .mapToDouble(m -> m.accuracy().value())
+                .findFirst()
+                .orElseThrow();
+    }
+}

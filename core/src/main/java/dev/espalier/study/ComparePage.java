@@ -1,0 +1,309 @@
+package dev.espalier.study;
+
+import dev.espalier.evaluate.Interval;
+import dev.espalier.plan.Machine;
+import dev.espalier.report.Block;
+import dev.espalier.report.HtmlReport;
+import dev.espalier.report.Numbers;
+import dev.espalier.report.Report;
+import dev.espalier.report.TextTable;
+import dev.espalier.study.Compare.Mean;
+import java.nio.file.Path;
+import java.time.LocalDate;
+import java.time.ZoneId;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.function.ToDoubleFunction;
+
+/// What [Compare] found, as tables for a terminal and as a page.
+public final class ComparePage {
+    /// Differences beyond chance, all comparisons of the study together.
+    private static final double SIGNIFICANT = 0.05;
+
+    private ComparePage() {}
+
+    public static String text(Compare.Result r) {
+        var out = new StringBuilder();
+        for (var table : tables(r)) {
+            out.append(table.caption()).append('\n');
+            out.append(TextTable.render(table.columns(), table.rows())).append('\n');
+        }
+        return out.append(verdict(r)).toString();
+    }
+
+    public static void write(Path file, Compare.Result r) {
+        var tables = tables(r);
+        var sections = new ArrayList<Report.Section>();
+        sections.add(
+                new Report.Section(
+                        "Accuracy",
+                        new Block.LineChart(
+                                "Accuracy over labels",
+                                "Bars: 95 % over seeds by Student's t; of one seed over the test records",
+                                "labels",
+                                "accuracy, %",
+                                true,
+                                false,
+                                series(r, true, m -> 100 * m.accuracy().value())),
+                        tables.get(0)));
+        sections.add(new Report.Section("Beyond chance", tables.get(1)));
+        sections.add(
+                new Report.Section(
+                        "Cost",
+                        new Block.LineChart(
+                                "Accuracy over seconds of training",
+                                "A point a number of labels; pre-training is not among the seconds",
+                                "seconds",
+                                "accuracy, %",
+                                true,
+                                false,
+                                overSeconds(r)),
+                        tables.get(2)));
+        if (r.means().stream().anyMatch(m -> m.rise() != null)) {
+            sections.add(
+                    new Report.Section(
+                            "Forgetting",
+                            new Block.LineChart(
+                                    "Rise of the general text's perplexity",
+                                    "",
+                                    "labels",
+                                    "rise, %",
+                                    true,
+                                    true,
+                                    series(
+                                            r,
+                                            false,
+                                            m ->
+                                                    m.rise() == null
+                                                            ? Double.NaN
+                                                            : 100 * m.rise().value()))));
+        }
+        tables.subList(3, tables.size())
+                .forEach(table -> sections.add(new Report.Section(table.caption(), table)));
+        HtmlReport.write(
+                file,
+                new Report(
+                        r.name(),
+                        "Study, "
+                                + LocalDate.now(ZoneId.systemDefault())
+                                + ", "
+                                + Machine.processor(),
+                        verdict(r),
+                        List.of(),
+                        sections));
+    }
+
+    private static List<Block.Series> series(
+            Compare.Result r, boolean withIntervals, ToDoubleFunction<Mean> value) {
+        return arms(r).stream()
+                .map(arm ->
+                        new Block.Series(
+                                arm.title(),
+                                r.means().stream()
+                                        .filter(m -> m.arm() == arm)
+                                        .map(m ->
+                                                withIntervals
+                                                        ? new Block.Point(
+                                                                m.labels(),
+                                                                100 * m.accuracy().value(),
+                                                                100 * m.accuracy().low(),
+                                                                100 * m.accuracy().high())
+                                                        : new Block.Point(
+                                                                m.labels(), value.applyAsDouble(m)))
+                                        .toList()))
+                .toList();
+    }
+
+    private static List<Block.Series> overSeconds(Compare.Result r) {
+        return arms(r).stream()
+                .filter(Compare.Arm::isTrained)
+                .map(arm ->
+                        new Block.Series(
+                                arm.title(),
+                                r.means().stream()
+                                        .filter(m -> m.arm() == arm && m.seconds() > 0)
+                                        .map(m ->
+                                                new Block.Point(
+                                                        m.seconds(), 100 * m.accuracy().value()))
+                                        .toList()))
+                .toList();
+    }
+
+    private static List<Compare.Arm> arms(Compare.Result r) {
+        return r.means().stream().map(Mean::arm).distinct().toList();
+    }
+
+    private static List<Integer> counts(Compare.Result r) {
+        return r.means().stream().map(Mean::labels).distinct().toList();
+    }
+
+    /// Of each number of labels the way that is best, and which others are no worse beyond chance.
+    private static String verdict(Compare.Result r) {
+        var said = new StringBuilder();
+        for (var count : counts(r)) {
+            var best =
+                    r.means().stream()
+                            .filter(m -> m.labels() == count)
+                            .max(java.util.Comparator.comparingDouble(m -> m.accuracy().value()))
+                            .orElseThrow();
+            var near =
+                    r.comparisons().stream()
+                            .filter(v ->
+                                    v.labels() == count
+                                            && v.better() == best.arm()
+                                            && v.holm() >= SIGNIFICANT)
+                            .map(v -> v.other().title())
+                            .toList();
+            said.append("%s labels: %s, %s"
+                    .formatted(
+                            Numbers.count(count),
+                            best.arm().title(),
+                            Numbers.percent(best.accuracy().value())));
+            said.append(
+                    near.isEmpty()
+                            ? ", better than all others beyond chance. "
+                            : "; not told apart from it: " + String.join(", ", near) + ". ");
+        }
+        return said.toString().strip();
+    }
+
+    private static List<Block.Table> tables(Compare.Result r) {
+        var tables = new ArrayList<Block.Table>();
+        var counts = counts(r);
+        tables.add(
+                new Block.Table(
+                        "Accuracy on %s test records"
+                                .formatted(Numbers.count(r.testRecords())),
+                        header("labels", counts),
+                        arms(r).stream()
+                                .map(arm -> row(r, arm, m -> Numbers.percent(m.accuracy())))
+                                .toList()));
+        tables.add(
+                new Block.Table(
+                        "Differences beyond chance (randomization test, Holm over all)",
+                        List.of("labels", "better", "than", "by, points", "p", "p, Holm"),
+                        r.comparisons().stream()
+                                .filter(v -> v.holm() < SIGNIFICANT)
+                                .map(v ->
+                                        List.of(
+                                                String.valueOf(v.labels()),
+                                                v.better().title(),
+                                                v.other().title(),
+                                                Numbers.range(hundred(v.difference()), 1),
+                                                Numbers.fixed(v.p(), 4),
+                                                Numbers.fixed(v.holm(), 4)))
+                                .toList()));
+        tables.add(
+                new Block.Table(
+                        "Seconds of training, the mean",
+                        header("labels", counts),
+                        arms(r).stream()
+                                .map(arm -> row(r, arm, m -> Numbers.fixed(m.seconds(), 1)))
+                                .toList()));
+        if (r.means().stream().anyMatch(m -> m.rise() != null)) {
+            tables.add(
+                    new Block.Table(
+                            "Rise of the general text's perplexity",
+                            header("labels", counts),
+                            arms(r).stream()
+                                    .map(arm ->
+                                            row(
+                                                    r,
+                                                    arm,
+                                                    m ->
+                                                            m.rise() == null
+                                                                    ? "–"
+                                                                    : Numbers.percent(
+                                                                            m.rise().value())))
+                                    .toList()));
+        }
+        if (!r.outlooks().isEmpty()) {
+            tables.add(
+                    new Block.Table(
+                            "What more labels would bring (a + b n^-c; a guess beyond what was measured)",
+                            List.of(
+                                    "way",
+                                    "labels",
+                                    "accuracy foreseen",
+                                    "at the most measured, foreseen",
+                                    "measured"),
+                            r.outlooks().stream()
+                                    .map(o ->
+                                            List.of(
+                                                    o.arm().title(),
+                                                    String.valueOf(o.labels()),
+                                                    Numbers.range(right(o.error()), 1),
+                                                    o.foreseen() == null
+                                                            ? "–"
+                                                            : Numbers.range(
+                                                                    right(o.foreseen()), 1),
+                                                    Numbers.fixed(100 * (1 - o.measured()), 1)))
+                                    .toList()));
+        }
+        if (!r.breakEven().isEmpty()) {
+            tables.add(
+                    new Block.Table(
+                            "What pre-training saves",
+                            List.of(
+                                    "labels, fine-tuned",
+                                    "labels, from scratch",
+                                    "pre-training's seconds",
+                                    "tasks until a label saved costs less than"),
+                            r.breakEven().stream()
+                                    .map(b ->
+                                            List.of(
+                                                    String.valueOf(b.labels()),
+                                                    b.labelsScratch() == null
+                                                            ? "more than " + counts.getLast()
+                                                            : String.valueOf(b.labelsScratch()),
+                                                    b.seconds() == null
+                                                            ? "–"
+                                                            : Numbers.fixed(b.seconds(), 0),
+                                                    perLabel(b, counts.getLast())))
+                                    .toList()));
+        }
+        return tables;
+    }
+
+    /// The seconds that a label saved costs where the base serves one task, and ten.
+    private static String perLabel(Compare.BreakEven b, int most) {
+        var saved = (b.labelsScratch() == null ? most : b.labelsScratch()) - b.labels();
+        return b.seconds() == null || saved <= 0
+                ? "–"
+                : "1: %s s, 10: %s s"
+                        .formatted(
+                                Numbers.fixed(b.seconds() / saved, 1),
+                                Numbers.fixed(b.seconds() / saved / 10, 1));
+    }
+
+    private static List<String> header(String first, List<Integer> counts) {
+        var header = new ArrayList<String>();
+        header.add(first);
+        counts.forEach(count -> header.add(String.valueOf(count)));
+        return header;
+    }
+
+    private static List<String> row(
+            Compare.Result r, Compare.Arm arm, java.util.function.Function<Mean, String> cell) {
+        var row = new ArrayList<String>();
+        row.add(arm.title());
+        r.means().stream()
+                .filter(m -> m.arm() == arm)
+                .forEach(m -> row.add(Objects.requireNonNull(cell.apply(m))));
+        return row;
+    }
+
+    private static Interval hundred(Interval share) {
+        return new Interval(
+                100 * share.value(), 100 * share.low(), 100 * share.high());
+    }
+
+    /// Of an error in shares, the accuracy in percent.
+    private static Interval right(Interval error) {
+        return new Interval(
+                100 * (1 - error.value()),
+                100 * (1 - error.high()),
+                100 * (1 - error.low()));
+    }
+}

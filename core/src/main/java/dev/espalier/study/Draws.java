@@ -1,0 +1,44 @@
+package dev.espalier.study;
+
+import dev.espalier.Rng;
+import dev.espalier.data.LabelledText;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.TreeMap;
+
+/// Records drawn for a study.
+final class Draws {
+    private Draws() {}
+
+    /// The same number of each label as far as there are so many, drawn by `seed`, in an order drawn
+    /// by it too. A smaller draw of the same seed is a part of a larger one.
+    static List<LabelledText> balanced(List<LabelledText> records, int count, long seed) {
+        var byLabel = new TreeMap<String, List<LabelledText>>();
+        for (var record : records) {
+            byLabel.computeIfAbsent(record.label(), l -> new ArrayList<>()).add(record);
+        }
+        byLabel.values().forEach(same -> shuffle(same, Rng.at(seed, same.size())));
+        var drawn = new ArrayList<LabelledText>();
+        for (var round = 0; drawn.size() < count; round++) {
+            var at = round;
+            var left = byLabel.values().stream().filter(r -> at < r.size()).toList();
+            if (left.isEmpty()) {
+                break;
+            }
+            for (var same : left) {
+                if (drawn.size() < count) {
+                    drawn.add(same.get(round));
+                }
+            }
+        }
+        shuffle(drawn, Rng.at(seed, 7));
+        return drawn;
+    }
+
+    static <T> void shuffle(List<T> list, Rng rng) {
+        for (var i = list.size() - 1; i > 0; i--) {
+            Collections.swap(list, i, rng.nextInt(i + 1));
+        }
+    }
+}

@@ -1,0 +1,147 @@
+package dev.espalier.study;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.espalier.EspalierException;
+import dev.espalier.data.LabelledText;
+import dev.espalier.recipe.FinetuneRecipe;
+import dev.espalier.recipe.Recipes;
+import dev.espalier.study.Compare.Arm;
+import dev.espalier.train.Run;
+import dev.espalier.train.Watcher;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class CompareTest {
+    @TempDir Path folder;
+
+    private static final List<String> WORDS =
+            List.of("flour", "bread", "wheat", "boats", "nets", "herring");
+
+    private String records(int from, int to) {
+        var csv = new StringBuilder("text,label\n");
+        for (var i = from; i < to; i++) {
+            csv.append("On day %d they sold the %s%n".formatted(i, WORDS.get(i % 6)).strip())
+                    .append(i % 6 < 3 ? ",mill\n" : ",sea\n");
+        }
+        return csv.toString();
+    }
+
+    private FinetuneRecipe recipe(Path base, String more) {
+        return (FinetuneRecipe)
+                Recipes.parse(
+                        """
+                        output: %1$s/study
+                        data: {train: %1$s/train.csv, validation: %1$s/validation.csv, test: %1$s/test.csv}
+                        model: {path: %2$s}
+                        task: {type: classification}
+                        training: {for: 2 steps, batch: 4, optimizer: {type: adamw, rate: 1e-2}, early-stopping: none%3$s}
+                        evaluate: {every: 2 steps}
+                        forgetting: {measure: {corpus: %1$s/prose.txt}}
+                        """
+                                .formatted(folder, base, more),
+                        "study");
+    }
+
+    private Compare.Result study(FinetuneRecipe recipe, List<Arm> arms) {
+        return new Compare(
+                        recipe,
+                        new Compare.Settings(arms, List.of(8), 1, 1, 1),
+                        null,
+                        new Watcher() {})
+                .run();
+    }
+
+    @Test
+    void aStudyIsMadeOnceAndAgainWhereItsInputsChanged() throws IOException {
+        Files.writeString(folder.resolve("train.csv"), records(0, 60));
+        Files.writeString(folder.resolve("validation.csv"), records(60, 72));
+        Files.writeString(folder.resolve("test.csv"), records(72, 96));
+        Files.writeString(folder.resolve("prose.txt"), records(0, 60));
+        var base =
+                new Run(
+                                Recipes.parse(
+                                        """
+                                        output: %1$s/base
+                                        data: {sources: [{type: text, path: "%1$s/prose.txt"}], validation: 10%%}
+                                        tokenizer: {type: characters}
+                                        model: {type: gpt2, layers: 1, heads: 2, width: 16, context: 48}
+                                        objective: {type: causal}
+                                        training: {for: 3 steps, batch: 4}
+                                        """
+                                                .formatted(folder),
+                                        "base"))
+                        .train(s -> {})
+                        .model();
+        var all = study(recipe(base, ""), List.of(Arm.values()));
+        assertThat(all.made()).isEqualTo(5);
+        assertThat(all.kept()).isZero();
+        assertThat(all.means()).hasSize(7);
+        assertThat(all.comparisons()).hasSize(7 * 6 / 2);
+        assertThat(all.means())
+                .filteredOn(m -> m.arm() == Arm.BAG_OF_WORDS && m.labels() == 8)
+                .singleElement()
+                .satisfies(m -> assertThat(m.accuracy().value()).isGreaterThan(0.6));
+        assertThat(all.means())
+                .filteredOn(m -> m.arm() == Arm.FROZEN)
+                .allSatisfy(m -> assertThat(m.rise()).isNotNull());
+        assertThat(all.means())
+                .filteredOn(m -> m.arm() == Arm.SCRATCH)
+                .allSatisfy(m -> assertThat(m.rise()).isNull());
+        assertThat(all.breakEven()).hasSize(1).allSatisfy(b -> assertThat(b.seconds()).isPositive());
+        var page = folder.resolve("report.html");
+        ComparePage.write(page, all);
+        assertThat(page).content().contains("bag of words").contains("<svg");
+        assertThat(ComparePage.text(all)).contains("labels: ");
+
+        // Nothing has changed, and so nothing is made; what is found is the same.
+        var again = study(recipe(base, ""), List.of(Arm.values()));
+        assertThat(again.made()).isZero();
+        assertThat(again.kept()).isEqualTo(5);
+        assertThat(again.means().subList(2, 7)).isEqualTo(all.means().subList(2, 7));
+        assertThat(again.comparisons()).isEqualTo(all.comparisons());
+        // A cell that is lost is made again, and with another recipe all of a way are.
+        Files.delete(folder.resolve("study/cells/frozen-8-1/cell.json"));
+        assertThat(study(recipe(base, ""), List.of(Arm.FROZEN)).made()).isEqualTo(1);
+        assertThat(study(recipe(base, ", clip: 2"), List.of(Arm.FROZEN)).made()).isEqualTo(1);
+    }
+
+    @Test
+    void drawsAreBalancedAndPartOfLargerOnes() {
+        var records = new ArrayList<LabelledText>();
+        for (var i = 0; i < 40; i++) {
+            records.add(new LabelledText("text " + i, i % 4 == 0 ? "rare" : "often", "line " + i));
+        }
+        var small = Draws.balanced(records, 8, 5);
+        var large = Draws.balanced(records, 20, 5);
+        assertThat(small).hasSize(8).filteredOn(r -> r.label().equals("rare")).hasSize(4);
+        assertThat(large).containsAll(small).doesNotHaveDuplicates();
+        assertThat(Draws.balanced(records, 8, 6)).isNotEqualTo(small);
+        assertThat(Draws.balanced(records, 99, 5)).hasSize(40);
+    }
+
+    @Test
+    void whatCannotBeStudiedIsRefused() {
+        assertThatThrownBy(() ->
+                        new Compare(
+                                (FinetuneRecipe)
+                                        Recipes.parse(
+                                                """
+                                                data: {train: a.csv, validation: b.csv}
+                                                model: {path: none}
+                                                task: {type: classification}
+                                                """,
+                                                "study"),
+                                new Compare.Settings(List.of(Arm.FULL), List.of(4), 1, 1, 1),
+                                null,
+                                new Watcher() {}))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("data.test");
+    }
+}
