@@ -61,8 +61,8 @@ public record LearningCurve(double floor, double scale, double exponent) {
         return slope < 0 ? new LearningCurve(sy / n, 0, c) : new LearningCurve(floor, slope, c);
     }
 
-    /// The error foreseen at `labels`, with the 2.5 % and 97.5 % quantiles of what curves foresee that
-    /// are fitted to other draws: at each number of labels its points are drawn anew with
+    /// The error foreseen at `labels`, with the 2.5 % and 97.5 % quantiles of what curves foresee
+    /// that are fitted to other draws: at each number of labels its points are drawn anew with
     /// replacement. Needs several points at each; tells nothing of whether the law holds.
     public static Interval foresee(List<Point> points, double labels, long seed) {
         var rng = Rng.at(seed, 12);
@@ -70,8 +70,7 @@ public record LearningCurve(double floor, double scale, double exponent) {
         points.stream()
                 .map(Point::labels)
                 .distinct()
-                .forEach(at ->
-                        groups.add(points.stream().filter(p -> p.labels() == at).toList()));
+                .forEach(at -> groups.add(points.stream().filter(p -> p.labels() == at).toList()));
         var found = new double[RESAMPLES];
         for (var r = 0; r < RESAMPLES; r++) {
             var drawn = new ArrayList<Point>();

@@ -10,8 +10,8 @@ import java.util.List;
 ///
 /// @param difference of the means, with its bootstrap interval over the records
 /// @param p the chance of a mean at least this far from 0 if each record's difference could as well
-///   have the other sign: Fisher's randomization test (1935, "The design of experiments", section 21),
-///   exact for up to 16 differences that are not 0, else over 10 000 draws
+///   have the other sign: Fisher's randomization test (1935, "The design of experiments", section
+///   21), exact for up to 16 differences that are not 0, else over 10 000 draws
 public record Paired(Interval difference, double p) {
     private static final int EXACT = 16;
     private static final int DRAWS = 10_000;
@@ -23,8 +23,9 @@ public record Paired(Interval difference, double p) {
                 Interval.bootstrap(
                         differences.length,
                         seed,
-                        places -> Arrays.stream(places).mapToDouble(i -> differences[i]).sum()
-                                / places.length);
+                        places ->
+                                Arrays.stream(places).mapToDouble(i -> differences[i]).sum()
+                                        / places.length);
         return new Paired(interval, signFlips(differences, seed));
     }
 

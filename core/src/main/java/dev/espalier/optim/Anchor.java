@@ -3,13 +3,13 @@ package dev.espalier.optim;
 import dev.espalier.torch.Scope;
 import dev.espalier.torch.Tensor;
 
-/// Holds weights w to places w⁰ as if by springs: it adds ½ Σ sᵢ (wᵢ - w⁰ᵢ)² to a step's loss, and so
-/// sᵢ (wᵢ - w⁰ᵢ) to its gradient, once a step however it is split.
+/// Holds weights w to places w⁰ as if by springs: it adds ½ Σ sᵢ (wᵢ - w⁰ᵢ)² to a step's loss, and
+/// so sᵢ (wᵢ - w⁰ᵢ) to its gradient, once a step however it is split.
 ///
 /// With s = α for the weights of a model that exists, and s = β and w⁰ = 0 for those of a new head,
-/// this is L2-SP (Xuhong Li et al. 2018, arXiv:1802.01483, eq. 3); with s = λ F, F the diagonal of the
-/// Fisher information, it is elastic weight consolidation (Kirkpatrick et al. 2017, arXiv:1612.00796,
-/// eq. 3).
+/// this is L2-SP (Xuhong Li et al. 2018, arXiv:1802.01483, eq. 3); with s = λ F, F the diagonal of
+/// the Fisher information, it is elastic weight consolidation (Kirkpatrick et al. 2017,
+/// arXiv:1612.00796, eq. 3).
 ///
 /// Owns both tensors.
 public final class Anchor implements AutoCloseable {

@@ -137,8 +137,7 @@ final class Checks {
         }
     }
 
-    private static void defence(
-            DefenceRecipe defence, FinetuneRecipe recipe, Problems problems) {
+    private static void defence(DefenceRecipe defence, FinetuneRecipe recipe, Problems problems) {
         var path = "forgetting.defence";
         var ofWeights =
                 defence instanceof DefenceRecipe.L2Sp
@@ -157,7 +156,8 @@ final class Checks {
         }
         if ((defence instanceof DefenceRecipe.Lwf || defence instanceof DefenceRecipe.Soup)
                 && !(recipe.task() instanceof TaskRecipe.Classification)) {
-            problems.add(path, "is for classification; allowed here: none, replay, l2-sp, ewc, wise-ft");
+            problems.add(
+                    path, "is for classification; allowed here: none, replay, l2-sp, ewc, wise-ft");
         }
         if (defence instanceof DefenceRecipe.Soup soup && soup.models().isEmpty()) {
             problems.add(path + ".models", "is empty; allowed: the folders of one model or more");

@@ -51,10 +51,7 @@ public record ForgettingRecipe(
                                 byDefault = "0.1",
                                 in = "[0, ∞)")
                         double alpha,
-                @Doc(
-                                value = "How strongly the head's are.",
-                                byDefault = "0.01",
-                                in = "[0, ∞)")
+                @Doc(value = "How strongly the head's are.", byDefault = "0.01", in = "[0, ∞)")
                         double beta)
                 implements DefenceRecipe {}
 

@@ -52,13 +52,13 @@ import org.jspecify.annotations.Nullable;
 /// Which way to go: what each way to a classifier reaches from how many labels, what it costs, and
 /// what it makes the model forget.
 ///
-/// Each way has the same small budget of tuning, once and not for each number of labels: a few rates,
-/// tried at one number of labels and chosen by the validation records. The test records are told
-/// once by each trained model, after all is chosen. Labels are drawn in equal numbers of each, and a
-/// smaller draw of a seed is a part of a larger one.
+/// Each way has the same small budget of tuning, once and not for each number of labels: a few
+/// rates, tried at one number of labels and chosen by the validation records. The test records are
+/// told once by each trained model, after all is chosen. Labels are drawn in equal numbers of each,
+/// and a smaller draw of a seed is a part of a larger one.
 ///
-/// What is done is kept, with a hash of all that went into it: a cell is made again only if that has
-/// changed.
+/// What is done is kept, with a hash of all that went into it: a cell is made again only if that
+/// has changed.
 public final class Compare {
     private static final String CELL = "cell.json";
 
@@ -90,7 +90,9 @@ public final class Compare {
         /// The rates that are tried, as factors of the recipe's: what trains fewer weights takes
         /// larger steps.
         private List<Double> factors() {
-            return this == FROZEN || this == LORA ? List.of(3.0, 10.0, 1.0) : List.of(1.0, 3.0, 0.3);
+            return this == FROZEN || this == LORA
+                    ? List.of(3.0, 10.0, 1.0)
+                    : List.of(1.0, 3.0, 0.3);
         }
     }
 
@@ -191,8 +193,7 @@ public final class Compare {
     /// @param recipe of fine-tuning all weights of a model that exists
     /// @param text more text to pre-train further on; null for the training records' alone
     /// @throws EspalierException if the recipe is of another kind, or has no test
-    public Compare(
-            FinetuneRecipe recipe, Settings settings, @Nullable Path text, Watcher watcher) {
+    public Compare(FinetuneRecipe recipe, Settings settings, @Nullable Path text, Watcher watcher) {
         this.recipe = recipe;
         this.settings = settings;
         this.text = text;
@@ -208,12 +209,15 @@ public final class Compare {
             throw EspalierException.usage("model: compare needs the `path` of a pre-trained one");
         }
         if (recipe.data().test() == null) {
-            throw EspalierException.usage("data.test: compare needs records that nothing else sees");
+            throw EspalierException.usage(
+                    "data.test: compare needs records that nothing else sees");
         }
         var columns = new LabelledReader.Columns(task.text(), task.label());
         var all = read(recipe.data().train(), columns);
         var validation =
-                recipe.data().validation() == null ? null : read(recipe.data().validation(), columns);
+                recipe.data().validation() == null
+                        ? null
+                        : read(recipe.data().validation(), columns);
         if (validation == null) {
             var split =
                     Split.stratified(
@@ -279,18 +283,15 @@ public final class Compare {
     }
 
     private Cell cell(
-            Arm arm,
-            List<LabelledText> drawn,
-            int seed,
-            Problem problem,
-            Map<Arm, Double> rates) {
+            Arm arm, List<LabelledText> drawn, int seed, Problem problem, Map<Arm, Double> rates) {
         var name = "%s-%d-%d".formatted(arm.name().toLowerCase(Locale.ROOT), drawn.size(), seed);
         if (!arm.isTrained()) {
             var start = System.nanoTime();
             var classes = drawn.stream().mapToInt(r -> labels.indexOf(r.label())).toArray();
             var predicted =
                     arm == Arm.MAJORITY
-                            ? IntStream.generate(() -> Classification.majority(classes, labels.size()))
+                            ? IntStream.generate(
+                                            () -> Classification.majority(classes, labels.size()))
                                     .limit(test.size())
                                     .toArray()
                             : bag(problem, drawn);
@@ -312,7 +313,8 @@ public final class Compare {
                     int[] predicted;
                     try (var classifier = TextClassifier.load(run.model())) {
                         predicted =
-                                classifier.classify(test.stream().map(LabelledText::text).toList())
+                                classifier
+                                        .classify(test.stream().map(LabelledText::text).toList())
                                         .stream()
                                         .mapToInt(p -> labels.indexOf(p.label()))
                                         .toArray();
@@ -379,7 +381,9 @@ public final class Compare {
         }
         delete(folder);
         watcher.said(folder.getFileName().toString());
-        var run = new Run(Recipes.read(output.resolve("recipe.yaml"), overrides)).train(quiet(), false);
+        var run =
+                new Run(Recipes.read(output.resolve("recipe.yaml"), overrides))
+                        .train(quiet(), false);
         var cost = Json.read(run.folder().resolve("passport.json")).path("cost");
         var cell =
                 cell(
@@ -462,7 +466,8 @@ public final class Compare {
 
     /// The rate that does best on the validation records at the middle one of the label counts.
     private double tuned(Arm arm) {
-        var counts = settings.labels().stream().map(c -> c == 0 ? train.size() : c).sorted().toList();
+        var counts =
+                settings.labels().stream().map(c -> c == 0 ? train.size() : c).sorted().toList();
         var count = counts.get(counts.size() / 2);
         var usual = recipe.training().optimizer().rate();
         if (settings.rates() == 1) {
@@ -550,7 +555,10 @@ public final class Compare {
             AtomicFiles.write(texts, lines.toString());
             delete(folder);
             watcher.said("pre-training further on the texts of " + train.size() + " records");
-            var more = text == null ? "" : ", {type: text, path: %s}".formatted(Json.line(text.toString()));
+            var more =
+                    text == null
+                            ? ""
+                            : ", {type: text, path: %s}".formatted(Json.line(text.toString()));
             var encoder = isEncoder(saved);
             var further =
                     Recipes.parse(
@@ -671,8 +679,7 @@ public final class Compare {
                 for (var j = i + 1; j < arms.size(); j++) {
                     var one = right(of(cells, arms.get(i), count));
                     var two = right(of(cells, arms.get(j), count));
-                    var isBetter =
-                            Arrays.stream(one).sum() >= Arrays.stream(two).sum();
+                    var isBetter = Arrays.stream(one).sum() >= Arrays.stream(two).sum();
                     var differences = new double[one.length];
                     for (var r = 0; r < one.length; r++) {
                         differences[r] = isBetter ? one[r] - two[r] : two[r] - one[r];
@@ -754,8 +761,7 @@ public final class Compare {
         if (!settings.arms().contains(Arm.FULL) || !settings.arms().contains(Arm.SCRATCH)) {
             return List.of();
         }
-        var passport =
-                ((ModelRecipe.Saved) recipe.model()).path().resolveSibling("passport.json");
+        var passport = ((ModelRecipe.Saved) recipe.model()).path().resolveSibling("passport.json");
         Double seconds =
                 Files.isRegularFile(passport)
                         ? Double.valueOf(

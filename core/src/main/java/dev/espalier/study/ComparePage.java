@@ -155,11 +155,12 @@ public final class ComparePage {
                                             && v.holm() >= SIGNIFICANT)
                             .map(v -> v.other().title())
                             .toList();
-            said.append("%s labels: %s, %s"
-                    .formatted(
-                            Numbers.count(count),
-                            best.arm().title(),
-                            Numbers.percent(best.accuracy().value())));
+            said.append(
+                    "%s labels: %s, %s"
+                            .formatted(
+                                    Numbers.count(count),
+                                    best.arm().title(),
+                                    Numbers.percent(best.accuracy().value())));
             said.append(
                     near.isEmpty()
                             ? ", better than all others beyond chance. "
@@ -173,8 +174,7 @@ public final class ComparePage {
         var counts = counts(r);
         tables.add(
                 new Block.Table(
-                        "Accuracy on %s test records"
-                                .formatted(Numbers.count(r.testRecords())),
+                        "Accuracy on %s test records".formatted(Numbers.count(r.testRecords())),
                         header("labels", counts),
                         arms(r).stream()
                                 .map(arm -> row(r, arm, m -> Numbers.percent(m.accuracy())))
@@ -236,8 +236,7 @@ public final class ComparePage {
                                                     Numbers.range(right(o.error()), 1),
                                                     o.foreseen() == null
                                                             ? "–"
-                                                            : Numbers.range(
-                                                                    right(o.foreseen()), 1),
+                                                            : Numbers.range(right(o.foreseen()), 1),
                                                     Numbers.fixed(100 * (1 - o.measured()), 1)))
                                     .toList()));
         }
@@ -295,15 +294,12 @@ public final class ComparePage {
     }
 
     private static Interval hundred(Interval share) {
-        return new Interval(
-                100 * share.value(), 100 * share.low(), 100 * share.high());
+        return new Interval(100 * share.value(), 100 * share.low(), 100 * share.high());
     }
 
     /// Of an error in shares, the accuracy in percent.
     private static Interval right(Interval error) {
         return new Interval(
-                100 * (1 - error.value()),
-                100 * (1 - error.high()),
-                100 * (1 - error.low()));
+                100 * (1 - error.value()), 100 * (1 - error.high()), 100 * (1 - error.low()));
     }
 }

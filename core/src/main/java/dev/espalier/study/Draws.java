@@ -11,8 +11,8 @@ import java.util.TreeMap;
 final class Draws {
     private Draws() {}
 
-    /// The same number of each label as far as there are so many, drawn by `seed`, in an order drawn
-    /// by it too. A smaller draw of the same seed is a part of a larger one.
+    /// The same number of each label as far as there are so many, drawn by `seed`, in an order
+    /// drawn by it too. A smaller draw of the same seed is a part of a larger one.
     static List<LabelledText> balanced(List<LabelledText> records, int count, long seed) {
         var byLabel = new TreeMap<String, List<LabelledText>>();
         for (var record : records) {

@@ -18,9 +18,9 @@ import org.jspecify.annotations.Nullable;
 
 /// Defences that mix weights after training.
 ///
-/// WiSE-FT (Wortsman et al. 2022, arXiv:2109.01903, section 3): of the weights (1 - α) θ₀ + α θ₁, from
-/// those before to those after, the ones that do best on the validation records within the budget.
-/// Where the paper has a head for θ₀ too, a new head has none: it stays as it was trained.
+/// WiSE-FT (Wortsman et al. 2022, arXiv:2109.01903, section 3): of the weights (1 - α) θ₀ + α θ₁,
+/// from those before to those after, the ones that do best on the validation records within the
+/// budget. Where the paper has a head for θ₀ too, a new head has none: it stays as it was trained.
 ///
 /// Greedy soups (Wortsman et al. 2022, arXiv:2203.05482, recipe 1): the models of several runs from
 /// the best on, each added to the average if the average is then no worse.
@@ -50,8 +50,8 @@ final class Averaging {
     /// Weights with their value by the validation records; null where they are beyond the budget.
     private record Tried(float[] weights, @Nullable Double value) {}
 
-    /// Chooses among mixtures with the weights that `trainer` has now, leaves it the chosen ones, and
-    /// gives what each reached: the data of the scores are named by the mixture.
+    /// Chooses among mixtures with the weights that `trainer` has now, leaves it the chosen ones,
+    /// and gives what each reached: the data of the scores are named by the mixture.
     List<Score> settle(Job job, Trainer trainer, Watcher watcher) {
         var scores = new ArrayList<Score>();
         var chosen =
@@ -65,8 +65,7 @@ final class Averaging {
         return scores;
     }
 
-    private float[] line(
-            int steps, Job job, Trainer trainer, Watcher watcher, List<Score> scores) {
+    private float[] line(int steps, Job job, Trainer trainer, Watcher watcher, List<Score> scores) {
         var end = trainer.weights();
         var best = new Tried(start, null);
         var at = 0.0;
@@ -97,10 +96,9 @@ final class Averaging {
         return best.weights();
     }
 
-    /// `(1 - alpha)` of one and `alpha` of the other; what is not of the parent as it ended. The ends
-    /// are exact.
-    static float[] mixed(
-            float[] start, float[] end, double alpha, Module model, List<Slot> slots) {
+    /// `(1 - alpha)` of one and `alpha` of the other; what is not of the parent as it ended. The
+    /// ends are exact.
+    static float[] mixed(float[] start, float[] end, double alpha, Module model, List<Slot> slots) {
         var mixed = end.clone();
         for (var slot : slots) {
             if (Defending.isOfParent(model, slot.name())) {
@@ -147,16 +145,14 @@ final class Averaging {
         for (var next : within.subList(1, within.size())) {
             var all = new ArrayList<>(taken.stream().map(i -> i.tried().weights()).toList());
             all.add(next.tried().weights());
-            var tried =
-                    tried("soup-of-" + all.size(), mean(all), job, trainer, scores);
+            var tried = tried("soup-of-" + all.size(), mean(all), job, trainer, scores);
             if (tried.value() != null && best.value() != null && tried.value() >= best.value()) {
                 best = tried;
                 taken.add(next);
             }
         }
         watcher.said(
-                "the weights are the average of "
-                        + taken.stream().map(Ingredient::name).toList());
+                "the weights are the average of " + taken.stream().map(Ingredient::name).toList());
         return best.weights();
     }
 
@@ -190,12 +186,10 @@ final class Averaging {
             var flat = new float[trainer.weights().length];
             for (var slot : trainer.slots()) {
                 var parameter = parameters.get(slot.name());
-                if (parameter == null
-                        || !Arrays.equals(parameter.value().shape(), slot.shape())) {
+                if (parameter == null || !Arrays.equals(parameter.value().shape(), slot.shape())) {
                     throw EspalierException.data(
                             "%s: has no weight '%s' of the shape %s; a soup is of models of one shape"
-                                    .formatted(
-                                            folder, slot.name(), Arrays.toString(slot.shape())));
+                                    .formatted(folder, slot.name(), Arrays.toString(slot.shape())));
                 }
                 var values = parameter.value().floats();
                 System.arraycopy(values, 0, flat, Math.toIntExact(slot.offset()), values.length);
@@ -210,8 +204,17 @@ final class Averaging {
             String name, float[] weights, Job job, Trainer trainer, List<Score> scores) {
         trainer.restoreWeights(weights);
         var found = job.validate(Long.MAX_VALUE);
-        found.forEach(s -> scores.add(new Score(name + "-" + s.data(), s.metric(), s.value(), s.low(), s.high(), s.n())));
+        found.forEach(s ->
+                scores.add(
+                        new Score(
+                                name + "-" + s.data(),
+                                s.metric(),
+                                s.value(),
+                                s.low(),
+                                s.high(),
+                                s.n())));
         var value = job.selection(found);
-        return new Tried(weights, job.withinBudget() ? (value == null ? Double.valueOf(0) : value) : null);
+        return new Tried(
+                weights, job.withinBudget() ? (value == null ? Double.valueOf(0) : value) : null);
     }
 }

@@ -67,7 +67,10 @@ record Defending(
                         (Decoder) Models.of(asItWas, tokenizer, recipe.seed()).model(),
                         texts);
             }
-            case DefenceRecipe.None _, DefenceRecipe.Replay _, DefenceRecipe.WiseFt _, DefenceRecipe.Soup _ ->
+            case DefenceRecipe.None _,
+                    DefenceRecipe.Replay _,
+                    DefenceRecipe.WiseFt _,
+                    DefenceRecipe.Soup _ ->
                     task;
         };
     }

@@ -22,9 +22,9 @@ import java.util.List;
 final class Fisher {
     private Fisher() {}
 
-    /// The estimate from `windows`, laid out as `parameters`, whose gradients are used and left zero.
-    static Tensor of(
-            Decoder model, List<int[]> windows, FlatParameters parameters, long seed) {
+    /// The estimate from `windows`, laid out as `parameters`, whose gradients are used and left
+    /// zero.
+    static Tensor of(Decoder model, List<int[]> windows, FlatParameters parameters, long seed) {
         model.training(false);
         var sum = Tensor.zeros(DType.FLOAT, parameters.count());
         for (var i = 0; i < windows.size(); i++) {

@@ -150,11 +150,9 @@ public final class Run {
                     // What lay in the folder is gone with it; the texts' own files are named too.
                     var inside = temporary + File.separator;
                     return examples.stream()
-                            .map(e -> 
+                            .map(e ->
                                     new ExampleText(
-                                            e.where().replace(inside, ""),
-                                            e.fields(),
-                                            e.picture()))
+                                            e.where().replace(inside, ""), e.fields(), e.picture()))
                             .toList();
                 });
     }
@@ -470,9 +468,7 @@ public final class Run {
                 foreseen.outcomes().forEach(watcher::said);
             }
             var mixtures =
-                    averaging == null
-                            ? List.<Score>of()
-                            : averaging.settle(job, trainer, watcher);
+                    averaging == null ? List.<Score>of() : averaging.settle(job, trainer, watcher);
             var scores = new ArrayList<>(job.finish());
             scores.addAll(mixtures);
             AtomicFiles.writeFolder(folder.model(), job::writeModel);

@@ -19,8 +19,7 @@ class LearningCurveTest {
         var points = new ArrayList<Point>();
         for (var n : COUNTS) {
             for (var s = 0; s < seeds; s++) {
-                points.add(
-                        new Point(n, 0.1 + 1.2 / Math.sqrt(n) + noise * rng.nextGaussian()));
+                points.add(new Point(n, 0.1 + 1.2 / Math.sqrt(n) + noise * rng.nextGaussian()));
             }
         }
         return points;

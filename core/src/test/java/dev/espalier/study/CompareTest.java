@@ -94,7 +94,9 @@ class CompareTest {
         assertThat(all.means())
                 .filteredOn(m -> m.arm() == Arm.SCRATCH)
                 .allSatisfy(m -> assertThat(m.rise()).isNull());
-        assertThat(all.breakEven()).hasSize(1).allSatisfy(b -> assertThat(b.seconds()).isPositive());
+        assertThat(all.breakEven())
+                .hasSize(1)
+                .allSatisfy(b -> assertThat(b.seconds()).isPositive());
         var page = folder.resolve("report.html");
         ComparePage.write(page, all);
         assertThat(page).content().contains("bag of words").contains("<svg");

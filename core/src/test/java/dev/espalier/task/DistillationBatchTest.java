@@ -49,8 +49,7 @@ class DistillationBatchTest {
                 }
             }
         }
-        var batch =
-                new DistillationBatch(model, old, 1, TEMPERATURE, texts, List.of("a", "b"));
+        var batch = new DistillationBatch(model, old, 1, TEMPERATURE, texts, List.of("a", "b"));
         assertThat(batch.count()).isEqualTo(7);
         try (var parameters = new FlatParameters(model)) {
             assertThat(batch.forward().backward(1).item()).isCloseTo(expected, within(1e-4));
@@ -63,8 +62,7 @@ class DistillationBatchTest {
     void whoSaysWhatItSaidHasNothingToLearn() {
         Gpt2 model = model(1), old = model(1);
         var batch =
-                new DistillationBatch(
-                        model, old, 1, 1, List.of(new int[] {1, 2, 3}), List.of("a"));
+                new DistillationBatch(model, old, 1, 1, List.of(new int[] {1, 2, 3}), List.of("a"));
         try (var parameters = new FlatParameters(model)) {
             batch.forward().backward(1);
             assertThat(parameters.gradientNorm()).isLessThan(1e-6);

@@ -126,7 +126,9 @@ class DefendingTest {
         var distilled = run("distilled", "{type: lwf, weight: 20, temperature: 1}");
         assertThat(rise(distilled)).isLessThan(rise(free));
         // The figures have the loss that holds it.
-        assertThat(distilled.folder().resolve("metrics.jsonl")).content().contains("\"distillation\"");
+        assertThat(distilled.folder().resolve("metrics.jsonl"))
+                .content()
+                .contains("\"distillation\"");
     }
 
     @Test
@@ -160,13 +162,16 @@ class DefendingTest {
         }
         assertThat(
                         line.scores().stream()
-                                .filter(s -> s.metric().equals("accuracy") && s.data().startsWith("alpha"))
+                                .filter(s ->
+                                        s.metric().equals("accuracy")
+                                                && s.data().startsWith("alpha"))
                                 .mapToDouble(Score::value)
                                 .max()
                                 .orElseThrow())
                 .isEqualTo(value(line, "validation", "accuracy"));
         // With no room for forgetting the parent's body is left, whatever the task says.
-        var bound = new Run(recipe("bound", "{type: wise-ft, steps: 4}", ", budget: 0")).train(s -> {});
+        var bound =
+                new Run(recipe("bound", "{type: wise-ft, steps: 4}", ", budget: 0")).train(s -> {});
         assertThat(rise(bound)).isLessThanOrEqualTo(0);
         assertThat(bound.stoppedBecause()).isNull();
     }

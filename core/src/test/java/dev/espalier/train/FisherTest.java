@@ -18,8 +18,9 @@ class FisherTest {
     private static final int WINDOWS = 400;
 
     /// A model whose states are all β, the shift of its last norm, and whose token table is zero,
-    /// says each of V tokens with p = 1 / V. Then ∂ log p(y) / ∂ W_vd = (1[y = v] - p) β_d, whose square
-    /// is p (1 - p) β_d² on average, and of T places T times that; of all other weights it is zero.
+    /// says each of V tokens with p = 1 / V. Then ∂ log p(y) / ∂ W_vd = (1[y = v] - p) β_d, whose
+    /// square is p (1 - p) β_d² on average, and of T places T times that; of all other weights it
+    /// is zero.
     @Test
     void theEstimateIsThatOfTheClosedForm() {
         var model = new Gpt2(Gpt2Config.of(VOCABULARY, 8, 2, 1, 1, 0));
@@ -41,8 +42,7 @@ class FisherTest {
                         // A square's deviation is nearly √2 of its mean: four of the mean's.
                         assertThat((double) found)
                                 .isCloseTo(
-                                        expected,
-                                        within(4 * expected * Math.sqrt(2.0 / WINDOWS)));
+                                        expected, within(4 * expected * Math.sqrt(2.0 / WINDOWS)));
                     } else {
                         assertThat(found).as(slot.name()).isZero();
                     }

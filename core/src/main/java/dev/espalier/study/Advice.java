@@ -1,0 +1,177 @@
+package dev.espalier.study;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/// Which way to go, by rules that each have a measurement or a paper behind them; `docs/advice.md`
+/// has one section for each, under the rule's name.
+///
+/// @param way to go
+/// @param reasons the rules that hold, those that decided first
+public record Advice(Way way, List<Reason> reasons) {
+    /// The fewest labels of a kind from which fine-tuning was seen to learn it.
+    static final int FEW = 16;
+
+    /// Tokens below which a model of one's own learns little but the text itself.
+    static final long LITTLE_TEXT = 20_000_000;
+
+    /// Tokens from which pre-training further was seen to pay.
+    static final long ENOUGH_TO_GO_ON = 100_000;
+
+    /// By how much the domain's text is harder to foresee, byte for byte, than the base's own.
+    static final double FAR = 1.2;
+
+    public Advice {
+        reasons = List.copyOf(reasons);
+    }
+
+    /// A way to go.
+    public enum Way {
+        GATHER,
+        BAG_OF_WORDS,
+        ADAPTER,
+        FINE_TUNE,
+        PRETRAIN_FURTHER,
+        PRETRAIN;
+
+        public String title() {
+            return name().toLowerCase(java.util.Locale.ROOT).replace('_', ' ');
+        }
+    }
+
+    /// A rule that holds, and why here.
+    public record Reason(Rule rule, String because) {}
+
+    /// The rules; their names head the sections of `docs/advice.md`.
+    public enum Rule {
+        FEW_LABELS,
+        NOISY_LABELS,
+        RARE_LABELS,
+        SEEN_BEFORE,
+        NO_BASE_LITTLE_TEXT,
+        NO_BASE_ENOUGH_TEXT,
+        FAR_DOMAIN,
+        NEAR_DOMAIN,
+        MUST_NOT_FORGET,
+        NO_ROOM,
+        TOO_SLOW;
+
+        public String title() {
+            return name().toLowerCase(java.util.Locale.ROOT).replace('_', '-');
+        }
+    }
+
+    /// What is known; null where nothing is.
+    ///
+    /// @param textTokens of unlabelled text of the domain
+    /// @param rarest records of the rarest label
+    /// @param mostFrequent records of the most frequent one
+    /// @param conflicts the share of records whose text stands with another label too
+    /// @param leaked the share of test records whose text is among the training records
+    /// @param hasBase whether there is a pre-trained model
+    /// @param distance the loss a byte of the domain's text over that of text like the base's own
+    /// @param keepGeneral whether the model must go on with general text as before
+    /// @param room bytes of memory that training may take
+    /// @param needed bytes that training all weights takes
+    /// @param seconds that telling one text takes here
+    /// @param latency seconds that it may take
+    public record Situation(
+            @Nullable Long textTokens,
+            @Nullable Integer rarest,
+            @Nullable Integer mostFrequent,
+            @Nullable Double conflicts,
+            @Nullable Double leaked,
+            boolean hasBase,
+            @Nullable Double distance,
+            boolean keepGeneral,
+            @Nullable Long room,
+            @Nullable Long needed,
+            @Nullable Double seconds,
+            @Nullable Double latency) {}
+
+    /// What to do in `s`.
+    public static Advice of(Situation s) {
+        var reasons = new ArrayList<Reason>();
+        Way way = null;
+        if (s.seconds() != null && s.latency() != null && s.seconds() > s.latency()) {
+            way = Way.BAG_OF_WORDS;
+            reasons.add(
+                    new Reason(
+                            Rule.TOO_SLOW,
+                            "a text takes %.0f ms here and may take %.0f"
+                                    .formatted(1000 * s.seconds(), 1000 * s.latency())));
+        }
+        if (way == null && s.rarest() != null && s.rarest() < FEW) {
+            way = Way.GATHER;
+            reasons.add(
+                    new Reason(
+                            Rule.FEW_LABELS,
+                            "the rarest label has %d records; from fewer than %d fine-tuning was no better than a bag of words"
+                                    .formatted(s.rarest(), FEW)));
+        }
+        if (way == null && !s.hasBase()) {
+            var enough = s.textTokens() != null && s.textTokens() >= LITTLE_TEXT;
+            way = enough ? Way.PRETRAIN : Way.BAG_OF_WORDS;
+            reasons.add(
+                    new Reason(
+                            enough ? Rule.NO_BASE_ENOUGH_TEXT : Rule.NO_BASE_LITTLE_TEXT,
+                            "there is no base model, and %s tokens of text"
+                                    .formatted(
+                                            s.textTokens() == null
+                                                    ? "an unknown number of"
+                                                    : "%,d".formatted(s.textTokens()))));
+        }
+        if (way == null && s.distance() != null) {
+            var far =
+                    s.distance() >= FAR
+                            && s.textTokens() != null
+                            && s.textTokens() >= ENOUGH_TO_GO_ON;
+            if (far) {
+                way = Way.PRETRAIN_FURTHER;
+            }
+            reasons.add(
+                    new Reason(
+                            far ? Rule.FAR_DOMAIN : Rule.NEAR_DOMAIN,
+                            "the domain's text costs the base %.2f times the bits a byte of general text"
+                                    .formatted(s.distance())));
+        }
+        if (s.room() != null && s.needed() != null && s.needed() > s.room()) {
+            way = way == null ? Way.ADAPTER : way;
+            reasons.add(
+                    new Reason(
+                            Rule.NO_ROOM,
+                            "training all weights takes %.1f GiB and %.1f are there"
+                                    .formatted(s.needed() / 0x1p30, s.room() / 0x1p30)));
+        }
+        if (s.keepGeneral()) {
+            way = way == null ? Way.ADAPTER : way;
+            reasons.add(
+                    new Reason(
+                            Rule.MUST_NOT_FORGET,
+                            "the model must go on with general text as before"));
+        }
+        if (s.conflicts() != null && s.conflicts() > 0.01) {
+            reasons.add(
+                    new Reason(
+                            Rule.NOISY_LABELS,
+                            "%.1f %% of the records have a text that stands with another label too"
+                                    .formatted(100 * s.conflicts())));
+        }
+        if (s.rarest() != null && s.mostFrequent() != null && s.mostFrequent() >= 10 * s.rarest()) {
+            reasons.add(
+                    new Reason(
+                            Rule.RARE_LABELS,
+                            "the rarest label has %d records, the most frequent %d"
+                                    .formatted(s.rarest(), s.mostFrequent())));
+        }
+        if (s.leaked() != null && s.leaked() > 0) {
+            reasons.add(
+                    new Reason(
+                            Rule.SEEN_BEFORE,
+                            "%.1f %% of the test records' texts are among the training records"
+                                    .formatted(100 * s.leaked())));
+        }
+        return new Advice(way == null ? Way.FINE_TUNE : way, reasons);
+    }
+}

@@ -1,0 +1,91 @@
+package dev.espalier.study;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.espalier.study.Advice.Reason;
+import dev.espalier.study.Advice.Rule;
+import dev.espalier.study.Advice.Situation;
+import dev.espalier.study.Advice.Way;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+
+class AdviceTest {
+    private static Situation situation(
+            @Nullable Long text,
+            int rarest,
+            boolean hasBase,
+            @Nullable Double distance,
+            boolean keepGeneral,
+            long needed) {
+        return new Situation(
+                text,
+                rarest,
+                500,
+                0.0,
+                0.0,
+                hasBase,
+                distance,
+                keepGeneral,
+                1000L,
+                needed,
+                0.01,
+                0.1);
+    }
+
+    private static void require(Situation situation, Way way, Rule... rules) {
+        var advice = Advice.of(situation);
+        assertThat(advice.way()).isEqualTo(way);
+        assertThat(advice.reasons().stream().map(Reason::rule)).containsExactly(rules);
+        assertThat(advice.reasons()).allSatisfy(r -> assertThat(r.because()).isNotBlank());
+    }
+
+    @Test
+    void eachRuleHoldsWhereItShould() {
+        require(situation(null, 400, true, null, false, 10), Way.FINE_TUNE);
+        require(
+                situation(null, 9, true, null, false, 10),
+                Way.GATHER,
+                Rule.FEW_LABELS,
+                Rule.RARE_LABELS);
+        require(
+                situation(1_000L, 400, false, null, false, 10),
+                Way.BAG_OF_WORDS,
+                Rule.NO_BASE_LITTLE_TEXT);
+        require(
+                situation(30_000_000L, 400, false, null, false, 10),
+                Way.PRETRAIN,
+                Rule.NO_BASE_ENOUGH_TEXT);
+        require(
+                situation(1_000_000L, 400, true, 1.5, false, 10),
+                Way.PRETRAIN_FURTHER,
+                Rule.FAR_DOMAIN);
+        require(situation(1_000L, 400, true, 1.5, false, 10), Way.FINE_TUNE, Rule.NEAR_DOMAIN);
+        require(situation(null, 400, true, null, true, 10), Way.ADAPTER, Rule.MUST_NOT_FORGET);
+        require(situation(null, 400, true, null, false, 2000), Way.ADAPTER, Rule.NO_ROOM);
+        require(
+                new Situation(null, 400, 500, 0.2, 0.1, true, null, false, null, null, 0.2, 0.1),
+                Way.BAG_OF_WORDS,
+                Rule.TOO_SLOW,
+                Rule.NOISY_LABELS,
+                Rule.SEEN_BEFORE);
+        require(
+                new Situation(
+                        null, null, null, null, null, true, null, false, null, null, null, null),
+                Way.FINE_TUNE);
+    }
+
+    @Test
+    void everyRuleIsExplainedAndNoOther() throws IOException {
+        var sections =
+                Files.readAllLines(Path.of("..", "docs", "advice.md")).stream()
+                        .filter(line -> line.startsWith("### "))
+                        .map(line -> line.substring(4))
+                        .toList();
+        assertThat(sections)
+                .containsExactlyElementsOf(Arrays.stream(Rule.values()).map(Rule::title).toList());
+    }
+}
