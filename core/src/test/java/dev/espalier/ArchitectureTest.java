@@ -88,6 +88,7 @@ class ArchitectureTest {
                     "nn.Stack",
                     "objective.VocabularyLoss",
                     "parity.CaseCheck",
+                    "parity.Parity",
                     "parity.TrajectoryCheck",
                     "parity.VisionCheck",
                     "plan.Machine");

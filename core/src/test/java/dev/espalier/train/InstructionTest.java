@@ -73,7 +73,7 @@ class InstructionTest {
         data: {train: %s/colours.jsonl, validation: %s/more.jsonl}
         %s
         task: {type: instruction, %s}
-        training: {for: 24 epochs, batch: 4, optimizer: {type: adamw, rate: 5e-3}}
+        training: {for: 40 epochs, batch: 4, optimizer: {type: adamw, rate: 5e-3}}
         evaluate: {every: 8 epochs}
         save: {every: 8 epochs}
         %s
@@ -87,7 +87,7 @@ class InstructionTest {
 
     /// A run that is too short to learn much.
     private Run shortRun(String name, String model, String task) {
-        var recipe = recipe(name, model, task, "").replace("24 epochs", "2 epochs");
+        var recipe = recipe(name, model, task, "").replace("40 epochs", "2 epochs");
         return new Run(Recipes.parse(recipe, name));
     }
 
