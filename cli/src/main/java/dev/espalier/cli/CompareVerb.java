@@ -110,8 +110,8 @@ final class CompareVerb implements Callable<Integer> {
                             }
                         });
         var result = study.run();
-        AtomicFiles.write(read.output().resolve("study.json"), Json.pretty(result));
-        var report = read.output().resolve("report.html");
+        AtomicFiles.write(study.folder().resolve("study.json"), Json.pretty(result));
+        var report = study.folder().resolve("report.html");
         ComparePage.write(report, result);
         console.result(ComparePage.text(result) + "\nreport  " + report, result);
         return 0;

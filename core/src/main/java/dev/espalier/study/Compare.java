@@ -198,7 +198,8 @@ public final class Compare {
         this.settings = settings;
         this.text = text;
         this.watcher = watcher;
-        output = recipe.output();
+        // Beside the folder of a run of the recipe, which may be there.
+        output = recipe.output().resolveSibling(recipe.output().getFileName() + "-compare");
         if (!(recipe.task() instanceof TaskRecipe.Classification task)
                 || !(task.problem() instanceof ProblemRecipe.SingleLabel)
                 || task.pair() != null) {
@@ -238,6 +239,11 @@ public final class Compare {
         parent = hash(saved.path());
         write(output.resolve("validation.jsonl"), validation);
         AtomicFiles.write(output.resolve("recipe.yaml"), Recipes.write(recipe));
+    }
+
+    /// Where the study is kept: beside the run of its recipe, with `-compare` after its name.
+    public Path folder() {
+        return output;
     }
 
     private static List<LabelledText> read(Path file, LabelledReader.Columns columns) {

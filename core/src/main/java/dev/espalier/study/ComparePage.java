@@ -107,8 +107,12 @@ public final class ComparePage {
                                                         ? new Block.Point(
                                                                 m.labels(),
                                                                 100 * m.accuracy().value(),
-                                                                100 * m.accuracy().low(),
-                                                                100 * m.accuracy().high())
+                                                                Math.max(
+                                                                        0,
+                                                                        100 * m.accuracy().low()),
+                                                                Math.min(
+                                                                        100,
+                                                                        100 * m.accuracy().high()))
                                                         : new Block.Point(
                                                                 m.labels(), value.applyAsDouble(m)))
                                         .toList()))

@@ -109,7 +109,7 @@ class CompareTest {
         assertThat(again.means().subList(2, 7)).isEqualTo(all.means().subList(2, 7));
         assertThat(again.comparisons()).isEqualTo(all.comparisons());
         // A cell that is lost is made again, and with another recipe all of a way are.
-        Files.delete(folder.resolve("study/cells/frozen-8-1/cell.json"));
+        Files.delete(folder.resolve("study-compare/cells/frozen-8-1/cell.json"));
         assertThat(study(recipe(base, ""), List.of(Arm.FROZEN)).made()).isEqualTo(1);
         assertThat(study(recipe(base, ", clip: 2"), List.of(Arm.FROZEN)).made()).isEqualTo(1);
     }
