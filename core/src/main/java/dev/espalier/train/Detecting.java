@@ -239,8 +239,8 @@ final class Detecting implements Job {
             List<StepFigures> steps,
             List<Evaluation> evaluations,
             List<Score> scores) {
-        var name = data.test() == null ? "validation" : "test";
-        var shown = data.test() == null ? data.validation() : data.test();
+        var name = data.judgedName();
+        var shown = data.judged();
         var seen = seen(shown);
         var detections =
                 new Detections(

@@ -210,8 +210,8 @@ final class Labelling implements Job {
             List<StepFigures> steps,
             List<Evaluation> evaluations,
             List<Score> scores) {
-        var name = data.test() == null ? "validation" : "test";
-        var shown = data.test() == null ? data.validation() : data.test();
+        var name = data.judgedName();
+        var shown = data.judged();
         var truth = shown.stream().flatMapToInt(t -> Arrays.stream(classes(t))).toArray();
         var told =
                 TokenLabeller.probabilities(model, tokenizer, shown, maxLength).stream()

@@ -178,11 +178,8 @@ final class PictureLabelling implements Job {
     /// What the model tells, with the threshold that is best for these answers to the validation
     /// pictures where the recipe asks for that.
     private Problem told(double[][] answers) {
-        return task.problem() instanceof ProblemRecipe.MultiLabel several
-                        && several.threshold() == null
-                ? new Problem.MultiLabel(
-                        model.labels(), Answers.bestThreshold(truth(data.validation()), answers))
-                : model.problem();
+        return Finetuning.told(
+                task.problem(), model.problem(), () -> truth(data.validation()), answers);
     }
 
     @Override
@@ -231,8 +228,8 @@ final class PictureLabelling implements Job {
             List<StepFigures> steps,
             List<Evaluation> evaluations,
             List<Score> scores) {
-        var name = data.test() == null ? "validation" : "test";
-        var shown = data.test() == null ? data.validation() : data.test();
+        var name = data.judgedName();
+        var shown = data.judged();
         var answers = answers(shown);
         RunReports.finetuning(
                 file,

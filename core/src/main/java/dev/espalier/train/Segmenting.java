@@ -224,8 +224,8 @@ final class Segmenting implements Job {
             List<StepFigures> steps,
             List<Evaluation> evaluations,
             List<Score> scores) {
-        var name = data.test() == null ? "validation" : "test";
-        var shown = data.test() == null ? data.validation() : data.test();
+        var name = data.judgedName();
+        var shown = data.judged();
         var told = segmenter.evaluate(name, shown, majority, recipe.seed());
         RunReports.seeing(
                 file,

@@ -499,6 +499,16 @@ final class TextData implements AutoCloseable {
             return Stream.of(train, validation, test == null ? List.<R>of() : test)
                     .flatMap(List::stream);
         }
+
+        /// What a report judges by: the test, or without one the validation records.
+        List<R> judged() {
+            return test == null ? validation : test;
+        }
+
+        /// What [#judged] is called in scores.
+        String judgedName() {
+            return test == null ? "validation" : "test";
+        }
     }
 
     /// How the records of a task are read, and what of them a split goes by.
