@@ -36,7 +36,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.SequencedMap;
-import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -484,17 +483,12 @@ final class Finetuning implements Job {
     /// What the model tells, with the threshold that is best for these answers to the validation
     /// records where the recipe asks for that.
     private Problem told(double[][] answers) {
-        return told(task.problem(), model.problem(), validation::truths, answers);
-    }
-
-    /// `problem`, with the threshold that is best for `answers` to records of this `truth` where
-    /// the recipe asks for that.
-    static Problem told(
-            ProblemRecipe recipe, Problem problem, Supplier<double[][]> truth, double[][] answers) {
-        return recipe instanceof ProblemRecipe.MultiLabel several && several.threshold() == null
+        return task.problem() instanceof ProblemRecipe.MultiLabel several
+                        && several.threshold() == null
                 ? new Problem.MultiLabel(
-                        problem.labels(), Answers.bestThreshold(truth.get(), answers))
-                : problem;
+                        model.problem().labels(),
+                        Answers.bestThreshold(validation.truths(), answers))
+                : model.problem();
     }
 
     /// What always answers alike, and does best on the training records.

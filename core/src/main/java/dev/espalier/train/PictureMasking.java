@@ -70,9 +70,8 @@ final class PictureMasking implements Job {
                     "objective.ratio: of %d patches none is left to be seen".formatted(patches));
         }
         var batch = recipe.training().batch();
-        var micro = recipe.training().microBatch();
-        var microBatch =
-                micro == null ? Vision.microBatch(model, ready.preprocessor(), batch) : micro;
+        var load = Vision.load(model, ready.preprocessor());
+        var microBatch = load.microBatch(model, recipe.training());
         var changed =
                 new Vision.Changed(
                         split.train(),
@@ -179,7 +178,7 @@ final class PictureMasking implements Job {
     /// Of a picture, since it stands for a token here.
     @Override
     public double flopsPerToken() {
-        return Vision.flops(ready.model(), ready.preprocessor());
+        return Vision.load(ready.model(), ready.preprocessor()).flops();
     }
 
     /// The squared error of hidden patches, which are the same each time.

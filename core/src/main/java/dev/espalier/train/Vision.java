@@ -2,6 +2,7 @@ package dev.espalier.train;
 
 import dev.espalier.EspalierException;
 import dev.espalier.Rng;
+import dev.espalier.adapt.Lora;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.data.LabelledImage;
 import dev.espalier.image.Augmentation;
@@ -10,6 +11,7 @@ import dev.espalier.image.Preprocessor;
 import dev.espalier.image.Preprocessor.Size;
 import dev.espalier.image.Sample;
 import dev.espalier.image.ShownImage;
+import dev.espalier.model.Model;
 import dev.espalier.model.Problem;
 import dev.espalier.model.Segformer;
 import dev.espalier.model.SegformerConfig;
@@ -23,10 +25,13 @@ import dev.espalier.model.VitMae;
 import dev.espalier.model.VitMaeConfig;
 import dev.espalier.model.Yolos;
 import dev.espalier.model.YolosConfig;
+import dev.espalier.nn.Module;
 import dev.espalier.objective.ExampleText;
 import dev.espalier.objective.Pixels;
 import dev.espalier.recipe.AugmentRecipe;
+import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.ModelRecipe;
+import dev.espalier.recipe.TrainingRecipe;
 import dev.espalier.report.Block;
 import dev.espalier.task.PictureClassifier;
 import java.util.Arrays;
@@ -35,6 +40,7 @@ import java.util.function.IntFunction;
 import java.util.function.IntToDoubleFunction;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -43,7 +49,7 @@ final class Vision {
     private Vision() {}
 
     /// A model, how it reads pictures, and its `config.json`.
-    record Ready<M extends VisionModel>(M model, Preprocessor preprocessor, ObjectNode config) {}
+    record Ready<M extends Model>(M model, Preprocessor preprocessor, ObjectNode config) {}
 
     /// A ViT that tells `problem`.
     static Ready<Vit> vit(ModelRecipe recipe, Problem problem, long seed) {
@@ -117,7 +123,7 @@ final class Vision {
 
     /// A learner of `count` pictures, each once an epoch, whose steps are made ahead.
     static Learner learner(
-            VisionModel model,
+            Module model,
             int count,
             int batch,
             int microBatch,
@@ -248,11 +254,33 @@ final class Vision {
                         "Best", bestFirst.stream().limit(few).map(picture::apply).toList()));
     }
 
-    /// The micro-batch of a step of `batch` pictures that `auto` stands for.
-    static int microBatch(VisionModel model, Preprocessor preprocessor, int batch) {
+    /// As [Finetuning#adapt], with what is the task's own trained in any case.
+    static Lora.@Nullable Settings adapt(FinetuneRecipe recipe, VisionModel model) {
+        var lora = Finetuning.adapt(recipe, model, model);
+        model.trainHead();
+        return lora;
+    }
+
+    /// What a picture costs.
+    ///
+    /// @param positions of it in the model, which memory grows with
+    /// @param flops operations of its forward and its backward pass
+    record Load(int positions, double flops) {
+        /// Pictures that pass through the model at once.
+        int microBatch(Module model, TrainingRecipe training) {
+            var asked = training.microBatch();
+            return asked == null
+                    ? CausalLearner.autoMicroBatch(model, training.batch(), positions)
+                    : asked;
+        }
+    }
+
+    /// Of a picture of the size that the model reads.
+    static Load load(VisionModel model, Preprocessor preprocessor) {
         var size = size(model, preprocessor);
-        return CausalLearner.autoMicroBatch(
-                model, batch, (int) model.positions(size.height(), size.width()));
+        return new Load(
+                (int) model.positions(size.height(), size.width()),
+                6 * model.multiplications(size.height(), size.width()));
     }
 
     private static Size.Exact size(VisionModel model, Preprocessor preprocessor) {
@@ -335,12 +363,5 @@ final class Vision {
             }
             default -> throw EspalierException.usage("model: tells no classes of pixels");
         };
-    }
-
-    /// Operations of the forward and the backward pass of a picture of the size that the model
-    /// reads.
-    static double flops(VisionModel model, Preprocessor preprocessor) {
-        var size = size(model, preprocessor);
-        return 6 * model.multiplications(size.height(), size.width());
     }
 }
