@@ -62,6 +62,13 @@ final class CompareVerb implements Callable<Integer> {
     private int rates = 3;
 
     @Option(
+            names = "--least-steps",
+            description =
+                    "Steps of each training where the recipe's epochs make fewer (default:"
+                            + " ${DEFAULT-VALUE}).")
+    private int leastSteps = 100;
+
+    @Option(
             names = "--further-epochs",
             description = "Passes of pre-training further (default: ${DEFAULT-VALUE}).")
     private double further = 3;
@@ -81,9 +88,9 @@ final class CompareVerb implements Callable<Integer> {
         if (!(Recipes.read(Given.file(recipe), overrides) instanceof FinetuneRecipe read)) {
             throw EspalierException.usage(recipe + ": compare needs a recipe with a task");
         }
-        if (seeds < 1 || rates < 1 || rates > 3 || !(further > 0)) {
+        if (seeds < 1 || rates < 1 || rates > 3 || leastSteps < 1 || !(further > 0)) {
             throw EspalierException.usage(
-                    "--seeds: 1 or more; --rates: 1 to 3; --further-epochs: above 0");
+                    "--seeds, --least-steps: 1 or more; --rates: 1 to 3; --further-epochs: above 0");
         }
         var console = context.console();
         var stop = context.stop();
@@ -96,6 +103,7 @@ final class CompareVerb implements Callable<Integer> {
                                 labels.stream().map(CompareVerb::count).distinct().toList(),
                                 seeds,
                                 rates,
+                                leastSteps,
                                 further),
                         text,
                         new Watcher() {

@@ -22,6 +22,7 @@ import dev.espalier.model.LanguageModel;
 import dev.espalier.model.Llama;
 import dev.espalier.model.Problem;
 import dev.espalier.model.T5;
+import dev.espalier.recipe.Duration;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.ModelRecipe;
 import dev.espalier.recipe.ProblemRecipe;
@@ -98,13 +99,20 @@ public final class Compare {
 
     /// @param labels numbers of them; 0 stands for all
     /// @param rates how many are tried for each way, from 1 to 3
+    /// @param leastSteps of each training: where the recipe's epochs make fewer, as of few labels,
+    ///     more passes are made
     /// @param further epochs of pre-training further
     public record Settings(
-            List<Arm> arms, List<Integer> labels, int seeds, int rates, double further) {
+            List<Arm> arms,
+            List<Integer> labels,
+            int seeds,
+            int rates,
+            int leastSteps,
+            double further) {
         public Settings {
             arms = List.copyOf(arms);
             labels = List.copyOf(labels);
-            if (labels.isEmpty() || seeds < 1 || rates < 1 || rates > 3) {
+            if (labels.isEmpty() || seeds < 1 || rates < 1 || rates > 3 || leastSteps < 1) {
                 throw new IllegalArgumentException();
             }
         }
@@ -307,7 +315,14 @@ public final class Compare {
         var folder = output.resolve("cells").resolve(name);
         var data = output.resolve("draws").resolve(drawn.size() + "-" + seed + ".jsonl");
         write(data, drawn);
-        var overrides = overrides(arm, data, seed, Objects.requireNonNull(rates.get(arm)), folder);
+        var overrides =
+                overrides(
+                        arm,
+                        data,
+                        drawn.size(),
+                        seed,
+                        Objects.requireNonNull(rates.get(arm)),
+                        folder);
         return made(
                 arm,
                 folder,
@@ -444,7 +459,8 @@ public final class Compare {
                 .formatHex(AtomicFiles.sha256(inputs.getBytes(StandardCharsets.UTF_8)));
     }
 
-    private List<String> overrides(Arm arm, Path data, long seed, double rate, Path folder) {
+    private List<String> overrides(
+            Arm arm, Path data, int count, long seed, double rate, Path folder) {
         var changed =
                 new ArrayList<>(
                         List.of(
@@ -457,6 +473,17 @@ public final class Compare {
                                 "task.text=text",
                                 "task.label=label",
                                 "training.optimizer.rate=" + rate));
+        var steps =
+                recipe.training()
+                        .duration()
+                        .toSteps(Math.ceil(count / (double) recipe.training().batch()), 1);
+        if (recipe.training().duration().unit() == Duration.Unit.EPOCHS
+                && steps < settings.leastSteps()) {
+            changed.add("training.for=%d steps".formatted(settings.leastSteps()));
+            changed.add(
+                    "evaluate.every=%d steps".formatted(Math.ceilDiv(settings.leastSteps(), 4)));
+            changed.add("save.every=%d steps".formatted(settings.leastSteps()));
+        }
         switch (arm) {
             case FROZEN -> changed.add("adapter={type: frozen}");
             case LORA -> changed.add("adapter={type: lora, targets: all, merge: true}");
@@ -494,7 +521,7 @@ public final class Compare {
                                             + String.format(Locale.ROOT, "%.3g", rate));
             var loss = new double[1];
             var file = folder.resolve("loss.json");
-            var overrides = overrides(arm, data, 1, rate, folder);
+            var overrides = overrides(arm, data, drawn.size(), 1, rate, folder);
             var key = key(overrides, data, arm);
             if (Files.isRegularFile(file) && Json.read(file).path("key").asString("").equals(key)) {
                 loss[0] = Json.read(file).path("loss").asDouble();

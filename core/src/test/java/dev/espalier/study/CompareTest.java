@@ -52,7 +52,7 @@ class CompareTest {
     private Compare.Result study(FinetuneRecipe recipe, List<Arm> arms) {
         return new Compare(
                         recipe,
-                        new Compare.Settings(arms, List.of(8), 1, 1, 1),
+                        new Compare.Settings(arms, List.of(8), 1, 1, 1, 1),
                         null,
                         new Watcher() {})
                 .run();
@@ -112,6 +112,20 @@ class CompareTest {
         Files.delete(folder.resolve("study-compare/cells/frozen-8-1/cell.json"));
         assertThat(study(recipe(base, ""), List.of(Arm.FROZEN)).made()).isEqualTo(1);
         assertThat(study(recipe(base, ", clip: 2"), List.of(Arm.FROZEN)).made()).isEqualTo(1);
+        // An epoch of 8 labels has two steps; five are asked for at least.
+        var epochs =
+                Recipes.parse(
+                        Recipes.write(recipe(base, "")).replace("for: 2 steps", "for: 1 epoch"),
+                        "study");
+        new Compare(
+                        (FinetuneRecipe) epochs,
+                        new Compare.Settings(List.of(Arm.FULL), List.of(8), 1, 1, 5, 1),
+                        null,
+                        new Watcher() {})
+                .run();
+        assertThat(folder.resolve("study-compare/cells/full-8-1/recipe.yaml"))
+                .content()
+                .contains("for: 5 steps");
     }
 
     @Test
@@ -140,7 +154,7 @@ class CompareTest {
                                                 task: {type: classification}
                                                 """,
                                                 "study"),
-                                new Compare.Settings(List.of(Arm.FULL), List.of(4), 1, 1, 1),
+                                new Compare.Settings(List.of(Arm.FULL), List.of(4), 1, 1, 1, 1),
                                 null,
                                 new Watcher() {}))
                 .isInstanceOf(EspalierException.class)
