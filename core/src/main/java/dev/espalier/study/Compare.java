@@ -100,7 +100,7 @@ public final class Compare {
     /// @param labels numbers of them; 0 stands for all
     /// @param rates how many are tried for each way, from 1 to 3
     /// @param leastSteps of each training: where the recipe's epochs make fewer, as of few labels,
-    ///     more passes are made
+    ///   more passes are made
     /// @param further epochs of pre-training further
     public record Settings(
             List<Arm> arms,

@@ -15,12 +15,16 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.SequencedMap;
 import java.util.stream.IntStream;
 
 /// What models of texts tell, and how that is judged. An answer is the probability of each label,
 /// or a number; the truth beside it is as [Example#truth] has it.
 public final class Answers {
+    private static final int SHOWN = 8;
+    private static final double SIGNIFICANT = 0.05;
+
     /// Texts in a batch hold at most about this many tokens, padding included.
     private static final int BATCH_TOKENS = 4096;
 
@@ -211,6 +215,54 @@ public final class Answers {
             }
         });
         return scores;
+    }
+
+    /// What the scores of a single label may leave unseen, in a sentence each: labels of the test
+    /// that are never told, and simpler models that do as well as this one, or better, by McNemar's
+    /// test.
+    ///
+    /// @param others the answers of simpler models, by their names
+    public static List<String> remarks(
+            Problem problem,
+            double[][] truth,
+            double[][] answers,
+            SequencedMap<String, double[][]> others) {
+        var remarks = new ArrayList<String>();
+        if (!(judge(problem, truth, answers) instanceof Classification judged)) {
+            return remarks;
+        }
+        var confusion = judged.confusion();
+        var never =
+                IntStream.range(0, confusion.labels().size())
+                        .filter(l -> confusion.support(l) > 0 && confusion.predictions(l) == 0)
+                        .mapToObj(
+                                l -> confusion.labels().get(l) + " (" + confusion.support(l) + ")")
+                        .toList();
+        if (!never.isEmpty()) {
+            remarks.add(
+                    "never told, with their records: "
+                            + String.join(", ", never.subList(0, Math.min(SHOWN, never.size())))
+                            + (never.size() > SHOWN
+                                    ? ", and %d more labels".formatted(never.size() - SHOWN)
+                                    : ""));
+        }
+        others.forEach((name, other) -> {
+            var compared = judged.minus((Classification) judge(problem, truth, other));
+            if (compared.p() >= SIGNIFICANT || compared.gained() < compared.lost()) {
+                remarks.add(
+                        String.format(
+                                Locale.ROOT,
+                                "%s %s: right alone %d times, this model %d times (p = %.2g)",
+                                name.replace('-', ' '),
+                                compared.p() >= SIGNIFICANT
+                                        ? "does as well, as far as these records tell"
+                                        : "does better",
+                                compared.lost(),
+                                compared.gained(),
+                                compared.p()));
+            }
+        });
+        return remarks;
     }
 
     /// Simpler models tell labels from a probability of one half on.

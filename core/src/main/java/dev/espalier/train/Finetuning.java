@@ -573,6 +573,8 @@ final class Finetuning implements Job {
             String data, Records records, double[][] answers, BagOfWords bag) {
         var others = constant(records);
         others.put("bag-of-words", bag.answers(records.records()));
+        Answers.remarks(model.problem(), records.truths(), answers, others)
+                .forEach(remark -> watcher.said(data + ": " + remark));
         return scores(data, records, model.problem(), answers, others);
     }
 

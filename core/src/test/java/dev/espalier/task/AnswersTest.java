@@ -140,4 +140,40 @@ class AnswersTest {
         var problem = new Problem.MultiLabel(SEVERAL.labels(), threshold);
         return Answers.judge(problem, truth, answers).scores("x", 1).getFirst().value();
     }
+
+    /// A model that tells a and b and never c, beside one that always says a, one that is always
+    /// right, and, for a model that always says c, the same two.
+    @Test
+    void whatScoresLeaveUnseenIsSaid() {
+        var truth = new double[20][];
+        var told = new double[20][];
+        var right = new double[20][];
+        for (var i = 0; i < 20; i++) {
+            var label = i < 10 ? 0 : i < 18 ? 1 : 2;
+            truth[i] = new double[] {label};
+            told[i] = sure(label == 2 ? 0 : label);
+            right[i] = sure(label);
+        }
+        var others = new LinkedHashMap<String, double[][]>();
+        others.put("majority", Answers.always(sure(0), 20));
+        others.put("bag-of-words", right);
+        assertThat(Answers.remarks(ONE, truth, told, others))
+                .containsExactly(
+                        "never told, with their records: c (2)",
+                        "bag of words does as well, as far as these records tell: right alone 2 times,"
+                                + " this model 0 times (p = 0.50)");
+        assertThat(Answers.remarks(ONE, truth, Answers.always(sure(2), 20), others))
+                .containsExactly(
+                        "never told, with their records: a (10), b (8)",
+                        "majority does better: right alone 10 times, this model 2 times (p = 0.039)",
+                        "bag of words does better: right alone 18 times, this model 0 times"
+                                + " (p = 7.6e-06)");
+        assertThat(Answers.remarks(ONE, truth, right, new LinkedHashMap<>())).isEmpty();
+    }
+
+    private static double[] sure(int label) {
+        var answer = new double[3];
+        answer[label] = 1;
+        return answer;
+    }
 }
