@@ -91,6 +91,7 @@ public final class HuggingFace {
     private static final String LORA_A = ".lora_A.weight";
     private static final String SEQUENCES = "ForSequenceClassification";
     private static final String PICTURES = "ForImageClassification";
+    private static final String WRITTEN = "VisionEncoderDecoderModel";
     private static final String THINGS = "ForObjectDetection";
     private static final String PIXELS = "ForSemanticSegmentation";
     private static final String TOKENS = "ForTokenClassification";
@@ -329,6 +330,11 @@ public final class HuggingFace {
     /// Whether the model in `folder` tells things in pictures.
     public static boolean isDetector(Path folder) {
         return isFor(folder, THINGS);
+    }
+
+    /// Whether the model in `folder` writes of pictures.
+    public static boolean isCaptioner(Path folder) {
+        return isFor(folder, WRITTEN);
     }
 
     /// Whether the model in `folder` tells the labels of pictures.

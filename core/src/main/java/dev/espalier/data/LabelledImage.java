@@ -37,6 +37,11 @@ public record LabelledImage(
         return picture.where();
     }
 
+    /// The same with this caption alone.
+    public LabelledImage captioned(String caption) {
+        return new LabelledImage(picture, labels, regions, mask, List.of(caption));
+    }
+
     /// The same with its picture, and its mask if it has one, in memory.
     LabelledImage held(Picture.Held picture, @Nullable MaskSource mask) {
         return new LabelledImage(picture, labels, regions, mask, captions);

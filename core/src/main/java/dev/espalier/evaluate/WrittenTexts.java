@@ -40,10 +40,7 @@ public record WrittenTexts(List<String> written, List<List<String>> references) 
                 table.exact(),
                 table.rate("character-error-rate", ErrorRate.CHARACTERS),
                 table.rate("word-error-rate", ErrorRate.WORDS),
-                table.score(
-                        "bleu",
-                        new Bleu(settings.tokens())::counts,
-                        counts -> Bleu.score(counts, false)),
+                table.bleu(settings),
                 table.score("chrf", ChrF.CHARACTERS::counts, ChrF.CHARACTERS::score),
                 table.score("chrf-plus-plus", ChrF.WITH_WORDS::counts, ChrF.WITH_WORDS::score),
                 table.mean(
@@ -59,12 +56,17 @@ public record WrittenTexts(List<String> written, List<List<String>> references) 
                         (text, right) -> Rouge.best(right, r -> rouge.longestByLine(text, r))));
     }
 
-    /// `cider` from 0 to 10, where the texts are captions of a picture each, with a bootstrap
-    /// interval over the pictures.
+    /// Of captions, a picture each: `exact-match`, `bleu` and `cider`, with intervals as those of
+    /// [#scores]; `cider` ([Cider]) goes from 0 to 10.
     ///
-    /// @param prefix put before the metric's name
+    /// @param prefix put before the metrics' names
     /// @param seed of the bootstrap
-    public Score cider(String data, String prefix, long seed) {
+    public List<Score> captionScores(String data, String prefix, long seed) {
+        var table = new Table(data, prefix, seed);
+        return List.of(table.exact(), table.bleu(Settings.USUAL), cider(data, prefix, seed));
+    }
+
+    private Score cider(String data, String prefix, long seed) {
         var cider = new Cider(references);
         var scores = new double[written.size()];
         Arrays.setAll(scores, i -> cider.score(i, written.get(i)));
@@ -138,6 +140,13 @@ public record WrittenTexts(List<String> written, List<List<String>> references) 
                                 return of.applyAsDouble(sums);
                             });
             return Score.of(data, prefix + metric, interval, rows.length);
+        }
+
+        Score bleu(Settings settings) {
+            return score(
+                    "bleu",
+                    new Bleu(settings.tokens())::counts,
+                    counts -> Bleu.score(counts, false));
         }
 
         Score rate(String metric, ErrorRate rate) {

@@ -13,6 +13,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.IntConsumer;
 import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /// Goes on writing token sequences: all prompts of a batch at once. A decoder goes on from the
@@ -123,6 +124,22 @@ public final class TokenGenerator {
                     }
                 });
         return answers;
+    }
+
+    /// One text for each prompt, the best by `config`, with the id that ended it: by [#search]
+    /// where there are beams, else by [#generate].
+    public List<List<Integer>> write(List<int[]> prompts, GenerationConfig config) {
+        if (config.beams().count() > 1) {
+            return search(prompts, config, count -> {}).stream()
+                    .map(answers -> answers.getFirst().ids())
+                    .toList();
+        }
+        var written =
+                Stream.generate(() -> (List<Integer>) new ArrayList<Integer>())
+                        .limit(prompts.size())
+                        .toList();
+        generate(prompts, config, (sequence, id) -> written.get(sequence).add(id));
+        return written;
     }
 
     private static Answer answer(Hypothesis hypothesis) {

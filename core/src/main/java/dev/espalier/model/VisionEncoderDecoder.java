@@ -2,10 +2,13 @@ package dev.espalier.model;
 
 import dev.espalier.nn.KeyValueCache;
 import dev.espalier.nn.Linear;
+import dev.espalier.nn.Module;
 import dev.espalier.nn.MultiHeadAttention.KeysAndValues;
 import dev.espalier.torch.Tensor;
+import dev.espalier.torch.Torch;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -55,6 +58,47 @@ public final class VisionEncoderDecoder extends EncoderDecoder {
         InitialWeights.fill(this, seed, name -> config.encoder().initializerRange());
         decoder.initialize(seed + 1);
         return this;
+    }
+
+    /// Takes over what `encoder`, a ViT or a ViT-MAE of this shape, sees with, but for its head.
+    public void see(VisionModel encoder) {
+        take(encoder, encoder.family().body() + ".", "encoder.");
+    }
+
+    /// Takes over what `decoder` writes with.
+    public void write(Gpt2 decoder) {
+        take(decoder, "", "decoder.");
+    }
+
+    /// The weights of `from` whose paths begin with `theirs`.
+    private void take(Module from, String theirs, String ours) {
+        var own = parameters();
+        Torch.noGrad(() ->
+                from.parameters()
+                        .forEach((path, parameter) -> {
+                            if (path.startsWith(theirs)) {
+                                Objects.requireNonNull(
+                                                own.get(ours + path.substring(theirs.length())))
+                                        .value()
+                                        .copyInPlace(parameter.value());
+                            }
+                        }));
+    }
+
+    /// Multiplications of the forward pass of a picture of this size with `written` tokens of it,
+    /// in matrix products.
+    public double multiplications(long height, long pictureWidth, double written) {
+        double seen = positions(height, pictureWidth), d = width();
+        // Keys and values of what is seen are computed once, all else for each token.
+        var read = 2 * d * d * layers();
+        return config.encoder().multiplications(height, pictureWidth, seen)
+                + seen * (read + (bridge == null ? 0 : config.encoder().width() * d))
+                + written * (matrixWeights() - read + 2 * d * layers() * (written + seen));
+    }
+
+    /// Positions of a picture of this size in the encoder.
+    public long positions(long height, long pictureWidth) {
+        return 1 + config.encoder().grid(height, pictureWidth).count();
     }
 
     @Override

@@ -42,6 +42,10 @@ public final class Vit extends VisionModel {
         classifier = child("classifier", Linear.of(config.width(), problem.labels().size(), true));
     }
 
+    public VitConfig config() {
+        return config;
+    }
+
     /// The scores (B, labels) of pictures.
     public Tensor scores(Tensor pixels) { // (B, C, H, W)
         return scoresOf(vit.forward(pixels, state -> {}));

@@ -112,6 +112,7 @@ final class Checks {
                     }
                     case TaskRecipe.Segmentation task -> segmentation(task, finetune, problems);
                     case TaskRecipe.ObjectDetection task -> detection(task, finetune, problems);
+                    case TaskRecipe.Captioning task -> captioning(task, finetune, problems);
                     case TaskRecipe.ImageClassification task -> {
                         augment(task.augment(), problems);
                         if (task.image().equals(task.label())) {
@@ -183,6 +184,9 @@ final class Checks {
                         EnumSet.of(
                                 Metric.MEAN_IOU,
                                 Metric.MEAN_DICE,
+                                Metric.MAP,
+                                Metric.MAP_50,
+                                Metric.CIDER,
                                 Metric.ACCURACY,
                                 Metric.MACRO_F1,
                                 Metric.MICRO_F1,
@@ -206,6 +210,27 @@ final class Checks {
         boxesOrMasks(task.augment(), "boxes", problems);
         stopping(recipe.training(), EnumSet.of(Metric.LOSS, Metric.MAP, Metric.MAP_50), problems);
         plain(recipe.training(), "object-detection", problems);
+    }
+
+    private static void captioning(
+            TaskRecipe.Captioning task, FinetuneRecipe recipe, Problems problems) {
+        boxesOrMasks(task.augment(), "captions", problems);
+        if (task.augment().mosaic() > 0) {
+            problems.add(
+                    "task.augment.mosaic",
+                    "puts pictures together, of which no caption tells; allowed: 0");
+        }
+        if (task.image().equals(task.caption())) {
+            problems.add(
+                    "task.caption", "is the column of the picture as well, `" + task.image() + "`");
+        }
+        if (recipe.adapter() instanceof AdapterRecipe.Frozen) {
+            problems.add("adapter", "frozen leaves nothing to train here; allowed: none, lora");
+        }
+        stopping(
+                recipe.training(),
+                EnumSet.of(Metric.LOSS, Metric.EXACT_MATCH, Metric.BLEU, Metric.CIDER),
+                problems);
     }
 
     /// What cannot be mixed must not be.
@@ -379,7 +404,9 @@ final class Checks {
                             + wanted.stream().map(Shape::kind).collect(Collectors.joining(", "))
                             + ", or a path");
         }
-        if (recipe.tokenizer() != null) {
+        var writes =
+                recipe instanceof FinetuneRecipe f && f.task() instanceof TaskRecipe.Captioning;
+        if (recipe.tokenizer() != null && !writes) {
             problems.add("tokenizer", "is not for pictures; allowed: auto");
         }
         if (recipe instanceof FinetuneRecipe f && f.forgetting() != null) {
@@ -401,6 +428,8 @@ final class Checks {
                         case TaskRecipe.ObjectDetection _ -> List.of(ModelRecipe.Yolos.class);
                         case TaskRecipe.Segmentation _ ->
                                 List.of(ModelRecipe.Segformer.class, ModelRecipe.Unet.class);
+                        case TaskRecipe.Captioning _ ->
+                                List.of(ModelRecipe.VisionEncoderDecoder.class);
                         default -> List.of();
                     };
         };
@@ -416,9 +445,14 @@ final class Checks {
     }
 
     private static void model(Recipe recipe, Problems problems) {
-        switch (recipe.model()) {
+        model(recipe.model(), "model", recipe, problems);
+        tokenizer(recipe.tokenizer(), problems);
+    }
+
+    private static void model(ModelRecipe model, String path, Recipe recipe, Problems problems) {
+        switch (model) {
             case ModelRecipe.Gpt2 gpt2 -> {
-                heads("model.width", gpt2.width(), gpt2.heads(), 1, problems);
+                heads(path + ".width", gpt2.width(), gpt2.heads(), 1, problems);
                 tokenizer(recipe, problems);
             }
             case ModelRecipe.LlamaShape llama -> llama(llama, recipe, problems);
@@ -432,10 +466,10 @@ final class Checks {
             }
             case ModelRecipe.T5 _ -> tokenizer(recipe, problems);
             case ModelRecipe.Vit vit -> {
-                heads("model.width", vit.width(), vit.heads(), 1, problems);
+                heads(path + ".width", vit.width(), vit.heads(), 1, problems);
                 if (vit.image() % vit.patch() != 0) {
                     problems.add(
-                            "model.patch",
+                            path + ".patch",
                             "%d does not divide the picture's %d pixels; allowed: a divisor of them"
                                     .formatted(vit.patch(), vit.image()));
                 }
@@ -493,16 +527,23 @@ final class Checks {
                             "%d cannot be halved %d times".formatted(u.image(), u.levels() - 1));
                 }
             }
+            case ModelRecipe.VisionEncoderDecoder both -> {
+                model((ModelRecipe) both.encoder(), path + ".encoder", recipe, problems);
+                model(both.writer(), path + ".decoder", recipe, problems);
+            }
             case ModelRecipe.Saved saved -> {
-                distinct(saved.addTokens(), "model.add-tokens", problems);
+                distinct(saved.addTokens(), path + ".add-tokens", problems);
                 if (recipe.tokenizer() != null && !saved.addTokens().isEmpty()) {
                     problems.add(
-                            "model.add-tokens",
+                            path + ".add-tokens",
                             "adds to the model's own tokenizer; allowed with `tokenizer: auto`");
                 }
             }
         }
-        switch (recipe.tokenizer()) {
+    }
+
+    private static void tokenizer(@Nullable TokenizerRecipe tokenizer, Problems problems) {
+        switch (tokenizer) {
             case TokenizerRecipe.Bpe bpe -> {
                 distinct(bpe.specialTokens(), "tokenizer.special-tokens", problems);
                 var least = 256 + bpe.specialTokens().size();
@@ -718,6 +759,10 @@ final class Checks {
                     case ModelRecipe.EncoderShape encoder -> encoder.context();
                     case ModelRecipe.Bart bart -> bart.context();
                     case ModelRecipe.T5 t5 -> t5.context();
+                    case ModelRecipe.VisionEncoderDecoder both ->
+                            both.decoder() instanceof ModelRecipe.Gpt2 gpt2
+                                    ? gpt2.context()
+                                    : Integer.MAX_VALUE;
                     case ModelRecipe.Vit _,
                             ModelRecipe.VitMae _,
                             ModelRecipe.Yolos _,

@@ -33,7 +33,7 @@ public sealed interface ModelRecipe {
                                             + " the faster on processors.",
                             byDefault = "gelu-tanh")
                     Activation activation)
-            implements ModelRecipe {
+            implements ModelRecipe, TextDecoder {
         /// The activations, by their names in `config.json`.
         public enum Activation {
             GELU_TANH("gelu_new"),
@@ -278,7 +278,7 @@ public sealed interface ModelRecipe {
                             byDefault = "0",
                             in = "[0, 1)")
                     double dropout)
-            implements ModelRecipe {}
+            implements ModelRecipe, PictureEncoder {}
 
     @Doc(
             "A new ViT-MAE (He et al. 2021): a ViT, and a small decoder that is used in pre-training alone.")
@@ -398,6 +398,27 @@ public sealed interface ModelRecipe {
             @Doc(value = "Levels.", byDefault = "4", in = "[1, 8]") int levels)
             implements ModelRecipe {}
 
+    @Doc(
+            "A model that sees and one that writes of what it sees: a ViT whose patches a GPT-2 attends to. What is"
+                    + " between the two is new, and so are the parts that are not given by a path.")
+    record VisionEncoderDecoder(
+            @Doc("What sees: a new ViT, or a folder with a ViT, or a ViT-MAE, whose body is used.")
+                    PictureEncoder encoder,
+            @Doc("What writes: a new GPT-2, or a folder with one, whose tokenizer is used.")
+                    TextDecoder decoder)
+            implements ModelRecipe {
+        /// The decoder as a model of its own.
+        public ModelRecipe writer() {
+            return (ModelRecipe) decoder;
+        }
+    }
+
+    /// What a model of two parts may see with.
+    sealed interface PictureEncoder permits Vit, Saved {}
+
+    /// What it may write with.
+    sealed interface TextDecoder permits Gpt2, Saved {}
+
     /// Whether it is a model of pictures; an existing one may be.
     default boolean sees() {
         return this instanceof Vit
@@ -405,6 +426,7 @@ public sealed interface ModelRecipe {
                 || this instanceof Yolos
                 || this instanceof Segformer
                 || this instanceof Unet
+                || this instanceof VisionEncoderDecoder
                 || this instanceof Saved;
     }
 
@@ -423,7 +445,7 @@ public sealed interface ModelRecipe {
                             nothing = "auto",
                             in = "[0, 1)")
                     @Nullable Double dropout)
-            implements ModelRecipe {
+            implements ModelRecipe, PictureEncoder, TextDecoder {
         public Saved {
             addTokens = List.copyOf(addTokens);
         }

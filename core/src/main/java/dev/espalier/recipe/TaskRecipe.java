@@ -10,6 +10,7 @@ public sealed interface TaskRecipe {
     default boolean ofPictures() {
         return this instanceof ImageClassification
                 || this instanceof ObjectDetection
+                || this instanceof Captioning
                 || this instanceof Segmentation;
     }
 
@@ -294,6 +295,34 @@ public sealed interface TaskRecipe {
                 @Doc(value = "How much the focal loss does so.", byDefault = "2", in = "[0, 10]")
                         double gamma) {}
     }
+
+    @Doc(
+            "Write of a picture what is to be seen in it. The data are a table in CSV, TSV or JSONL, in which a picture"
+                    + " may have several rows, or COCO's captions. Each caption of a picture is learnt; when the"
+                    + " model is measured all are right.")
+    record Captioning(
+            @Doc(value = "The column or key of a table that names a picture.", byDefault = "image")
+                    String image,
+            @Doc(
+                            value = "The column or key of a table that holds a caption.",
+                            byDefault = "caption")
+                    String caption,
+            @Doc(
+                            value =
+                                    "The folder from which a table or COCO names its pictures; `auto` is the one that it"
+                                            + " lies in.",
+                            byDefault = "auto",
+                            nothing = "auto")
+                    @Nullable Path pictures,
+            @Doc(
+                            value =
+                                    "How captions are written when the model is measured, and later, since it is kept in"
+                                            + " the model's `generation_config.json`.",
+                            byDefault = "{beams: 1}")
+                    SequenceToSequence.Generation generation,
+            @Doc(value = "How pictures are changed at random in training.", byDefault = "{}")
+                    AugmentRecipe augment)
+            implements TaskRecipe {}
 
     @Doc(
             "Write one text from another, such as a summary, a translation, another spelling; by an encoder with a"

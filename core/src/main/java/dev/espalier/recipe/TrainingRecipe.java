@@ -178,6 +178,7 @@ public record TrainingRecipe(
         CHARACTER_ERROR_RATE,
         WORD_ERROR_RATE,
         BLEU,
+        CIDER,
         CHRF,
         CHRF_PLUS_PLUS,
         ROUGE_1,

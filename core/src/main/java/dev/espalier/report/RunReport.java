@@ -1025,6 +1025,7 @@ public final class RunReport {
             case "pearson" -> "Pearson's correlation";
             case "spearman" -> "Spearman's correlation";
             case "bleu" -> "BLEU";
+            case "cider" -> "CIDEr-D";
             case "chrf" -> "chrF";
             case "chrf-plus-plus" -> "chrF++";
             default ->
@@ -1037,7 +1038,7 @@ public final class RunReport {
     private static int decimals(Score score) {
         return switch (score.metric().replaceFirst("^" + COPY, "")) {
             case "perplexity" -> score.value() < 1000 ? 1 : 0;
-            case "bleu", "chrf", "chrf-plus-plus" -> 1;
+            case "bleu", "commonest-bleu", "chrf", "chrf-plus-plus" -> 1;
             // Errors are in the user's units, of any size.
             case "mae", "mse", "mean-mae", "bag-of-words-mae" ->
                     score.value() > 0

@@ -66,9 +66,14 @@ public final class PictureClassifier implements AutoCloseable {
 
     /// How the model in `folder` reads pictures; without a file that tells it, as its family does.
     public static Preprocessor preprocessor(Path folder, VisionModel model) {
+        return preprocessor(folder, model.imageHeight(), model.imageWidth());
+    }
+
+    /// As above for a model that was made for pictures of this size.
+    public static Preprocessor preprocessor(Path folder, int height, int width) {
         return Files.isRegularFile(folder.resolve(Preprocessor.FILE))
                 ? Preprocessor.read(folder)
-                : Preprocessor.vit(model.imageHeight(), model.imageWidth());
+                : Preprocessor.vit(height, width);
     }
 
     public Problem problem() {

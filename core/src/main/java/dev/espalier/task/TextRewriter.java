@@ -22,7 +22,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 
 /// A fine-tuned encoder with a decoder that writes one text from another, ready to use: a summary,
 /// a translation, another spelling. Safe for use by many threads until it is closed.
@@ -200,38 +199,28 @@ public final class TextRewriter implements AutoCloseable {
                 to++;
             }
             var batch = order.subList(from, to);
-            var written = answers(generator, batch.stream().map(inputs::get).toList());
+            var written = generator.write(batch.stream().map(inputs::get).toList(), generation);
             for (var i = 0; i < batch.size(); i++) {
                 tokens += written.get(i).size();
-                texts[batch.get(i)] =
-                        tokenizer.decode(
-                                written.get(i).stream()
-                                        .filter(id -> !tokenizer.isSpecial(id))
-                                        .mapToInt(Integer::intValue)
-                                        .toArray());
+                texts[batch.get(i)] = plain(tokenizer, written.get(i));
             }
             from = to;
         }
         return new Output(List.of(texts), tokens, (System.nanoTime() - start) / 1e9);
     }
 
+    /// What `ids` say, without the tokens that are no text.
+    static String plain(Tokenizer tokenizer, List<Integer> ids) {
+        return tokenizer.decode(
+                ids.stream()
+                        .filter(id -> !tokenizer.isSpecial(id))
+                        .mapToInt(Integer::intValue)
+                        .toArray());
+    }
+
     private long rowTokens(int[] input) {
         return (long) generation.beams().count()
                 * (input.length + Math.min(generation.limits().maxNewTokens(), model.context()));
-    }
-
-    private List<List<Integer>> answers(TokenGenerator generator, List<int[]> inputs) {
-        if (generation.beams().count() > 1) {
-            return generator.search(inputs, generation, count -> {}).stream()
-                    .map(answers -> answers.getFirst().ids())
-                    .toList();
-        }
-        var written =
-                Stream.generate(() -> (List<Integer>) new ArrayList<Integer>())
-                        .limit(inputs.size())
-                        .toList();
-        generator.generate(inputs, generation, (sequence, id) -> written.get(sequence).add(id));
-        return written;
     }
 
     /// The texts of pairs: those that have the same input are one question, with all their targets

@@ -162,6 +162,7 @@ final class Finetuning implements Job {
             case TaskRecipe.SequenceToSequence task ->
                     Rewriting.prepare(recipe, task, folder, watcher);
             case TaskRecipe.Preference task -> Preferring.prepare(recipe, task, folder, watcher);
+            case TaskRecipe.Captioning task -> Captioning.prepare(recipe, task, folder, watcher);
             case TaskRecipe.ImageClassification task ->
                     PictureLabelling.prepare(recipe, task, folder, watcher);
             case TaskRecipe.ObjectDetection task ->

@@ -77,7 +77,8 @@ final class Models {
                     ModelRecipe.VitMae _,
                     ModelRecipe.Yolos _,
                     ModelRecipe.Segformer _,
-                    ModelRecipe.Unet _ ->
+                    ModelRecipe.Unet _,
+                    ModelRecipe.VisionEncoderDecoder _ ->
                     throw EspalierException.usage("model: sees pictures, and reads no texts");
             case ModelRecipe.Saved saved -> {
                 var loaded = HuggingFace.readModel(saved.path(), saved.dropout());
@@ -156,7 +157,7 @@ final class Models {
                                         + " among the special tokens"));
     }
 
-    private static int end(Tokenizer tokenizer) {
+    static int end(Tokenizer tokenizer) {
         return tokenizer
                 .specials()
                 .endOfText()

@@ -98,6 +98,24 @@ final class PictureData {
                 _ -> List.of());
     }
 
+    /// Pictures with captions.
+    static TextData.Labelled<LabelledImage> captioned(
+            FinetuneData data,
+            TaskRecipe.Captioning task,
+            long seed,
+            Path folder,
+            Watcher watcher) {
+        return named(
+                        data,
+                        seed,
+                        folder,
+                        watcher,
+                        new ImageData.Wanted.Captions(task.image(), task.caption()),
+                        task.pictures(),
+                        _ -> List.of())
+                .records();
+    }
+
     /// Pictures, and the names of the classes that are told.
     ///
     /// @param classes in the order of their numbers

@@ -12,6 +12,7 @@ import dev.espalier.recipe.ObjectiveRecipe;
 import dev.espalier.recipe.PretrainRecipe;
 import dev.espalier.recipe.Recipe;
 import dev.espalier.recipe.SourceRecipe;
+import dev.espalier.recipe.TaskRecipe;
 import dev.espalier.recipe.TokenizerRecipe;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -46,14 +47,28 @@ final class Provenance {
     static ObjectNode of(Recipe recipe, Path folder) {
         var json = JsonNodeFactory.instance.objectNode();
         var tokenizer = folder.resolve("tokenizer");
-        if (recipe.model() instanceof ModelRecipe.Saved saved) {
-            add(json, "parent-model", saved.path().toString(), files(saved.path(), MODEL));
-            tokenizer = recipe.tokenizer() == null ? saved.path() : tokenizer;
+        switch (recipe.model()) {
+            case ModelRecipe.Saved saved -> {
+                parent(json, "parent-model", saved);
+                tokenizer = recipe.tokenizer() == null ? saved.path() : tokenizer;
+            }
+            case ModelRecipe.VisionEncoderDecoder both -> {
+                if (both.encoder() instanceof ModelRecipe.Saved saved) {
+                    parent(json, "parent-encoder", saved);
+                }
+                if (both.decoder() instanceof ModelRecipe.Saved saved) {
+                    parent(json, "parent-decoder", saved);
+                    tokenizer = recipe.tokenizer() == null ? saved.path() : tokenizer;
+                }
+            }
+            default -> {}
         }
         if (recipe.tokenizer() instanceof TokenizerRecipe.Saved saved) {
             tokenizer = saved.path();
         }
-        if (!ofPictures(recipe)) {
+        var writes =
+                recipe instanceof FinetuneRecipe f && f.task() instanceof TaskRecipe.Captioning;
+        if (writes || !ofPictures(recipe)) {
             add(json, "tokenizer", tokenizer.toString(), files(tokenizer, TOKENIZER));
         }
         if (recipe instanceof FinetuneRecipe finetune && finetune.forgetting() != null) {
@@ -69,6 +84,10 @@ final class Provenance {
         }
         json.putObject(DATA).set("files", hashed(data(recipe)));
         return json;
+    }
+
+    private static void parent(ObjectNode json, String name, ModelRecipe.Saved model) {
+        add(json, name, model.path().toString(), files(model.path(), MODEL));
     }
 
     private static boolean ofPictures(Recipe recipe) {

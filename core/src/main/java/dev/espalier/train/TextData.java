@@ -256,6 +256,9 @@ final class TextData implements AutoCloseable {
 
     private static @Nullable Tokenizer saved(@Nullable TokenizerRecipe recipe, ModelRecipe model) {
         if (recipe == null) {
+            if (model instanceof ModelRecipe.VisionEncoderDecoder both) {
+                return saved(null, both.writer());
+            }
             if (!(model instanceof ModelRecipe.Saved saved)) {
                 throw EspalierException.usage(
                         "tokenizer: a new model needs one, such as {type: bpe, vocabulary: 16k}");

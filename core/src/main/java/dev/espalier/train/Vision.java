@@ -11,6 +11,7 @@ import dev.espalier.image.Preprocessor;
 import dev.espalier.image.Preprocessor.Size;
 import dev.espalier.image.Sample;
 import dev.espalier.image.ShownImage;
+import dev.espalier.model.Gpt2;
 import dev.espalier.model.Model;
 import dev.espalier.model.Problem;
 import dev.espalier.model.Segformer;
@@ -18,6 +19,8 @@ import dev.espalier.model.SegformerConfig;
 import dev.espalier.model.Segmenter;
 import dev.espalier.model.Unet;
 import dev.espalier.model.UnetConfig;
+import dev.espalier.model.VisionEncoderDecoder;
+import dev.espalier.model.VisionEncoderDecoderConfig;
 import dev.espalier.model.VisionModel;
 import dev.espalier.model.Vit;
 import dev.espalier.model.VitConfig;
@@ -34,6 +37,7 @@ import dev.espalier.recipe.ModelRecipe;
 import dev.espalier.recipe.TrainingRecipe;
 import dev.espalier.report.Block;
 import dev.espalier.task.PictureClassifier;
+import dev.espalier.tokenize.Tokenizer;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.IntFunction;
@@ -56,16 +60,7 @@ final class Vision {
         return switch (recipe) {
             case ModelRecipe.Vit v ->
                     new Ready<>(
-                            new Vit(
-                                            VitConfig.of(
-                                                    v.image(),
-                                                    v.patch(),
-                                                    v.width(),
-                                                    v.layers(),
-                                                    v.heads(),
-                                                    v.dropout()),
-                                            problem)
-                                    .initialize(seed),
+                            new Vit(shape(v), problem).initialize(seed),
                             Preprocessor.vit(v.image(), v.image()),
                             JsonNodeFactory.instance.objectNode());
             case ModelRecipe.Saved saved -> {
@@ -119,6 +114,84 @@ final class Vision {
             }
             default -> throw EspalierException.usage("model: a yolos is needed to tell things");
         };
+    }
+
+    /// A model that writes of pictures with the tokens of `tokenizer`.
+    ///
+    /// @throws EspalierException if the tokenizer does not belong to the model
+    static Ready<VisionEncoderDecoder> captioner(
+            ModelRecipe recipe, Tokenizer tokenizer, long seed) {
+        return switch (recipe) {
+            case ModelRecipe.VisionEncoderDecoder both -> captioner(both, tokenizer, seed);
+            case ModelRecipe.Saved saved -> {
+                var loaded = Models.of(saved, tokenizer, seed);
+                if (!(loaded.model() instanceof VisionEncoderDecoder model)) {
+                    loaded.model().free();
+                    throw EspalierException.usage(
+                            saved.path()
+                                    + ": writes of no pictures; allowed: a"
+                                    + " vision-encoder-decoder");
+                }
+                var shape = model.config().encoder();
+                yield new Ready<>(
+                        model,
+                        PictureClassifier.preprocessor(
+                                saved.path(), shape.imageHeight(), shape.imageWidth()),
+                        loaded.config());
+            }
+            default ->
+                    throw EspalierException.usage(
+                            "model: a vision-encoder-decoder is needed to write of pictures");
+        };
+    }
+
+    private static Ready<VisionEncoderDecoder> captioner(
+            ModelRecipe.VisionEncoderDecoder recipe, Tokenizer tokenizer, long seed) {
+        var writer = Models.of(recipe.writer(), tokenizer, seed);
+        if (!(writer.model() instanceof Gpt2 decoder)) {
+            writer.model().free();
+            throw EspalierException.usage("model.decoder: is no GPT-2, which is needed to write");
+        }
+        var encoder =
+                recipe.encoder() instanceof ModelRecipe.Saved saved
+                        ? HuggingFace.readVision(saved.path(), saved.dropout()).model()
+                        : null;
+        var shape =
+                switch (encoder) {
+                    case Vit vit -> vit.config();
+                    case VitMae mae -> mae.config().encoder();
+                    case null -> shape((ModelRecipe.Vit) recipe.encoder());
+                    default ->
+                            throw EspalierException.usage(
+                                    "model.encoder: is no ViT, which is needed to see");
+                };
+        var end = Models.end(tokenizer);
+        var model =
+                new VisionEncoderDecoder(
+                                new VisionEncoderDecoderConfig(
+                                        shape,
+                                        decoder.config(),
+                                        end,
+                                        end,
+                                        tokenizer.specials().padding().orElse(end)))
+                        .initialize(seed);
+        model.write(decoder);
+        decoder.free();
+        if (encoder != null) {
+            model.see(encoder);
+            encoder.free();
+        }
+        return new Ready<>(
+                model,
+                recipe.encoder() instanceof ModelRecipe.Saved saved
+                        ? PictureClassifier.preprocessor(
+                                saved.path(), shape.imageHeight(), shape.imageWidth())
+                        : Preprocessor.vit(shape.imageHeight(), shape.imageWidth()),
+                JsonNodeFactory.instance.objectNode());
+    }
+
+    private static VitConfig shape(ModelRecipe.Vit v) {
+        return VitConfig.of(v.image(), v.patch(), v.width(), v.layers(), v.heads(), v.dropout());
     }
 
     /// A learner of `count` pictures, each once an epoch, whose steps are made ahead.

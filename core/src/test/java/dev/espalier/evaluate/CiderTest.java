@@ -50,7 +50,7 @@ class CiderTest {
     void overManyTextsItIsTheMean() {
         var references = List.of(List.of("x y"), List.of("z v"));
         var texts = new WrittenTexts(List.of("x y", "x y"), references);
-        var score = texts.cider("test", "", 1);
+        var score = texts.captionScores("test", "", 1).getLast();
         assertThat(score.metric()).isEqualTo("cider");
         assertThat(score.value()).isCloseTo(2.5, within(1e-9));
     }

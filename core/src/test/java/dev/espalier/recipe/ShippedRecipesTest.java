@@ -75,6 +75,10 @@ class ShippedRecipesTest {
                         "finetune/object-detection-toy.yaml",
                         "finetune/object-detection-yolos-tiny.yaml",
                         "experiments/nlvr-boxes.yaml",
+                        "finetune/captioning-toy.yaml",
+                        "finetune/captioning-vit-gpt2.yaml",
+                        "experiments/nlvr-captions.yaml",
+                        "experiments/emoji-captions.yaml",
                         "finetune/segmentation-toy.yaml",
                         "finetune/segmentation-segformer-b0.yaml",
                         "pretrain/vit-mae-toy.yaml",
@@ -188,6 +192,8 @@ class ShippedRecipesTest {
         }
         files.put("yard-train.json", ToyData.yards(0, 60));
         files.put("yard-test.json", ToyData.yards(60, 20));
+        files.put("yard-captions-train.csv", ToyData.yardCaptions(0, 60));
+        files.put("yard-captions-test.csv", ToyData.yardCaptions(60, 20));
         for (var file : pictures.entrySet()) {
             Files.write(made("recipes/data/" + file.getKey()), file.getValue());
         }

@@ -4,6 +4,7 @@ import dev.espalier.Rng;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -402,6 +403,25 @@ final class ToyData {
           %s]}
         """
                 .formatted(images, annotations);
+    }
+
+    /// What lies in the yards from `first` on, in words: a table with two captions of each.
+    static String yardCaptions(int first, int count) {
+        var rows = new StringBuilder("image,caption\n");
+        for (var i = first; i < first + count; i++) {
+            var toys =
+                    Arrays.stream(toys(i))
+                            .map(toy ->
+                                    "a %s %s"
+                                            .formatted(
+                                                    toy[3] > 7 ? "large" : "small",
+                                                    toy[0] == 1 ? "red ball" : "blue box"))
+                            .toList();
+            rows.append("yard/%02d.bmp,%s\n".formatted(i, String.join(" left of ", toys)));
+            rows.append(
+                    "yard/%02d.bmp,the yard with %s\n".formatted(i, String.join(" and ", toys)));
+        }
+        return rows.toString();
     }
 
     /// A square picture as uncompressed BMP, whose bytes no library's version changes; `side` is a

@@ -1,0 +1,167 @@
+package dev.espalier.train;
+
+import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.data.LabelledImage;
+import dev.espalier.generate.GenerationConfig;
+import dev.espalier.image.Drawing;
+import dev.espalier.image.Preprocessor;
+import dev.espalier.image.ShownImage;
+import dev.espalier.model.VisionEncoderDecoder;
+import dev.espalier.objective.CaptionBatch;
+import dev.espalier.objective.CrossEntropy;
+import dev.espalier.objective.ExampleText;
+import dev.espalier.objective.MicroBatch;
+import dev.espalier.recipe.FinetuneRecipe;
+import dev.espalier.recipe.ModelRecipe;
+import dev.espalier.recipe.TaskRecipe;
+import dev.espalier.recipe.TrainingRecipe.Metric;
+import dev.espalier.report.Block;
+import dev.espalier.task.PictureCaptioner;
+import dev.espalier.task.TextRewriter;
+import dev.espalier.tokenize.Tokenizer;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import tools.jackson.databind.node.ObjectNode;
+
+/// What is to be written of pictures, as it is learnt.
+///
+/// @param captions of the training examples, as the model writes them
+/// @param commonest the caption that most training pictures have
+/// @param generation what `generation_config.json` says
+record Captioning(
+        VisionEncoderDecoder model,
+        Preprocessor preprocessor,
+        Tokenizer tokenizer,
+        PictureCaptioner captioner,
+        List<int[]> captions,
+        String commonest,
+        ObjectNode generation,
+        CrossEntropy loss,
+        long seed)
+        implements Seeing.Sight {
+    static Job prepare(
+            FinetuneRecipe recipe, TaskRecipe.Captioning task, Path folder, Watcher watcher) {
+        var data = PictureData.captioned(recipe.data(), task, recipe.seed(), folder, watcher);
+        // An example of each caption; the picture is held once.
+        var train =
+                data.train().stream()
+                        .flatMap(r -> r.captions().stream().map(r::captioned))
+                        .toList();
+        Iterable<String> texts = () -> train.stream().map(r -> r.captions().getFirst()).iterator();
+        var tokenizer = TextData.tokenizer(recipe, texts, folder, watcher);
+        var ready = Vision.captioner(recipe.model(), tokenizer, recipe.seed());
+        var model = ready.model();
+        var lora = Finetuning.adapt(recipe, model, model);
+        var reader =
+                new PictureCaptioner(
+                        model, ready.preprocessor(), tokenizer, TextRewriter.usual(model, 1));
+        var captions = train.stream().map(r -> reader.ids(r.captions().getFirst())).toList();
+        var longest = captions.stream().mapToInt(c -> c.length).max().orElseThrow();
+        var cut = captions.stream().filter(c -> c.length == model.context()).count();
+        watcher.said(
+                "%,d pictures with %,d captions to train on, %,d to validate on, at most %d tokens each%s; a model of %,d parameters"
+                        .formatted(
+                                data.train().size(),
+                                train.size(),
+                                data.validation().size(),
+                                longest,
+                                cut > 0
+                                        ? ", %,d of which reach the model's context and may be cut"
+                                                .formatted(cut)
+                                        : "",
+                                model.parameterCount()));
+        var asked = task.generation();
+        var most = asked.maxNewTokens() == null ? longest : asked.maxNewTokens();
+        var generation =
+                recipe.model() instanceof ModelRecipe.Saved saved
+                        ? GenerationConfig.json(saved.path(), TextRewriter.usual(model, most))
+                        : HuggingFace.generationConfig(model, ready.config());
+        generation.put("do_sample", false);
+        generation.put("num_beams", asked.beams());
+        generation.put("length_penalty", asked.lengthPenalty());
+        generation.put("max_new_tokens", most);
+        var mean = captions.stream().mapToInt(c -> c.length).average().orElseThrow();
+        return Seeing.prepare(
+                recipe,
+                ready,
+                lora,
+                data,
+                new Seeing.Lesson(train, task.augment(), false),
+                load(model, longest, mean),
+                new Captioning(
+                        model,
+                        ready.preprocessor(),
+                        tokenizer,
+                        new PictureCaptioner(
+                                model,
+                                ready.preprocessor(),
+                                tokenizer,
+                                TextRewriter.usual(model, most).with(generation)),
+                        captions,
+                        PictureCaptioner.commonest(data.train()),
+                        generation,
+                        Run.loss(recipe.training()),
+                        recipe.seed()));
+    }
+
+    private static Vision.Load load(VisionEncoderDecoder model, int longest, double mean) {
+        var shape = model.config().encoder();
+        return new Vision.Load(
+                (int) model.positions(shape.imageHeight(), shape.imageWidth()) + longest,
+                6 * model.multiplications(shape.imageHeight(), shape.imageWidth(), mean));
+    }
+
+    @Override
+    public MicroBatch batch(List<Vision.Changed.Seen> pictures) {
+        return new CaptionBatch(
+                model,
+                pictures.stream().map(Vision.Changed.Seen::pixels).toList(),
+                pictures.stream()
+                        .map(p -> captions.get(p.sample().parts().getFirst().index()))
+                        .toList(),
+                loss);
+    }
+
+    @Override
+    public Stream<ExampleText> examples(MicroBatch part) {
+        var batch = (CaptionBatch) part;
+        return Vision.shown(batch.examples(tokenizer), batch.pictures(), preprocessor).stream();
+    }
+
+    @Override
+    public Seeing.Told tell(String data, List<LabelledImage> records) {
+        var told = captioner.evaluate(data, records, commonest, seed);
+        var written = told.texts().written();
+        return new Seeing.Told(
+                told.scores(),
+                null,
+                () ->
+                        Vision.cases(
+                                told.texts().bestFirst(),
+                                i ->
+                                        new Block.Picture(
+                                                Drawing.png(
+                                                        new ShownImage(
+                                                                records.get(i).picture().image(),
+                                                                "")),
+                                                "wanted: %s%nwritten: %s"
+                                                        .formatted(
+                                                                String.join(
+                                                                        " | ",
+                                                                        records.get(i).captions()),
+                                                                written.get(i)))));
+    }
+
+    @Override
+    public Metric metric() {
+        return Metric.CIDER;
+    }
+
+    @Override
+    public void write(Path folder) throws IOException {
+        HuggingFace.writeGenerationConfig(folder, generation);
+        tokenizer.save(folder);
+    }
+}
