@@ -28,11 +28,6 @@ public record CaptionBatch(
         return TERM;
     }
 
-    @Override
-    public double weight() {
-        return 1;
-    }
-
     /// Tokens of captions.
     @Override
     public long count() {

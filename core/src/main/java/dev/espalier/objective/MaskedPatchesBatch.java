@@ -45,11 +45,6 @@ public record MaskedPatchesBatch(VitMae model, List<Pixels> pictures, List<int[]
         return TERM;
     }
 
-    @Override
-    public double weight() {
-        return 1;
-    }
-
     private int patches() {
         return orders.getFirst().length;
     }

@@ -11,7 +11,9 @@ public interface MicroBatch {
     String term();
 
     /// The weight of the term in the step's loss; the same for every micro-batch of the term.
-    double weight();
+    default double weight() {
+        return 1;
+    }
 
     /// What the sum is divided by: valid tokens, records.
     long count();

@@ -171,11 +171,6 @@ record GoldenBatch(
     }
 
     @Override
-    public double weight() {
-        return 1;
-    }
-
-    @Override
     public List<String> where() {
         return List.of();
     }

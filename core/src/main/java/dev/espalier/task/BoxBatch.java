@@ -75,11 +75,6 @@ public record BoxBatch(Yolos model, List<Pixels> pictures, List<List<Region>> th
     }
 
     @Override
-    public double weight() {
-        return 1;
-    }
-
-    @Override
     public long count() {
         return pictures.size();
     }

@@ -26,11 +26,6 @@ public record MaskBatch(
         return TERM;
     }
 
-    @Override
-    public double weight() {
-        return 1;
-    }
-
     /// Pixels that mean something.
     @Override
     public long count() {

@@ -50,11 +50,6 @@ public record PictureLabelBatch(
     }
 
     @Override
-    public double weight() {
-        return 1;
-    }
-
-    @Override
     public long count() {
         return pictures.size();
     }

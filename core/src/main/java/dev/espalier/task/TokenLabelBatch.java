@@ -36,11 +36,6 @@ public record TokenLabelBatch(
         return TERM;
     }
 
-    @Override
-    public double weight() {
-        return 1;
-    }
-
     /// Words.
     @Override
     public long count() {
