@@ -11,6 +11,7 @@ import dev.espalier.data.ImageData;
 import dev.espalier.data.ImageReader;
 import dev.espalier.data.LabelledImage;
 import dev.espalier.data.LabelledReader;
+import dev.espalier.data.MaskSource;
 import dev.espalier.data.PairReader;
 import dev.espalier.data.PreferenceReader;
 import dev.espalier.evaluate.Bleu;
@@ -25,7 +26,9 @@ import dev.espalier.model.EncoderDecoder;
 import dev.espalier.model.Problem;
 import dev.espalier.task.Assistant;
 import dev.espalier.task.ObjectDetector;
+import dev.espalier.task.PictureCaptioner;
 import dev.espalier.task.PictureClassifier;
+import dev.espalier.task.PictureSegmenter;
 import dev.espalier.task.TextClassifier;
 import dev.espalier.task.TextRewriter;
 import dev.espalier.task.TokenLabeller;
@@ -52,7 +55,9 @@ import picocli.CommandLine.Parameters;
                     + "beside what always answering the most frequent label would reach; of several "
                     + "labels micro- and macro-F1 and the share of records with all right; of a "
                     + "number the squared and the absolute error and the correlations.",
-            "A detector of things on COCO, YOLO or Pascal VOC. A classifier of pictures on a folder for each label, a table, COCO, or IDX.",
+            "A detector of things on COCO, YOLO or Pascal VOC. A classifier of pictures on a folder for each label, a table, COCO, or IDX."
+                    + " A segmenter on pictures and masks, Pascal VOC or COCO. A model that writes of pictures on a"
+                    + " table or COCO: BLEU, CIDEr-D, exact matches, beside the commonest caption.",
             "A model that writes one text from another on pairs of texts: exact matches, error rates, BLEU,"
                     + " chrF and ROUGE, beside what copying the input would reach.",
             "A language model on text files, or on the texts of CSV, TSV or JSONL: loss, perplexity"
@@ -99,6 +104,20 @@ final class Evaluate implements Callable<Integer> {
             paramLabel = "COLUMN",
             description = "Where a table names a picture. Default: ${DEFAULT-VALUE}.")
     private String image = "";
+
+    @Option(
+            names = "--pictures",
+            paramLabel = "DIR",
+            description =
+                    "The folder from which a table or COCO names its pictures. Default: the one that it lies in.")
+    private @Nullable Path pictures;
+
+    @Option(
+            names = "--caption",
+            defaultValue = "caption",
+            paramLabel = "COLUMN",
+            description = "Where a table has a picture's caption. Default: ${DEFAULT-VALUE}.")
+    private String caption = "";
 
     @Option(
             names = "--pair",
@@ -221,6 +240,10 @@ final class Evaluate implements Callable<Integer> {
             assistant(console, sets);
         } else if (HuggingFace.isDetector(model)) {
             detector(console, sets);
+        } else if (HuggingFace.isSegmenter(model)) {
+            segmenter(console, sets);
+        } else if (HuggingFace.isCaptioner(model)) {
+            captioner(console, sets);
         } else if (HuggingFace.isPictureClassifier(model)) {
             pictures(console, sets);
         } else if (HuggingFace.isClassifier(model)) {
@@ -268,19 +291,20 @@ final class Evaluate implements Callable<Integer> {
         }
     }
 
+    private ImageData read(Console console, Data set, ImageData.Wanted wanted) {
+        var ledger = Ledger.strict();
+        var place = new ImageData.Place(Given.path(Path.of(set.files())), pictures);
+        var read = ImageReader.read(place, wanted, ledger);
+        if (!ledger.leftOut().isEmpty()) {
+            console.note(set.files() + ": not all is used" + ledger.leftOut());
+        }
+        return read;
+    }
+
     private void detector(Console console, List<Data> sets) {
         try (var detector = ObjectDetector.load(model)) {
             for (var set : sets) {
-                var ledger = Ledger.strict();
-                var records =
-                        ImageReader.read(
-                                        new ImageData.Place(Given.path(Path.of(set.files())), null),
-                                        new ImageData.Wanted.Boxes(),
-                                        ledger)
-                                .images();
-                if (!ledger.leftOut().isEmpty()) {
-                    console.note(set.files() + ": not all is used" + ledger.leftOut());
-                }
+                var records = read(console, set, new ImageData.Wanted.Boxes()).images();
                 var detections =
                         new Detections(
                                 detector.labels(),
@@ -293,22 +317,53 @@ final class Evaluate implements Callable<Integer> {
         }
     }
 
+    private void segmenter(Console console, List<Data> sets) {
+        try (var segmenter = PictureSegmenter.load(model)) {
+            var labels = segmenter.labels();
+            for (var set : sets) {
+                var named = set.files().endsWith(".json");
+                var read =
+                        read(
+                                console,
+                                set,
+                                new ImageData.Wanted.Masks(
+                                        named
+                                                ? null
+                                                : new MaskSource.Classes(
+                                                        labels, segmenter.colours())));
+                if (!read.classes().equals(labels)) {
+                    throw EspalierException.data(
+                            "%s: has the classes %s, but the model tells %s"
+                                    .formatted(set.files(), read.classes(), labels));
+                }
+                var majority =
+                        PictureSegmenter.majority(
+                                PictureSegmenter.counts(read.images(), labels.size()));
+                print(
+                        console,
+                        segmenter.evaluate(set.name(), read.images(), majority, seed).scores());
+            }
+        }
+    }
+
+    private void captioner(Console console, List<Data> sets) {
+        try (var captioner = PictureCaptioner.load(model)) {
+            for (var set : sets) {
+                var records =
+                        read(console, set, new ImageData.Wanted.Captions(image, caption)).images();
+                var commonest = PictureCaptioner.commonest(records);
+                print(console, captioner.evaluate(set.name(), records, commonest, seed).scores());
+            }
+        }
+    }
+
     private void pictures(Console console, List<Data> sets) {
         try (var classifier = PictureClassifier.load(model)) {
             for (var set : sets) {
-                var ledger = Ledger.strict();
+                var labels = columns(classifier.problem()).labels();
                 var records =
-                        ImageReader.read(
-                                        new ImageData.Place(Given.path(Path.of(set.files())), null),
-                                        new ImageData.Wanted.Labels(
-                                                image,
-                                                label,
-                                                columns(classifier.problem()).labels()),
-                                        ledger)
+                        read(console, set, new ImageData.Wanted.Labels(image, label, labels))
                                 .images();
-                if (!ledger.leftOut().isEmpty()) {
-                    console.note(set.files() + ": not all pictures are used" + ledger.leftOut());
-                }
                 var result = classifier.evaluate(set.name(), records, seed);
                 print(console, result.scores());
                 if (result.judgement() instanceof Classification one) {

@@ -4,11 +4,8 @@ import dev.espalier.EspalierException;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.corpus.Ledger;
 import dev.espalier.corpus.Rows;
-import dev.espalier.data.Picture;
 import dev.espalier.model.Problem;
 import dev.espalier.task.Assistant;
-import dev.espalier.task.ObjectDetector;
-import dev.espalier.task.PictureClassifier;
 import dev.espalier.task.TextClassifier;
 import dev.espalier.task.TextClassifier.Input;
 import dev.espalier.task.TextRewriter;
@@ -30,7 +27,8 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "predict",
         description =
-                "Tells the label or the labels of pictures, or which things are where in them, which are named by their files, or the label, the labels"
+                "Tells the label or the labels of pictures, which things are where in them, the classes of their pixels,"
+                        + " or what they show in words; pictures are named by their files. Or tells the label, the labels"
                         + " or the number of texts or pairs of texts, or the labels of their words, "
                         + "writes others from them, or answers them by the chat template: arguments, the lines of a file, "
                         + "the records of a CSV, TSV or JSONL file, or the lines of standard input.",
@@ -39,15 +37,13 @@ import picocli.CommandLine.Parameters;
             "  espalier predict runs/reviews/model \"The plot was thin.\"",
             "  espalier predict runs/digits/model seven.png eight.jpg",
             "  espalier predict runs/yard/model yard.jpg --draw seen --coco boxes.json",
+            "  espalier predict runs/nuclei/model cells.png --draw seen --masks masks",
             "  espalier predict runs/same-topic/model \"It rained.\" --pair \"The hail broke panes.\"",
             "  espalier predict runs/same-topic/model --file pairs.csv --field first --pair second"
         })
 final class Predict implements Callable<Integer> {
     /// Lines that are told together: enough to fill batches of like length.
     private static final int CHUNK = 256;
-
-    /// Pictures that are told together.
-    private static final int PICTURES = 64;
 
     private final Main.Context context;
 
@@ -68,25 +64,7 @@ final class Predict implements Callable<Integer> {
                             + " key of the second texts.")
     private @Nullable String pair;
 
-    @Option(
-            names = "--score",
-            paramLabel = "P",
-            defaultValue = "0.5",
-            description =
-                    "From what score on a thing in a picture is told. Default: ${DEFAULT-VALUE}.")
-    private double score;
-
-    @Option(
-            names = "--draw",
-            paramLabel = "DIR",
-            description = "Where the pictures go with what was told drawn in, as PNG.")
-    private @Nullable Path drawn;
-
-    @Option(
-            names = "--coco",
-            paramLabel = "FILE",
-            description = "Where the boxes of all pictures go, as COCO has them.")
-    private @Nullable Path coco;
+    @Mixin private SeenPictures pictures = new SeenPictures();
 
     @Mixin private TextLines lines = new TextLines("text");
 
@@ -97,30 +75,14 @@ final class Predict implements Callable<Integer> {
     @Override
     public Integer call() {
         var console = context.console();
-        if (HuggingFace.isDetector(Given.folder(model, "a fine-tuned model"))) {
-            if (pair != null) {
-                throw EspalierException.usage("--pair: this model tells things in pictures");
-            }
-            try (var detector = ObjectDetector.load(model)) {
-                var boxes = new SeenBoxes(detector.labels(), score, drawn);
-                lines.forEach(
-                        texts, PICTURES, (first, chunk) -> boxes.print(console, detector, chunk));
-                if (coco != null) {
-                    boxes.writeCoco(coco);
-                }
-            }
-            return 0;
-        }
-        if (HuggingFace.isPictureClassifier(Given.folder(model, "a fine-tuned model"))) {
+        if (SeenPictures.tells(Given.folder(model, "a fine-tuned model"))) {
             if (pair != null) {
                 throw EspalierException.usage("--pair: this model tells pictures");
             }
-            try (var classifier = PictureClassifier.load(model)) {
-                lines.forEach(texts, PICTURES, (first, chunk) -> print(console, classifier, chunk));
-            }
+            pictures.tell(console, model, texts, lines);
             return 0;
         }
-        if (HuggingFace.isTokenClassifier(Given.folder(model, "a fine-tuned model"))) {
+        if (HuggingFace.isTokenClassifier(model)) {
             if (pair != null) {
                 throw EspalierException.usage("--pair: this model labels the words of one text");
             }
@@ -219,31 +181,6 @@ final class Predict implements Callable<Integer> {
         console.result(line, prediction);
     }
 
-    private static void print(Console console, PictureClassifier classifier, List<String> names) {
-        var files = names.stream().map(name -> Given.file(Path.of(name))).toList();
-        var predictions =
-                classifier.predict(
-                        files.stream().map(file -> (Picture) new Picture.InFile(file)).toList());
-        for (var i = 0; i < predictions.size(); i++) {
-            var prediction = predictions.get(i);
-            var json = new LinkedHashMap<String, Object>();
-            json.put("file", files.get(i).toString());
-            json.put("labels", prediction.labels());
-            json.put("probabilities", prediction.probabilities());
-            var told =
-                    prediction.labels().stream()
-                            .map(label ->
-                                    String.format(
-                                            Locale.ROOT,
-                                            "%s\t%.3f",
-                                            label,
-                                            prediction.probabilities().get(label)))
-                            .collect(Collectors.joining("\t"));
-            console.result(
-                    (told.isEmpty() ? "(none)" : told) + "\t" + inOneLine(names.get(i)), json);
-        }
-    }
-
     private static void print(
             Console console, Assistant assistant, long first, List<String> texts) {
         var answers = assistant.answer(texts, first - 1);
@@ -310,7 +247,7 @@ final class Predict implements Callable<Integer> {
         }
     }
 
-    private static String inOneLine(String text) {
+    static String inOneLine(String text) {
         return text.replaceAll("[\\t\\r\\n]+", " ");
     }
 

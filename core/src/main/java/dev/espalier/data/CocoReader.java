@@ -4,6 +4,7 @@ import dev.espalier.EspalierException;
 import dev.espalier.corpus.Ledger;
 import dev.espalier.image.Box;
 import dev.espalier.image.Region;
+import dev.espalier.image.RunLengths;
 import dev.espalier.io.Json;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -15,8 +16,7 @@ import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 
 /// Reads the JSON of COCO (Lin et al. 2014, arXiv:1405.0312): boxes, outlines, labels of whole
-/// pictures, captions. Outlines are polygons; those packed as run lengths have their box, and no
-/// place in a mask.
+/// pictures, captions. Outlines are polygons or run lengths.
 final class CocoReader {
     private final Path file;
     private final Path root;
@@ -31,7 +31,7 @@ final class CocoReader {
         final int width;
         final int height;
         final ArrayList<Region> regions = new ArrayList<>();
-        final ArrayList<MaskSource.Outline> outlines = new ArrayList<>();
+        final ArrayList<MaskSource.Shape> outlines = new ArrayList<>();
         final ArrayList<String> captions = new ArrayList<>();
         final TreeSet<String> labels = new TreeSet<>();
 
@@ -228,11 +228,15 @@ final class CocoReader {
     }
 
     private void outlines(JsonNode json, Entry entry, String label, String id) {
+        var number = List.copyOf(categories.values()).indexOf(label) + 1;
         if (json.isObject()) {
-            ledger.drop("outline of run lengths");
+            try {
+                entry.outlines.add(new MaskSource.Pixels(number, runs(json, entry)));
+            } catch (EspalierException e) {
+                reject("broken run lengths", id, "has " + e.getMessage());
+            }
             return;
         }
-        var number = List.copyOf(categories.values()).indexOf(label) + 1;
         for (var line : json) {
             var points = numbers(line);
             if (points == null || points.length < 6 || points.length % 2 != 0) {
@@ -244,6 +248,26 @@ final class CocoReader {
             }
             entry.outlines.add(new MaskSource.Outline(number, points));
         }
+    }
+
+    private static RunLengths runs(JsonNode json, Entry entry) {
+        var size = json.path("size");
+        if (size.size() != 2
+                || size.path(0).asInt(0) != entry.height
+                || size.path(1).asInt(0) != entry.width) {
+            throw EspalierException.data(
+                    "run lengths of the size %s in a picture of [%d, %d]"
+                            .formatted(size, entry.height, entry.width));
+        }
+        var counts = json.path("counts");
+        if (counts.isString()) {
+            return RunLengths.parse(entry.width, entry.height, counts.stringValue());
+        }
+        var lengths = new int[counts.size()];
+        for (var i = 0; i < lengths.length; i++) {
+            lengths[i] = counts.path(i).asInt(-1);
+        }
+        return new RunLengths(entry.width, entry.height, lengths);
     }
 
     /// A list of finite numbers, or null.

@@ -3,6 +3,7 @@ package dev.espalier.data;
 import dev.espalier.EspalierException;
 import dev.espalier.image.Decoder;
 import dev.espalier.image.Mask;
+import dev.espalier.image.RunLengths;
 import java.awt.Color;
 import java.awt.RenderingHints;
 import java.awt.geom.Path2D;
@@ -100,12 +101,25 @@ public sealed interface MaskSource {
         }
     }
 
-    /// A closed line.
+    /// What belongs to a class.
+    sealed interface Shape {
+        /// The class's number.
+        int label();
+
+        /// In pixels.
+        double area();
+
+        /// Draws the number into the pixels.
+        void draw(BufferedImage numbers);
+    }
+
+    /// A closed line with what is inside.
     ///
     /// @param points x, y, x, y and so on, in pixels
     @SuppressWarnings("ArrayRecordComponent") // passed on, never compared
-    record Outline(int label, double[] points) {
-        double area() {
+    record Outline(int label, double[] points) implements Shape {
+        @Override
+        public double area() {
             var twice = 0.0;
             for (var i = 0; i + 1 < points.length; i += 2) {
                 var j = (i + 2) % points.length;
@@ -123,24 +137,41 @@ public sealed interface MaskSource {
             path.closePath();
             return path;
         }
+
+        /// A pixel whose centre is inside belongs to it.
+        @Override
+        public void draw(BufferedImage numbers) {
+            var graphics = numbers.createGraphics();
+            graphics.setRenderingHint(
+                    RenderingHints.KEY_STROKE_CONTROL, RenderingHints.VALUE_STROKE_PURE);
+            graphics.setColor(new Color(label));
+            graphics.fill(path());
+            graphics.dispose();
+        }
     }
 
-    /// Drawn from outlines on a background of class 0, larger ones below smaller ones.
-    record Outlined(int width, int height, List<Outline> outlines) implements MaskSource {
-        /// A pixel belongs to the smallest outline whose inside holds its centre.
+    /// Pixels one by one.
+    record Pixels(int label, RunLengths runs) implements Shape {
+        @Override
+        public double area() {
+            return runs.area();
+        }
+
+        @Override
+        public void draw(BufferedImage numbers) {
+            runs.forEach((x, y) -> numbers.setRGB(x, y, label));
+        }
+    }
+
+    /// Drawn from shapes on a background of class 0, larger ones below smaller ones.
+    record Outlined(int width, int height, List<Shape> shapes) implements MaskSource {
+        /// A pixel belongs to the smallest shape that holds it.
         @Override
         public Mask mask() {
             var drawn = new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB);
-            var graphics = drawn.createGraphics();
-            graphics.setRenderingHint(
-                    RenderingHints.KEY_STROKE_CONTROL, RenderingHints.VALUE_STROKE_PURE);
-            outlines.stream()
+            shapes.stream()
                     .sorted((a, b) -> Double.compare(b.area(), a.area()))
-                    .forEach(outline -> {
-                        graphics.setColor(new Color(outline.label()));
-                        graphics.fill(outline.path());
-                    });
-            graphics.dispose();
+                    .forEach(shape -> shape.draw(drawn));
             var numbers = drawn.getRGB(0, 0, width, height, null, 0, width);
             var classes = new byte[numbers.length];
             for (var i = 0; i < classes.length; i++) {

@@ -8,6 +8,8 @@ import java.awt.Graphics2D;
 import java.awt.RenderingHints;
 import java.awt.geom.Rectangle2D;
 import java.awt.image.BufferedImage;
+import java.awt.image.DataBuffer;
+import java.awt.image.IndexColorModel;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -70,6 +72,24 @@ public final class Drawing {
         }
         graphics.dispose();
         return png(sheet);
+    }
+
+    /// A mask as PNG whose palette has the colours that classes are drawn in, 0 in black and what
+    /// is ignored in white; its pixels hold the classes' numbers.
+    public static byte[] palette(Mask mask) {
+        var colours = new int[256];
+        for (var c = 1; c < Mask.IGNORED; c++) {
+            colours[c] = colour(c).getRGB();
+        }
+        colours[Mask.IGNORED] = 0xFFFFFF;
+        var image =
+                new BufferedImage(
+                        mask.width(),
+                        mask.height(),
+                        BufferedImage.TYPE_BYTE_INDEXED,
+                        new IndexColorModel(8, 256, colours, 0, false, -1, DataBuffer.TYPE_BYTE));
+        image.getRaster().setDataElements(0, 0, mask.width(), mask.height(), mask.classes());
+        return png(image);
     }
 
     private static BufferedImage drawn(ShownImage shown) {

@@ -20,6 +20,7 @@ import dev.espalier.torch.Scope;
 import dev.espalier.torch.Torch;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -30,18 +31,29 @@ public final class PictureSegmenter implements AutoCloseable {
     /// The key of `config.json`, under [HuggingFace#OWN], of the share by which windows overlap.
     public static final String WINDOWS = "windows";
 
+    /// Likewise of the colours of the classes in masks, as `#rrggbb`; without it pixels hold their
+    /// numbers.
+    public static final String COLOURS = "colours";
+
     private final Segmenter model;
     private final Preprocessor preprocessor;
     private final @Nullable Double windows;
+    private final @Nullable List<Integer> colours;
 
     /// A segmenter of `model`, which it owns from now on.
     ///
     /// @param windows the share by which windows over a picture overlap; null for pictures that are
     ///   stretched to what the model reads
-    public PictureSegmenter(Segmenter model, Preprocessor preprocessor, @Nullable Double windows) {
+    /// @param colours of the classes in masks; null where pixels hold their numbers
+    public PictureSegmenter(
+            Segmenter model,
+            Preprocessor preprocessor,
+            @Nullable Double windows,
+            @Nullable List<Integer> colours) {
         this.model = model;
         this.preprocessor = preprocessor;
         this.windows = windows;
+        this.colours = colours;
     }
 
     /// Reads the segmenter that a fine-tuning run left in `folder`, in the Hugging Face layout.
@@ -54,16 +66,55 @@ public final class PictureSegmenter implements AutoCloseable {
             throw EspalierException.data(
                     folder + ": this model was not fine-tuned to tell classes of pixels");
         }
-        var own = loaded.config().path(HuggingFace.OWN).path(WINDOWS);
+        var own = loaded.config().path(HuggingFace.OWN);
+        var windows = own.path(WINDOWS);
+        var colours = new ArrayList<Integer>();
+        for (var colour : own.path(COLOURS)) {
+            try {
+                colours.add(Integer.parseInt(colour.asString("").replaceFirst("^#", ""), 16));
+            } catch (NumberFormatException e) {
+                throw EspalierException.data(
+                        "%s: %s.%s has %s; allowed: such as \"#ff0000\""
+                                .formatted(folder, HuggingFace.OWN, COLOURS, colour),
+                        e);
+            }
+        }
         return new PictureSegmenter(
                 segmenter,
                 PictureClassifier.preprocessor(folder, segmenter),
-                own.isNumber() ? own.doubleValue() : null);
+                windows.isNumber() ? windows.doubleValue() : null,
+                colours.isEmpty() ? null : colours);
+    }
+
+    /// How many pixels of each of `classes` classes the masks of `records` have.
+    public static long[] counts(List<LabelledImage> records, int classes) {
+        var counts = new long[256];
+        for (var record : records) {
+            for (var label : mask(record).classes()) {
+                counts[label & 0xFF]++;
+            }
+        }
+        return Arrays.copyOf(counts, classes);
+    }
+
+    /// The class that most pixels have, the first of several.
+    public static int majority(long[] counts) {
+        var majority = 0;
+        for (var c = 1; c < counts.length; c++) {
+            majority = counts[c] > counts[majority] ? c : majority;
+        }
+        return majority;
     }
 
     /// The classes' names, in the order of their numbers in masks.
     public List<String> labels() {
         return model.labels();
+    }
+
+    /// The colours of the classes in the masks that the model learnt from; null where pixels held
+    /// their numbers.
+    public @Nullable List<Integer> colours() {
+        return colours;
     }
 
     /// The class of each pixel of `image`, and how sure that is.

@@ -161,7 +161,7 @@ final class PictureData {
         return read.images();
     }
 
-    private static @Nullable List<Integer> colours(TaskRecipe.Segmentation task) {
+    static @Nullable List<Integer> colours(TaskRecipe.Segmentation task) {
         return task.colours().isEmpty()
                 ? null
                 : task.colours().stream().map(c -> Integer.parseInt(c.substring(1), 16)).toList();

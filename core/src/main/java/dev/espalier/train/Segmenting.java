@@ -45,10 +45,14 @@ record Segmenting(
         watcher.said(
                 "%,d pictures to train on, %,d to validate on, %d classes of pixels"
                         .formatted(train.size(), data.validation().size(), read.classes().size()));
-        if (task.windows() != null) {
-            ready.config().putObject(HuggingFace.OWN).put(PictureSegmenter.WINDOWS, task.windows());
+        if (task.windows() != null || !task.colours().isEmpty()) {
+            var own = ready.config().putObject(HuggingFace.OWN);
+            if (task.windows() != null) {
+                own.put(PictureSegmenter.WINDOWS, task.windows());
+            }
+            task.colours().forEach(own.withArray(PictureSegmenter.COLOURS)::add);
         }
-        var counts = counts(train, read.classes().size());
+        var counts = PictureSegmenter.counts(train, read.classes().size());
         var asked = task.loss();
         var loss =
                 new SegmentationLoss(
@@ -59,10 +63,6 @@ record Segmenting(
                         task.classWeights() == TaskRecipe.Classification.ClassWeights.BALANCED
                                 ? balanced(counts)
                                 : null);
-        var majority = 0;
-        for (var c = 1; c < counts.length; c++) {
-            majority = counts[c] > counts[majority] ? c : majority;
-        }
         return Seeing.prepare(
                 recipe,
                 ready,
@@ -73,21 +73,14 @@ record Segmenting(
                 new Segmenting(
                         model,
                         ready.preprocessor(),
-                        new PictureSegmenter(model, ready.preprocessor(), task.windows()),
+                        new PictureSegmenter(
+                                model,
+                                ready.preprocessor(),
+                                task.windows(),
+                                PictureData.colours(task)),
                         loss,
-                        majority,
+                        PictureSegmenter.majority(counts),
                         recipe.seed()));
-    }
-
-    /// How many pixels of each class the training pictures have.
-    private static long[] counts(List<LabelledImage> records, int classes) {
-        var counts = new long[256];
-        for (var record : records) {
-            for (var label : PictureSegmenter.mask(record).classes()) {
-                counts[label & 0xFF]++;
-            }
-        }
-        return Arrays.copyOf(counts, classes);
     }
 
     /// The inverse of each class's frequency, 1 on average over the pixels that there are.

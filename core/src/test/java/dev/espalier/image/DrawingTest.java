@@ -2,9 +2,13 @@ package dev.espalier.image;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class DrawingTest {
     private static final Image BLACK = new Image(64, 32, new byte[3 * 64 * 32]);
@@ -73,5 +77,17 @@ class DrawingTest {
                                 List.of(new Region(new Box(0, 0, 1, 1), "dog")),
                                 List.of("cat", "dog")))
                 .containsExactly(new ShownImage.Mark(new Box(0, 0, 1, 1), "dog", 1));
+    }
+
+    @Test
+    void aPaletteHoldsNumbersAndShowsColours(@TempDir Path folder) throws IOException {
+        var mask = new Mask(3, 1, new byte[] {0, 2, (byte) Mask.IGNORED});
+        var file = folder.resolve("mask.png");
+        Files.write(file, Drawing.palette(mask));
+        assertThat(Decoder.numbers(file).classes()).isEqualTo(mask.classes());
+        var seen = Decoder.read(file).image();
+        assertThat(seen.at(0, 0, 0) + seen.at(0, 0, 1) + seen.at(0, 0, 2)).isZero();
+        assertThat(seen.at(1, 0, 0)).isNotEqualTo(seen.at(1, 0, 1));
+        assertThat(seen.at(2, 0, 1)).isEqualTo(255);
     }
 }

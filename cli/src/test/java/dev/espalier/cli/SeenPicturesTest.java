@@ -1,0 +1,226 @@
+package dev.espalier.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.corpus.Ledger;
+import dev.espalier.data.ImageData;
+import dev.espalier.data.ImageReader;
+import dev.espalier.image.Decoder;
+import dev.espalier.image.Preprocessor;
+import dev.espalier.io.Json;
+import dev.espalier.model.Gpt2Config;
+import dev.espalier.model.Model;
+import dev.espalier.model.Problem;
+import dev.espalier.model.Unet;
+import dev.espalier.model.UnetConfig;
+import dev.espalier.model.VisionEncoderDecoder;
+import dev.espalier.model.VisionEncoderDecoderConfig;
+import dev.espalier.model.Vit;
+import dev.espalier.model.VitConfig;
+import dev.espalier.model.Yolos;
+import dev.espalier.model.YolosConfig;
+import dev.espalier.tokenize.CharacterTokenizer;
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Objects;
+import java.util.stream.Stream;
+import javax.imageio.ImageIO;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.JsonNodeFactory;
+
+class SeenPicturesTest {
+    private static final VitConfig VIT = VitConfig.of(16, 8, 8, 1, 2, 0);
+
+    @TempDir Path folder;
+
+    private Path picture = Path.of("");
+    private Path broken = Path.of("");
+    private String told = "";
+    private String said = "";
+
+    @BeforeEach
+    void pictures() throws IOException {
+        picture = folder.resolve("one.png");
+        var image = new BufferedImage(40, 20, BufferedImage.TYPE_INT_RGB);
+        for (var i = 0; i < 800; i++) {
+            image.setRGB(i % 40, i / 40, i * 7919);
+        }
+        ImageIO.write(image, "png", picture.toFile());
+        broken = folder.resolve("broken.png");
+        Files.writeString(broken, "no picture");
+    }
+
+    private Path write(Model model) throws IOException {
+        var to = Files.createDirectories(folder.resolve("model"));
+        HuggingFace.write(to, model, JsonNodeFactory.instance.objectNode());
+        Preprocessor.vit(16, 16).write(to);
+        return to;
+    }
+
+    private int run(Object... arguments) {
+        var out = new ByteArrayOutputStream();
+        var err = new ByteArrayOutputStream();
+        var stop = new Stop();
+        try {
+            return new Main(
+                            new PrintStream(out, true, StandardCharsets.UTF_8),
+                            new PrintStream(err, true, StandardCharsets.UTF_8),
+                            false,
+                            false)
+                    .run(stop, Stream.of(arguments).map(Object::toString).toList());
+        } finally {
+            stop.finished();
+            told = out.toString(StandardCharsets.UTF_8);
+            said = err.toString(StandardCharsets.UTF_8);
+        }
+    }
+
+    private List<JsonNode> lines() {
+        return told.lines().map(line -> Json.mapper().readTree(line)).toList();
+    }
+
+    @Test
+    void boxesArePrintedDrawnAndWrittenAsCocoHasThem() throws IOException {
+        var model = write(new Yolos(YolosConfig.of(VIT, 3), List.of("cat", "dog")).initialize(1));
+        var drawn = folder.resolve("drawn");
+        var coco = folder.resolve("coco.json");
+        assertThat(run("predict", model, picture, "--score", 0, "--draw", drawn, "--coco", coco))
+                .isZero();
+        assertThat(told.lines())
+                .hasSize(3)
+                .allMatch(line ->
+                        line.matches("(cat|dog)\\t0\\.\\d{3}\\t\\S+ \\S+ \\S+ \\S+\\t" + picture));
+        assertThat(drawn.resolve("0001-one.png.png")).isNotEmptyFile();
+        var json = Json.read(coco);
+        assertThat(json.path("images").size()).isEqualTo(1);
+        assertThat(json.path("categories").path(1).path("name").asString()).isEqualTo("dog");
+        assertThat(json.path("annotations").size()).isEqualTo(3);
+        for (var annotation : json.path("annotations")) {
+            assertThat(annotation.path("image_id").asInt()).isEqualTo(1);
+            // In the picture's own pixels.
+            assertThat(annotation.path("bbox").path(2).asDouble()).isBetween(0.0, 40.0);
+            assertThat(annotation.path("area").asDouble()).isBetween(0.0, 800.0);
+        }
+    }
+
+    @Test
+    void masksArePrintedDrawnAndReadAgain() throws IOException {
+        var labels = List.of("ground", "water", "stone");
+        var model = write(new Unet(new UnetConfig(3, 16, 8, 2, 255), labels).initialize(3));
+        var masks = folder.resolve("masks");
+        var coco = folder.resolve("coco.json");
+        assertThat(
+                        run(
+                                "predict",
+                                model,
+                                picture,
+                                "--json",
+                                "--draw",
+                                folder.resolve("drawn"),
+                                "--masks",
+                                masks,
+                                "--coco",
+                                coco))
+                .isZero();
+        assertThat(folder.resolve("drawn/0001-one.png.png")).isNotEmptyFile();
+        var mask = Decoder.numbers(masks.resolve("0001-one.png.png"));
+        assertThat(mask.width()).isEqualTo(40);
+        var line = lines().getFirst();
+        var shares = 0.0;
+        for (var each : line.path("classes")) {
+            shares += each.path("share").asDouble();
+            assertThat(each.path("segmentation").path("size").path(0).asInt()).isEqualTo(20);
+        }
+        assertThat(shares).isEqualTo(1);
+        assertThat(line.path("mask").asString()).endsWith("0001-one.png.png");
+        // COCO's, whose pictures are named from here, say the same.
+        Files.writeString(coco, Files.readString(coco).replace(folder + "/", ""));
+        var read =
+                ImageReader.read(
+                        new ImageData.Place(coco, null),
+                        new ImageData.Wanted.Masks(null),
+                        Ledger.strict());
+        assertThat(read.classes()).containsExactly("background", "water", "stone");
+        var again = Objects.requireNonNull(read.images().getFirst().mask()).mask();
+        assertThat(again.classes()).isEqualTo(mask.classes());
+        assertThat(again.classes()).contains(1).contains(2);
+        // What it tells is right to `evaluate`.
+        Files.createDirectories(folder.resolve("set/images"));
+        Files.copy(picture, folder.resolve("set/images/one.png"));
+        Files.createDirectories(folder.resolve("set/masks"));
+        Files.copy(masks.resolve("0001-one.png.png"), folder.resolve("set/masks/one.png"));
+        assertThat(run("evaluate", model, "--data", folder.resolve("set"), "--json")).isZero();
+        assertThat(lines())
+                .anyMatch(s ->
+                        s.path("metric").asString().equals("mean-iou")
+                                && s.path("value").asDouble() == 1);
+        assertThat(run("evaluate", model, "--data", coco)).isEqualTo(3);
+        assertThat(said).contains("has the classes [background, water, stone], but the model");
+    }
+
+    @Test
+    void captionsArePrintedAndMeasured() throws IOException {
+        var tokenizer = CharacterTokenizer.train(List.of("abc"), List.of("<|endoftext|>"));
+        var end = tokenizer.specials().endOfText().orElseThrow();
+        var shape =
+                new VisionEncoderDecoderConfig(
+                        VIT,
+                        Gpt2Config.of(tokenizer.vocabularySize(), 6, 8, 1, 2, 0),
+                        end,
+                        end,
+                        end);
+        var model = write(new VisionEncoderDecoder(shape).initialize(5));
+        tokenizer.save(model);
+        var coco = folder.resolve("coco.json");
+        assertThat(run("predict", model, picture, "--coco", coco, "--json")).isZero();
+        var caption = lines().getFirst().path("caption").asString();
+        assertThat(caption).matches("[abc]{0,5}");
+        assertThat(Json.read(coco).path("annotations").path(0).path("caption").asString())
+                .isEqualTo(caption);
+        Files.writeString(
+                folder.resolve("captions.csv"), "image,caption\none.png,\"" + caption + "b\"\n");
+        assertThat(run("evaluate", model, "--data", folder.resolve("captions.csv"), "--json"))
+                .isZero();
+        assertThat(lines().stream().map(s -> s.path("metric").asString()))
+                .containsExactly(
+                        "loss",
+                        "perplexity",
+                        "exact-match",
+                        "bleu",
+                        "cider",
+                        "commonest-exact-match",
+                        "commonest-bleu",
+                        "commonest-cider");
+        assertThat(lines().get(5).path("value").asDouble()).isEqualTo(1);
+    }
+
+    @Test
+    void whatCannotBeReadIsSetAside() throws IOException {
+        var model = write(new Vit(VIT, new Problem.SingleLabel(List.of("a", "b"))).initialize(1));
+        assertThat(run("predict", model, broken, picture, "--json")).isZero();
+        assertThat(lines().getFirst().path("error").asString()).contains("broken.png");
+        assertThat(lines().getLast().path("labels").size()).isEqualTo(1);
+        assertThat(said).contains("1 of 2 pictures cannot be read and were set aside");
+        var names = folder.resolve("names.txt");
+        Files.writeString(names, "%s%n%s%n".formatted(folder.resolve("no.png"), picture));
+        assertThat(run("predict", model, "--file", names)).isZero();
+        assertThat(told).matches("[ab]\\t0\\.\\d{3}\\t" + picture + "\\R");
+        assertThat(said).contains("no.png");
+        assertThat(run("predict", model, broken)).isEqualTo(3);
+        assertThat(run("predict", model, folder.resolve("no.png"))).isEqualTo(2);
+        assertThat(run("predict", model, picture, "--coco", folder.resolve("c.json"))).isEqualTo(2);
+        assertThat(said).contains("--coco: this model tells labels of whole pictures");
+        assertThat(run("predict", model, picture, "--masks", folder)).isEqualTo(2);
+        assertThat(said).contains("--masks: this model tells no classes of pixels");
+    }
+}
