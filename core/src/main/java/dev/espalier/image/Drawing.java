@@ -74,6 +74,35 @@ public final class Drawing {
         return png(sheet);
     }
 
+    /// `image` in grey, and the redder where `weights` (height, width), which are spread over it,
+    /// are larger; from the least to the most of them.
+    public static Image heated(Image image, int width, int height, float[] weights) {
+        float least = Float.MAX_VALUE, most = -Float.MAX_VALUE;
+        for (var weight : weights) {
+            least = Math.min(least, weight);
+            most = Math.max(most, weight);
+        }
+        var grey = new byte[weights.length];
+        for (var i = 0; i < grey.length && most > least; i++) {
+            grey[i] = (byte) Math.round(255 * (weights[i] - least) / (most - least));
+        }
+        var heat =
+                Resampling.BILINEAR.resize(
+                        Image.grey(width, height, grey), image.width(), image.height());
+        var rgb = new byte[image.rgb().length];
+        for (var i = 0; i < rgb.length; i += 3) {
+            var sum = 0;
+            for (var c = 0; c < 3; c++) {
+                sum += image.rgb()[i + c] & 0xFF;
+            }
+            var over = OPACITY * (heat.rgb()[i] & 0xFF) / 255;
+            for (var c = 0; c < 3; c++) {
+                rgb[i + c] = (byte) Math.round(sum / 3.0 * (1 - over) + (c == 0 ? 255 : 0) * over);
+            }
+        }
+        return new Image(image.width(), image.height(), rgb);
+    }
+
     /// A mask as PNG whose palette has the colours that classes are drawn in, 0 in black and what
     /// is ignored in white; its pixels hold the classes' numbers.
     public static byte[] palette(Mask mask) {

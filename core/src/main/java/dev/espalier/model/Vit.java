@@ -72,6 +72,11 @@ public final class Vit extends VisionModel {
         return new Seen(states, scoresOf(hidden));
     }
 
+    /// How much of each patch of pictures the scores go by, (B, h, w): [VitBody#rollout].
+    public Tensor rollout(Tensor pixels) { // (B, C, H, W)
+        return vit.rollout(pixels);
+    }
+
     /// New weights: N(0, 0.02²), biases 0, gains 1.
     @Override
     public Vit initialize(long seed) {

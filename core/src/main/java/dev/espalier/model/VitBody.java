@@ -8,6 +8,7 @@ import dev.espalier.nn.Positions;
 import dev.espalier.nn.PreNormBlock;
 import dev.espalier.nn.Stack;
 import dev.espalier.torch.Tensor;
+import java.util.ArrayList;
 import java.util.function.Consumer;
 
 /// The encoder of a ViT (Dosovitskiy et al. 2020, arXiv:2010.11929), eq. 1 to 4: each patch of a
@@ -37,6 +38,26 @@ final class VitBody extends Module {
     Tensor forward(Tensor pixels, Consumer<Tensor> states) { // (B, C, H, W)
         var x = withClass(embedded(pixels)); // (B, T, D)
         return encoded(x.dropout(config.dropout(), training()), states);
+    }
+
+    /// How much of each patch of pictures has come to the class token, (B, h, w), all together at
+    /// most 1: attention rollout (Abnar and Zuidema 2020, arXiv:2005.00928, section 3), the row of
+    /// the class token in the product over the blocks of (A + I) / 2, where A is the mean of the
+    /// heads' weights and I what goes around them.
+    Tensor rollout(Tensor pixels) { // (B, C, H, W)
+        var states = new ArrayList<Tensor>();
+        forward(pixels, states::add);
+        long b = pixels.size(0), t = states.getFirst().size(1);
+        var from = new float[(int) t];
+        from[0] = 1;
+        var row = Tensor.of(from, 1, 1, t).expand(b, 1, t);
+        for (var i = blocks.blocks().size() - 1; i >= 0; i--) {
+            var weights = blocks.blocks().get(i).weights(states.get(i)); // (B, H, T, T)
+            var mean = weights.sum(1).mul(1.0 / weights.size(1)).select(1, 0); // (B, T, T)
+            row = row.matmul(mean).add(row).mul(0.5); // (B, 1, T)
+        }
+        var grid = config.grid(pixels.size(2), pixels.size(3));
+        return row.narrow(2, 1, t - 1).reshape(b, grid.height(), grid.width());
     }
 
     /// The patches with their positions, without the class.

@@ -99,10 +99,29 @@ public final class VitMae extends VisionModel {
         if (!config.normalised()) {
             return patches;
         }
-        var n = patches.size(-1);
-        var centred = patches.sub(patches.sum(-1).mul(1.0 / n)); // (B, P, n)
-        var variance = centred.mul(centred).sum(-1).mul(1.0 / (n - 1)); // (B, P, 1)
-        return centred.div(variance.add(EPSILON).sqrt());
+        var centred = patches.sub(mean(patches)); // (B, P, n)
+        return centred.div(deviation(centred));
+    }
+
+    /// The mean of each patch (B, P, n): (B, P, 1).
+    private static Tensor mean(Tensor patches) {
+        return patches.sum(-1).mul(1.0 / patches.size(-1));
+    }
+
+    private static Tensor deviation(Tensor centred) { // (B, P, n)
+        var variance = centred.mul(centred).sum(-1).mul(1.0 / (centred.size(-1) - 1));
+        return variance.add(EPSILON).sqrt(); // (B, P, 1)
+    }
+
+    /// The patches (B, P, n) that were told of `pictures`, as pixels: where each is told without
+    /// its mean and deviation, with those that it has.
+    public Tensor restored(Tensor told, Tensor pictures) {
+        if (!config.normalised()) {
+            return told;
+        }
+        var patches = patches(pictures);
+        var mean = mean(patches);
+        return told.mul(deviation(patches.sub(mean))).add(mean);
     }
 
     /// The squared error (B, P) of each patch, the mean over its pixels.

@@ -58,10 +58,15 @@ public final class Attention {
 
     private static Tensor unfused(
             Tensor q, Tensor k, Tensor v, @Nullable Tensor mask, double scale, double dropout) {
+        return weights(q, k, mask, scale).dropout(dropout, dropout > 0).matmul(v); // (B, H, T, d)
+    }
+
+    /// softmax(Q Kᵀ / √d + M): how much each position attends to each, (B, H, T, S).
+    static Tensor weights(Tensor q, Tensor k, @Nullable Tensor mask, double scale) {
         var d = q.size(-1);
         var scores = q.mul(scale / Math.sqrt(d)).matmul(k.transpose(-2, -1)); // (B, H, T, S)
         var shown = mask == null ? scores : scores.add(mask.to(scores.dtype()));
-        return shown.softmax(-1).dropout(dropout, dropout > 0).matmul(v); // (B, H, T, d)
+        return shown.softmax(-1);
     }
 
     /// Each of G heads for H / G queries.

@@ -58,6 +58,11 @@ public final class MultiHeadAttention extends Module {
                         training() ? dropout : 0));
     }
 
+    /// How much each position of `x` attends to each of `read`, without dropout: (B, H, T, S).
+    public Tensor weights(Tensor x, KeysAndValues read) { // (B, T, D)
+        return Attention.weights(heads(query.forward(x)), read.keys(), null, scale);
+    }
+
     /// As [#forward], where each of the last T of S positions sees itself and what is before it.
     public Tensor forwardCausal(Tensor x, KeysAndValues read) { // (B, T, D)
         return projected(

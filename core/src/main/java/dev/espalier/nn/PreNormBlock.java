@@ -44,6 +44,12 @@ public final class PreNormBlock extends Module {
         this.dropout = dropout;
     }
 
+    /// How much each position of `x` attends to each: (B, H, T, T).
+    public Tensor weights(Tensor x) { // (B, T, D)
+        var y = attentionNorm.forward(x);
+        return attention.weights(y, attention.read(y));
+    }
+
     public Tensor forward(Tensor x) { // (B, T, D)
         var y = attentionNorm.forward(x);
         y = attention.forward(y, attention.read(y), null);

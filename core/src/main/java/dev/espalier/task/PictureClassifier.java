@@ -6,6 +6,7 @@ import dev.espalier.data.LabelledImage;
 import dev.espalier.data.Picture;
 import dev.espalier.evaluate.Judgement;
 import dev.espalier.evaluate.Score;
+import dev.espalier.image.Drawing;
 import dev.espalier.image.Image;
 import dev.espalier.image.Preprocessor;
 import dev.espalier.model.Problem;
@@ -208,6 +209,19 @@ public final class PictureClassifier implements AutoCloseable {
             }
         }
         return answers;
+    }
+
+    /// `picture` as the model sees it, the redder where what it tells goes by: [Vit#rollout].
+    public static Image attention(Vit model, Preprocessor preprocessor, Picture picture) {
+        var read = pixels(preprocessor, picture.image(), picture.where());
+        try (var scope = new Scope()) {
+            var rollout = Torch.noGrad(() -> model.rollout(Pixels.stacked(List.of(read))));
+            return Drawing.heated(
+                    preprocessor.picture(read.values(), read.height(), read.width()),
+                    (int) rollout.size(2),
+                    (int) rollout.size(1),
+                    rollout.to(DType.FLOAT).floats());
+        }
     }
 
     /// `image` as the model reads it.

@@ -166,7 +166,14 @@ final class PictureLabelling implements Seeing.Sight {
                     var record = records.get(i);
                     var told = PictureClassifier.told(model.problem(), answers[i]);
                     return new Block.Picture(
-                            Drawing.png(new ShownImage(record.picture().image(), "")),
+                            Drawing.sheet(
+                                    List.of(
+                                            new ShownImage(record.picture().image(), "the picture"),
+                                            new ShownImage(
+                                                    PictureClassifier.attention(
+                                                            model, preprocessor, record.picture()),
+                                                    "what it looks at")),
+                                    2),
                             "%s%ntold: %s".formatted(String.join(", ", record.labels()), told));
                 });
     }

@@ -9,6 +9,8 @@ import dev.espalier.data.LabelledImage;
 import dev.espalier.data.Split;
 import dev.espalier.evaluate.Interval;
 import dev.espalier.evaluate.Score;
+import dev.espalier.image.Drawing;
+import dev.espalier.image.ShownImage;
 import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
 import dev.espalier.model.VitMae;
@@ -18,13 +20,16 @@ import dev.espalier.objective.Pixels;
 import dev.espalier.recipe.ObjectiveRecipe;
 import dev.espalier.recipe.PretrainRecipe;
 import dev.espalier.recipe.SourceRecipe;
+import dev.espalier.report.Block;
 import dev.espalier.task.PictureClassifier;
 import dev.espalier.torch.Scope;
+import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.IntStream;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.JsonNodeFactory;
@@ -181,33 +186,35 @@ final class PictureMasking implements Job {
         return Vision.load(ready.model(), ready.preprocessor()).flops();
     }
 
-    /// The squared error of hidden patches, which are the same each time.
-    @Override
-    public List<Score> validate(long tokens) {
+    /// Validation pictures of which the patches that are hidden are the same each time.
+    private MaskedPatchesBatch hidden(List<Integer> places) {
+        var patches = patches(ready.model());
+        return new MaskedPatchesBatch(
+                ready.model(),
+                places.stream()
+                        .map(validation::get)
+                        .map(r ->
+                                PictureClassifier.pixels(
+                                        ready.preprocessor(), r.picture().image(), r.where()))
+                        .toList(),
+                places.stream()
+                        .map(i -> MaskedPatchesBatch.order(patches, Rng.at(recipe.seed(), -1, i)))
+                        .toList());
+    }
+
+    /// The sums of the squared errors of hidden patches of each picture, and how many these are.
+    @SuppressWarnings("ArrayRecordComponent") // handed over, never shared
+    private record Errors(double[] sums, double[] patches) {}
+
+    private Errors errors() {
         var model = ready.model();
         var patches = patches(model);
-        var errors = new double[validation.size()];
+        var sums = new double[validation.size()];
         var hidden = new double[validation.size()];
-        for (var start = 0; start < errors.length; start += BATCH) {
+        for (var start = 0; start < sums.length; start += BATCH) {
             var first = start;
-            var places = IntStream.range(start, Math.min(errors.length, start + BATCH)).boxed();
-            var part = places.toList();
-            var batch =
-                    new MaskedPatchesBatch(
-                            model,
-                            part.stream()
-                                    .map(validation::get)
-                                    .map(r ->
-                                            PictureClassifier.pixels(
-                                                    ready.preprocessor(),
-                                                    r.picture().image(),
-                                                    r.where()))
-                                    .toList(),
-                            part.stream()
-                                    .map(i ->
-                                            MaskedPatchesBatch.order(
-                                                    patches, Rng.at(recipe.seed(), -1, i)))
-                                    .toList());
+            var places = IntStream.range(start, Math.min(sums.length, start + BATCH)).boxed();
+            var batch = hidden(places.toList());
             var masks = batch.hidden();
             float[] each;
             try (var scope = new Scope()) {
@@ -218,12 +225,64 @@ final class PictureMasking implements Job {
                         });
             }
             for (var i = 0; i < each.length; i++) {
-                errors[first + i / patches] += masks[i] * each[i];
+                sums[first + i / patches] += masks[i] * each[i];
                 hidden[first + i / patches] += masks[i];
             }
         }
+        return new Errors(sums, hidden);
+    }
+
+    @Override
+    public List<Score> validate(long tokens) {
+        var errors = errors();
         return List.of(
-                Score.of("validation", "loss", Interval.loss(errors, hidden), errors.length));
+                Score.of(
+                        "validation",
+                        "loss",
+                        Interval.loss(errors.sums(), errors.patches()),
+                        validation.size()));
+    }
+
+    /// The pictures whose hidden patches were told best, and worst.
+    private List<Block> cases() {
+        var errors = errors();
+        return Vision.cases(
+                validation.size(),
+                i -> -errors.sums()[i] / errors.patches()[i],
+                i ->
+                        new Block.Picture(
+                                Drawing.sheet(reconstructed(i), 3),
+                                String.format(
+                                        Locale.ROOT,
+                                        "%s%nerror %.3f",
+                                        validation.get(i).where(),
+                                        errors.sums()[i] / errors.patches()[i])));
+    }
+
+    /// A picture, what of it is seen, and what is told of the rest.
+    private List<ShownImage> reconstructed(int place) {
+        var model = ready.model();
+        var batch = hidden(List.of(place));
+        var read = batch.pictures().getFirst();
+        try (var scope = new Scope()) {
+            return Torch.noGrad(() -> {
+                var pixels = Pixels.stacked(batch.pictures());
+                var patches = model.patches(pixels); // (1, P, n)
+                var hidden = Tensor.of(batch.hidden(), 1, patches.size(1), 1);
+                var seen = patches.sub(patches.mul(hidden));
+                var told = model.restored(batch.told(pixels).pixels(), pixels);
+                return List.of(
+                        shown(patches, read, "the picture"),
+                        shown(seen, read, "what is seen"),
+                        shown(seen.add(told.mul(hidden)), read, "what is told"));
+            });
+        }
+    }
+
+    private ShownImage shown(Tensor patches, Pixels read, String caption) {
+        var values = ready.model().pictures(patches, read.height(), read.width()).floats();
+        return new ShownImage(
+                ready.preprocessor().picture(values, read.height(), read.width()), caption);
     }
 
     @Override
@@ -250,7 +309,7 @@ final class PictureMasking implements Job {
             List<Evaluation> evaluations,
             List<Score> scores) {
         RunReports.seeing(
-                file, recipe, ended, steps, evaluations, scores, "loss", List.of(), dataPassport());
+                file, recipe, ended, steps, evaluations, scores, "loss", cases(), dataPassport());
     }
 
     @Override

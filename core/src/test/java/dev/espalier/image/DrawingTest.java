@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -89,5 +90,18 @@ class DrawingTest {
         assertThat(seen.at(0, 0, 0) + seen.at(0, 0, 1) + seen.at(0, 0, 2)).isZero();
         assertThat(seen.at(1, 0, 0)).isNotEqualTo(seen.at(1, 0, 1));
         assertThat(seen.at(2, 0, 1)).isEqualTo(255);
+    }
+
+    @Test
+    void whatMattersMoreIsRedder() {
+        var grey = new byte[64];
+        Arrays.fill(grey, (byte) 100);
+        var heated = Drawing.heated(Image.grey(8, 8, grey), 2, 1, new float[] {0.2f, 0.6f});
+        assertThat(heated.at(0, 3, 0)).isEqualTo(100).isEqualTo(heated.at(0, 3, 2));
+        assertThat(heated.at(7, 3, 0)).isGreaterThan(170);
+        assertThat(heated.at(7, 3, 2)).isEqualTo(50);
+        // Where all matters alike, nothing is red.
+        var even = Drawing.heated(Image.grey(8, 8, grey), 2, 1, new float[] {1, 1});
+        assertThat(even.rgb()).containsOnly(100);
     }
 }

@@ -54,7 +54,9 @@ class PictureMaskingTest {
                     // One deviation is what who tells each patch's mean is wrong by.
                     assertThat(s.value()).isLessThan(0.95);
                 });
-        assertThat(whole.folder().resolve("report.html")).isNotEmptyFile();
+        assertThat(whole.folder().resolve("report.html"))
+                .content()
+                .contains("Best and worst cases", "data:image/png", "error 0.");
 
         var stopped = recipe("stopped", source, objective);
         StopAfter.run(stopped, 20);
