@@ -5,6 +5,7 @@ import dev.espalier.plan.Machine;
 import dev.espalier.recipe.PretrainRecipe;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.recipe.TrainingRecipe.Precision;
+import dev.espalier.train.PictureBench;
 import dev.espalier.train.Planning;
 import dev.espalier.train.TrainingBench;
 import java.nio.file.Files;
@@ -23,7 +24,7 @@ import picocli.CommandLine.Parameters;
         name = "bench",
         description = {
             "Measures how fast this machine multiplies and trains a recipe's model,",
-            "or how fast a model tells or continues the texts of a file."
+            "or how fast a model tells or continues the texts of a file, or tells the pictures that it names."
         },
         footer = {
             "",
@@ -38,7 +39,8 @@ final class BenchVerb implements Callable<Integer> {
             paramLabel = "RECIPE|MODEL",
             arity = "0..1",
             description =
-                    "A causal pre-training recipe with a new model, or the folder of a model.")
+                    "A causal pre-training recipe with a new model, a recipe of pictures, which are read, or the"
+                            + " folder of a model.")
     private @Nullable Path subject;
 
     @Mixin private TextLines lines = new TextLines("text");
@@ -80,11 +82,17 @@ final class BenchVerb implements Callable<Integer> {
             InferenceBench.run(console, subject, lines);
             return 0;
         }
-        if (!((subject == null
+        var recipe =
+                subject == null
                         ? Recipes.parse(GPT2, "gpt2-124m")
-                        : Recipes.read(Given.file(subject), overrides))
-                instanceof PretrainRecipe read)) {
-            throw EspalierException.usage(subject + ": bench needs a pre-training recipe");
+                        : Recipes.read(Given.file(subject), overrides());
+        if (recipe.ofPictures()) {
+            pictures(console, PictureBench.run(recipe, steps, console::note));
+            return 0;
+        }
+        if (!(recipe instanceof PretrainRecipe read)) {
+            throw EspalierException.usage(
+                    subject + ": bench needs a pre-training recipe, or one of pictures");
         }
         var wanted = precision == null ? read.training().precision() : precision;
         var bf16 = wanted == Precision.BF16 || wanted == Precision.AUTO && Machine.hasBf16();
@@ -118,5 +126,49 @@ final class BenchVerb implements Callable<Integer> {
                         result.predictedMemoryBytes() / 0x1p30),
                 result);
         return 0;
+    }
+
+    private List<String> overrides() {
+        var all = new ArrayList<>(overrides);
+        if (precision != null) {
+            all.add("training.precision=" + precision.name().toLowerCase(Locale.ROOT));
+        }
+        return all;
+    }
+
+    private static void pictures(Console console, PictureBench.Result result) {
+        console.result(
+                String.format(
+                        Locale.ROOT,
+                        """
+                        processor        %s, %d threads
+                        precision        %s
+                        model            %s of %,d parameters, %d pictures a step, %d at once
+                        training         %,.1f images/s, %.1f GFLOP/s
+                        pictures ready   %,.1f images/s; a step waits for its pictures %.1f %% of its time
+                        making pictures  %,.1f images/s
+                        forward          %,.1f images/s
+                        matrix products  %.0f GFLOP/s (2048 x 2048, before and after)
+                        share            %.0f %% training, %.0f %% forward
+                        memory           %.2f GiB at the peak\
+                        """,
+                        result.processor(),
+                        result.threads(),
+                        result.precision(),
+                        result.model(),
+                        result.parameters(),
+                        result.batch(),
+                        result.microBatch(),
+                        result.imagesPerSecond(),
+                        result.trainingGflops(),
+                        result.readyImagesPerSecond(),
+                        100 * (1 - result.imagesPerSecond() / result.readyImagesPerSecond()),
+                        result.madeImagesPerSecond(),
+                        result.forwardImagesPerSecond(),
+                        result.matmulGflops(),
+                        100 * result.matmulShare(),
+                        100 * result.forwardShare(),
+                        result.peakMemoryBytes() / 0x1p30),
+                result);
     }
 }

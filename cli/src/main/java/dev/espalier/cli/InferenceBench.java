@@ -18,8 +18,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 
-/// How fast this machine tells or continues the texts of a file, one batch after another, as
-/// `predict` and `generate` do; loading the model is left out.
+/// How fast this machine tells or continues the texts of a file, or tells the pictures it names,
+/// one batch after another, as `predict` and `generate` do; loading the model is left out.
 final class InferenceBench {
     private static final Sampling GREEDY = new Sampling(0, 0, 1, 1);
 
@@ -41,6 +41,14 @@ final class InferenceBench {
             double textsPerSecond,
             long peakMemoryBytes) {}
 
+    /// @param imagesPerSecond of all pictures, reading them included
+    record Seeing(
+            String processor,
+            int images,
+            double seconds,
+            double imagesPerSecond,
+            long peakMemoryBytes) {}
+
     /// @param tokensPerSecond new tokens of all texts, 16 texts at once
     /// @param oneTextTokensPerSecond new tokens where a single text is continued
     record Generating(
@@ -59,11 +67,38 @@ final class InferenceBench {
         if (texts.isEmpty()) {
             throw EspalierException.data("bench: there is no text to measure with");
         }
-        if (HuggingFace.isClassifier(model)) {
+        if (SeenPictures.tells(model)) {
+            pictures(console, model, texts);
+        } else if (HuggingFace.isClassifier(model)) {
             predict(console, model, texts);
         } else {
             generate(console, model, texts);
         }
+    }
+
+    private static void pictures(Console console, Path model, List<String> names) {
+        var seconds = SeenPictures.seconds(model, names);
+        var result =
+                new Seeing(
+                        Machine.processor(),
+                        names.size(),
+                        seconds,
+                        names.size() / seconds,
+                        Torch.peakResidentBytes());
+        console.result(
+                String.format(
+                        Locale.ROOT,
+                        """
+                        processor        %s
+                        predict          %,.1f images/s, %,d images in %.1f s
+                        memory           %.2f GiB at the peak\
+                        """,
+                        result.processor(),
+                        result.imagesPerSecond(),
+                        result.images(),
+                        result.seconds(),
+                        result.peakMemoryBytes() / 0x1p30),
+                result);
     }
 
     private static void predict(Console console, Path model, List<String> texts) {

@@ -53,7 +53,7 @@ abstract class RunVerb implements Callable<Integer> {
         check(read);
         var console = context.console();
         Run.Result result;
-        try (var progress = new RunProgress(console, context.stop())) {
+        try (var progress = new RunProgress(console, context.stop(), read.unit())) {
             result = new Run(read, History.ofUser()).train(progress, resume);
         }
         if (result.stoppedBecause() != null) {
@@ -93,11 +93,14 @@ abstract class RunVerb implements Callable<Integer> {
     private static final class RunProgress implements Watcher, AutoCloseable {
         private final Console console;
         private final Stop stop;
+        private final String unit;
         private @Nullable Progress bar;
 
-        RunProgress(Console console, Stop stop) {
+        /// @param unit what passes through the model
+        RunProgress(Console console, Stop stop, String unit) {
             this.console = console;
             this.stop = stop;
+            this.unit = unit;
         }
 
         @Override
@@ -112,9 +115,10 @@ abstract class RunVerb implements Callable<Integer> {
                     figures.step(),
                     String.format(
                             Locale.ROOT,
-                            "loss %.4f, %,.0f tokens/s",
+                            "loss %.4f, %,.0f %s/s",
                             figures.loss(),
-                            figures.tokensPerSecond()));
+                            figures.tokensPerSecond(),
+                            unit));
         }
 
         @Override

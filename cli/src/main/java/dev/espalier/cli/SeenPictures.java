@@ -143,6 +143,30 @@ final class SeenPictures {
         }
     }
 
+    /// How long reading and telling these pictures takes once some have been told.
+    ///
+    /// @throws EspalierException (DATA) if one cannot be read
+    static double seconds(Path model, List<String> names) {
+        try (var sight = new SeenPictures().open(model)) {
+            sight.tell(readable(names.subList(0, Math.min(8, names.size()))));
+            var start = System.nanoTime();
+            for (var i = 0; i < names.size(); i += TOGETHER) {
+                sight.tell(readable(names.subList(i, Math.min(names.size(), i + TOGETHER))));
+            }
+            return (System.nanoTime() - start) / 1e9;
+        }
+    }
+
+    private static List<Picture> readable(List<String> names) {
+        return names.parallelStream()
+                .map(name ->
+                        switch (read(name)) {
+                            case Picture picture -> picture;
+                            case Object reason -> throw EspalierException.data(reason.toString());
+                        })
+                .toList();
+    }
+
     private void tell(Console console, Sight sight, List<String> names) {
         var pictures = names.parallelStream().map(SeenPictures::read).toList();
         var readable =

@@ -105,6 +105,36 @@ class BenchTest {
         assertThat(code).isEqualTo(2);
     }
 
+    @Test
+    void aRecipeOfPicturesIsMeasuredOnThem() throws IOException {
+        var recipe = temp.resolve("shapes.yaml");
+        Files.writeString(
+                recipe,
+                """
+                name: shapes
+                data: {train: ../recipes/data/shapes-test-images-idx3-ubyte}
+                model: {type: vit, image: 16, patch: 8, width: 16, layers: 1, heads: 2}
+                task: {type: image-classification, augment: {flip: both}}
+                training: {for: 10 steps, batch: 8}
+                """);
+        var out = run("bench", recipe.toString(), "--steps", "2", "--precision", "fp32", "--json");
+        assertThat(code).as(out).isZero();
+        var result = Json.mapper().readTree(out.lines().toList().getLast());
+        assertThat(result.path("model").asString()).isEqualTo("Vit");
+        assertThat(result.path("batch").asInt()).isEqualTo(8);
+        for (var key :
+                List.of(
+                        "images-per-second",
+                        "ready-images-per-second",
+                        "made-images-per-second",
+                        "forward-images-per-second",
+                        "matmul-share",
+                        "forward-share")) {
+            assertThat(result.path(key).asDouble()).as(key).isPositive();
+        }
+        assertThat(temp.resolve("runs")).doesNotExist();
+    }
+
     private JsonNode measured(Path model) throws IOException {
         var texts = temp.resolve("texts.txt");
         Files.writeString(texts, "a hen\ntwo hens\n".repeat(9));

@@ -212,7 +212,12 @@ class SeenPicturesTest {
         assertThat(lines().getLast().path("labels").size()).isEqualTo(1);
         assertThat(said).contains("1 of 2 pictures cannot be read and were set aside");
         var names = folder.resolve("names.txt");
+        Files.writeString(names, (picture + "\n").repeat(40));
+        assertThat(run("bench", model, "--file", names, "--json")).isZero();
+        assertThat(lines().getFirst().path("images").asInt()).isEqualTo(40);
+        assertThat(lines().getFirst().path("images-per-second").asDouble()).isPositive();
         Files.writeString(names, "%s%n%s%n".formatted(folder.resolve("no.png"), picture));
+        assertThat(run("bench", model, "--file", names)).isEqualTo(3);
         assertThat(run("predict", model, "--file", names)).isZero();
         assertThat(told).matches("[ab]\\t0\\.\\d{3}\\t" + picture + "\\R");
         assertThat(said).contains("no.png");

@@ -45,6 +45,11 @@ public record FinetuneRecipe(
                         byDefault = "none")
                 @Nullable ForgettingRecipe forgetting)
         implements Recipe {
+    @Override
+    public boolean ofPictures() {
+        return task.ofPictures();
+    }
+
     /// The same with these parts.
     public FinetuneRecipe with(ModelRecipe model, TaskRecipe task, TrainingRecipe training) {
         return new FinetuneRecipe(

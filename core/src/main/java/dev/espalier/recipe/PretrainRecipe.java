@@ -28,4 +28,9 @@ public record PretrainRecipe(
                 EvaluateRecipe evaluate,
         @Doc(value = "When checkpoints are saved.", byDefault = "{every: 1000 steps}")
                 SaveRecipe save)
-        implements Recipe {}
+        implements Recipe {
+    @Override
+    public boolean ofPictures() {
+        return objective instanceof ObjectiveRecipe.MaskedImage;
+    }
+}

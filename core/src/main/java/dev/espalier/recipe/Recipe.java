@@ -24,4 +24,12 @@ public sealed interface Recipe permits PretrainRecipe, FinetuneRecipe {
     EvaluateRecipe evaluate();
 
     SaveRecipe save();
+
+    /// Whether the model sees pictures, which count where others count tokens.
+    boolean ofPictures();
+
+    /// What passes through the model, for rates: `tokens` or `images`.
+    default String unit() {
+        return ofPictures() ? "images" : "tokens";
+    }
 }

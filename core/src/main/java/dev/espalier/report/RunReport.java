@@ -58,7 +58,9 @@ public final class RunReport {
     /// @param title its name
     /// @param subtitle when and where
     /// @param passport the recipe, the data, the machine
-    public record Heading(String title, String subtitle, List<Block.Definition> passport) {
+    /// @param unit what passed through the model: `tokens` or `images`
+    public record Heading(
+            String title, String subtitle, List<Block.Definition> passport, String unit) {
         public Heading {
             passport = List.copyOf(passport);
         }
@@ -84,7 +86,7 @@ public final class RunReport {
                             "What it writes",
                             new Block.Samples("Continuations; what was given is grey", samples)));
         }
-        sections.add(training(steps));
+        sections.add(training(steps, heading.unit()));
         sections.add(new Report.Section("Passport", new Block.Definitions(heading.passport())));
         var figures = new ArrayList<Report.Figure>();
         find(scores, "loss")
@@ -98,7 +100,7 @@ public final class RunReport {
                 });
         find(scores, "bits-per-byte").ifPresent(s -> figures.add(figure("bits a byte", s, 3)));
         find(scores, "accuracy").ifPresent(s -> figures.add(figure("hidden tokens told", s, 3)));
-        figures.addAll(costs(steps));
+        figures.addAll(costs(steps, heading.unit()));
         var verdict =
                 find(scores, "loss")
                         .map(s ->
@@ -217,7 +219,7 @@ public final class RunReport {
                                                 .anyMatch(e -> find(e.scores(), "loss").isPresent())
                                         ? "loss"
                                         : metric)));
-        sections.add(training(steps));
+        sections.add(training(steps, heading.unit()));
         sections.add(new Report.Section("Passport", new Block.Definitions(heading.passport())));
         var figures = new ArrayList<Report.Figure>();
         own.ifPresent(s -> figures.add(taskFigure(s)));
@@ -236,7 +238,7 @@ public final class RunReport {
                             signedPercent(last.value()),
                             "perplexity since before"));
         }
-        figures.addAll(costs(steps));
+        figures.addAll(costs(steps, heading.unit()));
         var verdict =
                 own.map(s ->
                                 sentence(result, s)
@@ -275,11 +277,11 @@ public final class RunReport {
         sections.add(
                 new Report.Section(
                         "How it learnt", learning(steps, evaluations, List.of(), metric)));
-        sections.add(training(steps));
+        sections.add(training(steps, heading.unit()));
         sections.add(new Report.Section("Passport", new Block.Definitions(heading.passport())));
         var figures = new ArrayList<Report.Figure>();
         find(scores, metric).ifPresent(s -> figures.add(taskFigure(s)));
-        figures.addAll(costs(steps));
+        figures.addAll(costs(steps, heading.unit()));
         return new Report(heading.title(), heading.subtitle(), "", figures, sections);
     }
 
@@ -336,7 +338,7 @@ public final class RunReport {
         sections.add(
                 new Report.Section(
                         "How it learnt", learning(steps, evaluations, List.of(), "loss")));
-        sections.add(training(steps));
+        sections.add(training(steps, heading.unit()));
         sections.add(new Report.Section("Passport", new Block.Definitions(heading.passport())));
         var figures = new ArrayList<Report.Figure>();
         for (var metric : List.of("exact-match", "word-error-rate", "chrf", "rouge-l")) {
@@ -353,7 +355,7 @@ public final class RunReport {
                                                                             c.value(), decimals(c)))
                                                     .orElse(""))));
         }
-        figures.addAll(costs(steps));
+        figures.addAll(costs(steps, heading.unit()));
         figures.add(
                 new Report.Figure(
                         "tokens written a second",
@@ -516,7 +518,7 @@ public final class RunReport {
         sections.add(
                 new Report.Section(
                         "How it learnt", learning(steps, evaluations, List.of(), "loss")));
-        sections.add(training(steps));
+        sections.add(training(steps, heading.unit()));
         sections.add(new Report.Section("Passport", new Block.Definitions(heading.passport())));
         var data = scores.stream().anyMatch(s -> s.data().equals("test")) ? "test" : "validation";
         var shown = new ArrayList<Score>();
@@ -535,7 +537,7 @@ public final class RunReport {
                                     .map(b -> "before: " + Numbers.fixed(b.value(), decimals(b)))
                                     .orElse("on " + data)));
         }
-        figures.addAll(costs(steps));
+        figures.addAll(costs(steps, heading.unit()));
         var verdict =
                 shown.stream()
                         .findFirst()
@@ -649,7 +651,7 @@ public final class RunReport {
                     new Report.Section(
                             "What fine-tuning forgot", forgettingTable(journey.forgetting())));
         }
-        sections.add(training(journey.steps()));
+        sections.add(training(journey.steps(), journey.heading().unit()));
         sections.add(new Report.Section("What it cost", new Block.Definitions(journey.costs())));
         sections.add(
                 new Report.Section(
@@ -688,7 +690,7 @@ public final class RunReport {
                                                                             s.mean().value()))
                                                     .orElse(""))));
         }
-        figures.addAll(costs(journey.steps()));
+        figures.addAll(costs(journey.steps(), journey.heading().unit()));
         return figures;
     }
 
@@ -857,19 +859,19 @@ public final class RunReport {
         return blocks;
     }
 
-    private static Report.Section training(List<Step> steps) {
+    private static Report.Section training(List<Step> steps, String unit) {
         var blocks = new ArrayList<Block>();
         blocks.add(
                 new Block.LineChart(
-                        "Training rate, tokens a second",
+                        "Training rate, " + unit + " a second",
                         "",
                         "step",
-                        "tokens a second",
+                        unit + " a second",
                         false,
                         true,
                         List.of(
                                 new Block.Series(
-                                        "tokens a second", curve(steps, Step::tokensPerSecond)))));
+                                        unit + " a second", curve(steps, Step::tokensPerSecond)))));
         blocks.add(
                 new Block.LineChart(
                         "Gradient norm before clipping",
@@ -919,7 +921,7 @@ public final class RunReport {
         return points;
     }
 
-    private static List<Report.Figure> costs(List<Step> steps) {
+    private static List<Report.Figure> costs(List<Step> steps, String unit) {
         if (steps.isEmpty()) {
             return List.of();
         }
@@ -930,7 +932,9 @@ public final class RunReport {
                         "training",
                         Numbers.duration(last.seconds()),
                         Numbers.compact(last.tokens())
-                                + " tokens, "
+                                + " "
+                                + unit
+                                + ", "
                                 + Numbers.count(last.step())
                                 + " steps"));
         var rates = steps.stream().mapToDouble(Step::tokensPerSecond).sorted().toArray();
@@ -938,7 +942,7 @@ public final class RunReport {
         var share = shares[shares.length / 2];
         figures.add(
                 new Report.Figure(
-                        "tokens a second",
+                        unit + " a second",
                         Numbers.compact(rates[rates.length / 2]),
                         share > 0
                                 ? Numbers.percent(share) + " of the matmul rate"

@@ -45,7 +45,8 @@ public final class QuickstartPage {
                 new RunReport.Heading(
                         "Espalier quickstart",
                         r.corpus() + ", " + LocalDate.now(ZoneId.systemDefault()),
-                        passport);
+                        passport,
+                        "tokens");
         var costs =
                 r.seconds().entrySet().stream()
                         .map(e ->

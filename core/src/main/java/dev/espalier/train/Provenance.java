@@ -8,7 +8,6 @@ import dev.espalier.io.Json;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.ForgettingRecipe.DefenceRecipe;
 import dev.espalier.recipe.ModelRecipe;
-import dev.espalier.recipe.ObjectiveRecipe;
 import dev.espalier.recipe.PretrainRecipe;
 import dev.espalier.recipe.Recipe;
 import dev.espalier.recipe.SourceRecipe;
@@ -68,7 +67,7 @@ final class Provenance {
         }
         var writes =
                 recipe instanceof FinetuneRecipe f && f.task() instanceof TaskRecipe.Captioning;
-        if (writes || !ofPictures(recipe)) {
+        if (writes || !recipe.ofPictures()) {
             add(json, "tokenizer", tokenizer.toString(), files(tokenizer, TOKENIZER));
         }
         if (recipe instanceof FinetuneRecipe finetune && finetune.forgetting() != null) {
@@ -88,13 +87,6 @@ final class Provenance {
 
     private static void parent(ObjectNode json, String name, ModelRecipe.Saved model) {
         add(json, name, model.path().toString(), files(model.path(), MODEL));
-    }
-
-    private static boolean ofPictures(Recipe recipe) {
-        return switch (recipe) {
-            case PretrainRecipe p -> p.objective() instanceof ObjectiveRecipe.MaskedImage;
-            case FinetuneRecipe f -> f.task().ofPictures();
-        };
     }
 
     private static List<Path> data(Recipe recipe) {

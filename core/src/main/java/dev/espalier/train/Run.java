@@ -179,7 +179,7 @@ public final class Run {
     }
 
     /// Does `what` with a job that is prepared in a temporary folder.
-    private <T> T aside(Watcher watcher, BiFunction<Path, Job, T> what) {
+    <T> T aside(Watcher watcher, BiFunction<Path, Job, T> what) {
         var temporary = temporary();
         // What names a file is to find it there.
         var said = new StringBuilder();

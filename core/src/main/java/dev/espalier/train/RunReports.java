@@ -145,7 +145,8 @@ public final class RunReports {
         return new RunReport.Heading(
                 recipe.name(),
                 kind + ", " + LocalDate.now(java.time.ZoneId.systemDefault()) + "; " + ended,
-                passport);
+                passport,
+                recipe.unit());
     }
 
     /// Steps as the report draws them.

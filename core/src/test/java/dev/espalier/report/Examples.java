@@ -37,7 +37,8 @@ final class Examples {
                                     "GPT-2, 4 layers of width 192, 6 heads, 64 tokens, 2.6 M parameters"),
                             new Block.Definition(
                                     "SHA-256",
-                                    "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")));
+                                    "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")),
+                    "tokens");
 
     private Examples() {}
 
@@ -103,7 +104,7 @@ final class Examples {
         }
         return RunReport.pretraining(
                 new RunReport.Heading(
-                        "java-prose", "23 November 2026 · seed 1", HEADING.passport()),
+                        "java-prose", "23 November 2026 · seed 1", HEADING.passport(), "tokens"),
                 steps(2000),
                 evaluations,
                 List.of(
@@ -126,7 +127,8 @@ final class Examples {
             evaluations.add(new RunReport.Evaluation(s, List.of(scores.getFirst())));
         }
         return RunReport.finetuning(
-                new RunReport.Heading("areas", "23 November 2026 · seed 1", HEADING.passport()),
+                new RunReport.Heading(
+                        "areas", "23 November 2026 · seed 1", HEADING.passport(), "tokens"),
                 steps(100),
                 evaluations,
                 scores,

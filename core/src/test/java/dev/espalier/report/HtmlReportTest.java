@@ -185,7 +185,7 @@ class HtmlReportTest {
         parse(
                 HtmlReport.render(
                         RunReport.pretraining(
-                                new RunReport.Heading("n", "", List.of()),
+                                new RunReport.Heading("n", "", List.of(), "tokens"),
                                 List.of(),
                                 List.of(),
                                 List.of(),
