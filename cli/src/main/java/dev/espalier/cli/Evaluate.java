@@ -12,17 +12,20 @@ import dev.espalier.data.ImageReader;
 import dev.espalier.data.LabelledImage;
 import dev.espalier.data.LabelledReader;
 import dev.espalier.data.MaskSource;
+import dev.espalier.data.MinimalPairReader;
 import dev.espalier.data.PairReader;
 import dev.espalier.data.PreferenceReader;
 import dev.espalier.evaluate.Bleu;
 import dev.espalier.evaluate.Classification;
 import dev.espalier.evaluate.ConfusionMatrix;
 import dev.espalier.evaluate.Detections;
+import dev.espalier.evaluate.MinimalPairs;
 import dev.espalier.evaluate.Score;
 import dev.espalier.evaluate.WrittenTexts;
 import dev.espalier.model.Decoder;
 import dev.espalier.model.Encoder;
 import dev.espalier.model.EncoderDecoder;
+import dev.espalier.model.LanguageModel;
 import dev.espalier.model.Problem;
 import dev.espalier.task.Assistant;
 import dev.espalier.task.ObjectDetector;
@@ -65,6 +68,7 @@ import picocli.CommandLine.Parameters;
                     + " conversations alone, with --preferences how often the chosen of two answers is"
                     + " likelier to it than the rejected one. An encoder: how well it tells hidden"
                     + " tokens.",
+            "Any decoder or encoder with --pairs: in how many minimal pairs the acceptable sentence is the likelier one.",
             "A labeller of words on CoNLL, CoNLL-U, or spans in JSONL: entity F1, or accuracy."
         },
         footerHeading = "%nExample:%n",
@@ -73,6 +77,7 @@ import picocli.CommandLine.Parameters;
             "  espalier evaluate runs/same-topic/model --data pairs.tsv --pair second",
             "  espalier evaluate runs/assistant/model --answers --data held-out.jsonl",
             "  espalier evaluate runs/summaries/model --data pairs.csv --input article --target summary",
+            "  espalier evaluate runs/books/model --pairs --data blimp/*.jsonl",
             "  espalier evaluate runs/java-prose/model --data news=news/**/*.txt --data law=law.txt"
         })
 final class Evaluate implements Callable<Integer> {
@@ -171,6 +176,13 @@ final class Evaluate implements Callable<Integer> {
     private boolean preferences;
 
     @Option(
+            names = "--pairs",
+            description =
+                    "The data are minimal pairs as BLiMP has them, in .jsonl; what is measured is how often"
+                            + " the acceptable sentence is the likelier one.")
+    private boolean pairs;
+
+    @Option(
             names = "--input",
             defaultValue = "input",
             paramLabel = "COLUMN",
@@ -233,11 +245,14 @@ final class Evaluate implements Callable<Integer> {
         var console = context.console();
         var sets = data.stream().map(Data::of).toList();
         Given.folder(model, "a model");
-        if (answers && preferences) {
-            throw EspalierException.usage("--answers and --preferences exclude each other");
+        if ((answers ? 1 : 0) + (preferences ? 1 : 0) + (pairs ? 1 : 0) > 1) {
+            throw EspalierException.usage(
+                    "--answers, --preferences and --pairs exclude each other");
         }
         if (answers || preferences) {
             assistant(console, sets);
+        } else if (pairs) {
+            pairs(console, sets);
         } else if (HuggingFace.isDetector(model)) {
             detector(console, sets);
         } else if (HuggingFace.isSegmenter(model)) {
@@ -470,14 +485,11 @@ final class Evaluate implements Callable<Integer> {
                                             .loss(decoder, false)
                                             .scores(name);
                             case Encoder encoder -> {
-                                if (!loaded.missing().isEmpty()) {
-                                    throw EspalierException.data(
-                                            "%s: %s is missing, so this encoder tells no hidden tokens"
-                                                    .formatted(model, loaded.missing()));
-                                }
+                                requireHead(loaded);
                                 var room = length - framed.template().addedToOne();
                                 yield GeneralText.read(sources.get(i), tokenizer, room, maxTokens)
-                                        .hidden(name, encoder, framed, seed);
+                                        .hidden(framed, seed)
+                                        .scores(name, encoder, false);
                             }
                             case EncoderDecoder _ ->
                                     throw EspalierException.data(
@@ -486,6 +498,33 @@ final class Evaluate implements Callable<Integer> {
             }
         } finally {
             loaded.model().free();
+        }
+    }
+
+    private void pairs(Console console, List<Data> sets) {
+        sets.forEach(set -> source(set.files()));
+        var loaded = HuggingFace.readModel(model, null);
+        try {
+            var tokenizer = Tokenizers.read(model).plain();
+            TextClassifier.checkVocabulary(model, tokenizer, loaded.model().vocabulary());
+            requireHead(loaded);
+            for (var set : sets) {
+                var read = MinimalPairReader.read(set.files(), Integer.MAX_VALUE, Ledger.strict());
+                var measured = new MinimalPairs(read, tokenizer);
+                print(
+                        console,
+                        measured.scores(set.name(), measured.margins(loaded.model(), false)));
+            }
+        } finally {
+            loaded.model().free();
+        }
+    }
+
+    private void requireHead(HuggingFace.Loaded<LanguageModel> loaded) {
+        if (!loaded.missing().isEmpty()) {
+            throw EspalierException.data(
+                    "%s: %s is missing, so this model tells no tokens"
+                            .formatted(model, loaded.missing()));
         }
     }
 

@@ -55,6 +55,7 @@ import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
@@ -151,11 +152,18 @@ public final class HuggingFace {
                             + type
                             + " is an encoder and cannot write text; a decoder is needed");
         }
-        return readModel(folder, dropout);
+        var loaded = readModel(folder, dropout);
+        if (!loaded.missing().isEmpty()) {
+            loaded.model().free();
+            throw EspalierException.data(
+                    "%s: %s is missing, so this model writes no text"
+                            .formatted(folder, loaded.missing()));
+        }
+        return loaded;
     }
 
     /// The language model in `folder` with every dropout set to `dropout`, if one is given. An
-    /// encoder may lack its head.
+    /// encoder may lack its head, as may what a classifier left.
     public static Loaded<LanguageModel> readModel(Path folder, @Nullable Double dropout) {
         var config = config(folder);
         var plan = plan(folder, config, dropout, true);
@@ -392,6 +400,66 @@ public final class HuggingFace {
         }
     }
 
+    /// The classifier in `folder` with its own head on the body of another model of its shape.
+    ///
+    /// @throws EspalierException (DATA) if the folder holds an adapter, or its model does not fit
+    public static SequenceClassifier readClassifierOn(LanguageModel body, Path folder) {
+        requireShape(body, folder);
+        var model = new SequenceClassifier(body, problem(folder, config(folder)));
+        readAll(folder, body.family(), model.head().parameters());
+        return model;
+    }
+
+    /// As [#readClassifierOn] for a classifier of tokens.
+    public static TokenClassifier readTokenClassifierOn(LanguageModel body, Path folder) {
+        requireShape(body, folder);
+        var model = new TokenClassifier(body, labels(folder, config(folder)));
+        var head = new LinkedHashMap<>(model.parameters());
+        head.keySet().retainAll(model.headPaths());
+        readAll(folder, body.family(), head);
+        return model;
+    }
+
+    private static void requireShape(LanguageModel body, Path folder) {
+        if (isAdapter(folder)) {
+            throw EspalierException.data(
+                    "%s: holds an adapter, whose base differs from the model; allowed: a whole one, as `adapter.merge: true` leaves it"
+                            .formatted(folder));
+        }
+        JsonNode own = config(folder), other = body.configJson();
+        if (!type(own).equals(type(other))) {
+            throw EspalierException.data(
+                    "%s: a %s's head does not fit the %s"
+                            .formatted(folder.resolve(CONFIG), type(own), type(other)));
+        }
+    }
+
+    /// Copies into `model` the weights beside its body that the files in `folder` hold, such as an
+    /// encoder's head for the vocabulary.
+    ///
+    /// @throws EspalierException (DATA) if one is missing, or of another shape
+    public static void readVocabularyHead(Path folder, LanguageModel model) {
+        requireShape(model, folder);
+        var head = new LinkedHashMap<>(model.parameters());
+        head.keySet().removeIf(model.family()::isBody);
+        readAll(folder, model.family(), head);
+    }
+
+    private static void readAll(Path folder, Family family, SequencedMap<String, Parameter> into) {
+        try (var weights = WeightFiles.open(folder)) {
+            var inFile = new Names(weights, family);
+            into.forEach((name, parameter) -> {
+                var entry = inFile.find(name);
+                if (entry.isEmpty()) {
+                    throw EspalierException.data(
+                            "%s: the head's tensor '%s' is missing"
+                                    .formatted(weights.path(), inFile.of(name)));
+                }
+                copy(weights.path(), entry.get(), parameter);
+            });
+        }
+    }
+
     /// Whether the model in `folder` is a sequence classifier.
     public static boolean isClassifier(Path folder) {
         return isFor(folder, SEQUENCES);
@@ -403,7 +471,11 @@ public final class HuggingFace {
     }
 
     private static boolean isFor(Path folder, String task) {
-        return config(folder).path("architectures").path(0).asString("").endsWith(task);
+        return isFor(config(folder), task);
+    }
+
+    private static boolean isFor(JsonNode config, String task) {
+        return config.path("architectures").path(0).asString("").endsWith(task);
     }
 
     /// What a classifier tells. Without `problem_type` a single label is a number, as the library
@@ -673,6 +745,11 @@ public final class HuggingFace {
         weights.entries().forEach(e -> unused.add(e.name()));
         var inFile = new Names(weights, family);
         var needed = body.parameters().keySet();
+        var mayLack =
+                body instanceof Encoder
+                        || body instanceof VisionModel
+                        || isFor(config, SEQUENCES)
+                        || isFor(config, TOKENS);
         var missing = new ArrayList<String>();
         for (var parameter : model.parameters().entrySet()) {
             var path = parameter.getKey();
@@ -683,9 +760,7 @@ public final class HuggingFace {
             } else if (entry.isPresent()) {
                 copy(file, entry.get(), parameter.getValue());
                 unused.remove(entry.get().name());
-            } else if (!needed.contains(path)
-                    || ((body instanceof Encoder || body instanceof VisionModel)
-                            && !family.isBody(path))) {
+            } else if (!needed.contains(path) || (mayLack && !family.isBody(path))) {
                 missing.add(inFile.of(path));
             } else if (parameter.getValue().trained()) {
                 throw EspalierException.data(

@@ -57,6 +57,13 @@ public final class Classification implements Judgement {
         return Interval.share(right(), n());
     }
 
+    /// Of each record 1 where it was told rightly, else 0.
+    public double[] correct() {
+        var correct = new double[truth.length];
+        Arrays.setAll(correct, i -> truth[i] == predicted[i] ? 1 : 0);
+        return correct;
+    }
+
     /// Accuracy, macro-F1, macro precision and macro recall.
     @Override
     public List<Score> scores(String data, long seed) {

@@ -69,7 +69,7 @@ public record Interval(double value, double low, double high) {
     /// The mean of figures that are independent of each other, each with its interval: the ends'
     /// distances from the value add up as squares (the method of variance estimates recovery, Zou
     /// and Donner 2008), which keeps what the intervals have of asymmetry.
-    static Interval mean(List<Interval> parts) {
+    public static Interval mean(List<Interval> parts) {
         double value = 0, below = 0, above = 0;
         for (var part : parts) {
             value += part.value / parts.size();
@@ -80,6 +80,16 @@ public record Interval(double value, double low, double high) {
                 value,
                 value - Math.sqrt(below) / parts.size(),
                 value + Math.sqrt(above) / parts.size());
+    }
+
+    /// This less `other`, which is independent of it, by the same method. Of figures on the same
+    /// records it is too wide, as these rise and fall together.
+    public Interval minus(Interval other) {
+        var difference = value - other.value;
+        return new Interval(
+                difference,
+                difference - Math.hypot(value - low, other.high - other.value),
+                difference + Math.hypot(high - value, other.value - other.low));
     }
 
     /// The mean of independent repetitions (seeds), by Student's t with n - 1 degrees of freedom.

@@ -8,7 +8,9 @@ import dev.espalier.objective.VocabularyLoss;
 import dev.espalier.torch.Scope;
 import dev.espalier.torch.Torch;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.function.IntUnaryOperator;
 
 /// Text with tokens hidden, always the same ones, to measure an encoder on.
 public record MaskedText(List<Masking.Masked> blocks) {
@@ -31,24 +33,45 @@ public record MaskedText(List<Masking.Masked> blocks) {
         return new MaskedText(blocks.subList(0, count));
     }
 
+    /// What the hidden tokens cost, block by block, and the share of them that the model holds for
+    /// the likeliest.
+    public record Measured(TextLoss loss, Interval told) {
+        /// The loss in nats a hidden token, and the share.
+        public List<Score> scores(String data) {
+            return List.of(
+                    Score.of(data, "loss", loss.loss(), loss.tokens()),
+                    Score.of(data, "accuracy", told, loss.tokens()));
+        }
+    }
+
     /// The loss in nats a hidden token, and the share of them that the model holds for the
     /// likeliest.
     public List<Score> scores(String data, Encoder model, boolean bf16) {
+        return measure(model, bf16, _ -> 0).scores(data);
+    }
+
+    /// Measures `model`.
+    ///
+    /// @param bytes of UTF-8 that a token stands for
+    public Measured measure(Encoder model, boolean bf16, IntUnaryOperator bytes) {
         var told = told(model, bf16);
-        var sums = new double[blocks.size()];
+        var loss = new TextLoss();
         var right = new double[blocks.size()];
         var counts = new double[blocks.size()];
         var at = 0;
         for (var b = 0; b < counts.length; b++) {
-            counts[b] = blocks.get(b).places().length;
-            for (var i = 0; i < counts[b]; i++, at++) {
-                sums[b] += told.losses()[at];
+            var labels = blocks.get(b).labels();
+            counts[b] = labels.length;
+            var sum = 0.0;
+            for (var i = 0; i < labels.length; i++, at++) {
+                sum += told.losses()[at];
                 right[b] += told.ranks()[at] == 0 ? 1 : 0;
             }
+            if (labels.length > 0) {
+                loss.add(sum, labels.length, Arrays.stream(labels).map(bytes).sum());
+            }
         }
-        return List.of(
-                Score.of(data, "loss", Interval.loss(sums, counts), at),
-                Score.of(data, "accuracy", Interval.clustered(right, counts), at));
+        return new Measured(loss, Interval.clustered(right, counts));
     }
 
     /// What `model` makes of the hidden tokens, one block's after the other's.

@@ -87,10 +87,6 @@ final class Checks {
                         stopping(finetune.training(), LABELLED, problems);
                         withinContext(
                                 task.maxLength(), "task.max-length", recipe.model(), problems);
-                        if (finetune.forgetting() != null) {
-                            problems.add(
-                                    "forgetting", "is measured beside classification only so far");
-                        }
                     }
                     case TaskRecipe.Instruction task -> {
                         withinContext(
@@ -132,10 +128,38 @@ final class Checks {
                     targets(lora.targets(), problems);
                 }
                 if (finetune.forgetting() != null) {
+                    measured(finetune.forgetting().measure(), problems);
                     defence(finetune.forgetting().defence(), finetune, problems);
                 }
             }
         }
+    }
+
+    private static void measured(ForgettingRecipe.Measure measure, Problems problems) {
+        if (!measure.ofWords() && measure.tasks().isEmpty()) {
+            problems.add(
+                    "forgetting.measure",
+                    "is empty; allowed: with corpus, domains, tasks or pairs");
+        }
+        for (var i = 0; i < measure.domains().size(); i++) {
+            var name = measure.domains().get(i).name();
+            if (!NAME.matcher(name).matches()
+                    || Set.of("general", "pairs", "validation", "test").contains(name)) {
+                problems.add(
+                        "forgetting.measure.domains[" + i + "].name",
+                        "`"
+                                + name
+                                + "` names something else, or is no name; allowed: letters, digits, `.`, `_` and `-`");
+            }
+        }
+        distinct(
+                measure.domains().stream().map(ForgettingRecipe.Domain::name).toList(),
+                "forgetting.measure.domains",
+                problems);
+        distinct(
+                measure.tasks().stream().map(Path::toString).toList(),
+                "forgetting.measure.tasks",
+                problems);
     }
 
     private static void defence(DefenceRecipe defence, FinetuneRecipe recipe, Problems problems) {

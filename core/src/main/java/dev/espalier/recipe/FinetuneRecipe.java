@@ -40,8 +40,7 @@ public record FinetuneRecipe(
         @Doc(value = "When checkpoints are saved.", byDefault = "{every: 1 epoch, keep: 1}")
                 SaveRecipe save,
         @Doc(
-                        value =
-                                "Whether to measure what fine-tuning forgets of general text, and to defend it.",
+                        value = "Whether to measure what fine-tuning forgets, and to defend it.",
                         byDefault = "none")
                 @Nullable ForgettingRecipe forgetting)
         implements Recipe {

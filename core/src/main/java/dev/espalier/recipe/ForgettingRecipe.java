@@ -4,32 +4,82 @@ import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-@Doc("What fine-tuning may forget of general text, and how it is kept from forgetting.")
+@Doc("What fine-tuning may forget, and how it is kept from forgetting.")
 public record ForgettingRecipe(
-        @Doc("Where forgetting is measured, before and after.") Measure measure,
+        @Doc("What is measured.") Measure measure,
         @Doc(
                         value =
-                                "The relative rise of the general text's perplexity that is allowed (0.05 is 5 %); the"
-                                        + " run stops beyond it. `none` only measures.",
+                                "How much worse, relatively, whatever is measured may become: the perplexity of a text"
+                                        + " may rise, the score of an earlier task or of the pairs fall by this"
+                                        + " share (0.05 is 5 %). The run stops beyond it. `none` only"
+                                        + " measures.",
                         byDefault = "none",
                         in = "[0, ∞)")
                 @Nullable Double budget,
         @Doc(value = "What keeps the model from forgetting.", byDefault = "{type: none}")
                 DefenceRecipe defence) {
 
-    @Doc("General text to measure perplexity on.")
+    @Doc(
+            "What is measured before, while and after a model is fine-tuned; one of these at least. Of an encoder's text"
+                    + " 15 % of the tokens are hidden, always the same ones, and told.")
     public record Measure(
             @Doc(
-                            "A text file or a glob, whose first 65,536 tokens are measured; best not the text that is"
-                                    + " replayed.")
-                    String corpus) {}
+                            value =
+                                    "A text file or a glob of general text, whose first 65,536 tokens are measured; best"
+                                            + " not the text that is replayed.",
+                            byDefault = "none")
+                    @Nullable String corpus,
+            @Doc(
+                            value =
+                                    "Texts of other domains, each measured by itself, such as [{name: law, corpus: law.txt}].",
+                            byDefault = "[]")
+                    List<Domain> domains,
+            @Doc(
+                            value =
+                                    "Folders of earlier runs whose tasks the model should still do: classification and"
+                                            + " token labelling. Their heads are kept beside, and asked on their"
+                                            + " validation records, at the end on their tests too.",
+                            byDefault = "[]")
+                    List<Path> tasks,
+            @Doc(
+                            value =
+                                    "A JSONL file or a glob of minimal pairs in BLiMP's format, of each file the first 100.",
+                            byDefault = "none")
+                    @Nullable String pairs,
+            @Doc(
+                            value =
+                                    "The folder of the language model whose head for the vocabulary is used, where the"
+                                            + " model to start from has lost its own, as classifiers have.",
+                            byDefault = "none")
+                    @Nullable Path head) {
+        public Measure {
+            domains = List.copyOf(domains);
+            tasks = List.copyOf(tasks);
+        }
+
+        /// Of general text alone.
+        public Measure(String corpus) {
+            this(corpus, List.of(), List.of(), null, null);
+        }
+
+        /// Whether anything needs the vocabulary's head.
+        public boolean ofWords() {
+            return corpus != null || !domains.isEmpty() || pairs != null;
+        }
+    }
+
+    @Doc("Text of a domain.")
+    public record Domain(
+            @Doc("What the figures call it.") String name,
+            @Doc("A text file or a glob, whose first 65,536 tokens are measured.") String corpus) {}
 
     /// What keeps a model from forgetting.
     public sealed interface DefenceRecipe {
         @Doc("Nothing.")
         record None() implements DefenceRecipe {}
 
-        @Doc("General text is trained on again beside the task, by the causal objective.")
+        @Doc(
+                "General text is trained on again beside the task, by the causal objective, of encoders by hidden tokens.")
         record Replay(
                 @Doc(
                                 value = "The share of a step's sequences that is general text.",

@@ -154,7 +154,6 @@ public final class RunReport {
     ///
     /// @param scores on the test at the end, with those of simpler models
     /// @param result of the test
-    /// @param forgetting may be empty
     /// @param cases examples of what it told; may be empty
     public static Report finetuning(
             Heading heading,
@@ -162,7 +161,7 @@ public final class RunReport {
             List<Evaluation> evaluations,
             List<Score> scores,
             Judgement result,
-            List<Forgetting> forgetting,
+            Forgotten forgotten,
             List<Block> cases) {
         var metric = headline(result);
         var own = find(scores, metric);
@@ -205,8 +204,9 @@ public final class RunReport {
         if (!cases.isEmpty()) {
             sections.add(new Report.Section(CASES, cases));
         }
-        if (!forgetting.isEmpty()) {
-            sections.add(new Report.Section("What it forgot", forgettingTable(forgetting)));
+        if (!forgotten.kept().isEmpty()) {
+            sections.add(
+                    forgotten.section(evaluations, metric, metricName(metric), isShare(metric)));
         }
         sections.add(
                 new Report.Section(
@@ -230,13 +230,13 @@ public final class RunReport {
                 figures.add(
                         new Report.Figure(
                                 name(b), value(b, metric), metricName(metric) + " of it")));
-        var last = forgetting.isEmpty() ? null : forgetting.getLast().rise();
-        if (last != null) {
+        if (!forgotten.kept().isEmpty()) {
+            var first = forgotten.kept().getFirst();
             figures.add(
                     new Report.Figure(
-                            "general text",
-                            signedPercent(last.value()),
-                            "perplexity since before"));
+                            first.name().equals("general") ? "general text" : first.name(),
+                            signedPercent(first.change().value()),
+                            metricName(first.metric()) + " since before"));
         }
         figures.addAll(costs(steps, heading.unit()));
         var verdict =
@@ -1020,7 +1020,7 @@ public final class RunReport {
                 || metric.startsWith("f1");
     }
 
-    private static String metricName(String metric) {
+    static String metricName(String metric) {
         return switch (metric) {
             case "macro-f1" -> "macro-F1";
             case "micro-f1" -> "micro-F1";

@@ -34,6 +34,7 @@ import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.train.CausalLearner;
 import dev.espalier.train.ClassificationLearner;
 import dev.espalier.train.GeneralText;
+import dev.espalier.train.Replaying;
 import dev.espalier.train.StepFigures;
 import dev.espalier.train.Trainer;
 import java.lang.foreign.MemorySegment;
@@ -574,24 +575,31 @@ public final class Quickstart {
                                             drawn.get(i).where()))
                             .toList();
             var perEpoch = (int) Math.ceil(examples.size() / (double) TASK_BATCH);
-            var replay =
-                    method == Method.REPLAY
-                            ? new ClassificationLearner.Replay(
-                                    (int) Math.round(TASK_BATCH * REPLAY / (1 - REPLAY)),
-                                    REPLAY,
-                                    i -> replayed.get((int) (i % replayed.size())))
-                            : null;
-            var learner =
+            var replays = method == Method.REPLAY;
+            var microBatch = CausalLearner.autoMicroBatch(model, TASK_BATCH, LENGTH);
+            var task =
                     new ClassificationLearner(
                             model,
                             examples,
                             step -> batch(examples.size(), perEpoch, taskSeed, step),
                             perEpoch,
-                            CausalLearner.autoMicroBatch(model, TASK_BATCH, LENGTH),
+                            microBatch,
                             null,
                             true,
                             CrossEntropy.PLAIN,
-                            replay);
+                            replays ? 1 - REPLAY : 1);
+            var learner =
+                    replays
+                            ? new Replaying(
+                                    task,
+                                    model.decoder(),
+                                    (int) Math.round(TASK_BATCH * REPLAY / (1 - REPLAY)),
+                                    REPLAY,
+                                    i -> replayed.get((int) (i % replayed.size())),
+                                    null,
+                                    microBatch,
+                                    CrossEntropy.PLAIN)
+                            : task;
             var trainer =
                     new Trainer(
                             learner,

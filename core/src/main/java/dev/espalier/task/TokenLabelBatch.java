@@ -21,7 +21,11 @@ import java.util.stream.IntStream;
 /// @param labels the class of each word of each
 /// @param loss the loss of a word
 public record TokenLabelBatch(
-        TokenClassifier model, List<TaggedTokens> rows, List<int[]> labels, CrossEntropy loss)
+        TokenClassifier model,
+        List<TaggedTokens> rows,
+        List<int[]> labels,
+        double weight,
+        CrossEntropy loss)
         implements MicroBatch {
     /// What the figures call this loss.
     public static final String TERM = "token-labelling";

@@ -1,6 +1,5 @@
 package dev.espalier.train;
 
-import dev.espalier.data.Window;
 import dev.espalier.model.SequenceClassifier;
 import dev.espalier.nn.Module;
 import dev.espalier.objective.CrossEntropy;
@@ -13,8 +12,7 @@ import java.util.List;
 import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
 
-/// Classification of texts, with general text replayed beside it where forgetting is to be held
-/// off.
+/// Classification of texts.
 ///
 /// @param examples the training records, or the windows of them
 /// @param batches the examples of the i-th step of the run
@@ -23,8 +21,8 @@ import org.jspecify.annotations.Nullable;
 /// @param labelWeights the weight of each label, or null; see [ClassificationBatch]
 /// @param everyToken whether every token's state learns to tell of its text, or the last one's
 ///   alone
-/// @param loss the loss of a record, and of a token of the replayed text
-/// @param replay general text to go on learning, or null
+/// @param loss the loss of a record
+/// @param weight of the loss, where others stand beside it
 @SuppressWarnings("ArrayRecordComponent") // passed on, never compared
 public record ClassificationLearner(
         SequenceClassifier classifier,
@@ -35,16 +33,8 @@ public record ClassificationLearner(
         float @Nullable [] labelWeights,
         boolean everyToken,
         CrossEntropy loss,
-        @Nullable Replay replay)
+        double weight)
         implements Learner {
-    /// General text in between (experience replay, Robins 1995): each step sees `windows` windows
-    /// of it, whose loss counts as much in the step's loss as their share of its examples.
-    ///
-    /// @param windows windows of general text a step
-    /// @param fraction the weight of their loss; the task's is 1 - fraction
-    /// @param window the i-th window
-    public record Replay(int windows, double fraction, LongFunction<int[]> window) {}
-
     @Override
     public Module model() {
         return classifier;
@@ -64,7 +54,6 @@ public record ClassificationLearner(
     public List<MicroBatch> step(long step) {
         var places = batches.apply(step);
         var result = new ArrayList<MicroBatch>();
-        var weight = replay == null ? 1 : 1 - replay.fraction();
         for (var start = 0; start < places.length; start += microBatch) {
             var part =
                     Arrays.stream(places, start, Math.min(places.length, start + microBatch))
@@ -73,22 +62,6 @@ public record ClassificationLearner(
             result.add(
                     new ClassificationBatch(
                             classifier, weight, part, labelWeights, everyToken, loss));
-        }
-        if (replay != null) {
-            var first = step * replay.windows();
-            result.addAll(
-                    CausalLearner.batches(
-                            classifier.decoder(),
-                            "replay",
-                            replay.fraction(),
-                            replay.windows(),
-                            microBatch,
-                            true,
-                            loss,
-                            i ->
-                                    Window.of(
-                                            replay.window().apply(first + i),
-                                            "window " + (first + i) + " of the replayed text")));
         }
         return result;
     }

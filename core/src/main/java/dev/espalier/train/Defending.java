@@ -1,7 +1,12 @@
 package dev.espalier.train;
 
+import dev.espalier.EspalierException;
 import dev.espalier.model.Decoder;
+import dev.espalier.model.Encoder;
+import dev.espalier.model.EncoderDecoder;
+import dev.espalier.model.LanguageModel;
 import dev.espalier.model.SequenceClassifier;
+import dev.espalier.model.TokenClassifier;
 import dev.espalier.nn.Module;
 import dev.espalier.objective.MicroBatch;
 import dev.espalier.optim.Anchor;
@@ -22,13 +27,13 @@ import org.jspecify.annotations.Nullable;
 /// A task whose model is held to what it was, by its weights (L2-SP, EWC) or by what it says of the
 /// task's texts (learning without forgetting). [Replaying] and [Averaging] are the other defences.
 ///
-/// @param decoder the model, or its body
+/// @param words the model, or its body
 /// @param old the model as it was; null unless it is asked
 /// @param texts the task's examples of a step; null unless they are said again
 record Defending(
         Learner task,
         DefenceRecipe defence,
-        Decoder decoder,
+        LanguageModel words,
         Tokenizer tokenizer,
         long seed,
         int microBatch,
@@ -41,7 +46,7 @@ record Defending(
     static Learner of(
             FinetuneRecipe recipe,
             Learner task,
-            Decoder model,
+            LanguageModel model,
             Tokenizer tokenizer,
             int microBatch,
             @Nullable LongFunction<List<Example>> texts) {
@@ -54,6 +59,11 @@ record Defending(
                     new Defending(
                             task, defence, model, tokenizer, recipe.seed(), microBatch, null, null);
             case DefenceRecipe.Lwf _ -> {
+                if (!(model instanceof Decoder)) {
+                    throw EspalierException.usage(
+                            "forgetting.defence: lwf goes on with texts as before, which this %s does not; allowed here: none, replay, l2-sp, ewc, wise-ft, soup"
+                                    .formatted(model.family().architecture()));
+                }
                 var asItWas =
                         new ModelRecipe.Saved(
                                 ((ModelRecipe.Saved) recipe.model()).path(), List.of(), 0.0);
@@ -64,7 +74,9 @@ record Defending(
                         tokenizer,
                         recipe.seed(),
                         microBatch,
-                        (Decoder) Models.of(asItWas, tokenizer, recipe.seed()).model(),
+                        (Decoder)
+                                Forgetting.withHead(
+                                        recipe, Models.of(asItWas, tokenizer, recipe.seed())),
                         texts);
             }
             case DefenceRecipe.None _,
@@ -101,7 +113,7 @@ record Defending(
             var part = examples.subList(start, Math.min(examples.size(), start + microBatch));
             all.add(
                     new DistillationBatch(
-                            decoder,
+                            (Decoder) words,
                             old,
                             lwf.weight(),
                             lwf.temperature(),
@@ -130,13 +142,24 @@ record Defending(
                 yield new Anchor(start, strength);
             }
             case DefenceRecipe.Ewc e -> {
-                var text = TextData.general(e.corpus(), tokenizer, decoder.context());
+                var text = TextData.general(e.corpus(), tokenizer, words);
                 var next = TextData.shuffled(text, seed);
                 var windows = new ArrayList<int[]>();
                 for (var i = 0; i < Math.min(e.windows(), text.windows().size()); i++) {
                     windows.add(next.apply(i));
                 }
-                var fisher = Fisher.of(decoder, windows, parameters, seed);
+                var fisher =
+                        switch (words) {
+                            case Decoder d -> Fisher.of(d, windows, parameters, seed);
+                            case Encoder d ->
+                                    Fisher.of(
+                                            d,
+                                            GeneralText.of(windows, tokenizer)
+                                                    .hidden(tokenizer, seed),
+                                            parameters,
+                                            seed);
+                            case EncoderDecoder _ -> throw new IllegalStateException();
+                        };
                 fisher.mulInPlace(e.strength());
                 yield new Anchor(parameters.weights().copy(), fisher);
             }
@@ -146,7 +169,10 @@ record Defending(
 
     /// Whether the weight at `path` of `model` was there before it was fine-tuned.
     static boolean isOfParent(Module model, String path) {
-        return !(model instanceof SequenceClassifier classifier)
-                || classifier.body().family().isBody(path);
+        return switch (model) {
+            case SequenceClassifier m -> m.body().family().isBody(path);
+            case TokenClassifier m -> m.body().family().isBody(path);
+            default -> true;
+        };
     }
 }

@@ -19,7 +19,6 @@ import dev.espalier.objective.ExampleText;
 import dev.espalier.plan.Cost;
 import dev.espalier.recipe.AdapterRecipe;
 import dev.espalier.recipe.FinetuneRecipe;
-import dev.espalier.recipe.ForgettingRecipe;
 import dev.espalier.recipe.ModelRecipe;
 import dev.espalier.recipe.ProblemRecipe;
 import dev.espalier.recipe.TaskRecipe;
@@ -64,8 +63,7 @@ final class Finetuning implements Job {
     /// Records as the model reads them.
     ///
     /// @param truth what each is labelled with, as [Example#truth] has it
-    private record Records(
-            List<LabelledText> records, List<TextReader.Read> read, List<double[]> truth) {
+    record Records(List<LabelledText> records, List<TextReader.Read> read, List<double[]> truth) {
         static Records of(List<LabelledText> records, Problem problem, TextReader reader) {
             if (!(problem instanceof Problem.Regression)) {
                 LabelledReader.requireKnown(records, problem.labels());
@@ -143,15 +141,25 @@ final class Finetuning implements Job {
                         ? learner
                         : Defending.of(
                                 recipe,
-                                learner,
-                                model.decoder(),
+                                Replaying.of(
+                                        recipe,
+                                        learner,
+                                        model.body(),
+                                        tokenizer,
+                                        learner.microBatch()),
+                                model.body(),
                                 tokenizer,
                                 learner.microBatch(),
                                 learner::of);
         forgetting =
                 recipe.forgetting() == null
                         ? null
-                        : Forgetting.of(recipe.forgetting(), model.decoder(), tokenizer, bf16());
+                        : Forgetting.of(
+                                recipe.forgetting(),
+                                model.body(),
+                                tokenizer,
+                                bf16(),
+                                recipe.seed());
     }
 
     static Job prepare(FinetuneRecipe recipe, Path folder, Watcher watcher) {
@@ -177,19 +185,13 @@ final class Finetuning implements Job {
         var problem = problem(recipe.data().train(), task.problem(), files.train());
         var tokenizer = TextData.tokenizer(recipe, files.train(), folder, watcher);
         var ready = Models.of(recipe.model(), tokenizer, recipe.seed());
-        var model = new SequenceClassifier(ready.model(), problem);
+        var model = new SequenceClassifier(Forgetting.withHead(recipe, ready), problem);
         model.initializeHead(recipe.seed());
         if (recipe.model() instanceof ModelRecipe.Saved saved) {
             HuggingFace.readHead(saved.path(), model);
         }
-        if (recipe.forgetting() != null) {
-            model.decoder();
-        }
         var maxLength = maxLength(task.maxLength(), model.body(), tokenizer);
-        var pairs = task.pair() != null;
-        var reader =
-                new TextReader(tokenizer, maxLength, stride(task, maxLength, tokenizer), pairs);
-        reader.require(pairs);
+        var reader = reader(task, tokenizer, maxLength);
         reader.describe(ready.config());
         var train = Records.of(files.train(), problem, reader);
         var validation = Records.of(files.validation(), problem, reader);
@@ -207,7 +209,7 @@ final class Finetuning implements Job {
                         ? CausalLearner.autoMicroBatch(model, recipe.training().batch(), maxLength)
                         : micro;
         var completed = completed(recipe, Math.min(microBatch, recipe.training().batch()));
-        var learner = learner(completed, task, model, train, tokenizer, microBatch);
+        var learner = learner(completed, task, model, train, microBatch);
         return new Finetuning(
                 completed,
                 task,
@@ -258,6 +260,15 @@ final class Finetuning implements Job {
                 yield new Problem.Regression(mean, Math.sqrt(variance));
             }
         };
+    }
+
+    /// Reads the texts of `task`.
+    static TextReader reader(TaskRecipe.Classification task, Tokenizer tokenizer, int maxLength) {
+        var pairs = task.pair() != null;
+        var reader =
+                new TextReader(tokenizer, maxLength, stride(task, maxLength, tokenizer), pairs);
+        reader.require(pairs);
+        return reader;
     }
 
     /// How far apart windows begin; 0 where longer texts are cut.
@@ -351,7 +362,6 @@ final class Finetuning implements Job {
             TaskRecipe.Classification task,
             SequenceClassifier model,
             Records train,
-            Tokenizer tokenizer,
             int microBatch) {
         var batch = recipe.training().batch();
         var examples = train.examples();
@@ -370,7 +380,7 @@ final class Finetuning implements Job {
                         : null,
                 task.learnFrom() == TaskRecipe.Classification.LearnFrom.EVERY_TOKEN,
                 Run.loss(recipe.training()),
-                replay(recipe, model, tokenizer, batch));
+                Replaying.taskWeight(recipe));
     }
 
     /// Of one label the inverse of each class's frequency, 1 on average over the records; of
@@ -395,20 +405,6 @@ final class Finetuning implements Job {
                                             : 1);
         }
         return weights;
-    }
-
-    private static ClassificationLearner.@Nullable Replay replay(
-            FinetuneRecipe recipe, SequenceClassifier model, Tokenizer tokenizer, int batch) {
-        if (recipe.forgetting() == null
-                || !(recipe.forgetting().defence()
-                        instanceof ForgettingRecipe.DefenceRecipe.Replay replay)) {
-            return null;
-        }
-        var text = TextData.general(replay.corpus(), tokenizer, model.body().context());
-        var windows =
-                Math.max(1, (int) Math.round(replay.fraction() * batch / (1 - replay.fraction())));
-        return new ClassificationLearner.Replay(
-                windows, replay.fraction(), TextData.shuffled(text, recipe.seed()));
     }
 
     @Override
@@ -643,7 +639,7 @@ final class Finetuning implements Job {
                 evaluations,
                 scores.stream().filter(s -> s.data().equals(name)).toList(),
                 Answers.judge(model.problem(), shown.truths(), Answers.of(model, shown.read())),
-                forgetting == null ? List.of() : forgetting.rows(),
+                Forgetting.outcome(forgetting),
                 List.of(),
                 dataPassport());
     }

@@ -1,54 +1,138 @@
 package dev.espalier.train;
 
+import dev.espalier.EspalierException;
+import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.corpus.Ledger;
+import dev.espalier.data.MinimalPairReader;
+import dev.espalier.evaluate.MinimalPairs;
 import dev.espalier.evaluate.Score;
-import dev.espalier.evaluate.TextLoss;
-import dev.espalier.model.Decoder;
+import dev.espalier.model.EncoderDecoder;
+import dev.espalier.model.LanguageModel;
+import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.ForgettingRecipe;
-import dev.espalier.report.RunReport;
+import dev.espalier.recipe.ForgettingRecipe.DefenceRecipe;
+import dev.espalier.report.Forgotten;
 import dev.espalier.tokenize.Tokenizer;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
-/// What a decoder forgets of general text while it is fine-tuned. Made before the first step.
+/// What a model forgets while it is fine-tuned: of general text and of other domains, of tasks that
+/// it learnt earlier, and of grammar. Made before the first step.
 final class Forgetting {
-    private final ForgettingRecipe recipe;
-    private final Decoder model;
-    private final boolean bf16;
-    private final GeneralText text;
-    private final TextLoss before;
-    private TextLoss now;
+    /// Minimal pairs of each file that are asked.
+    private static final int PAIRS = 100;
 
-    private Forgetting(ForgettingRecipe recipe, Decoder model, boolean bf16, GeneralText text) {
+    private final ForgettingRecipe recipe;
+    private final List<Kept> all;
+
+    private Forgetting(ForgettingRecipe recipe, List<Kept> all) {
         this.recipe = recipe;
-        this.model = model;
-        this.bf16 = bf16;
-        this.text = text;
-        before = text.loss(model, bf16);
-        now = before;
+        this.all = all;
     }
 
-    /// Null where the recipe measures none.
+    /// Measures `model` as it is before; null where the recipe measures nothing.
     static @Nullable Forgetting of(
-            @Nullable ForgettingRecipe recipe, Decoder model, Tokenizer tokenizer, boolean bf16) {
-        return recipe == null
-                ? null
-                : new Forgetting(
-                        recipe,
-                        model,
-                        bf16,
-                        TextData.general(recipe.measure().corpus(), tokenizer, model.context()));
+            @Nullable ForgettingRecipe recipe,
+            LanguageModel model,
+            Tokenizer tokenizer,
+            boolean bf16,
+            long seed) {
+        if (recipe == null) {
+            return null;
+        }
+        var measure = recipe.measure();
+        var all = new ArrayList<Kept>();
+        if (measure.corpus() != null) {
+            all.add(
+                    KeptText.of(
+                            "general",
+                            "the general text",
+                            measure.corpus(),
+                            model,
+                            tokenizer,
+                            bf16,
+                            seed));
+        }
+        for (var domain : measure.domains()) {
+            all.add(
+                    KeptText.of(
+                            domain.name(),
+                            "the text of " + domain.name(),
+                            domain.corpus(),
+                            model,
+                            tokenizer,
+                            bf16,
+                            seed));
+        }
+        for (var task : measure.tasks()) {
+            all.add(EarlierTask.of(task, model, tokenizer));
+        }
+        if (measure.pairs() != null) {
+            try (var ledger = Ledger.strict()) {
+                var pairs =
+                        new MinimalPairs(
+                                MinimalPairReader.read(measure.pairs(), PAIRS, ledger), tokenizer);
+                var measures = new LinkedHashMap<String, KeptScores.Measure>();
+                measures.put(
+                        "",
+                        named -> {
+                            var margins = pairs.margins(model, bf16);
+                            return new KeptScores.Told(
+                                    pairs.scores(named, margins),
+                                    Arrays.stream(margins).map(m -> m > 0 ? 1 : 0).toArray());
+                        });
+                all.add(new KeptScores("pairs", "accuracy", false, measures));
+            }
+        }
+        return new Forgetting(recipe, List.copyOf(all));
+    }
+
+    /// The model of `ready`, with a head for the vocabulary where that is measured or defended.
+    ///
+    /// @throws EspalierException (USAGE) if it can have none
+    static LanguageModel withHead(FinetuneRecipe recipe, Models.Ready ready) {
+        var forgetting = recipe.forgetting();
+        if (forgetting == null || !needsHead(forgetting)) {
+            return ready.model();
+        }
+        if (ready.model() instanceof EncoderDecoder) {
+            throw EspalierException.usage(
+                    "forgetting: text is measured and replayed on decoders and encoders alone, and this "
+                            + ready.model().family().architecture()
+                            + " is none");
+        }
+        if (forgetting.measure().head() != null) {
+            HuggingFace.readVocabularyHead(forgetting.measure().head(), ready.model());
+        } else if (ready.headless()) {
+            throw EspalierException.usage(
+                    "forgetting.measure.head: is missing, and the model to start from has lost its head for the vocabulary; name the folder of the language model that it came from");
+        }
+        return ready.model();
+    }
+
+    private static boolean needsHead(ForgettingRecipe recipe) {
+        return recipe.measure().ofWords()
+                || recipe.defence() instanceof DefenceRecipe.Replay
+                || recipe.defence() instanceof DefenceRecipe.Ewc
+                || recipe.defence() instanceof DefenceRecipe.Lwf;
     }
 
     /// Measures again.
     List<Score> measure() {
-        now = text.loss(model, bf16);
-        return now.scores("general");
+        return all.stream().flatMap(kept -> kept.measure().stream()).toList();
+    }
+
+    private Kept worst() {
+        return all.stream().max(Comparator.comparingDouble(Kept::worse)).orElseThrow();
     }
 
     boolean isWithinBudget() {
-        return recipe.budget() == null || now.riseSince(before).value() <= recipe.budget();
+        return recipe.budget() == null || worst().worse() <= recipe.budget();
     }
 
     /// Why to stop, by what was measured last; null within the budget, and where the weights that
@@ -59,25 +143,23 @@ final class Forgetting {
                 ? null
                 : String.format(
                         Locale.ROOT,
-                        "the general text's perplexity rose by %.1f %%, beyond forgetting.budget of %.1f %%",
-                        100 * now.riseSince(before).value(),
+                        "%s by %.1f %%, beyond forgetting.budget of %.1f %%",
+                        worst().words(),
+                        100 * worst().worse(),
                         100 * budget);
     }
 
-    /// For a report, before and as measured last.
-    List<RunReport.Forgetting> rows() {
-        return List.of(
-                new RunReport.Forgetting("before", before.perplexity(), before.bitsPerByte(), null),
-                new RunReport.Forgetting(
-                        "fine-tuned", now.perplexity(), now.bitsPerByte(), now.riseSince(before)));
+    /// For a report, before and as measured last; of null nothing.
+    static Forgotten outcome(@Nullable Forgetting forgetting) {
+        return forgetting == null
+                ? Forgotten.NOTHING
+                : new Forgotten(
+                        forgetting.all.stream().map(Kept::outcome).toList(),
+                        forgetting.recipe.budget());
     }
 
     /// Measures the finished model, beside the one from which training started.
     List<Score> finish() {
-        now = text.loss(model, bf16);
-        var all = new ArrayList<>(before.scores("general-before"));
-        all.addAll(now.scores("general-after"));
-        all.add(Score.of("general", "perplexity-rise", now.riseSince(before), now.tokens()));
-        return all;
+        return all.stream().flatMap(kept -> kept.finish().stream()).toList();
     }
 }

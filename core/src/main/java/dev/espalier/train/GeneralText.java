@@ -7,10 +7,8 @@ import dev.espalier.corpus.FileSource;
 import dev.espalier.corpus.Ledger;
 import dev.espalier.evaluate.MaskedText;
 import dev.espalier.evaluate.Perplexity;
-import dev.espalier.evaluate.Score;
 import dev.espalier.evaluate.TextLoss;
 import dev.espalier.model.Decoder;
-import dev.espalier.model.Encoder;
 import dev.espalier.objective.Masking;
 import dev.espalier.recipe.ObjectiveRecipe;
 import dev.espalier.tokenize.Tokenizer;
@@ -29,7 +27,7 @@ public record GeneralText(List<int[]> windows, long[] bytes) {
     /// and replayed in every step.
     private static final int LONGEST = 1024;
 
-    private static final ObjectiveRecipe.Masked BERTS =
+    static final ObjectiveRecipe.Masked BERTS =
             new ObjectiveRecipe.Masked(
                     null, 0.15, 0.8, 0.1, false, ObjectiveRecipe.Masked.Blocks.FULL_SENTENCES);
 
@@ -118,12 +116,12 @@ public record GeneralText(List<int[]> windows, long[] bytes) {
         return loss;
     }
 
-    /// How well `model` tells tokens that are hidden from it: 15 % of each window, chosen and
-    /// hidden as BERT's are ([Masking]), always the same ones.
+    /// This text with tokens hidden: 15 % of each window, chosen and hidden as BERT's are
+    /// ([Masking]), always the same ones.
     ///
     /// @param tokenizer that puts around a window what the model was trained with
-    /// @throws EspalierException (DATA) if no token hides others, or there is none to hide
-    public List<Score> hidden(String data, Encoder model, Tokenizer tokenizer, long seed) {
+    /// @throws EspalierException if no token hides others
+    public MaskedText hidden(Tokenizer tokenizer, long seed) {
         var masking = Pretraining.masking(BERTS, tokenizer);
         var rows = new ArrayList<Masking.Masked>();
         for (var i = 0; i < windows.size(); i++) {
@@ -134,6 +132,6 @@ public record GeneralText(List<int[]> windows, long[] bytes) {
                 rows.add(row);
             }
         }
-        return new MaskedText(rows).scores(data, model, false);
+        return new MaskedText(rows);
     }
 }

@@ -164,7 +164,7 @@ final class Instruction implements Job {
         requireKnown(recipe);
         var template = template(recipe, task.template(), task.date(), tokenizer);
         var ready = Models.of(recipe.model(), tokenizer, recipe.seed());
-        var model = decoder(ready);
+        var model = decoder(recipe, ready);
         var length = Finetuning.maxLength(task.maxLength(), model, tokenizer);
         var settings =
                 new Answered.Settings(
@@ -216,7 +216,7 @@ final class Instruction implements Job {
         var before = new ArrayList<@Nullable TextLoss>();
         before.add(AnswerBatch.measure(model, validation.all(), tokenizer, bf16));
         before.add(test == null ? null : AnswerBatch.measure(model, test.all(), tokenizer, bf16));
-        var forgetting = Forgetting.of(recipe.forgetting(), model, tokenizer, bf16);
+        var forgetting = Forgetting.of(recipe.forgetting(), model, tokenizer, bf16, recipe.seed());
         var lora = Finetuning.adapt(recipe, model, model);
         requireTrained(recipe, model);
         var loss = Run.loss(recipe.training());
@@ -256,7 +256,8 @@ final class Instruction implements Job {
                 data.passport());
     }
 
-    static Decoder decoder(Models.Ready ready) {
+    static Decoder decoder(FinetuneRecipe recipe, Models.Ready ready) {
+        ready.requireHead(recipe);
         if (ready.model() instanceof Decoder decoder) {
             return decoder;
         }

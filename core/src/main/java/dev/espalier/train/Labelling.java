@@ -38,6 +38,8 @@ final class Labelling implements Job {
     private final int maxLength;
     private final int majority;
     private final ExamplesByLength learner;
+    private final Learner defended;
+    private final @Nullable Forgetting forgetting;
 
     private Labelling(
             FinetuneRecipe recipe,
@@ -47,7 +49,8 @@ final class Labelling implements Job {
             Lora.@Nullable Settings lora,
             TextData.Labelled<TaggedText> data,
             int maxLength,
-            ExamplesByLength learner) {
+            ExamplesByLength learner,
+            int microBatch) {
         this.recipe = recipe;
         this.tokenizer = tokenizer;
         this.model = model;
@@ -56,6 +59,16 @@ final class Labelling implements Job {
         this.data = data;
         this.maxLength = maxLength;
         this.learner = learner;
+        defended =
+                Defending.of(
+                        recipe,
+                        Replaying.of(recipe, learner, model.body(), tokenizer, microBatch),
+                        model.body(),
+                        tokenizer,
+                        microBatch,
+                        null);
+        forgetting =
+                Forgetting.of(recipe.forgetting(), model.body(), tokenizer, bf16(), recipe.seed());
         majority =
                 Classification.majority(
                         data.train().stream()
@@ -85,7 +98,7 @@ final class Labelling implements Job {
                         folder,
                         watcher);
         var ready = Models.of(recipe.model(), tokenizer, recipe.seed());
-        var model = new TokenClassifier(ready.model(), List.copyOf(tags));
+        var model = new TokenClassifier(Forgetting.withHead(recipe, ready), List.copyOf(tags));
         model.initializeHead(recipe.seed());
         var maxLength = Finetuning.maxLength(task.maxLength(), model.body(), tokenizer);
         var lora = Finetuning.adapt(recipe, model, model.body());
@@ -116,6 +129,7 @@ final class Labelling implements Job {
         var microBatch =
                 micro == null ? CausalLearner.autoMicroBatch(model, batch, longest) : micro;
         var completed = Finetuning.completed(recipe, microBatch);
+        var weight = Replaying.taskWeight(recipe);
         return new Labelling(
                 completed,
                 tokenizer,
@@ -135,7 +149,9 @@ final class Labelling implements Job {
                                         model,
                                         places.stream().map(stretches::get).toList(),
                                         places.stream().map(labels::get).toList(),
-                                        Run.loss(recipe.training()))));
+                                        weight,
+                                        Run.loss(recipe.training()))),
+                microBatch);
     }
 
     private int[] classes(TaggedText text) {
@@ -149,7 +165,7 @@ final class Labelling implements Job {
 
     @Override
     public Learner learner() {
-        return learner;
+        return defended;
     }
 
     @Override
@@ -175,7 +191,21 @@ final class Labelling implements Job {
 
     @Override
     public List<Score> validate(long tokens) {
-        return scores("validation", data.validation());
+        var all = new ArrayList<>(scores("validation", data.validation()));
+        if (forgetting != null) {
+            all.addAll(forgetting.measure());
+        }
+        return all;
+    }
+
+    @Override
+    public @Nullable String verdict(List<Score> scores) {
+        return forgetting == null ? null : forgetting.verdict();
+    }
+
+    @Override
+    public boolean withinBudget() {
+        return forgetting == null || forgetting.isWithinBudget();
     }
 
     @Override
@@ -188,6 +218,9 @@ final class Labelling implements Job {
         var all = new ArrayList<>(scores("validation", data.validation()));
         if (data.test() != null) {
             all.addAll(scores("test", data.test()));
+        }
+        if (forgetting != null) {
+            all.addAll(forgetting.finish());
         }
         return all;
     }
@@ -225,7 +258,7 @@ final class Labelling implements Job {
                 evaluations,
                 scores.stream().filter(s -> s.data().equals(name)).toList(),
                 new Classification(model.labels(), truth, told),
-                List.of(),
+                Forgetting.outcome(forgetting),
                 List.of(),
                 dataPassport());
     }

@@ -19,6 +19,7 @@ import dev.espalier.model.Roberta;
 import dev.espalier.model.T5;
 import dev.espalier.model.T5Config;
 import dev.espalier.recipe.ModelRecipe;
+import dev.espalier.recipe.Recipe;
 import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
@@ -30,7 +31,22 @@ final class Models {
     private Models() {}
 
     /// A model with the tokens that it is to be used with, and its `config.json`.
-    record Ready(LanguageModel model, ObjectNode config) {}
+    ///
+    /// @param headless whether its files lacked the head for the vocabulary
+    record Ready(LanguageModel model, ObjectNode config, boolean headless) {
+        Ready(LanguageModel model, ObjectNode config) {
+            this(model, config, false);
+        }
+
+        /// @throws EspalierException if a decoder is to write without a head
+        void requireHead(Recipe recipe) {
+            if (headless && model instanceof Decoder) {
+                throw EspalierException.data(
+                        "%s: model: its head for the vocabulary is missing, as classifiers lose it"
+                                .formatted(recipe.name()));
+            }
+        }
+    }
 
     /// @throws EspalierException if the tokenizer does not belong to the model
     static Ready of(ModelRecipe recipe, Tokenizer tokenizer, long seed) {
@@ -85,7 +101,10 @@ final class Models {
                 if (!loaded.missing().isEmpty() && loaded.model() instanceof Encoder encoder) {
                     encoder.initializeHead(seed);
                 }
-                yield new Ready(grown(saved, loaded.model(), tokenizer, seed), loaded.config());
+                yield new Ready(
+                        grown(saved, loaded.model(), tokenizer, seed),
+                        loaded.config(),
+                        !loaded.missing().isEmpty());
             }
         };
     }

@@ -100,7 +100,7 @@ final class Preferring implements Job {
         Instruction.requireKnown(recipe);
         var template = Instruction.template(recipe, task.template(), task.date(), tokenizer);
         var ready = Models.of(recipe.model(), tokenizer, recipe.seed());
-        var model = Instruction.decoder(ready);
+        var model = Instruction.decoder(recipe, ready);
         var settings =
                 new Answered.Settings(
                         template,
@@ -145,7 +145,7 @@ final class Preferring implements Job {
             before.addAll(
                     PreferenceBatch.measure(model, test.all(), loss, bf16).scores("test-before"));
         }
-        var forgetting = Forgetting.of(recipe.forgetting(), model, tokenizer, bf16);
+        var forgetting = Forgetting.of(recipe.forgetting(), model, tokenizer, bf16, recipe.seed());
         var lora = Finetuning.adapt(recipe, model, model);
         Instruction.requireTrained(recipe, model);
         var weight = Replaying.taskWeight(recipe);

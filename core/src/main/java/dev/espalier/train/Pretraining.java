@@ -78,6 +78,7 @@ final class Pretraining implements Job {
         }
         var text = TextData.pretraining(recipe, needed(recipe), folder, watcher);
         var ready = Models.of(recipe.model(), text.tokenizer(), recipe.seed());
+        ready.requireHead(recipe);
         var model = ready.model();
         var plan =
                 switch (recipe.objective()) {

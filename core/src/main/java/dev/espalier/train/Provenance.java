@@ -71,8 +71,35 @@ final class Provenance {
             add(json, "tokenizer", tokenizer.toString(), files(tokenizer, TOKENIZER));
         }
         if (recipe instanceof FinetuneRecipe finetune && finetune.forgetting() != null) {
-            var measured = finetune.forgetting().measure().corpus();
-            add(json, "general-text", measured, FileSource.text(measured).files());
+            var measure = finetune.forgetting().measure();
+            if (measure.corpus() != null) {
+                add(
+                        json,
+                        "general-text",
+                        measure.corpus(),
+                        FileSource.text(measure.corpus()).files());
+            }
+            for (var domain : measure.domains()) {
+                add(
+                        json,
+                        "text-of-" + domain.name(),
+                        domain.corpus(),
+                        FileSource.text(domain.corpus()).files());
+            }
+            for (var task : measure.tasks()) {
+                add(
+                        json,
+                        "earlier-task-" + task,
+                        task.toString(),
+                        files(task.resolve("model"), MODEL));
+            }
+            if (measure.pairs() != null) {
+                add(
+                        json,
+                        "minimal-pairs",
+                        measure.pairs(),
+                        FileSource.text(measure.pairs()).files());
+            }
             switch (finetune.forgetting().defence()) {
                 case DefenceRecipe.Replay d ->
                         add(json, "replay-text", d.corpus(), FileSource.text(d.corpus()).files());

@@ -7,6 +7,7 @@ import dev.espalier.recipe.PretrainRecipe;
 import dev.espalier.recipe.Recipe;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.report.Block;
+import dev.espalier.report.Forgotten;
 import dev.espalier.report.HtmlReport;
 import dev.espalier.report.RunReport;
 import java.nio.file.Path;
@@ -67,7 +68,7 @@ public final class RunReports {
             List<Job.Evaluation> evaluations,
             List<Score> scores,
             Judgement result,
-            List<RunReport.Forgetting> forgetting,
+            Forgotten forgotten,
             List<Block> cases,
             JsonNode data) {
         HtmlReport.write(
@@ -78,7 +79,7 @@ public final class RunReports {
                         evaluations(evaluations),
                         scores,
                         result,
-                        forgetting,
+                        forgotten,
                         cases));
     }
 

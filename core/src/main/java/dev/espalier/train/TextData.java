@@ -25,6 +25,8 @@ import dev.espalier.data.Window;
 import dev.espalier.data.Windows;
 import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
+import dev.espalier.model.Encoder;
+import dev.espalier.model.LanguageModel;
 import dev.espalier.recipe.FinetuneData;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.ModelRecipe;
@@ -476,9 +478,11 @@ final class TextData implements AutoCloseable {
 
     /// General text by a file's name or a glob, to measure or to replay, in windows of the model's
     /// context, of 1024 tokens at most: a context of 128k would be one window, replayed in every
-    /// step.
-    static GeneralText general(String pattern, Tokenizer tokenizer, int context) {
-        return GeneralText.read(pattern, tokenizer, GeneralText.length(context), GENERAL_TOKENS);
+    /// step. Of an encoder with room for what stands around a text.
+    static GeneralText general(String pattern, Tokenizer tokenizer, LanguageModel model) {
+        var around = model instanceof Encoder ? tokenizer.template().addedToOne() : 0;
+        return GeneralText.read(
+                pattern, tokenizer, GeneralText.length(model.context()) - around, GENERAL_TOKENS);
     }
 
     /// The i-th of the full windows of `text`, in an order that is new each epoch; all windows

@@ -85,6 +85,8 @@ class ShippedRecipesTest {
                         "pretrain/vit-mae-base.yaml",
                         "experiments/cmudict-phonemes.yaml",
                         "experiments/sentence-polarity.yaml",
+                        "finetune/forgetting-encoder-toy.yaml",
+                        "finetune/forgetting-tasks-toy.yaml",
                         "finetune/classification-gpt2.yaml");
     }
 

@@ -133,17 +133,23 @@ final class Examples {
                 evaluations,
                 scores,
                 result,
-                List.of(
-                        new RunReport.Forgetting(
-                                "before",
-                                new Interval(40.1, 38, 42),
-                                new Interval(1.41, 1.39, 1.44),
-                                null),
-                        new RunReport.Forgetting(
-                                "after",
-                                new Interval(55.3, 52, 58),
-                                new Interval(1.532, 1.51, 1.56),
-                                new Interval(0.379, 0.35, 0.41))),
+                new Forgotten(
+                        List.of(
+                                new Forgotten.Kept(
+                                        "general",
+                                        "perplexity",
+                                        true,
+                                        new Interval(40.1, 38, 42),
+                                        new Interval(55.3, 52, 58),
+                                        new Interval(0.379, 0.35, 0.41)),
+                                new Forgotten.Kept(
+                                        "reviews",
+                                        "accuracy",
+                                        false,
+                                        new Interval(0.81, 0.78, 0.84),
+                                        new Interval(0.77, 0.73, 0.8),
+                                        new Interval(-0.04, -0.06, -0.02))),
+                        0.5),
                 List.of());
     }
 

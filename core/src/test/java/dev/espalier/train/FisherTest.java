@@ -3,8 +3,12 @@ package dev.espalier.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.espalier.evaluate.MaskedText;
+import dev.espalier.model.Bert;
+import dev.espalier.model.EncoderConfig;
 import dev.espalier.model.Gpt2;
 import dev.espalier.model.Gpt2Config;
+import dev.espalier.objective.Masking;
 import dev.espalier.optim.FlatParameters;
 import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
@@ -49,6 +53,35 @@ class FisherTest {
                 }
             }
             assertThat(parameters.gradients().floats()).containsOnly(0);
+        }
+    }
+
+    /// As above, where the states are the shift of the head's own norm.
+    @Test
+    void anEncodersIsOfItsHiddenTokens() {
+        var model =
+                new Bert(EncoderConfig.of(EncoderConfig.Kind.BERT, VOCABULARY, 8, 2, 1, 1, 0, 0));
+        var shift = new float[] {0.5f, -2};
+        Torch.noGrad(() ->
+                Objects.requireNonNull(
+                                model.parameters().get("cls.predictions.transform.LayerNorm.bias"))
+                        .value()
+                        .copyInPlace(Tensor.of(shift, 2)));
+        var row = new Masking.Masked(new int[LENGTH], new int[] {1, 3, 4}, new int[3], "");
+        var rows = new MaskedText(Collections.nCopies(WINDOWS, row));
+        try (var parameters = new FlatParameters(model)) {
+            var fisher = Fisher.of(model, rows, parameters, 1).floats();
+            for (var slot : parameters.slots()) {
+                if (slot.name().equals("bert.embeddings.word_embeddings.weight")) {
+                    for (var i = 0; i < slot.count(); i++) {
+                        var p = 1.0 / VOCABULARY;
+                        var expected = 3 * p * (1 - p) * shift[i % 2] * shift[i % 2];
+                        assertThat((double) fisher[(int) slot.offset() + i])
+                                .isCloseTo(
+                                        expected, within(4 * expected * Math.sqrt(2.0 / WINDOWS)));
+                    }
+                }
+            }
         }
     }
 }

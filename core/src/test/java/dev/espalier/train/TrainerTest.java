@@ -436,7 +436,7 @@ class TrainerTest {
                                         1,
                                         "record " + i))
                         .toList();
-        var learner =
+        var task =
                 new ClassificationLearner(
                         model,
                         examples,
@@ -449,7 +449,10 @@ class TrainerTest {
                         null,
                         false,
                         CrossEntropy.PLAIN,
-                        new ClassificationLearner.Replay(3, 0.25, TrainerTest::window));
+                        0.75);
+        var learner =
+                new Replaying(
+                        task, body, 3, 0.25, TrainerTest::window, null, 4, CrossEntropy.PLAIN);
         try (var trainer =
                 new Trainer(learner, recipe(40, 3e-3), false, 5, Trainer.Speeds.UNKNOWN)) {
             var first = trainer.step();
