@@ -118,6 +118,7 @@ public final class Main {
                 .addSubcommand(new VerifyResume(context))
                 .addSubcommand(new PlanVerb(context))
                 .addSubcommand(new CompareVerb(context))
+                .addSubcommand(new SequenceVerb(context))
                 .addSubcommand(new AdviseVerb(context))
                 .addSubcommand(new BenchVerb(context))
                 .addSubcommand(new TokenizerVerb(context))

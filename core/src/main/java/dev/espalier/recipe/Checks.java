@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
@@ -164,10 +165,20 @@ final class Checks {
 
     private static void defence(DefenceRecipe defence, FinetuneRecipe recipe, Problems problems) {
         var path = "forgetting.defence";
+        if (defence instanceof DefenceRecipe.Cheapest) {
+            if (Objects.requireNonNull(recipe.forgetting()).budget() == null) {
+                problems.add("forgetting.budget", "is missing; `cheapest` goes by it");
+            }
+            if (!(recipe.task() instanceof TaskRecipe.Classification
+                    || recipe.task() instanceof TaskRecipe.TokenLabelling)) {
+                problems.add(path, "is for classification and token-labelling");
+            }
+        }
         var ofWeights =
                 defence instanceof DefenceRecipe.L2Sp
                         || defence instanceof DefenceRecipe.Ewc
                         || defence instanceof DefenceRecipe.WiseFt
+                        || defence instanceof DefenceRecipe.Cheapest
                         || defence instanceof DefenceRecipe.Soup;
         if (ofWeights && !(recipe.adapter() instanceof AdapterRecipe.None)) {
             problems.add(

@@ -161,5 +161,44 @@ public record ForgettingRecipe(
                 models = List.copyOf(models);
             }
         }
+
+        @Doc(
+                "Several are tried, from the cheapest on, until one stays within the budget and still tells the"
+                        + " validation records as well as without any defence: no worse than the lower end of that"
+                        + " interval. If none does, the best within the budget is kept. For classification and"
+                        + " token-labelling, with adapter {type: none}.")
+        record Cheapest(
+                @Doc(
+                                value =
+                                        "General text for `replay` and `ewc`, a text file or a glob; best not the text"
+                                                + " that is measured. Without one these two are left out.",
+                                byDefault = "none")
+                        @Nullable String corpus,
+                @Doc(
+                                value =
+                                        "What is tried, after a run without a defence, of whose weights `wise-ft` takes its"
+                                                + " mixtures; in this order, which is that of the operations they cost.",
+                                byDefault =
+                                        "[lora, lower-rate, layer-decay, l2-sp, replay, ewc, lwf]")
+                        List<Way> tries)
+                implements DefenceRecipe {
+            public Cheapest {
+                tries = List.copyOf(tries);
+            }
+
+            /// A way to forget less.
+            public enum Way {
+                /// Adapters in place of all weights.
+                LORA,
+                /// Three tenths of the rate.
+                LOWER_RATE,
+                /// Layers learn the slower, the further they are from the head.
+                LAYER_DECAY,
+                L2_SP,
+                REPLAY,
+                EWC,
+                LWF
+            }
+        }
     }
 }

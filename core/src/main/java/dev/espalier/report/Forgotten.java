@@ -70,6 +70,45 @@ public record Forgotten(List<Kept> kept, @Nullable Double budget) {
         return course;
     }
 
+    /// By which share what suffered most is worse than before, by the scores of a run.
+    ///
+    /// @param prefix before the name of what was measured: empty, or that of a mixture of weights
+    /// @param suffix behind it: `-after`, or empty of a mixture
+    public static Optional<Double> worse(List<Score> scores, String prefix, String suffix) {
+        return scores.stream()
+                .flatMap(change -> {
+                    var metric =
+                            change.metric().equals("perplexity-rise")
+                                    ? "perplexity"
+                                    : change.metric().endsWith(CHANGE)
+                                            ? change.metric()
+                                                    .substring(
+                                                            0,
+                                                            change.metric().length()
+                                                                    - CHANGE.length())
+                                            : "";
+                    var was = find(scores, change.data() + "-before", metric);
+                    var is = find(scores, prefix + change.data() + suffix, metric);
+                    if (was.isEmpty() || is.isEmpty()) {
+                        return java.util.stream.Stream.of();
+                    }
+                    var less = metric.equals("perplexity") || metric.equals("loss");
+                    var before = was.get().interval();
+                    return java.util.stream.Stream.of(
+                            new Kept("", metric, less, before, before, before)
+                                    .worse(is.get().value()));
+                })
+                .max(Double::compare);
+    }
+
+    private static final String CHANGE = "-change";
+
+    private static Optional<Score> find(List<Score> scores, String data, String metric) {
+        return scores.stream()
+                .filter(s -> s.data().equals(data) && s.metric().equals(metric))
+                .findFirst();
+    }
+
     /// The points that no other one beats in both: the frontier, from the least forgotten on.
     public static List<Learnt> frontier(List<Learnt> points) {
         var sorted = new ArrayList<>(points);
@@ -87,7 +126,7 @@ public record Forgotten(List<Kept> kept, @Nullable Double budget) {
     }
 
     /// Points as a picture has them, in percent where the values are shares.
-    static Block.Series series(String name, List<Learnt> points, double scale) {
+    public static Block.Series series(String name, List<Learnt> points, double scale) {
         return new Block.Series(
                 name,
                 points.stream()

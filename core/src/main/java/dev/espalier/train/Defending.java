@@ -82,6 +82,7 @@ record Defending(
             case DefenceRecipe.None _,
                     DefenceRecipe.Replay _,
                     DefenceRecipe.WiseFt _,
+                    DefenceRecipe.Cheapest _,
                     DefenceRecipe.Soup _ ->
                     task;
         };

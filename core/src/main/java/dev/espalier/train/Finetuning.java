@@ -499,14 +499,26 @@ final class Finetuning implements Job {
 
     @Override
     public @Nullable Double selection(List<Score> scores) {
-        return selection(
-                recipe,
-                scores,
-                switch (task.problem()) {
-                    case ProblemRecipe.SingleLabel _ -> Metric.ACCURACY;
-                    case ProblemRecipe.MultiLabel _ -> Metric.MICRO_F1;
-                    case ProblemRecipe.Regression _ -> Metric.LOSS;
-                });
+        return selection(recipe, scores, usual(task));
+    }
+
+    /// What tells the best weights where the recipe does not say.
+    private static Metric usual(TaskRecipe.Classification task) {
+        return switch (task.problem()) {
+            case ProblemRecipe.SingleLabel _ -> Metric.ACCURACY;
+            case ProblemRecipe.MultiLabel _ -> Metric.MICRO_F1;
+            case ProblemRecipe.Regression _ -> Metric.LOSS;
+        };
+    }
+
+    /// What tells the best weights of classification and token labelling.
+    static Metric chosenBy(FinetuneRecipe recipe) {
+        var stopping = recipe.training().earlyStopping();
+        return stopping != null
+                ? stopping.metric()
+                : recipe.task() instanceof TaskRecipe.Classification task
+                        ? usual(task)
+                        : Metric.ACCURACY;
     }
 
     /// The validation's value by which the best weights are told; the higher, the better. Where the

@@ -12,6 +12,7 @@ import dev.espalier.objective.ExampleText;
 import dev.espalier.plan.History;
 import dev.espalier.plan.Machine;
 import dev.espalier.recipe.FinetuneRecipe;
+import dev.espalier.recipe.ForgettingRecipe.DefenceRecipe;
 import dev.espalier.recipe.PretrainRecipe;
 import dev.espalier.recipe.Recipe;
 import dev.espalier.recipe.Recipes;
@@ -111,6 +112,12 @@ public final class Run {
     /// @throws EspalierException of kind INTERRUPTED after a checkpoint was saved because the
     ///   watcher asked to stop
     public Result train(Watcher watcher, boolean resume) {
+        if (recipe instanceof FinetuneRecipe finetune
+                && finetune.forgetting() != null
+                && finetune.forgetting().defence() instanceof DefenceRecipe.Cheapest ways) {
+            return in(folder ->
+                    new CheapestDefence(finetune, ways, history, watcher).train(folder, resume));
+        }
         return in(folder -> {
             var checkpoint =
                     resume

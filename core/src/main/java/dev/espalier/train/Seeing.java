@@ -12,6 +12,7 @@ import dev.espalier.recipe.AugmentRecipe;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.TrainingRecipe.Metric;
 import dev.espalier.report.Block;
+import dev.espalier.report.Forgotten;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -243,7 +244,7 @@ final class Seeing implements Job {
                     evaluations,
                     its,
                     told.judgement(),
-                    List.of(),
+                    Forgotten.NOTHING,
                     told.cases().get(),
                     dataPassport());
         }

@@ -203,4 +203,63 @@ class DefendingTest {
         assertThat(Json.read(soup.folder().resolve("evaluation.json")).toString())
                 .contains("soup-of-2");
     }
+
+    @Test
+    void theCheapestDefenceThatIsGoodEnoughIsKept() throws IOException {
+        // Whatever is forgotten is allowed: what is not defended is good enough.
+        var easy = new Run(recipe("easy", "{type: cheapest}", ", budget: 1e9")).train(s -> {});
+        var passport = Json.read(easy.folder().resolve("passport.json"));
+        assertThat(passport.path("defence").asString()).isEqualTo("wise-ft");
+        assertThat(passport.path("tries")).hasSize(1);
+        // Nearly nothing is: all are tried, and the best within the budget is kept.
+        var ways =
+                "{type: cheapest, corpus: %s/prose.txt, tries: [lwf, l2-sp, lower-rate, layer-decay, lora, replay, ewc]}"
+                        .formatted(folder);
+        var tight =
+                Recipes.parse(
+                        Recipes.write(recipe("tight", ways, ", budget: 0.002"))
+                                .replace("6 steps", "40 steps"),
+                        "tight");
+        var result = new Run(tight).train(s -> {});
+        var tries = Json.read(result.folder().resolve("passport.json")).path("tries");
+        assertThat(tries.path(0).path("name").asString()).isEqualTo("wise-ft");
+        var names = new java.util.ArrayList<String>();
+        var best = -1.0;
+        for (var t : tries) {
+            names.add(t.path("name").asString());
+            if (t.path("worse").isNumber() && t.path("worse").asDouble() <= 0.002) {
+                best = Math.max(best, t.path("score").path("value").asDouble());
+            }
+        }
+        assertThat(names)
+                .isSubsetOf(
+                        "wise-ft",
+                        "lora",
+                        "lower-rate",
+                        "layer-decay",
+                        "l2-sp",
+                        "replay",
+                        "ewc",
+                        "lwf")
+                .hasSizeGreaterThan(1);
+        assertThat(rise(result)).isLessThanOrEqualTo(0.002);
+        assertThat(
+                        result.scores().stream()
+                                .filter(s ->
+                                        s.data().equals("validation")
+                                                && s.metric().equals("accuracy"))
+                                .findFirst()
+                                .orElseThrow()
+                                .value())
+                .isEqualTo(best);
+        assertThat(result.folder().resolve("report.html"))
+                .content()
+                .contains("<svg", "frontier", "lora");
+        assertThat(result.model().resolve("model.safetensors")).exists();
+        assertThat(result.folder().resolve("tries/wise-ft/model")).doesNotExist();
+        assertThatThrownBy(() -> new Run(tight).train(new Watcher() {}, true))
+                .hasMessageContaining("finished");
+        assertThatThrownBy(() -> recipe("none", "{type: cheapest}", ""))
+                .hasMessageContaining("forgetting.budget");
+    }
 }

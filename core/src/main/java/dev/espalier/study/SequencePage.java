@@ -1,0 +1,149 @@
+package dev.espalier.study;
+
+import dev.espalier.evaluate.Interval;
+import dev.espalier.plan.Machine;
+import dev.espalier.report.Block;
+import dev.espalier.report.HtmlReport;
+import dev.espalier.report.Numbers;
+import dev.espalier.report.Report;
+import dev.espalier.report.TextTable;
+import java.nio.file.Path;
+import java.time.LocalDate;
+import java.time.ZoneId;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/// What [Sequence] found, as tables for a terminal and as a page.
+public final class SequencePage {
+    private SequencePage() {}
+
+    public static String text(Sequence.Result r) {
+        var out = new StringBuilder();
+        for (var outcome : r.outcomes()) {
+            append(out, matrix(r, outcome));
+        }
+        append(out, transfer(r));
+        return out.toString().stripTrailing();
+    }
+
+    private static void append(StringBuilder out, Block.Table table) {
+        out.append(table.caption()).append('\n');
+        out.append(TextTable.render(table.columns(), table.rows())).append('\n');
+    }
+
+    public static void write(Path file, Sequence.Result r) {
+        var sections = new ArrayList<Report.Section>();
+        sections.add(new Report.Section("Transfer", transfer(r)));
+        for (var outcome : r.outcomes()) {
+            sections.add(
+                    new Report.Section(
+                            outcome.defence(),
+                            new Block.LineChart(
+                                    "Each task's score over the sequence",
+                                    "A point a task that was learnt, 0 before the first: there, and just before a task itself is learnt, by a new head on the model as it is",
+                                    "tasks learnt",
+                                    "score, %",
+                                    false,
+                                    false,
+                                    series(r, outcome)),
+                            matrix(r, outcome)));
+        }
+        HtmlReport.write(
+                file,
+                new Report(
+                        String.join(", then ", r.tasks()),
+                        "Sequence of tasks, "
+                                + LocalDate.now(ZoneId.systemDefault())
+                                + ", "
+                                + Machine.processor(),
+                        "",
+                        List.of(),
+                        sections));
+    }
+
+    private static List<Block.Series> series(Sequence.Result r, Sequence.Outcome outcome) {
+        var all = new ArrayList<Block.Series>();
+        for (var j = 0; j < r.tasks().size(); j++) {
+            var points = new ArrayList<Block.Point>();
+            add(points, 0, outcome.before().get(j));
+            for (var i = 0; i < r.tasks().size(); i++) {
+                add(points, i + 1, outcome.scores().get(i).get(j));
+            }
+            all.add(new Block.Series(r.tasks().get(j), points));
+        }
+        return all;
+    }
+
+    private static void add(List<Block.Point> points, int x, @Nullable Interval score) {
+        if (score != null) {
+            points.add(
+                    new Block.Point(x, 100 * score.value(), 100 * score.low(), 100 * score.high()));
+        }
+    }
+
+    private static Block.Table matrix(Sequence.Result r, Sequence.Outcome outcome) {
+        var columns = new ArrayList<String>();
+        columns.add("after");
+        for (var j = 0; j < r.tasks().size(); j++) {
+            columns.add(r.tasks().get(j) + ", " + r.metrics().get(j));
+        }
+        var rows = new ArrayList<List<String>>();
+        rows.add(row("none, new heads", outcome.before()));
+        for (var i = 0; i < r.tasks().size(); i++) {
+            rows.add(row(r.tasks().get(i), outcome.scores().get(i)));
+        }
+        return new Block.Table(
+                outcome.defence()
+                        + ": the score on each task; right of the diagonal by a new head on the model as it is",
+                columns,
+                rows);
+    }
+
+    private static List<String> row(String name, List<@Nullable Interval> scores) {
+        var row = new ArrayList<String>();
+        row.add(name);
+        scores.forEach(s -> row.add(s == null ? "–" : Numbers.percent(s)));
+        return row;
+    }
+
+    private static Block.Table transfer(Sequence.Result r) {
+        var general = r.outcomes().stream().anyMatch(o -> o.generalRise() != null);
+        var columns =
+                new ArrayList<>(
+                        List.of(
+                                "defence",
+                                "average at the end, %",
+                                "backward, points",
+                                "forward, points",
+                                "training"));
+        if (general) {
+            columns.add("rise of the general text's perplexity");
+        }
+        var rows = new ArrayList<List<String>>();
+        for (var o : r.outcomes()) {
+            var row =
+                    new ArrayList<>(
+                            List.of(
+                                    o.defence(),
+                                    hundred(o.average()),
+                                    hundred(o.backward()),
+                                    hundred(o.forward()),
+                                    Numbers.duration(o.seconds())));
+            if (general) {
+                row.add(o.generalRise() == null ? "–" : Numbers.percent(o.generalRise()));
+            }
+            rows.add(row);
+        }
+        return new Block.Table(
+                "Transfer (Lopez-Paz and Ranzato 2017), with 95 % intervals over "
+                        + (r.seeds() > 1 ? r.seeds() + " seeds" : "the records, as if unpaired"),
+                columns,
+                rows);
+    }
+
+    private static String hundred(Interval share) {
+        return Numbers.range(
+                new Interval(100 * share.value(), 100 * share.low(), 100 * share.high()), 1);
+    }
+}

@@ -1,0 +1,153 @@
+package dev.espalier.study;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.espalier.EspalierException;
+import dev.espalier.evaluate.Score;
+import dev.espalier.io.Json;
+import dev.espalier.recipe.FinetuneRecipe;
+import dev.espalier.recipe.Recipes;
+import dev.espalier.train.Run;
+import dev.espalier.train.Watcher;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class SequenceTest {
+    @TempDir Path folder;
+
+    /// By hand, of three tasks.
+    @Test
+    void transferIsThatOfThePaper() {
+        var scores =
+                List.of(
+                        Arrays.asList(0.9, 0.3, null),
+                        Arrays.asList(0.8, 0.7, 0.5),
+                        Arrays.asList(0.6, 0.65, 0.8));
+        var transfer = Transfer.of(scores, Arrays.asList(null, 0.2, 0.35));
+        assertThat(transfer.average()).isCloseTo((0.6 + 0.65 + 0.8) / 3, within(1e-12));
+        assertThat(transfer.backward()).isCloseTo(((0.6 - 0.9) + (0.65 - 0.7)) / 2, within(1e-12));
+        assertThat(transfer.forward()).isCloseTo(((0.3 - 0.2) + (0.5 - 0.35)) / 2, within(1e-12));
+    }
+
+    private FinetuneRecipe recipe(String name, Path base, String task, String data) {
+        return (FinetuneRecipe)
+                Recipes.parse(
+                        """
+                        name: %2$s
+                        data: {train: %1$s/%5$s, test: %1$s/test-%5$s, validation-share: 20%%}
+                        model: {path: %3$s}
+                        task: {type: %4$s}
+                        training: {for: 6 steps, batch: 8, precision: fp32, optimizer: {type: adamw, rate: 2e-2}}
+                        evaluate: {every: 3 steps}
+                        save: {every: 6 steps}
+                        """
+                                .formatted(folder, name, base, task, data),
+                        name);
+    }
+
+    @Test
+    void tasksInTurnFillTheMatrixAndNothingIsMadeTwice() throws IOException {
+        var prose = new StringBuilder();
+        var places = new StringBuilder("text,label\n");
+        var tags = new StringBuilder();
+        var words = List.of("flour", "bread", "boats", "nets");
+        for (var i = 0; i < 80; i++) {
+            var word = words.get(i % 4);
+            var text = "On day " + i % 17 + " they sold the " + word;
+            prose.append(text).append(".\n");
+            places.append(text).append(i % 4 < 2 ? ",mill\n" : ",sea\n");
+            tags.append("they O\nsold O\n").append(word).append(i % 4 < 2 ? " B-MILL" : " B-SEA");
+            tags.append("\n\n");
+        }
+        Files.writeString(folder.resolve("prose.txt"), prose);
+        for (var prefix : List.of("", "test-")) {
+            Files.writeString(folder.resolve(prefix + "places.csv"), places);
+            Files.writeString(folder.resolve(prefix + "tags.conll"), tags);
+        }
+        var base =
+                new Run(
+                                Recipes.parse(
+                                        """
+                                        output: %1$s/base
+                                        data: {sources: [{type: text, path: "%1$s/prose.txt"}], validation: 10%%}
+                                        tokenizer: {type: characters}
+                                        model: {type: gpt2, layers: 1, heads: 2, width: 16, context: 48}
+                                        objective: {type: causal}
+                                        training: {for: 20 steps, batch: 4, optimizer: {type: adamw, rate: 1e-2}}
+                                        """
+                                                .formatted(folder),
+                                        "base"))
+                        .train(s -> {})
+                        .model();
+        var tasks =
+                List.of(
+                        recipe("places", base, "classification", "places.csv"),
+                        recipe("tags", base, "token-labelling", "tags.conll"));
+        var settings =
+                new Sequence.Settings(
+                        List.of("none", "l2-sp"), 1, folder + "/prose.txt", null, null);
+        var output = folder.resolve("sequence");
+        var result = new Sequence(tasks, settings, output, new Watcher() {}).run();
+        // Two probes of the base, and for each defence two tasks and a probe.
+        assertThat(result.made()).isEqualTo(2 + 2 * 3);
+        assertThat(result.metrics()).containsExactly("accuracy", "f1");
+        for (var outcome : result.outcomes()) {
+            var run = output.resolve("1-" + outcome.defence()).resolve("tags");
+            var told = List.of(Json.read(run.resolve("evaluation.json"), Score[].class));
+            assertThat(value(outcome, 1, 0)).isEqualTo(value(told, "places-test-after"));
+            // What the first run reached is what the second begins with.
+            assertThat(value(outcome, 0, 0)).isEqualTo(value(told, "places-test-before"));
+            assertThat(outcome.backward().value())
+                    .isCloseTo(value(outcome, 1, 0) - value(outcome, 0, 0), within(1e-12));
+            assertThat(outcome.forward().value())
+                    .isCloseTo(
+                            value(outcome, 0, 1)
+                                    - Objects.requireNonNull(outcome.before().get(1)).value(),
+                            within(1e-12));
+            assertThat(outcome.generalRise()).isNotNull();
+        }
+        var page = folder.resolve("report.html");
+        SequencePage.write(page, result);
+        assertThat(page).content().contains("l2-sp", "<svg");
+        assertThat(SequencePage.text(result)).contains("backward", "places, accuracy");
+        var again = new Sequence(tasks, settings, output, new Watcher() {}).run();
+        assertThat(again.made()).isZero();
+        assertThat(again.outcomes()).isEqualTo(result.outcomes());
+
+        assertThatThrownBy(() ->
+                        new Sequence(
+                                tasks,
+                                new Sequence.Settings(List.of("lwf"), 1, null, null, null),
+                                output,
+                                new Watcher() {}))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("lwf is for classification");
+        assertThatThrownBy(() ->
+                        new Sequence(
+                                List.of(tasks.get(0), tasks.get(0)),
+                                settings,
+                                output,
+                                new Watcher() {}))
+                .hasMessageContaining("stands twice");
+    }
+
+    private static double value(Sequence.Outcome outcome, int after, int task) {
+        return Objects.requireNonNull(outcome.scores().get(after).get(task)).value();
+    }
+
+    private static double value(List<Score> scores, String data) {
+        return scores.stream()
+                .filter(s -> s.data().equals(data) && s.metric().equals("accuracy"))
+                .mapToDouble(Score::value)
+                .findFirst()
+                .orElseThrow();
+    }
+}
