@@ -162,7 +162,12 @@ final class BenchVerb implements Callable<Integer> {
                         result.imagesPerSecond(),
                         result.trainingGflops(),
                         result.readyImagesPerSecond(),
-                        100 * (1 - result.imagesPerSecond() / result.readyImagesPerSecond()),
+                        100
+                                * Math.max(
+                                        0,
+                                        1
+                                                - result.imagesPerSecond()
+                                                        / result.readyImagesPerSecond()),
                         result.madeImagesPerSecond(),
                         result.forwardImagesPerSecond(),
                         result.matmulGflops(),

@@ -7,7 +7,6 @@ import dev.espalier.recipe.Recipe;
 import dev.espalier.torch.Scope;
 import dev.espalier.torch.Torch;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Consumer;
@@ -101,35 +100,28 @@ public final class PictureBench {
         var micro = training.microBatch() == null ? training.batch() : training.microBatch();
         var before = Machine.matmulRate(bf16);
         var learner = new Switched(job.learner());
-        double run, still;
+        var run = new Timings("step", learner.tokensPerStep(), progress);
+        var still = new Timings("with pictures that are ready, step", run.pictures, progress);
         var ready = new ArrayList<List<MicroBatch>>();
         try (var trainer =
                 new Trainer(learner, training, bf16, job.recipe().seed(), Trainer.Speeds.UNKNOWN)) {
-            run = median(steps, "step", learner.tokensPerStep(), progress, _ -> trainer.step());
-            // A few are enough to be different, and do not fill the memory.
-            for (var step = 0; step < Math.min(4, learner.stepsPerEpoch()); step++) {
-                ready.add(job.learner().step(step));
+            // In turns, since a machine's speed drifts.
+            for (var round = 0; round < 2; round++) {
+                learner.ready = List.of();
+                run.measure(steps, _ -> trainer.step());
+                // A few are enough to be different, and do not fill the memory.
+                while (ready.size() < Math.min(4, learner.stepsPerEpoch())) {
+                    ready.add(job.learner().step(ready.size()));
+                }
+                learner.ready = ready;
+                still.measure(steps, _ -> trainer.step());
             }
-            learner.ready = ready;
-            still =
-                    median(
-                            steps,
-                            "with pictures that are ready, step",
-                            learner.tokensPerStep(),
-                            progress,
-                            _ -> trainer.step());
         }
         model.training(false);
-        var forward =
-                median(
-                        steps,
-                        "forward",
-                        learner.tokensPerStep(),
-                        progress,
-                        step -> forward(ready.get(step % ready.size()), bf16));
+        var forward = new Timings("forward", run.pictures, progress);
+        forward.measure(steps, step -> forward(ready.get(step % ready.size()), bf16));
         var made = made(job.learner(), steps);
         var rate = (before + Machine.matmulRate(bf16)) / 2;
-        var pictures = learner.tokensPerStep();
         var result =
                 new Result(
                         model.getClass().getSimpleName(),
@@ -139,14 +131,14 @@ public final class PictureBench {
                         bf16 ? "bf16" : "fp32",
                         Machine.processor(),
                         Machine.threads(),
-                        pictures / run,
-                        pictures / still,
+                        run.rate(),
+                        still.rate(),
                         made,
-                        pictures / forward,
+                        forward.rate(),
                         rate / 1e9,
-                        job.flopsPerToken() * pictures / run / 1e9,
-                        job.flopsPerToken() * pictures / run / rate,
-                        job.flopsPerToken() / 3 * pictures / forward / rate,
+                        job.flopsPerToken() * run.rate() / 1e9,
+                        job.flopsPerToken() * run.rate() / rate,
+                        job.flopsPerToken() / 3 * forward.rate() / rate,
                         Torch.peakResidentBytes());
         model.free();
         return result;
@@ -173,24 +165,41 @@ public final class PictureBench {
         return pictures / ((System.nanoTime() - start) / 1e9);
     }
 
-    /// Seconds of the median of `steps`, the first two left out, in which memory is faulted in.
-    private static double median(
-            int steps, String what, double pictures, Consumer<String> progress, IntConsumer body) {
-        var seconds = new double[steps];
-        for (var step = 0; step < steps; step++) {
-            var start = System.nanoTime();
-            body.accept(step);
-            seconds[step] = (System.nanoTime() - start) / 1e9;
-            progress.accept(
-                    String.format(
-                            Locale.ROOT,
-                            "%s %d: %.0f images/s",
-                            what,
-                            step + 1,
-                            pictures / seconds[step]));
+    /// How long things took, but for the first two of each round, in which memory is faulted in.
+    private static final class Timings {
+        private final String what;
+        private final double pictures;
+        private final Consumer<String> progress;
+        private final List<Double> seconds = new ArrayList<>();
+
+        Timings(String what, double pictures, Consumer<String> progress) {
+            this.what = what;
+            this.pictures = pictures;
+            this.progress = progress;
         }
-        var rest = Arrays.copyOfRange(seconds, Math.min(2, steps - 1), steps);
-        Arrays.sort(rest);
-        return rest[rest.length / 2];
+
+        void measure(int steps, IntConsumer body) {
+            for (var step = 0; step < steps; step++) {
+                var start = System.nanoTime();
+                body.accept(step);
+                var took = (System.nanoTime() - start) / 1e9;
+                if (step >= Math.min(2, steps - 1)) {
+                    seconds.add(took);
+                }
+                progress.accept(
+                        String.format(
+                                Locale.ROOT,
+                                "%s %d: %.0f images/s",
+                                what,
+                                step + 1,
+                                pictures / took));
+            }
+        }
+
+        /// Pictures a second of the median.
+        double rate() {
+            var sorted = seconds.stream().sorted().toList();
+            return pictures / sorted.get(sorted.size() / 2);
+        }
     }
 }

@@ -274,7 +274,13 @@ final class PictureMasking implements Job {
                 return List.of(
                         shown(patches, read, "the picture"),
                         shown(seen, read, "what is seen"),
-                        shown(seen.add(told.mul(hidden)), read, "what is told"));
+                        shown(
+                                seen.add(told.mul(hidden)),
+                                read,
+                                // It tells neither mean nor deviation of a patch.
+                                model.config().normalised()
+                                        ? "what is told, brightness given"
+                                        : "what is told"));
             });
         }
     }

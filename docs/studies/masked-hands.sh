@@ -1,0 +1,50 @@
+#!/bin/sh
+# What pre-training without labels is worth where labels are few: docs/studies/masked-hands.md.
+#   docs/studies/masked-hands.sh DATASET [OUTPUT]
+# DATASET is the folder of sign-language-digits with a folder of pictures for each digit. OUTPUT (runs/masked-hands)
+# is gone on with where it stopped; its results.csv has a line for each training.
+set -eu
+data=$(cd "$1" && pwd)
+cd "$(dirname "$0")/../.."
+out=${2:-runs/masked-hands}
+labels=${LABELS:-5 10 20 40 80}
+seeds=${SEEDS:-1 2 3}
+scratch='model={type: vit, image: 48, patch: 6, width: 96, layers: 4, heads: 4}'
+
+link() { # FOLDER DIGIT: makes links to the pictures whose names come in
+    mkdir -p "$out/$1/$2"
+    sed "s|^|$data/$2/|" | tr '\n' '\0' | xargs -0 sh -c 'ln -sf "$@" "$0"' "$out/$1/$2"
+}
+# Of each digit 20 pictures, scattered over their numbers, are the test; the others are learnt from.
+for digit in 0 1 2 3 4 5 6 7 8 9; do
+    order=$(ls "$data/$digit" | awk '{ n = $0; gsub(/[^0-9]/, "", n); print (n * 7919) % 10007, $0 }' | sort -n | cut -d' ' -f2)
+    echo "$order" | head -n 20 | link test "$digit"
+    echo "$order" | tail -n +21 | link pool "$digit"
+    for n in $labels; do
+        for seed in $seeds; do
+            # Each seed learns from other pictures, as far as there are others.
+            echo "$order" | tail -n +21 | awk -v n="$n" -v s="$seed" '
+                { name[NR] = $0 }
+                END { for (i = 0; i < n; i++) print name[((s - 1) * 27 + i) % NR + 1] }' | link "train-$n-$seed" "$digit"
+        done
+    done
+done
+
+[ -d "$out/mae/model" ] || ./espalier pretrain recipes/experiments/sign-language-mae.yaml \
+    --set "data.sources[0].path=$out/pool" --set "output=$out/mae" --resume
+
+for seed in $seeds; do
+    for n in $labels; do
+        for way in mae scratch; do
+            grep -qs "^$way,$n,$seed," "$out/results.csv" && continue
+            [ $way = mae ] && model="model={path: $out/mae/model}" || model=$scratch
+            rm -rf "$out/cell"
+            right=$(./espalier finetune recipes/experiments/sign-language-few.yaml --json --quiet \
+                --set "data.train=$out/train-$n-$seed" --set "data.test=$out/test" --set "output=$out/cell" \
+                --set "seed=$seed" --set "$model" |
+                sed -n 's/.*"data":"test","metric":"accuracy","value":\([0-9.]*\).*/\1/p')
+            echo "$way,$n,$seed,$right" >>"$out/results.csv"
+        done
+    done
+done
+cat "$out/results.csv"
