@@ -222,7 +222,12 @@ final class SeenPictures {
         // Pictures of one name may come from several folders.
         var png = "%04d-%s.png".formatted(images.size(), Path.of(name).getFileName());
         if (drawn != null) {
-            write(drawn.resolve(png), Drawing.png(told.shown()));
+            // What is told of the whole picture stands below it.
+            write(
+                    drawn.resolve(png),
+                    told.shown().caption().isEmpty()
+                            ? Drawing.png(told.shown())
+                            : Drawing.sheet(List.of(told.shown()), 1));
         }
         if (masks != null && told.mask() != null) {
             write(masks.resolve(png), Drawing.palette(told.mask()));

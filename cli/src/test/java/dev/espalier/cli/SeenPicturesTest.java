@@ -182,8 +182,13 @@ class SeenPicturesTest {
         var model = write(new VisionEncoderDecoder(shape).initialize(5));
         tokenizer.save(model);
         var coco = folder.resolve("coco.json");
-        assertThat(run("predict", model, picture, "--coco", coco, "--json")).isZero();
+        var drawn = folder.resolve("drawn");
+        assertThat(run("predict", model, picture, "--coco", coco, "--draw", drawn, "--json"))
+                .isZero();
         var caption = lines().getFirst().path("caption").asString();
+        // Five times as large, with room for the caption below.
+        var sheet = Decoder.read(drawn.resolve("0001-one.png.png")).image();
+        assertThat(sheet.height()).isGreaterThan(caption.isEmpty() ? 99 : 5 * 20 + 12);
         assertThat(caption).matches("[abc]{0,5}");
         assertThat(Json.read(coco).path("annotations").path(0).path("caption").asString())
                 .isEqualTo(caption);
