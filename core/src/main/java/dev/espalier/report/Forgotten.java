@@ -12,9 +12,6 @@ import org.jspecify.annotations.Nullable;
 ///
 /// @param budget the share by which it may become worse, or null
 public record Forgotten(List<Kept> kept, @Nullable Double budget) {
-    /// Where nothing was measured.
-    public static final Forgotten NOTHING = new Forgotten(List.of(), null);
-
     public Forgotten {
         kept = List.copyOf(kept);
     }

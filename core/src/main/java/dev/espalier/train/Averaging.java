@@ -203,7 +203,7 @@ final class Averaging {
     private static Tried tried(
             String name, float[] weights, Job job, Trainer trainer, List<Score> scores) {
         trainer.restoreWeights(weights);
-        var found = job.validate(Long.MAX_VALUE);
+        var found = job.measure(Long.MAX_VALUE);
         found.forEach(s ->
                 scores.add(
                         new Score(
@@ -215,6 +215,9 @@ final class Averaging {
                                 s.n())));
         var value = job.selection(found);
         return new Tried(
-                weights, job.withinBudget() ? (value == null ? Double.valueOf(0) : value) : null);
+                weights,
+                job.forgetting().isWithinBudget()
+                        ? (value == null ? Double.valueOf(0) : value)
+                        : null);
     }
 }

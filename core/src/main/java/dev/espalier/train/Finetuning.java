@@ -57,7 +57,7 @@ final class Finetuning implements Job {
     private final @Nullable Records test;
     private final ClassificationLearner learner;
     private final Learner defended;
-    private final @Nullable Forgetting forgetting;
+    private final Forgetting forgetting;
     private final ObjectNode passport;
 
     /// Records as the model reads them.
@@ -152,14 +152,7 @@ final class Finetuning implements Job {
                                 learner.microBatch(),
                                 learner::of);
         forgetting =
-                recipe.forgetting() == null
-                        ? null
-                        : Forgetting.of(
-                                recipe.forgetting(),
-                                model.body(),
-                                tokenizer,
-                                bf16(),
-                                recipe.seed());
+                Forgetting.of(recipe.forgetting(), model.body(), tokenizer, bf16(), recipe.seed());
     }
 
     static Job prepare(FinetuneRecipe recipe, Path folder, Watcher watcher) {
@@ -454,18 +447,7 @@ final class Finetuning implements Job {
     @Override
     public List<Score> validate(long tokens) {
         var answers = Answers.of(model, validation.read());
-        var all =
-                new ArrayList<>(
-                        scores(
-                                "validation",
-                                validation,
-                                told(answers),
-                                answers,
-                                constant(validation)));
-        if (forgetting != null) {
-            all.addAll(forgetting.measure());
-        }
-        return all;
+        return scores("validation", validation, told(answers), answers, constant(validation));
     }
 
     private List<Score> scores(
@@ -550,13 +532,8 @@ final class Finetuning implements Job {
     }
 
     @Override
-    public @Nullable String verdict(List<Score> scores) {
-        return forgetting == null ? null : forgetting.verdict();
-    }
-
-    @Override
-    public boolean withinBudget() {
-        return forgetting == null || forgetting.isWithinBudget();
+    public Forgetting forgetting() {
+        return forgetting;
     }
 
     @Override
@@ -570,9 +547,6 @@ final class Finetuning implements Job {
         var all = new ArrayList<>(finalScores("validation", validation, answers, bag));
         if (test != null) {
             all.addAll(finalScores("test", test, Answers.of(model, test.read()), bag));
-        }
-        if (forgetting != null) {
-            all.addAll(forgetting.finish());
         }
         return all;
     }
@@ -651,7 +625,7 @@ final class Finetuning implements Job {
                 evaluations,
                 scores.stream().filter(s -> s.data().equals(name)).toList(),
                 Answers.judge(model.problem(), shown.truths(), Answers.of(model, shown.read())),
-                Forgetting.outcome(forgetting),
+                forgetting.outcome(),
                 List.of(),
                 dataPassport());
     }

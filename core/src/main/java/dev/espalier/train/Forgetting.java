@@ -27,23 +27,26 @@ final class Forgetting {
     /// Minimal pairs of each file that are asked.
     private static final int PAIRS = 100;
 
-    private final ForgettingRecipe recipe;
+    /// Where nothing is measured.
+    static final Forgetting NOTHING = new Forgetting(null, List.of());
+
+    private final @Nullable ForgettingRecipe recipe;
     private final List<Kept> all;
 
-    private Forgetting(ForgettingRecipe recipe, List<Kept> all) {
+    private Forgetting(@Nullable ForgettingRecipe recipe, List<Kept> all) {
         this.recipe = recipe;
         this.all = all;
     }
 
-    /// Measures `model` as it is before; null where the recipe measures nothing.
-    static @Nullable Forgetting of(
+    /// Measures `model` as it is before.
+    static Forgetting of(
             @Nullable ForgettingRecipe recipe,
             LanguageModel model,
             Tokenizer tokenizer,
             boolean bf16,
             long seed) {
         if (recipe == null) {
-            return null;
+            return NOTHING;
         }
         var measure = recipe.measure();
         var all = new ArrayList<Kept>();
@@ -131,15 +134,24 @@ final class Forgetting {
         return all.stream().max(Comparator.comparingDouble(Kept::worse)).orElseThrow();
     }
 
+    private @Nullable Double budget() {
+        return recipe == null ? null : recipe.budget();
+    }
+
+    /// Whether what was measured last is within the budget, if there is one.
     boolean isWithinBudget() {
-        return recipe.budget() == null || worst().worse() <= recipe.budget();
+        var budget = budget();
+        return budget == null || worst().worse() <= budget;
     }
 
     /// Why to stop, by what was measured last; null within the budget, and where the weights that
     /// are kept are only chosen afterwards.
     @Nullable String verdict() {
-        var budget = recipe.budget();
-        return budget == null || isWithinBudget() || Averaging.isAfterwards(recipe.defence())
+        var budget = budget();
+        return recipe == null
+                        || budget == null
+                        || isWithinBudget()
+                        || Averaging.isAfterwards(recipe.defence())
                 ? null
                 : String.format(
                         Locale.ROOT,
@@ -149,13 +161,9 @@ final class Forgetting {
                         100 * budget);
     }
 
-    /// For a report, before and as measured last; of null nothing.
-    static Forgotten outcome(@Nullable Forgetting forgetting) {
-        return forgetting == null
-                ? Forgotten.NOTHING
-                : new Forgotten(
-                        forgetting.all.stream().map(Kept::outcome).toList(),
-                        forgetting.recipe.budget());
+    /// For a report, before and as measured last.
+    Forgotten outcome() {
+        return new Forgotten(all.stream().map(Kept::outcome).toList(), budget());
     }
 
     /// Measures the finished model, beside the one from which training started.

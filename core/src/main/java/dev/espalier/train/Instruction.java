@@ -56,7 +56,7 @@ final class Instruction implements Job {
     private final @Nullable TextLoss testBefore;
     private final Learner learner;
     private final double meanLength;
-    private final @Nullable Forgetting forgetting;
+    private final Forgetting forgetting;
     private final ObjectNode passport;
 
     /// How a model is talked to.
@@ -134,7 +134,7 @@ final class Instruction implements Job {
             List<@Nullable TextLoss> before,
             Learner learner,
             double meanLength,
-            @Nullable Forgetting forgetting,
+            Forgetting forgetting,
             ObjectNode passport) {
         this.recipe = recipe;
         this.chat = chat;
@@ -399,11 +399,7 @@ final class Instruction implements Job {
 
     @Override
     public List<Score> validate(long tokens) {
-        var all = new ArrayList<>(scores("validation", validation));
-        if (forgetting != null) {
-            all.addAll(forgetting.measure());
-        }
-        return all;
+        return scores("validation", validation);
     }
 
     @Override
@@ -416,13 +412,8 @@ final class Instruction implements Job {
     }
 
     @Override
-    public @Nullable String verdict(List<Score> scores) {
-        return forgetting == null ? null : forgetting.verdict();
-    }
-
-    @Override
-    public boolean withinBudget() {
-        return forgetting == null || forgetting.isWithinBudget();
+    public Forgetting forgetting() {
+        return forgetting;
     }
 
     @Override
@@ -432,9 +423,6 @@ final class Instruction implements Job {
         if (test != null && testBefore != null) {
             all.addAll(testBefore.scores("test-before"));
             all.addAll(scores("test", test));
-        }
-        if (forgetting != null) {
-            all.addAll(forgetting.finish());
         }
         return all;
     }

@@ -8,6 +8,7 @@ import dev.espalier.tokenize.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 
@@ -45,23 +46,23 @@ interface Job extends AutoCloseable {
     /// Measures the model on the validation data, on at most `tokens` of it.
     List<Score> validate(long tokens);
 
+    /// As [#validate], and what the model has forgotten.
+    default List<Score> measure(long tokens) {
+        return Stream.concat(validate(tokens).stream(), forgetting().measure().stream()).toList();
+    }
+
     /// What of [#validate] early stopping and the choice of the best weights go by, higher being
     /// better; null where the last weights are the result.
     default @Nullable Double selection(List<Score> validation) {
         return null;
     }
 
-    /// Why to stop before the end, or null. Asked after each validation.
-    default @Nullable String verdict(List<Score> validation) {
-        return null;
+    /// What of its earlier knowledge the model is asked for.
+    default Forgetting forgetting() {
+        return Forgetting.NOTHING;
     }
 
-    /// Whether what was validated last is within the budget of forgetting, if there is one.
-    default boolean withinBudget() {
-        return true;
-    }
-
-    /// Measures the finished model on everything that the recipe names.
+    /// Measures the finished model on the validation and the test data.
     List<Score> finish();
 
     /// Writes the model, with its tokenizer, into `folder`, which exists.

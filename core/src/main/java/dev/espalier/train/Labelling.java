@@ -39,7 +39,7 @@ final class Labelling implements Job {
     private final int majority;
     private final ExamplesByLength learner;
     private final Learner defended;
-    private final @Nullable Forgetting forgetting;
+    private final Forgetting forgetting;
 
     private Labelling(
             FinetuneRecipe recipe,
@@ -191,21 +191,12 @@ final class Labelling implements Job {
 
     @Override
     public List<Score> validate(long tokens) {
-        var all = new ArrayList<>(scores("validation", data.validation()));
-        if (forgetting != null) {
-            all.addAll(forgetting.measure());
-        }
-        return all;
+        return scores("validation", data.validation());
     }
 
     @Override
-    public @Nullable String verdict(List<Score> scores) {
-        return forgetting == null ? null : forgetting.verdict();
-    }
-
-    @Override
-    public boolean withinBudget() {
-        return forgetting == null || forgetting.isWithinBudget();
+    public Forgetting forgetting() {
+        return forgetting;
     }
 
     @Override
@@ -218,9 +209,6 @@ final class Labelling implements Job {
         var all = new ArrayList<>(scores("validation", data.validation()));
         if (data.test() != null) {
             all.addAll(scores("test", data.test()));
-        }
-        if (forgetting != null) {
-            all.addAll(forgetting.finish());
         }
         return all;
     }
@@ -258,7 +246,7 @@ final class Labelling implements Job {
                 evaluations,
                 scores.stream().filter(s -> s.data().equals(name)).toList(),
                 new Classification(model.labels(), truth, told),
-                Forgetting.outcome(forgetting),
+                forgetting.outcome(),
                 List.of(),
                 dataPassport());
     }

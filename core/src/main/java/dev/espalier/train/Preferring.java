@@ -48,7 +48,7 @@ final class Preferring implements Job {
     private final List<Score> before;
     private final Learner learner;
     private final double meanLength;
-    private final @Nullable Forgetting forgetting;
+    private final Forgetting forgetting;
     private final ObjectNode passport;
 
     /// Pairs as tokens.
@@ -69,7 +69,7 @@ final class Preferring implements Job {
             List<Score> before,
             Learner learner,
             double meanLength,
-            @Nullable Forgetting forgetting,
+            Forgetting forgetting,
             ObjectNode passport) {
         this.recipe = recipe;
         this.chat = chat;
@@ -318,11 +318,7 @@ final class Preferring implements Job {
 
     @Override
     public List<Score> validate(long tokens) {
-        var all = new ArrayList<>(scores("validation", validation));
-        if (forgetting != null) {
-            all.addAll(forgetting.measure());
-        }
-        return all;
+        return scores("validation", validation);
     }
 
     @Override
@@ -338,13 +334,8 @@ final class Preferring implements Job {
     }
 
     @Override
-    public @Nullable String verdict(List<Score> scores) {
-        return forgetting == null ? null : forgetting.verdict();
-    }
-
-    @Override
-    public boolean withinBudget() {
-        return forgetting == null || forgetting.isWithinBudget();
+    public Forgetting forgetting() {
+        return forgetting;
     }
 
     @Override
@@ -353,9 +344,6 @@ final class Preferring implements Job {
         all.addAll(scores("validation", validation));
         if (test != null) {
             all.addAll(scores("test", test));
-        }
-        if (forgetting != null) {
-            all.addAll(forgetting.finish());
         }
         return all;
     }

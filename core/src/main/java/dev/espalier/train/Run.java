@@ -392,11 +392,11 @@ public final class Run {
         }
 
         private void evaluate() {
-            var scores = job.validate(validationTokens);
+            var scores = job.measure(validationTokens);
             var step = trainer.progress().step();
             evaluations.add(new Job.Evaluation(step, scores));
             watcher.evaluated(step, scores);
-            stopped = job.verdict(scores);
+            stopped = job.forgetting().verdict();
             if (stopped != null) {
                 if (best == null) {
                     var saved = !folder.checkpoints().list().isEmpty();
@@ -477,6 +477,7 @@ public final class Run {
             var mixtures =
                     averaging == null ? List.<Score>of() : averaging.settle(job, trainer, watcher);
             var scores = new ArrayList<>(job.finish());
+            scores.addAll(job.forgetting().finish());
             scores.addAll(mixtures);
             AtomicFiles.writeFolder(folder.model(), job::writeModel);
             AtomicFiles.write(folder.evaluation(), Json.pretty(scores));

@@ -12,7 +12,6 @@ import dev.espalier.recipe.AugmentRecipe;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.TrainingRecipe.Metric;
 import dev.espalier.report.Block;
-import dev.espalier.report.Forgotten;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -244,7 +243,7 @@ final class Seeing implements Job {
                     evaluations,
                     its,
                     told.judgement(),
-                    Forgotten.NOTHING,
+                    forgetting().outcome(),
                     told.cases().get(),
                     dataPassport());
         }
