@@ -3,15 +3,17 @@ package dev.espalier.cli;
 import dev.espalier.EspalierException;
 import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
+import dev.espalier.plan.Hardware;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.study.Compare;
-import dev.espalier.study.Compare.Arm;
 import dev.espalier.study.ComparePage;
 import dev.espalier.train.Watcher;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -42,42 +44,50 @@ final class CompareVerb implements Callable<Integer> {
     private List<String> overrides = new ArrayList<>();
 
     @Option(
-            names = "--labels",
-            split = ",",
-            description = "Numbers of labels, or all (default: ${DEFAULT-VALUE}).")
-    private List<String> labels = List.of("16", "64", "256", "1024", "all");
+            names = {"--labels"},
+            paramLabel = "N,…",
+            description = "Numbers of labels, or all. As compare.labels=[…] of the recipe.")
+    private @Nullable String labels;
 
-    @Option(names = "--seeds", description = "Draws at each (default: ${DEFAULT-VALUE}).")
-    private int seeds = 3;
+    @Option(names = "--seeds", description = "Draws at each. As compare.seeds.")
+    private @Nullable String seeds;
 
     @Option(
             names = "--arms",
-            split = ",",
-            description = "Ways to compare: ${COMPLETION-CANDIDATES} (default: all).")
-    private List<Arm> arms = List.of(Arm.values());
+            paramLabel = "ARM,…",
+            description =
+                    "Ways to compare: majority, bag-of-words, scratch, frozen, lora, full, further. As compare.arms.")
+    private @Nullable String arms;
 
     @Option(
             names = "--rates",
-            description = "Learning rates tried for each way, 1 to 3 (default: ${DEFAULT-VALUE}).")
-    private int rates = 3;
+            description = "Learning rates tried for each way, 1 to 3. As compare.rates.")
+    private @Nullable String rates;
 
     @Option(
             names = "--least-steps",
             description =
-                    "Steps of each training where the recipe's epochs make fewer (default:"
-                            + " ${DEFAULT-VALUE}).")
-    private int leastSteps = 100;
+                    "Steps of each training where the recipe's epochs make fewer. As compare.least-steps.")
+    private @Nullable String leastSteps;
 
     @Option(
             names = "--further-epochs",
-            description = "Passes of pre-training further (default: ${DEFAULT-VALUE}).")
-    private double further = 3;
+            description = "Passes of pre-training further. As compare.further-epochs.")
+    private @Nullable String further;
 
     @Option(
             names = "--text",
             paramLabel = "FILE",
-            description = "More of the domain's text to pre-train further on, a file or a glob.")
-    private @Nullable Path text;
+            description =
+                    "More of the domain's text to pre-train further on, a file or a glob. As compare.text.")
+    private @Nullable String text;
+
+    @Option(
+            names = "--hardware",
+            paramLabel = "FILE",
+            description =
+                    "A table of machines and prices, as plan --table prints it; its row `here` tells what this machine draws and costs.")
+    private @Nullable Path hardware;
 
     CompareVerb(Main.Context context) {
         this.context = context;
@@ -85,12 +95,23 @@ final class CompareVerb implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if (!(Recipes.read(Given.file(recipe), overrides) instanceof FinetuneRecipe read)) {
-            throw EspalierException.usage(recipe + ": compare needs a recipe with a task");
+        var file = Given.file(recipe);
+        var changes = new ArrayList<>(overrides);
+        if (Recipes.read(file, overrides) instanceof FinetuneRecipe r && r.compare() == null) {
+            changes.add("compare={}");
         }
-        if (seeds < 1 || rates < 1 || rates > 3 || leastSteps < 1 || !(further > 0)) {
-            throw EspalierException.usage(
-                    "--seeds, --least-steps: 1 or more; --rates: 1 to 3; --further-epochs: above 0");
+        change(changes, "labels", labels == null ? null : "[" + labels + "]");
+        change(changes, "seeds", seeds);
+        change(
+                changes,
+                "arms",
+                arms == null ? null : "[" + arms.toLowerCase(Locale.ROOT).replace('_', '-') + "]");
+        change(changes, "rates", rates);
+        change(changes, "least-steps", leastSteps);
+        change(changes, "further-epochs", further);
+        change(changes, "text", text == null ? null : Json.line(text));
+        if (!(Recipes.read(file, changes) instanceof FinetuneRecipe read)) {
+            throw EspalierException.usage(recipe + ": compare needs a recipe with a task");
         }
         var console = context.console();
         var stop = context.stop();
@@ -98,14 +119,8 @@ final class CompareVerb implements Callable<Integer> {
         var study =
                 new Compare(
                         read,
-                        new Compare.Settings(
-                                arms,
-                                labels.stream().map(CompareVerb::count).distinct().toList(),
-                                seeds,
-                                rates,
-                                leastSteps,
-                                further),
-                        text,
+                        Objects.requireNonNull(read.compare()),
+                        hardware == null ? Hardware.builtIn() : Hardware.read(hardware),
                         new Watcher() {
                             @Override
                             public void said(String line) {
@@ -125,15 +140,9 @@ final class CompareVerb implements Callable<Integer> {
         return 0;
     }
 
-    private static int count(String text) {
-        if (text.equals("all")) {
-            return 0;
+    private static void change(List<String> changes, String key, @Nullable String value) {
+        if (value != null) {
+            changes.add("compare." + key + "=" + value);
         }
-        var number = dev.espalier.recipe.Numbers.whole(text, Integer.MAX_VALUE);
-        if (number == null || number < 2) {
-            throw EspalierException.usage(
-                    "--labels: '" + text + "' is neither a whole number from 2 on nor all");
-        }
-        return (int) (long) number;
     }
 }

@@ -22,6 +22,16 @@ public record LearningCurve(double floor, double scale, double exponent) {
         return floor + scale * Math.pow(labels, -exponent);
     }
 
+    /// Up to how many labels doubling them, from `labels` on, lowers the error by `gain` or more
+    /// each time: `labels` itself where not even the first does. Looks 20 doublings ahead.
+    public double worthwhile(double labels, double gain) {
+        var n = labels;
+        for (var doubling = 0; doubling < 20 && error(n) - error(2 * n) >= gain; doubling++) {
+            n *= 2;
+        }
+        return n;
+    }
+
     /// The curve through `points`, of at least three different numbers of labels.
     public static LearningCurve fit(List<Point> points) {
         if (points.stream().map(Point::labels).distinct().count() < 3) {

@@ -1,5 +1,6 @@
 package dev.espalier.recipe;
 
+import dev.espalier.EspalierException;
 import dev.espalier.recipe.ForgettingRecipe.DefenceRecipe;
 import dev.espalier.recipe.TrainingRecipe.Metric;
 import java.nio.charset.Charset;
@@ -127,6 +128,15 @@ final class Checks {
                 }
                 if (finetune.adapter() instanceof AdapterRecipe.Lora lora) {
                     targets(lora.targets(), problems);
+                }
+                if (finetune.compare() != null) {
+                    try {
+                        if (finetune.compare().counts().isEmpty()) {
+                            problems.add("compare.labels", "is empty; a study needs a number");
+                        }
+                    } catch (EspalierException e) {
+                        problems.add("compare.labels", String.valueOf(e.getMessage()));
+                    }
                 }
                 if (finetune.forgetting() != null) {
                     measured(finetune.forgetting().measure(), problems);

@@ -42,7 +42,9 @@ public record FinetuneRecipe(
         @Doc(
                         value = "Whether to measure what fine-tuning forgets, and to defend it.",
                         byDefault = "none")
-                @Nullable ForgettingRecipe forgetting)
+                @Nullable ForgettingRecipe forgetting,
+        @Doc(value = "What `compare` studies with this recipe.", byDefault = "none")
+                @Nullable CompareRecipe compare)
         implements Recipe {
     @Override
     public boolean ofPictures() {
@@ -63,6 +65,25 @@ public record FinetuneRecipe(
                 training,
                 evaluate,
                 save,
-                forgetting);
+                forgetting,
+                compare);
+    }
+
+    /// The same without what `compare` studies.
+    public FinetuneRecipe alone() {
+        return new FinetuneRecipe(
+                name,
+                seed,
+                output,
+                data,
+                tokenizer,
+                model,
+                task,
+                adapter,
+                training,
+                evaluate,
+                save,
+                forgetting,
+                null);
     }
 }

@@ -82,7 +82,12 @@ record Axis(
     String label(double tick) {
         return Math.abs(tick) >= 10_000 || log && tick >= 1
                 ? Numbers.compact(tick)
-                : Numbers.fixed(tick, decimals);
+                : Numbers.fixed(tick, log ? decimals(tick) : decimals);
+    }
+
+    /// Of a tick below 1, up to its first digit.
+    private static int decimals(double tick) {
+        return (int) Math.clamp(Math.ceil(-Math.log10(tick) - 1e-9), 0, 9);
     }
 
     private static double niceStep(double rough) {

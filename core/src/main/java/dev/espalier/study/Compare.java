@@ -22,6 +22,10 @@ import dev.espalier.model.LanguageModel;
 import dev.espalier.model.Llama;
 import dev.espalier.model.Problem;
 import dev.espalier.model.T5;
+import dev.espalier.plan.Hardware;
+import dev.espalier.plan.Largest;
+import dev.espalier.recipe.CompareRecipe;
+import dev.espalier.recipe.CompareRecipe.Arm;
 import dev.espalier.recipe.Duration;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.ModelRecipe;
@@ -63,60 +67,16 @@ import org.jspecify.annotations.Nullable;
 public final class Compare {
     private static final String CELL = "cell.json";
 
-    /// A way to a classifier.
-    public enum Arm {
-        /// Always the most frequent label.
-        MAJORITY,
-        /// A linear model of words.
-        BAG_OF_WORDS,
-        /// The same shape with new weights.
-        SCRATCH,
-        /// The head alone.
-        FROZEN,
-        /// Adapters beside the weights.
-        LORA,
-        /// All weights.
-        FULL,
-        /// All weights, of the model pre-trained further on the task's texts without labels.
-        FURTHER;
-
-        public String title() {
-            return name().toLowerCase(Locale.ROOT).replace('_', ' ');
-        }
-
-        boolean isTrained() {
-            return this != MAJORITY && this != BAG_OF_WORDS;
-        }
-
-        /// The rates that are tried, as factors of the recipe's: what trains fewer weights takes
-        /// larger steps.
-        private List<Double> factors() {
-            return this == FROZEN || this == LORA
-                    ? List.of(3.0, 10.0, 1.0)
-                    : List.of(1.0, 3.0, 0.3);
-        }
+    /// The rates that are tried, as factors of the recipe's: what trains fewer weights takes larger
+    /// steps.
+    private static List<Double> factors(Arm arm) {
+        return arm == Arm.FROZEN || arm == Arm.LORA
+                ? List.of(3.0, 10.0, 1.0)
+                : List.of(1.0, 3.0, 0.3);
     }
 
-    /// @param labels numbers of them; 0 stands for all
-    /// @param rates how many are tried for each way, from 1 to 3
-    /// @param leastSteps of each training: where the recipe's epochs make fewer, as of few labels,
-    ///   more passes are made
-    /// @param further epochs of pre-training further
-    public record Settings(
-            List<Arm> arms,
-            List<Integer> labels,
-            int seeds,
-            int rates,
-            int leastSteps,
-            double further) {
-        public Settings {
-            arms = List.copyOf(arms);
-            labels = List.copyOf(labels);
-            if (labels.isEmpty() || seeds < 1 || rates < 1 || rates > 3 || leastSteps < 1) {
-                throw new IllegalArgumentException();
-            }
-        }
-    }
+    /// Doublings that lower the error by less are held for not worth their labels.
+    static final double WORTHWHILE = 0.01;
 
     /// One way at one number of labels with one seed.
     ///
@@ -157,21 +117,49 @@ public final class Compare {
     /// @param heldBack the largest number that was measured
     /// @param foreseen the error there, told by the smaller ones alone
     /// @param measured the error there
+    /// @param worthwhile up to how many labels each doubling lowers the error by a point or more
     public record Outlook(
             Arm arm,
             int labels,
             Interval error,
             int heldBack,
             @Nullable Interval foreseen,
-            double measured) {}
+            double measured,
+            double worthwhile) {
+        /// Whether what was foreseen came; null where nothing was.
+        public @Nullable Boolean kept() {
+            return foreseen == null ? null : Boolean.valueOf(!foreseen.excludes(measured));
+        }
+    }
+
+    /// What a trained way costs at a number of labels, the mean over the seeds.
+    ///
+    /// @param seconds of its training
+    /// @param shared seconds with its part of what came before: of pre-training where it begins
+    ///   with that, and of pre-training further; null where a part is not known
+    /// @param kilowattHours of `shared`; null where the machine's watts are not known
+    /// @param price of `shared`; null where the machine's price is not known
+    public record Expense(
+            Arm arm,
+            int labels,
+            double seconds,
+            @Nullable Double shared,
+            @Nullable Double kilowattHours,
+            @Nullable Double price) {}
 
     /// How often a base model must be used before it pays.
     ///
     /// @param seconds of its pre-training; null where its run is not there
     /// @param labelsScratch labels from which the same is reached from scratch; null where none
     ///   measured is enough
+    /// @param tasks from which pre-training costs less than what it saves of each task: training
+    ///   from scratch and its labels, at their prices; null where one is not known, or nothing is
+    ///   saved
     public record BreakEven(
-            int labels, @Nullable Double seconds, @Nullable Integer labelsScratch) {}
+            int labels,
+            @Nullable Double seconds,
+            @Nullable Integer labelsScratch,
+            @Nullable Double tasks) {}
 
     public record Result(
             String name,
@@ -181,14 +169,17 @@ public final class Compare {
             List<Mean> means,
             List<Versus> comparisons,
             List<Outlook> outlooks,
+            List<Expense> expenses,
+            int tasks,
+            String currency,
             List<BreakEven> breakEven,
             int made,
             int kept) {}
 
     private final FinetuneRecipe recipe;
-    private final Settings settings;
+    private final CompareRecipe settings;
+    private final Hardware hardware;
     private final Path output;
-    private final @Nullable Path text;
     private final Watcher watcher;
     private final List<String> labels;
     private final List<LabelledText> train;
@@ -199,12 +190,14 @@ public final class Compare {
     private int kept;
 
     /// @param recipe of fine-tuning all weights of a model that exists
-    /// @param text more text to pre-train further on; null for the training records' alone
+    /// @param hardware what this machine draws and costs, where its row says so
     /// @throws EspalierException if the recipe is of another kind, or has no test
-    public Compare(FinetuneRecipe recipe, Settings settings, @Nullable Path text, Watcher watcher) {
-        this.recipe = recipe;
+    public Compare(
+            FinetuneRecipe recipe, CompareRecipe settings, Hardware hardware, Watcher watcher) {
+        // What is studied is no part of what a cell is made of.
+        this.recipe = recipe.alone();
         this.settings = settings;
-        this.text = text;
+        this.hardware = hardware;
         this.watcher = watcher;
         // Beside the folder of a run of the recipe, which may be there.
         output = recipe.output().resolveSibling(recipe.output().getFileName() + "-compare");
@@ -246,7 +239,7 @@ public final class Compare {
         truth = test.stream().mapToInt(r -> labels.indexOf(r.label())).toArray();
         parent = hash(saved.path());
         write(output.resolve("validation.jsonl"), validation);
-        AtomicFiles.write(output.resolve("recipe.yaml"), Recipes.write(recipe));
+        AtomicFiles.write(output.resolve("recipe.yaml"), Recipes.write(this.recipe));
     }
 
     /// Where the study is kept: beside the run of its recipe, with `-compare` after its name.
@@ -275,7 +268,7 @@ public final class Compare {
                 rates.put(arm, tuned(arm));
             }
         }
-        for (var count : settings.labels()) {
+        for (var count : settings.counts()) {
             for (var seed = 1; seed <= settings.seeds(); seed++) {
                 // All is all: seeds differ in order and weights alone.
                 var drawn =
@@ -500,18 +493,18 @@ public final class Compare {
     /// The rate that does best on the validation records at the middle one of the label counts.
     private double tuned(Arm arm) {
         var counts =
-                settings.labels().stream().map(c -> c == 0 ? train.size() : c).sorted().toList();
+                settings.counts().stream().map(c -> c == 0 ? train.size() : c).sorted().toList();
         var count = counts.get(counts.size() / 2);
         var usual = recipe.training().optimizer().rate();
         if (settings.rates() == 1) {
-            return usual * arm.factors().getFirst();
+            return usual * factors(arm).getFirst();
         }
         var drawn = Draws.balanced(train, count, Rng.seed(recipe.seed(), 200, 1));
         var data = output.resolve("draws").resolve(drawn.size() + "-1.jsonl");
         write(data, drawn);
         var best = usual;
         var least = Double.POSITIVE_INFINITY;
-        for (var factor : arm.factors().subList(0, settings.rates())) {
+        for (var factor : factors(arm).subList(0, settings.rates())) {
             var rate = Double.parseDouble(String.format(Locale.ROOT, "%.3g", usual * factor));
             var folder =
                     output.resolve("tuning")
@@ -589,9 +582,9 @@ public final class Compare {
             delete(folder);
             watcher.said("pre-training further on the texts of " + train.size() + " records");
             var more =
-                    text == null
+                    settings.text() == null
                             ? ""
-                            : ", {type: text, path: %s}".formatted(Json.line(text.toString()));
+                            : ", {type: text, path: %s}".formatted(Json.line(settings.text()));
             var encoder = isEncoder(saved);
             var further =
                     Recipes.parse(
@@ -611,7 +604,7 @@ public final class Compare {
                                             more,
                                             Json.line(saved.toString()),
                                             encoder ? "masked" : "causal",
-                                            settings.further(),
+                                            settings.furtherEpochs(),
                                             recipe.training().batch(),
                                             recipe.training().optimizer().rate()),
                             "further");
@@ -674,6 +667,9 @@ public final class Compare {
                 means,
                 comparisons(cells, counts),
                 outlooks(cells, counts),
+                expenses(means),
+                settings.tasks(),
+                hardware.currency(),
                 breakEven(means, counts),
                 made,
                 kept);
@@ -783,10 +779,65 @@ public final class Compare {
                                 counts.size() < 4
                                         ? null
                                         : LearningCurve.foresee(smaller, most, recipe.seed()),
-                                measured));
+                                measured,
+                                LearningCurve.fit(points).worthwhile(most, WORTHWHILE)));
             }
         }
         return outlooks;
+    }
+
+    private static @Nullable Double seconds(Path run) {
+        var passport = run.resolve("passport.json");
+        return Files.isRegularFile(passport)
+                ? Double.valueOf(Json.read(passport).at("/cost/training-seconds").asDouble())
+                : null;
+    }
+
+    /// Of the base model's pre-training.
+    private @Nullable Double pretraining() {
+        return seconds(((ModelRecipe.Saved) recipe.model()).path().resolveSibling(""));
+    }
+
+    private Hardware.@Nullable Kind here() {
+        return hardware.machines().stream()
+                .filter(m -> m.name().equals(Hardware.HERE))
+                .findFirst()
+                .orElse(null);
+    }
+
+    private @Nullable Double price(double seconds) {
+        var here = here();
+        return here == null ? null : Largest.Prices.on(here, hardware.pricePerKwh()).of(seconds);
+    }
+
+    private List<Expense> expenses(List<Mean> means) {
+        var base = pretraining();
+        var here = here();
+        var found = new ArrayList<Expense>();
+        for (var mean : means) {
+            if (!mean.arm().isTrained()) {
+                continue;
+            }
+            Double shared = mean.seconds();
+            if (mean.arm().isPretrained()) {
+                shared = base == null ? null : Double.valueOf(shared + base / settings.tasks());
+            }
+            if (mean.arm() == Arm.FURTHER && shared != null) {
+                var further = seconds(output.resolve("further"));
+                shared = further == null ? null : Double.valueOf(shared + further);
+            }
+            found.add(
+                    new Expense(
+                            mean.arm(),
+                            mean.labels(),
+                            mean.seconds(),
+                            shared,
+                            shared == null || here == null || here.watts() == null
+                                    ? null
+                                    : Double.valueOf(here.watts() * shared / 3.6e6),
+                            shared == null ? null : price(shared)));
+        }
+        return found;
     }
 
     /// From how many labels the model from scratch reaches what the tuned one does.
@@ -794,12 +845,7 @@ public final class Compare {
         if (!settings.arms().contains(Arm.FULL) || !settings.arms().contains(Arm.SCRATCH)) {
             return List.of();
         }
-        var passport = ((ModelRecipe.Saved) recipe.model()).path().resolveSibling("passport.json");
-        Double seconds =
-                Files.isRegularFile(passport)
-                        ? Double.valueOf(
-                                Json.read(passport).at("/cost/training-seconds").asDouble())
-                        : null;
+        var seconds = pretraining();
         var found = new ArrayList<BreakEven>();
         for (var count : counts) {
             var tuned = accuracy(means, Arm.FULL, count);
@@ -808,16 +854,50 @@ public final class Compare {
                             .filter(c -> accuracy(means, Arm.SCRATCH, c) >= tuned)
                             .findFirst()
                             .orElse(null);
-            found.add(new BreakEven(count, seconds, enough));
+            found.add(
+                    new BreakEven(
+                            count,
+                            seconds,
+                            enough,
+                            seconds == null || enough == null
+                                    ? null
+                                    : tasks(
+                                            seconds,
+                                            meanOf(means, Arm.FULL, count).seconds(),
+                                            count,
+                                            meanOf(means, Arm.SCRATCH, enough).seconds(),
+                                            enough)));
         }
         return found;
     }
 
-    private static double accuracy(List<Mean> means, Arm arm, int count) {
+    private static Mean meanOf(List<Mean> means, Arm arm, int count) {
         return means.stream()
                 .filter(m -> m.arm() == arm && m.labels() == count)
-                .mapToDouble(m -> m.accuracy().value())
                 .findFirst()
                 .orElseThrow();
+    }
+
+    private @Nullable Double tasks(
+            double pretraining, double tuned, int labels, double scratch, int labelsScratch) {
+        Double once = price(pretraining), with = price(tuned), without = price(scratch);
+        var label = settings.labelPrice();
+        if (label == null) {
+            // Labels that cost nothing leave the seconds alone.
+            return labels == labelsScratch ? tasks(pretraining, tuned, scratch) : null;
+        }
+        return once == null || with == null || without == null
+                ? null
+                : tasks(once, with + label * labels, without + label * labelsScratch);
+    }
+
+    /// The number of tasks from which `once` and `with` for each are no more than `without` for
+    /// each; null where there is none.
+    static @Nullable Double tasks(double once, double with, double without) {
+        return without > with ? Double.valueOf(Math.ceil(once / (without - with))) : null;
+    }
+
+    private static double accuracy(List<Mean> means, Arm arm, int count) {
+        return meanOf(means, arm, count).accuracy().value();
     }
 }

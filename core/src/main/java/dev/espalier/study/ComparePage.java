@@ -2,6 +2,7 @@ package dev.espalier.study;
 
 import dev.espalier.evaluate.Interval;
 import dev.espalier.plan.Machine;
+import dev.espalier.recipe.CompareRecipe.Arm;
 import dev.espalier.report.Block;
 import dev.espalier.report.HtmlReport;
 import dev.espalier.report.Numbers;
@@ -15,6 +16,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.ToDoubleFunction;
+import org.jspecify.annotations.Nullable;
 
 /// What [Compare] found, as tables for a terminal and as a page.
 public final class ComparePage {
@@ -48,18 +50,44 @@ public final class ComparePage {
                                 series(r, true, m -> 100 * m.accuracy().value())),
                         tables.get(0)));
         sections.add(new Report.Section("Beyond chance", tables.get(1)));
-        sections.add(
-                new Report.Section(
-                        "Cost",
-                        new Block.LineChart(
-                                "Accuracy over seconds of training",
-                                "A point a number of labels; pre-training is not among the seconds",
-                                "seconds",
-                                "accuracy, %",
-                                true,
-                                false,
-                                overSeconds(r)),
-                        tables.get(2)));
+        var costs = new ArrayList<Block>();
+        costs.add(
+                overCost(
+                        r,
+                        "Accuracy over seconds of training",
+                        "A point a number of labels; pre-training is not among the seconds",
+                        "seconds",
+                        Compare.Expense::seconds));
+        var spread =
+                "A point a number of labels; with a %s of pre-training, and all of pre-training further"
+                        .formatted(r.tasks() == 1 ? "whole" : "share of 1 in " + r.tasks());
+        costs.add(
+                overCost(
+                        r,
+                        "Accuracy over seconds, pre-training's share included",
+                        spread,
+                        "seconds",
+                        Compare.Expense::shared));
+        if (r.expenses().stream().anyMatch(e -> e.kilowattHours() != null)) {
+            costs.add(
+                    overCost(
+                            r,
+                            "Accuracy over energy",
+                            spread,
+                            "kWh",
+                            Compare.Expense::kilowattHours));
+        }
+        if (r.expenses().stream().anyMatch(e -> e.price() != null)) {
+            costs.add(
+                    overCost(
+                            r,
+                            "Accuracy over money",
+                            spread,
+                            r.currency(),
+                            Compare.Expense::price));
+        }
+        costs.add(tables.get(2));
+        sections.add(new Report.Section("Cost", costs));
         if (r.means().stream().anyMatch(m -> m.rise() != null)) {
             sections.add(
                     new Report.Section(
@@ -119,22 +147,39 @@ public final class ComparePage {
                 .toList();
     }
 
-    private static List<Block.Series> overSeconds(Compare.Result r) {
-        return arms(r).stream()
-                .filter(Compare.Arm::isTrained)
-                .map(arm ->
-                        new Block.Series(
-                                arm.title(),
-                                r.means().stream()
-                                        .filter(m -> m.arm() == arm && m.seconds() > 0)
-                                        .map(m ->
-                                                new Block.Point(
-                                                        m.seconds(), 100 * m.accuracy().value()))
-                                        .toList()))
-                .toList();
+    /// Of an expense, null where it is not known.
+    private interface Spent {
+        @Nullable Double of(Compare.Expense expense);
     }
 
-    private static List<Compare.Arm> arms(Compare.Result r) {
+    private static Block overCost(
+            Compare.Result r, String title, String note, String unit, Spent spent) {
+        var series = new ArrayList<Block.Series>();
+        for (var arm : arms(r)) {
+            var points = new ArrayList<Block.Point>();
+            for (var e : r.expenses()) {
+                var cost = spent.of(e);
+                if (e.arm() == arm && cost != null && cost > 0) {
+                    points.add(
+                            new Block.Point(
+                                    cost, 100 * mean(r, arm, e.labels()).accuracy().value()));
+                }
+            }
+            if (!points.isEmpty()) {
+                series.add(new Block.Series(arm.title(), points));
+            }
+        }
+        return new Block.LineChart(title, note, unit, "accuracy, %", true, false, series);
+    }
+
+    private static Mean mean(Compare.Result r, Arm arm, int labels) {
+        return r.means().stream()
+                .filter(m -> m.arm() == arm && m.labels() == labels)
+                .findFirst()
+                .orElseThrow();
+    }
+
+    private static List<Arm> arms(Compare.Result r) {
         return r.means().stream().map(Mean::arm).distinct().toList();
     }
 
@@ -222,6 +267,27 @@ public final class ComparePage {
                                                                             m.rise().value())))
                                     .toList()));
         }
+        tables.add(
+                new Block.Table(
+                        "Cost of a classifier with pre-training's share of 1 in %d"
+                                .formatted(r.tasks()),
+                        List.of(
+                                "way",
+                                "labels",
+                                "training, s",
+                                "with the share, s",
+                                "kWh",
+                                r.currency()),
+                        r.expenses().stream()
+                                .map(e ->
+                                        List.of(
+                                                e.arm().title(),
+                                                String.valueOf(e.labels()),
+                                                Numbers.fixed(e.seconds(), 1),
+                                                known(e.shared(), 1),
+                                                known(e.kilowattHours(), 6),
+                                                known(e.price(), 6)))
+                                .toList()));
         if (!r.outlooks().isEmpty()) {
             tables.add(
                     new Block.Table(
@@ -231,7 +297,9 @@ public final class ComparePage {
                                     "labels",
                                     "accuracy foreseen",
                                     "at the most measured, foreseen",
-                                    "measured"),
+                                    "measured",
+                                    "came as foreseen",
+                                    "doubling brings a point up to"),
                             r.outlooks().stream()
                                     .map(o ->
                                             List.of(
@@ -241,7 +309,13 @@ public final class ComparePage {
                                                     o.foreseen() == null
                                                             ? "–"
                                                             : Numbers.range(right(o.foreseen()), 1),
-                                                    Numbers.fixed(100 * (1 - o.measured()), 1)))
+                                                    Numbers.fixed(100 * (1 - o.measured()), 1),
+                                                    o.kept() == null
+                                                            ? "–"
+                                                            : o.kept() ? "yes" : "no",
+                                                    o.worthwhile() <= o.heldBack()
+                                                            ? "not worth it"
+                                                            : Numbers.compact(o.worthwhile())))
                                     .toList()));
         }
         if (!r.breakEven().isEmpty()) {
@@ -252,7 +326,8 @@ public final class ComparePage {
                                     "labels, fine-tuned",
                                     "labels, from scratch",
                                     "pre-training's seconds",
-                                    "tasks until a label saved costs less than"),
+                                    "a label saved costs, of so many tasks",
+                                    "pays from tasks on"),
                             r.breakEven().stream()
                                     .map(b ->
                                             List.of(
@@ -263,7 +338,10 @@ public final class ComparePage {
                                                     b.seconds() == null
                                                             ? "–"
                                                             : Numbers.fixed(b.seconds(), 0),
-                                                    perLabel(b, counts.getLast())))
+                                                    perLabel(b, counts.getLast()),
+                                                    b.tasks() == null
+                                                            ? "–"
+                                                            : Numbers.compact(b.tasks())))
                                     .toList()));
         }
         return tables;
@@ -280,6 +358,10 @@ public final class ComparePage {
                                 Numbers.fixed(b.seconds() / saved / 10, 1));
     }
 
+    private static String known(@Nullable Double value, int decimals) {
+        return value == null ? "–" : Numbers.fixed(value, decimals);
+    }
+
     private static List<String> header(String first, List<Integer> counts) {
         var header = new ArrayList<String>();
         header.add(first);
@@ -288,7 +370,7 @@ public final class ComparePage {
     }
 
     private static List<String> row(
-            Compare.Result r, Compare.Arm arm, java.util.function.Function<Mean, String> cell) {
+            Compare.Result r, Arm arm, java.util.function.Function<Mean, String> cell) {
         var row = new ArrayList<String>();
         row.add(arm.title());
         r.means().stream()

@@ -25,6 +25,14 @@ class LearningCurveTest {
         return points;
     }
 
+    /// 1.2 n^-0.5 falls by 1.1 points from 1024 to 2048 labels, and by 0.8 from there on.
+    @Test
+    void doublingIsWorthItUntilItBringsLess() {
+        var curve = new LearningCurve(0.1, 1.2, 0.5);
+        assertThat(curve.worthwhile(16, 0.01)).isEqualTo(2048);
+        assertThat(curve.worthwhile(4096, 0.01)).isEqualTo(4096);
+    }
+
     @Test
     void theLawThatMadeThePointsIsFound() {
         var curve = LearningCurve.fit(points(1, 0, 1));

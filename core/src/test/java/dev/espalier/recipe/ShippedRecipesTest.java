@@ -87,6 +87,7 @@ class ShippedRecipesTest {
                         "experiments/sentence-polarity.yaml",
                         "finetune/forgetting-encoder-toy.yaml",
                         "finetune/forgetting-tasks-toy.yaml",
+                        "finetune/compare-toy.yaml",
                         "finetune/forgetting-cheapest-toy.yaml",
                         "finetune/classification-gpt2.yaml");
     }

@@ -34,5 +34,8 @@ class AxisTest {
         assertThat(Axis.log(10, 1000, 0, 100).ticks())
                 .containsExactly(10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0);
         assertThat(Axis.log(1, 1e6, 0, 100).ticks()).hasSize(7);
+        var small = Axis.log(0.02, 2, 0, 100);
+        assertThat(small.ticks().stream().map(small::label))
+                .containsExactly("0.02", "0.05", "0.1", "0.2", "0.5", "1", "2");
     }
 }

@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.espalier.EspalierException;
 import dev.espalier.data.LabelledText;
+import dev.espalier.plan.Hardware;
+import dev.espalier.recipe.CompareRecipe;
+import dev.espalier.recipe.CompareRecipe.Arm;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.Recipes;
-import dev.espalier.study.Compare.Arm;
 import dev.espalier.train.Run;
 import dev.espalier.train.Watcher;
 import java.io.IOException;
@@ -49,12 +51,13 @@ class CompareTest {
                         "study");
     }
 
+    private static CompareRecipe settings(List<Arm> arms, int labels, int leastSteps) {
+        return new CompareRecipe(
+                arms, List.of(String.valueOf(labels)), 1, 1, leastSteps, 1, null, 10, 0.5);
+    }
+
     private Compare.Result study(FinetuneRecipe recipe, List<Arm> arms) {
-        return new Compare(
-                        recipe,
-                        new Compare.Settings(arms, List.of(8), 1, 1, 1, 1),
-                        null,
-                        new Watcher() {})
+        return new Compare(recipe, settings(arms, 8, 1), Hardware.builtIn(), new Watcher() {})
                 .run();
     }
 
@@ -119,8 +122,8 @@ class CompareTest {
                         "study");
         new Compare(
                         (FinetuneRecipe) epochs,
-                        new Compare.Settings(List.of(Arm.FULL), List.of(8), 1, 1, 5, 1),
-                        null,
+                        settings(List.of(Arm.FULL), 8, 5),
+                        Hardware.builtIn(),
                         new Watcher() {})
                 .run();
         assertThat(folder.resolve("study-compare/cells/full-8-1/recipe.yaml"))
@@ -143,6 +146,14 @@ class CompareTest {
     }
 
     @Test
+    void pretrainingPaysFromSoManyTasksOn() {
+        // 100 for all, and 2 instead of 12 for each.
+        assertThat(Compare.tasks(100, 2, 12)).isEqualTo(10.0);
+        assertThat(Compare.tasks(101, 2, 12)).isEqualTo(11.0);
+        assertThat(Compare.tasks(100, 12, 12)).isNull();
+    }
+
+    @Test
     void whatCannotBeStudiedIsRefused() {
         assertThatThrownBy(() ->
                         new Compare(
@@ -154,8 +165,8 @@ class CompareTest {
                                                 task: {type: classification}
                                                 """,
                                                 "study"),
-                                new Compare.Settings(List.of(Arm.FULL), List.of(4), 1, 1, 1, 1),
-                                null,
+                                settings(List.of(Arm.FULL), 4, 1),
+                                Hardware.builtIn(),
                                 new Watcher() {}))
                 .isInstanceOf(EspalierException.class)
                 .hasMessageContaining("data.test");

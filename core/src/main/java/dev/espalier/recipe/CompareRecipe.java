@@ -1,0 +1,102 @@
+package dev.espalier.recipe;
+
+import java.util.List;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+
+@Doc(
+        "What `compare` studies with a recipe of classification; of no account to `finetune`. The flags of `compare`"
+                + " go before these.")
+public record CompareRecipe(
+        @Doc(
+                        value = "The ways to a classifier.",
+                        byDefault =
+                                "[majority, bag-of-words, scratch, frozen, lora, full, further]")
+                List<Arm> arms,
+        @Doc(value = "Numbers of labels, or `all`.", byDefault = "[16, 64, 256, 1024, all]")
+                List<String> labels,
+        @Doc(value = "Draws of labels at each number.", byDefault = "3", in = "[1, 1000]")
+                int seeds,
+        @Doc(value = "Learning rates that are tried for each way.", byDefault = "3", in = "[1, 3]")
+                int rates,
+        @Doc(
+                        value = "Steps of each training where the recipe's epochs make fewer.",
+                        byDefault = "100",
+                        in = "[1, 1000000]")
+                int leastSteps,
+        @Doc(value = "Passes of pre-training further.", byDefault = "3", in = "(0, 1000]")
+                double furtherEpochs,
+        @Doc(
+                        value =
+                                "More of the domain's text to pre-train further on, a file or a glob.",
+                        byDefault = "none")
+                @Nullable String text,
+        @Doc(
+                        value =
+                                "How many tasks share the base model, over which the cost of its pre-training is spread.",
+                        byDefault = "10",
+                        in = "[1, 1000000]")
+                int tasks,
+        @Doc(
+                        value =
+                                "What a label costs, in the currency of the table of machines; for the break-even number"
+                                        + " of tasks.",
+                        byDefault = "none",
+                        in = "[0, ∞)")
+                @Nullable Double labelPrice) {
+    public CompareRecipe {
+        arms = List.copyOf(arms);
+        labels = List.copyOf(labels);
+    }
+
+    /// A way to a classifier.
+    public enum Arm {
+        /// Always the most frequent label.
+        MAJORITY,
+        /// A linear model of words.
+        BAG_OF_WORDS,
+        /// The same shape with new weights.
+        SCRATCH,
+        /// The head alone.
+        FROZEN,
+        /// Adapters beside the weights.
+        LORA,
+        /// All weights.
+        FULL,
+        /// All weights, of the model pre-trained further on the task's texts without labels.
+        FURTHER;
+
+        public String title() {
+            return name().toLowerCase(Locale.ROOT).replace('_', ' ');
+        }
+
+        /// Whether a model is trained, and not fitted or counted.
+        public boolean isTrained() {
+            return this != MAJORITY && this != BAG_OF_WORDS;
+        }
+
+        /// Whether it begins with what pre-training left.
+        public boolean isPretrained() {
+            return isTrained() && this != SCRATCH;
+        }
+    }
+
+    /// [#labels] as numbers, 0 for all of them.
+    ///
+    /// @throws dev.espalier.EspalierException (USAGE) if one is none
+    public List<Integer> counts() {
+        return labels.stream().map(CompareRecipe::count).distinct().toList();
+    }
+
+    private static int count(String text) {
+        if (text.equals("all")) {
+            return 0;
+        }
+        var number = Numbers.whole(text, Integer.MAX_VALUE);
+        if (number == null || number < 2) {
+            throw dev.espalier.EspalierException.usage(
+                    "labels: '" + text + "' is neither a whole number from 2 on nor all");
+        }
+        return (int) (long) number;
+    }
+}
