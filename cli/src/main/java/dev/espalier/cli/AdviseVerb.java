@@ -2,9 +2,14 @@ package dev.espalier.cli;
 
 import dev.espalier.EspalierException;
 import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.corpus.Document;
+import dev.espalier.corpus.FileSource;
 import dev.espalier.corpus.Ledger;
+import dev.espalier.data.ImageData;
+import dev.espalier.data.ImageReader;
 import dev.espalier.data.LabelledReader;
 import dev.espalier.data.LabelledText;
+import dev.espalier.data.NearCopies;
 import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
 import dev.espalier.model.Decoder;
@@ -15,10 +20,15 @@ import dev.espalier.plan.Plan;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.study.Advice;
 import dev.espalier.study.Advice.Way;
+import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.tokenize.Tokenizers;
 import dev.espalier.train.GeneralText;
 import dev.espalier.train.Planning;
 import dev.espalier.train.Watcher;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -27,6 +37,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -36,7 +47,8 @@ import picocli.CommandLine.Option;
         name = "advise",
         description = {
             "Recommends which way to go to a classifier, with reasons and costs, by rules that",
-            "docs/advice.md explains, and writes recipes for it that are ready to run."
+            "docs/advice.md explains, and writes recipes for it that are ready to run.",
+            "Without flags it asks."
         },
         footer = {
             "",
@@ -46,9 +58,15 @@ final class AdviseVerb implements Callable<Integer> {
     /// Tokens of each text that the base model is asked to foresee.
     private static final int MEASURED_TOKENS = 16_384;
 
+    /// Characters of a document whose words are counted.
+    private static final int MEASURED_CHARACTERS = 100_000;
+
     private final Main.Context context;
 
-    @Option(names = "--labels", paramLabel = "FILE", description = "The labelled records.")
+    @Option(
+            names = "--labels",
+            paramLabel = "FILE",
+            description = "The labelled records, or a folder of pictures for each label.")
     private @Nullable Path labels;
 
     @Option(names = "--test", paramLabel = "FILE", description = "Records that are to be the test.")
@@ -86,6 +104,12 @@ final class AdviseVerb implements Callable<Integer> {
             description = "Milliseconds that telling one text may take.")
     private @Nullable Double latency;
 
+    @Option(names = "--hours", paramLabel = "H", description = "Hours that training may take.")
+    private @Nullable Double hours;
+
+    @Option(names = "--private", description = "The text must not get out.")
+    private boolean isPrivate;
+
     @Option(
             names = "--output",
             paramLabel = "FOLDER",
@@ -101,21 +125,106 @@ final class AdviseVerb implements Callable<Integer> {
             Advice.Situation situation,
             Advice advice,
             Map<String, Plan.Estimate> costs,
-            Map<String, Path> recipes) {}
+            Map<String, String> recipes) {}
+
+    /// Asks for what flags would tell; an empty answer leaves it open.
+    private void ask(Console console) {
+        var lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+        labels =
+                path(
+                        console,
+                        lines,
+                        "labelled records: a CSV, TSV or JSONL file, or a folder of pictures for each label");
+        if (labels != null && !Files.isDirectory(labels)) {
+            var asked = answer(console, lines, "columns of text and label [text,label]");
+            columns = asked.isEmpty() ? columns : List.of(asked.split("\\s*,\\s*"));
+        }
+        if (labels != null) {
+            test = path(console, lines, "records that are to be the test");
+        }
+        model = path(console, lines, "folder of a pre-trained base model");
+        var domain = answer(console, lines, "unlabelled text of the domain, a file or a glob");
+        text = domain.isEmpty() ? null : domain;
+        if (text != null && model != null) {
+            var like = answer(console, lines, "text like that of the base model, a file or a glob");
+            general = like.isEmpty() ? null : like;
+        }
+        keepGeneral = yes(console, lines, "must the model go on with general text as before? [no]");
+        latency = number(console, lines, "milliseconds that telling one text may take");
+        hours = number(console, lines, "hours that training may take");
+        isPrivate = yes(console, lines, "must the text not get out? [no]");
+    }
+
+    private static String answer(Console console, BufferedReader lines, String question) {
+        console.note(question + ":");
+        try {
+            var line = lines.readLine();
+            return line == null ? "" : line.strip();
+        } catch (IOException e) {
+            throw EspalierException.data(
+                    "standard input: cannot be read (" + e.getMessage() + ")", e);
+        }
+    }
+
+    private static @Nullable Path path(Console console, BufferedReader lines, String question) {
+        while (true) {
+            var given = answer(console, lines, question);
+            if (given.isEmpty()) {
+                return null;
+            }
+            if (Files.exists(Path.of(given))) {
+                return Path.of(given);
+            }
+            console.note(given + ": there is no such file; an empty line leaves it open");
+        }
+    }
+
+    private static boolean yes(Console console, BufferedReader lines, String question) {
+        return answer(console, lines, question).toLowerCase(Locale.ROOT).startsWith("y");
+    }
+
+    private static @Nullable Double number(Console console, BufferedReader lines, String question) {
+        while (true) {
+            var given = answer(console, lines, question);
+            if (given.isEmpty()) {
+                return null;
+            }
+            try {
+                var number = Double.parseDouble(given);
+                if (number > 0) {
+                    return number;
+                }
+            } catch (NumberFormatException e) {
+                // Said below.
+            }
+            console.note(given + ": a number above 0 is needed; an empty line leaves it open");
+        }
+    }
 
     @Override
     public Integer call() {
+        if (labels == null && test == null && model == null && text == null && general == null) {
+            ask(context.console());
+        }
         if (columns.size() != 2) {
             throw EspalierException.usage("--columns: two names, such as text,label");
         }
         var console = context.console();
-        var records = labels == null ? List.<LabelledText>of() : read(labels);
+        var pictures = labels != null && Files.isDirectory(labels);
+        var records = labels == null || pictures ? List.<LabelledText>of() : read(labels);
         var counts = new HashMap<String, Integer>();
         records.forEach(r -> counts.merge(r.label(), 1, Integer::sum));
-        var recipes = new LinkedHashMap<String, Path>();
+        if (pictures) {
+            pictures(Objects.requireNonNull(labels), counts);
+        }
+        var recipes = new LinkedHashMap<String, String>();
         var costs = new LinkedHashMap<String, Plan.Estimate>();
         Plan tuned = null;
-        if (labels != null && model != null) {
+        if (pictures) {
+            var file = output.resolve("pictures.yaml");
+            AtomicFiles.write(file, recipeOfPictures());
+            recipes.put(Way.FINE_TUNE.title(), file.toString());
+        } else if (labels != null && model != null) {
             for (var way : List.of(Way.FINE_TUNE, Way.ADAPTER, Way.PRETRAIN_FURTHER)) {
                 if (way == Way.PRETRAIN_FURTHER && text == null) {
                     continue;
@@ -129,7 +238,7 @@ final class AdviseVerb implements Callable<Integer> {
                                 Hardware.builtIn(),
                                 History.ofUser(),
                                 new Watcher() {});
-                recipes.put(way.title(), file);
+                recipes.put(way.title(), file.toString());
                 costs.put(way.title(), planned.machines().getFirst());
                 tuned = way == Way.FINE_TUNE ? planned : tuned;
             }
@@ -155,7 +264,17 @@ final class AdviseVerb implements Callable<Integer> {
                         room == 0 ? null : Long.valueOf(room),
                         tuned == null ? null : Long.valueOf(tuned.training().total()),
                         perText,
-                        latency == null ? null : Double.valueOf(latency / 1000));
+                        latency == null ? null : Double.valueOf(latency / 1000),
+                        fertility(),
+                        test == null || records.isEmpty()
+                                ? null
+                                : Double.valueOf(nearCopies(records, read(test))),
+                        pictures
+                                ? Integer.valueOf(counts.values().stream().mapToInt(n -> n).sum())
+                                : null,
+                        tuned == null ? null : tuned.machines().getFirst().seconds(),
+                        hours == null ? null : Double.valueOf(3600 * hours),
+                        isPrivate);
         var advice = Advice.of(situation);
         var result = new Result(situation, advice, costs, recipes);
         console.result(text(result), result);
@@ -188,6 +307,48 @@ final class AdviseVerb implements Callable<Integer> {
                 / (double) Math.max(1, test.size());
     }
 
+    /// The share of test records that are nearly, and not wholly, a training record.
+    private static double nearCopies(List<LabelledText> records, List<LabelledText> test) {
+        var seen = new HashSet<>(records.stream().map(AdviseVerb::plain).toList());
+        var copies = new NearCopies(records.stream().map(LabelledText::text).toList(), 0.8);
+        return test.stream().filter(r -> !seen.contains(plain(r)) && copies.has(r.text())).count()
+                / (double) Math.max(1, test.size());
+    }
+
+    private static void pictures(Path folder, Map<String, Integer> counts) {
+        var wanted = new ImageData.Wanted.Labels("image", "label", new LabelledReader.Labels.One());
+        try (var ledger = new Ledger(null, new Ledger.Limit.Share(1))) {
+            ImageReader.read(new ImageData.Place(folder, null), wanted, ledger)
+                    .images()
+                    .forEach(p -> counts.merge(String.join(" ", p.labels()), 1, Integer::sum));
+        }
+    }
+
+    /// Tokens a word of the domain's text over those of general text; null where it cannot be told.
+    private @Nullable Double fertility() {
+        if (model == null || text == null || general == null) {
+            return null;
+        }
+        var tokenizer = Tokenizers.read(model).plain();
+        return tokensPerWord(text, tokenizer) / tokensPerWord(general, tokenizer);
+    }
+
+    private static double tokensPerWord(String pattern, Tokenizer tokenizer) {
+        long tokens = 0, words = 0;
+        try (var documents = FileSource.text(pattern).documents(Ledger.strict())) {
+            for (var document : (Iterable<Document>) documents::iterator) {
+                var text = document.text();
+                var part = text.substring(0, Math.min(text.length(), MEASURED_CHARACTERS));
+                tokens += tokenizer.encode(part).length;
+                words += part.split("\\s+").length;
+                if (words > MEASURED_TOKENS) {
+                    break;
+                }
+            }
+        }
+        return tokens / (double) Math.max(1, words);
+    }
+
     /// A text but for case and white space.
     private static String plain(LabelledText record) {
         return record.text().toLowerCase(Locale.ROOT).strip().replaceAll("\\s+", " ");
@@ -196,10 +357,7 @@ final class AdviseVerb implements Callable<Integer> {
     private long tokens(String pattern) {
         if (model == null) {
             // English prose has about four characters a token.
-            return dev.espalier.corpus.FileSource.text(pattern).files().stream()
-                            .mapToLong(AdviseVerb::size)
-                            .sum()
-                    / 4;
+            return FileSource.text(pattern).files().stream().mapToLong(AdviseVerb::size).sum() / 4;
         }
         return GeneralText.read(pattern, Tokenizers.read(model), 1024, Integer.MAX_VALUE).tokens();
     }
@@ -207,7 +365,7 @@ final class AdviseVerb implements Callable<Integer> {
     private static long size(Path file) {
         try {
             return Files.size(file);
-        } catch (java.io.IOException e) {
+        } catch (IOException e) {
             throw AtomicFiles.failure(file, e);
         }
     }
@@ -243,8 +401,26 @@ final class AdviseVerb implements Callable<Integer> {
                 : Double.valueOf(data / records.size() / rate / 3);
     }
 
+    private String recipeOfPictures() {
+        return """
+        # Train all weights of a published ViT, or of a new one where no path is given.
+        name: advice-pictures
+        data: {train: %s%s}
+        model: %s
+        task: {type: image-classification}
+        training: {for: 20 epochs, batch: 32, optimizer: {type: adamw, rate: %s}}
+        """
+                .formatted(
+                        Json.line(String.valueOf(labels)),
+                        test == null ? "" : ", test: " + Json.line(test.toString()),
+                        model == null
+                                ? "{type: vit, layers: 4, heads: 4, width: 96, image: 64, patch: 8}"
+                                : "{path: " + Json.line(model.toString()) + "}",
+                        model == null ? "1e-3" : "1e-4");
+    }
+
     private String recipe(Way way) {
-        var base = java.util.Objects.requireNonNull(model);
+        var base = Objects.requireNonNull(model);
         if (way == Way.PRETRAIN_FURTHER) {
             return """
             # Pre-trains %s further on the domain's text; then run fine-tune.yaml with

@@ -88,4 +88,41 @@ class PlanVerbTest {
         assertThat(run("plan", "--money", "10")).contains("neither a price nor the watts");
         assertThat(code).isEqualTo(2);
     }
+
+    /// Of pictures the model is made and some steps tell what they take; its weights are its own.
+    @Test
+    void recipesOfPicturesArePlannedToo() {
+        var data = "../recipes/data/";
+        var out =
+                run(
+                        "plan",
+                        "../recipes/finetune/image-classification-toy.yaml",
+                        "--set=data.train=" + data + "shapes-train-images-idx3-ubyte",
+                        "--set=data.test=" + data + "shapes-test-images-idx3-ubyte",
+                        "--json");
+        assertThat(code).as(out).isZero();
+        var plan = Json.mapper().readTree(out.lines().toList().getLast());
+        assertThat(plan.path("family").asString()).isEqualTo("vit");
+        var parts = plan.path("parameters");
+        assertThat(parts.path("vit.encoder").asLong()).isPositive();
+        assertThat(plan.path("trained").asLong())
+                .isEqualTo(parts.properties().stream().mapToLong(e -> e.getValue().asLong()).sum());
+        assertThat(plan.at("/training/weights").asLong())
+                .isEqualTo(4 * plan.path("trained").asLong());
+        assertThat(plan.at("/machines/0/seconds").asDouble()).isPositive();
+        assertThat(plan.at("/operations/per-token").asDouble()).isPositive();
+        // Unmeasured, it knows all but the time and the activations.
+        out =
+                run(
+                        "plan",
+                        "../recipes/finetune/segmentation-toy.yaml",
+                        "--set=data.train=" + data + "ponds/train",
+                        "--set=data.test=" + data + "ponds/test",
+                        "--no-measure",
+                        "--json");
+        assertThat(code).as(out).isZero();
+        plan = Json.mapper().readTree(out.lines().toList().getLast());
+        assertThat(plan.at("/training/weights").asLong()).isPositive();
+        assertThat(plan.at("/training/activations").asLong()).isZero();
+    }
 }

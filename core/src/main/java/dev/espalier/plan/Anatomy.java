@@ -10,7 +10,6 @@ import dev.espalier.recipe.ModelRecipe;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.SequencedMap;
-import java.util.Set;
 import tools.jackson.databind.JsonNode;
 
 /// What a model is made of, in numbers alone, so that one of any size can be reckoned with where it
@@ -49,32 +48,6 @@ public record Anatomy(
 
     public Anatomy {
         parameters = Collections.unmodifiableSequencedMap(new LinkedHashMap<>(parameters));
-    }
-
-    private static final Set<String> TYPES =
-            Set.of(
-                    "gpt2",
-                    "llama",
-                    "mistral",
-                    "qwen2",
-                    "bert",
-                    "roberta",
-                    "distilbert",
-                    "bart",
-                    "t5");
-
-    /// Whether [#of(JsonNode)] knows the kind of model.
-    public static boolean isKnown(JsonNode config) {
-        return TYPES.contains(config.path("model_type").asString(""));
-    }
-
-    /// Whether [#of(ModelRecipe, int)] knows it.
-    public static boolean isKnown(ModelRecipe recipe) {
-        return recipe instanceof ModelRecipe.Gpt2
-                || recipe instanceof ModelRecipe.LlamaShape
-                || recipe instanceof ModelRecipe.EncoderShape
-                || recipe instanceof ModelRecipe.Bart
-                || recipe instanceof ModelRecipe.T5;
     }
 
     /// A new model.
@@ -216,6 +189,21 @@ public record Anatomy(
                                     + "' is not known to plan; allowed: gpt2, llama, mistral, qwen2, bert, roberta,"
                                     + " distilbert, bart, t5");
         };
+    }
+
+    /// A model that sees, by the weights that it has: what is known of it beside them is how many
+    /// positions a picture has. Its parts are named by the first two steps of their paths.
+    ///
+    /// @param parameters the number of weights at each path
+    public static Anatomy seeing(
+            String family, int positions, SequencedMap<String, Long> parameters) {
+        var parts = new LinkedHashMap<String, Long>();
+        parameters.forEach((path, n) -> {
+            var steps = path.split("\\.");
+            var part = steps.length > 2 ? steps[0] + "." + steps[1] : steps[0];
+            parts.merge(part, n, Long::sum);
+        });
+        return new Anatomy(family, 0, positions, 0, 0, 0, 0, 0, 0, 0, false, false, parts, 0);
     }
 
     /// Of all weights, tied ones once.

@@ -162,6 +162,18 @@ public record History(@Nullable Path file) {
         return entries().stream().filter(e -> e.key().equals(key)).reduce((_, later) -> later);
     }
 
+    /// The most memory that steps like these were seen to take, of whole runs where there are any:
+    /// the few steps of a measurement take less.
+    public Optional<Long> peak(String key) {
+        var like = entries().stream().filter(e -> e.key().equals(key)).toList();
+        var whole = like.stream().filter(e -> !e.predicted().isEmpty()).toList();
+        return (whole.isEmpty() ? like : whole)
+                .stream()
+                        .map(Entry::peakMemory)
+                        .filter(peak -> peak > 0)
+                        .reduce((_, later) -> later);
+    }
+
     /// The operations a second that the model nearest in size reached, if one of nearly that size
     /// was measured: within a factor of 8, since small ones reach far less.
     public Optional<Entry> nearest(long parameters) {
@@ -179,19 +191,24 @@ public record History(@Nullable Path file) {
     /// How good the predictions of whole runs have been.
     public List<Accuracy> accuracies() {
         var times = new TreeMap<String, List<Double>>();
-        var memory = new ArrayList<Double>();
+        var memory = new TreeMap<String, List<Double>>();
         for (var run : entries()) {
             for (var predicted : run.predicted()) {
                 times.computeIfAbsent(predicted.basis(), _ -> new ArrayList<>())
                         .add(error(predicted.seconds(), run.secondsPerStep() * run.steps()));
             }
-            if (!run.predicted().isEmpty() && run.peakMemory() > 0) {
-                memory.add(error(run.predicted().getFirst().memory(), run.peakMemory()));
+            for (var predicted : run.predicted()) {
+                if (run.peakMemory() > 0 && predicted.memory() > 0) {
+                    memory.computeIfAbsent(
+                                    predicted.basis().equals("earlier") ? "earlier" : "formula",
+                                    _ -> new ArrayList<>())
+                            .add(error(predicted.memory(), run.peakMemory()));
+                }
             }
         }
         var found = new ArrayList<Accuracy>();
         times.forEach((basis, errors) -> add(found, "time", basis, errors));
-        add(found, "memory", "formula", memory);
+        memory.forEach((basis, errors) -> add(found, "memory", basis, errors));
         return found;
     }
 

@@ -118,6 +118,7 @@ public record Plan(
     /// @param loader bytes of what is kept beside the model
     /// @param process bytes of the process before
     /// @param pretraining whether tokens are what it learns from
+    /// @param measured the memory where it is not told by formula, or null
     public record Request(
             String name,
             Anatomy model,
@@ -127,9 +128,35 @@ public record Plan(
             long optimizer,
             long loader,
             long process,
-            boolean pretraining) {
+            boolean pretraining,
+            Cost.@Nullable Memory measured) {
+        public Request(
+                String name,
+                Anatomy model,
+                Cost.Pass pass,
+                Work work,
+                double flopsPerToken,
+                long optimizer,
+                long loader,
+                long process,
+                boolean pretraining) {
+            this(
+                    name,
+                    model,
+                    pass,
+                    work,
+                    flopsPerToken,
+                    optimizer,
+                    loader,
+                    process,
+                    pretraining,
+                    null);
+        }
+
         Cost.Memory memory(boolean recompute) {
-            return Cost.trainingMemory(model, pass.with(recompute), optimizer, loader, process);
+            return measured != null
+                    ? measured
+                    : Cost.trainingMemory(model, pass.with(recompute), optimizer, loader, process);
         }
     }
 

@@ -19,6 +19,12 @@ public record Advice(Way way, List<Reason> reasons) {
     /// Tokens from which pre-training further was seen to pay.
     static final long ENOUGH_TO_GO_ON = 100_000;
 
+    /// How many times the tokens a word general text takes are too many.
+    static final double TORN = 1.5;
+
+    /// Pictures from which a model without a base was seen to learn what they show.
+    static final int ENOUGH_PICTURES = 10_000;
+
     /// By how much the domain's text is harder to foresee, byte for byte, than the base's own.
     static final double FAR = 1.2;
 
@@ -55,7 +61,12 @@ public record Advice(Way way, List<Reason> reasons) {
         NEAR_DOMAIN,
         MUST_NOT_FORGET,
         NO_ROOM,
-        TOO_SLOW;
+        TOO_SLOW,
+        OVER_TIME,
+        UNKNOWN_WORDS,
+        NEAR_COPIES,
+        FEW_PICTURES,
+        PRIVATE_TEXT;
 
         public String title() {
             return name().toLowerCase(java.util.Locale.ROOT).replace('_', '-');
@@ -76,6 +87,12 @@ public record Advice(Way way, List<Reason> reasons) {
     /// @param needed bytes that training all weights takes
     /// @param seconds that telling one text takes here
     /// @param latency seconds that it may take
+    /// @param fertility tokens a word of the domain's text over those of general text
+    /// @param nearCopies the share of test records whose text is nearly that of a training record
+    /// @param pictures labelled ones, where the records are pictures; the labels' counts are theirs
+    /// @param training seconds that training all weights takes here
+    /// @param time seconds that it may take
+    /// @param isPrivate whether the text must not get out
     public record Situation(
             @Nullable Long textTokens,
             @Nullable Integer rarest,
@@ -88,7 +105,13 @@ public record Advice(Way way, List<Reason> reasons) {
             @Nullable Long room,
             @Nullable Long needed,
             @Nullable Double seconds,
-            @Nullable Double latency) {}
+            @Nullable Double latency,
+            @Nullable Double fertility,
+            @Nullable Double nearCopies,
+            @Nullable Integer pictures,
+            @Nullable Double training,
+            @Nullable Double time,
+            boolean isPrivate) {}
 
     /// What to do in `s`.
     public static Advice of(Situation s) {
@@ -109,6 +132,16 @@ public record Advice(Way way, List<Reason> reasons) {
                             Rule.FEW_LABELS,
                             "the rarest label has %d records; from fewer than %d fine-tuning was no better than a bag of words"
                                     .formatted(s.rarest(), FEW)));
+        }
+        if (s.pictures() != null) {
+            if (way == null && !s.hasBase() && s.pictures() < ENOUGH_PICTURES) {
+                reasons.add(
+                        new Reason(
+                                Rule.FEW_PICTURES,
+                                "there is no base model, and %,d pictures; begin with a published ViT"
+                                        .formatted(s.pictures())));
+            }
+            way = way == null ? Way.FINE_TUNE : way;
         }
         if (way == null && !s.hasBase()) {
             var enough = s.textTokens() != null && s.textTokens() >= LITTLE_TEXT;
@@ -144,6 +177,14 @@ public record Advice(Way way, List<Reason> reasons) {
                             "training all weights takes %.1f GiB and %.1f are there"
                                     .formatted(s.needed() / 0x1p30, s.room() / 0x1p30)));
         }
+        if (s.training() != null && s.time() != null && s.training() > s.time()) {
+            way = way == null ? Way.BAG_OF_WORDS : way;
+            reasons.add(
+                    new Reason(
+                            Rule.OVER_TIME,
+                            "training takes %.1f h here and may take %.1f"
+                                    .formatted(s.training() / 3600, s.time() / 3600)));
+        }
         if (s.keepGeneral()) {
             way = way == null ? Way.ADAPTER : way;
             reasons.add(
@@ -164,6 +205,26 @@ public record Advice(Way way, List<Reason> reasons) {
                             Rule.RARE_LABELS,
                             "the rarest label has %d records, the most frequent %d"
                                     .formatted(s.rarest(), s.mostFrequent())));
+        }
+        if (s.fertility() != null && s.fertility() >= TORN) {
+            reasons.add(
+                    new Reason(
+                            Rule.UNKNOWN_WORDS,
+                            "a word of the domain takes %.2f times the tokens of one of general text"
+                                    .formatted(s.fertility())));
+        }
+        if (s.isPrivate()) {
+            reasons.add(
+                    new Reason(
+                            Rule.PRIVATE_TEXT,
+                            "the text must not get out, and models may repeat what they were trained on"));
+        }
+        if (s.nearCopies() != null && s.nearCopies() > 0.01) {
+            reasons.add(
+                    new Reason(
+                            Rule.NEAR_COPIES,
+                            "%.1f %% of the test records are nearly texts of training records"
+                                    .formatted(100 * s.nearCopies())));
         }
         if (s.leaked() != null && s.leaked() > 0) {
             reasons.add(

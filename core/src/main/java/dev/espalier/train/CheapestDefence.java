@@ -107,16 +107,18 @@ final class CheapestDefence {
                 made(name(way), folder, resume, tries, points, all);
             }
         }
-        var chosen =
+        var within =
                 tries.stream()
                         .filter(t -> t.isWithin(budget))
-                        .max(Comparator.comparingDouble(t -> rank(t, enough)))
-                        .orElseThrow(() ->
-                                EspalierException.check(
-                                        "no defence stays within forgetting.budget of %s; see %s"
-                                                .formatted(
-                                                        Numbers.percent(budget),
-                                                        folder.path().resolve("tries"))));
+                        .max(Comparator.comparingDouble(t -> rank(t, enough)));
+        if (within.isEmpty()) {
+            // What was learnt and forgotten is worth seeing all the same.
+            report(folder.report(), null, tries, points, all);
+            throw EspalierException.check(
+                    "no defence stays within forgetting.budget of %s; see %s"
+                            .formatted(Numbers.percent(budget), folder.report()));
+        }
+        var chosen = within.get();
         watcher.said("the defence that is kept: " + chosen.name());
         return settle(folder, chosen, tries, points, all);
     }
@@ -284,7 +286,11 @@ final class CheapestDefence {
     }
 
     private void report(
-            Path file, Try chosen, List<Try> tries, List<Block.Series> points, List<Learnt> all) {
+            Path file,
+            @Nullable Try chosen,
+            List<Try> tries,
+            List<Block.Series> points,
+            List<Learnt> all) {
         var rows = new ArrayList<List<String>>();
         for (var t : tries) {
             rows.add(
@@ -310,12 +316,16 @@ final class CheapestDefence {
                                 + LocalDate.now(ZoneId.systemDefault())
                                 + ", "
                                 + Machine.processor(),
-                        "Kept: %s, whose worst figure is worse by %s, within the budget of %s; its own report is tries/%s/report.html."
-                                .formatted(
-                                        chosen.name(),
-                                        Numbers.percent(Objects.requireNonNull(chosen.worse())),
-                                        Numbers.percent(budget),
-                                        chosen.name()),
+                        chosen == null
+                                ? "No defence stays within the budget of %s."
+                                        .formatted(Numbers.percent(budget))
+                                : "Kept: %s, whose worst figure is worse by %s, within the budget of %s; its own report is tries/%s/report.html."
+                                        .formatted(
+                                                chosen.name(),
+                                                Numbers.percent(
+                                                        Objects.requireNonNull(chosen.worse())),
+                                                Numbers.percent(budget),
+                                                chosen.name()),
                         List.of(),
                         List.of(
                                 new Report.Section(

@@ -96,6 +96,9 @@ public final class Planning {
     /// @param process bytes that the process had without the model
     static Measured measured(Job job, Trainer trainer, int most, double seconds, long process) {
         var facts = facts(job, trainer, process);
+        if (most == 0) {
+            return facts;
+        }
         var taken = new ArrayList<Double>();
         var spent = 0.0;
         while (!trainer.done() && taken.size() < most && (spent < seconds || taken.size() < 3)) {
@@ -149,42 +152,51 @@ public final class Planning {
         private final String key;
         private final double tokensPerStep;
         private final long totalSteps;
-        private final long memory;
+        private final long formula;
+        private final long earlierPeak;
+        private long firstPeak;
         private final @Nullable Double earlier;
         private final List<Double> seconds = new ArrayList<>();
 
-        /// Null where the model is of a kind whose numbers are not known.
-        ///
         /// @param process bytes that the process had without the model
-        static @Nullable Forecast of(Job job, Trainer trainer, History history, long process) {
-            var model = job.recipe().model();
-            var known =
-                    model instanceof ModelRecipe.Saved saved
-                            ? Anatomy.isKnown(HuggingFace.config(saved.path()))
-                            : Anatomy.isKnown(model);
-            return known ? new Forecast(job, trainer, history, process) : null;
+        static Forecast of(Job job, Trainer trainer, History history, long process) {
+            return new Forecast(job, trainer, history, process);
         }
 
         private Forecast(Job job, Trainer trainer, History history, long process) {
             recipe = job.recipe();
             var facts = facts(job, trainer, process);
-            request = request(recipe, anatomy(recipe, facts.vocabulary()), facts);
+            request =
+                    recipe.ofPictures()
+                            ? seeing(job, facts)
+                            : request(recipe, anatomy(recipe, facts.vocabulary()), facts);
             key = key(request.model(), request.pass(), recipe);
             tokensPerStep = facts.tokensPerStep();
             totalSteps = facts.totalSteps();
-            memory =
-                    Cost.trainingMemory(
-                                    request.model(),
-                                    request.pass(),
-                                    request.optimizer(),
-                                    request.loader(),
-                                    request.process())
-                            .total();
+            formula =
+                    recipe.ofPictures()
+                            ? 0
+                            : Cost.trainingMemory(
+                                            request.model(),
+                                            request.pass(),
+                                            request.optimizer(),
+                                            request.loader(),
+                                            request.process())
+                                    .total();
             earlier = history.last(key).map(History.Entry::secondsPerStep).orElse(null);
+            earlierPeak = history.peak(key).orElse(formula);
+        }
+
+        /// Steps that the rest is foretold by.
+        private int first() {
+            return (int) Math.clamp(totalSteps / 10, 10, 100);
         }
 
         void stepped(double took) {
             seconds.add(took);
+            if (seconds.size() == first()) {
+                firstPeak = Torch.peakResidentBytes();
+            }
         }
 
         /// What was foreseen beside what came, after all steps.
@@ -193,18 +205,19 @@ public final class Planning {
             var mean = seconds.stream().mapToDouble(s -> s).average().orElse(0);
             var predicted = new ArrayList<History.Prediction>();
             if (earlier != null) {
-                predicted.add(prediction("earlier", earlier));
+                predicted.add(prediction("earlier", earlier, earlierPeak));
             }
-            var first = (int) Math.clamp(totalSteps / 20, 5, 50);
+            var first = first();
             if (steps > 2 * first) {
-                // The first two fault memory in and warm caches.
+                // The first ones fault memory in, and have kernels and the program compiled.
                 predicted.add(
                         prediction(
                                 "first steps",
-                                seconds.subList(2, first).stream()
+                                seconds.subList(first / 4, first).stream()
                                         .mapToDouble(s -> s)
                                         .average()
-                                        .orElseThrow()));
+                                        .orElseThrow(),
+                                formula == 0 ? firstPeak : formula));
             }
             return new History.Entry(
                     History.now(),
@@ -220,7 +233,7 @@ public final class Planning {
                     predicted);
         }
 
-        private History.Prediction prediction(String basis, double secondsPerStep) {
+        private History.Prediction prediction(String basis, double secondsPerStep, long memory) {
             return new History.Prediction(
                     basis, secondsPerStep * seconds.size(), tokensPerStep / secondsPerStep, memory);
         }
@@ -248,6 +261,9 @@ public final class Planning {
     /// @param measure whether to make some steps, in a temporary folder, where that is possible
     public static Plan plan(
             Recipe recipe, boolean measure, Hardware hardware, History history, Watcher watcher) {
+        if (recipe.ofPictures()) {
+            return planSeeing(recipe, measure, hardware, history, watcher);
+        }
         var notes = new ArrayList<String>();
         var bf16 = bf16(recipe);
         var guess = anatomy(recipe, null);
@@ -260,7 +276,13 @@ public final class Planning {
             notes.add("no step was measured: the model has no room in this machine's memory");
         } else {
             try {
-                measured = new Run(recipe).measure(MEASURED_STEPS, MEASURED_SECONDS, watcher);
+                measured =
+                        new Run(recipe)
+                                .measured(
+                                        MEASURED_STEPS,
+                                        MEASURED_SECONDS,
+                                        watcher,
+                                        (_, found) -> found);
             } catch (EspalierException e) {
                 notes.add("no step was measured: " + e.getMessage());
             }
@@ -270,25 +292,129 @@ public final class Planning {
         var key = key(request.model(), request.pass(), recipe);
         var here = here(request, measured, key, bf16, history, room);
         if (measured != null) {
-            history.add(
-                    new History.Entry(
-                            History.now(),
-                            History.machine(),
-                            recipe.name(),
-                            key,
-                            model.parameterCount(),
-                            measured.steps(),
-                            measured.secondsPerStep(),
-                            measured.tokensPerStep() / measured.secondsPerStep(),
-                            request.flopsPerToken()
-                                    * measured.tokensPerStep()
-                                    / measured.secondsPerStep(),
-                            measured.peakMemory(),
-                            List.of()));
+            history.add(entry(recipe, request, key, measured));
         } else if (request.work().steps() == null) {
             notes.add("how long the run is depends on its data");
         }
         return Plan.of(request, here, hardware, history, notes);
+    }
+
+    /// The plan of a recipe of pictures, whose model is made, since the classes of its data decide
+    /// its head. Memory is what some steps took; what is called a token is a picture.
+    private static Plan planSeeing(
+            Recipe recipe, boolean measure, Hardware hardware, History history, Watcher watcher) {
+        var notes = new ArrayList<String>();
+        notes.add("what is called a token is a picture, or one with its caption");
+        var seen =
+                new Run(recipe)
+                        .measured(
+                                measure ? MEASURED_STEPS : 0,
+                                MEASURED_SECONDS,
+                                watcher,
+                                Planning::seen);
+        var request = seen.request();
+        var key = key(request.model(), request.pass(), recipe);
+        var steps = seen.measured().steps();
+        if (steps == 0) {
+            notes.add(
+                    "nothing was measured, as asked; of the memory the activations are not known");
+        } else {
+            notes.add("the activations are what %d steps took".formatted(steps));
+            history.add(entry(recipe, request, key, seen.measured()));
+        }
+        return Plan.of(
+                request,
+                here(
+                        request,
+                        steps == 0 ? null : seen.measured(),
+                        key,
+                        bf16(recipe),
+                        history,
+                        Machine.availableBytes()),
+                hardware,
+                history,
+                notes);
+    }
+
+    /// What is asked of a plan, and what it goes by.
+    record Seen(Plan.Request request, Measured measured) {}
+
+    private static Seen seen(Job job, Measured measured) {
+        return new Seen(seeing(job, measured), measured);
+    }
+
+    private static Plan.Request seeing(Job job, Measured measured) {
+        var recipe = job.recipe();
+        var model = job.learner().model();
+        var counts = new java.util.LinkedHashMap<String, Long>();
+        model.parameters().forEach((path, p) -> counts.put(path, p.value().count()));
+        var family =
+                model instanceof dev.espalier.model.Model m
+                        ? m.configJson().path("model_type").asString("model")
+                        : "model";
+        var anatomy = Anatomy.seeing(family, measured.length(), counts);
+        var batch = recipe.training().batch();
+        var workers =
+                measured.rows() >= batch || !Workers.small(anatomy.parameterCount())
+                        ? 1
+                        : Math.min(Workers.MOST, Machine.threads());
+        var pass =
+                new Cost.Pass(
+                        measured.rows(),
+                        measured.length(),
+                        0,
+                        workers,
+                        0,
+                        bf16(recipe),
+                        false,
+                        measured.trained(),
+                        false);
+        var loader = recipe instanceof FinetuneRecipe ? 4 * measured.trained() : 0;
+        var known =
+                new Cost.Memory(
+                        4 * anatomy.parameterCount(),
+                        workers * 4 * measured.trained(),
+                        measured.state(),
+                        0,
+                        0,
+                        bf16(recipe) ? workers * 2 * anatomy.parameterCount() : 0,
+                        loader,
+                        measured.process());
+        return new Plan.Request(
+                recipe.name(),
+                anatomy,
+                pass,
+                work(recipe.training().duration(), measured.tokensPerStep(), measured),
+                measured.flopsPerToken() * passes(recipe),
+                measured.state(),
+                loader,
+                measured.process(),
+                false,
+                new Cost.Memory(
+                        known.weights(),
+                        known.gradients(),
+                        known.optimizer(),
+                        Math.max(0, measured.peakMemory() - known.total()),
+                        0,
+                        known.copies(),
+                        known.loader(),
+                        known.process()));
+    }
+
+    private static History.Entry entry(
+            Recipe recipe, Plan.Request request, String key, Measured measured) {
+        return new History.Entry(
+                History.now(),
+                History.machine(),
+                recipe.name(),
+                key,
+                request.model().parameterCount(),
+                measured.steps(),
+                measured.secondsPerStep(),
+                measured.tokensPerStep() / measured.secondsPerStep(),
+                request.flopsPerToken() * measured.tokensPerStep() / measured.secondsPerStep(),
+                measured.peakMemory(),
+                List.of());
     }
 
     /// The largest model that `budget` pays for on the machine of that name.

@@ -165,8 +165,10 @@ public final class Run {
     }
 
     /// Prepares all as a run does, in a temporary folder, and makes its first steps: at most
-    /// `most`, of which the first two only warm up, and no more than take `seconds`.
-    Planning.Measured measure(int most, double seconds, Watcher watcher) {
+    /// `most`, of which the first two only warm up, and no more than take `seconds`; none of them
+    /// for 0. Gives what `then` makes of it.
+    <T> T measured(
+            int most, double seconds, Watcher watcher, BiFunction<Job, Planning.Measured, T> then) {
         return aside(
                 watcher,
                 (temporary, job) -> {
@@ -180,7 +182,8 @@ public final class Run {
                                     job.bf16(),
                                     recipe.seed(),
                                     Trainer.Speeds.UNKNOWN)) {
-                        return Planning.measured(job, trainer, most, seconds, process);
+                        return then.apply(
+                                job, Planning.measured(job, trainer, most, seconds, process));
                     }
                 });
     }

@@ -33,7 +33,33 @@ class AdviceTest {
                 1000L,
                 needed,
                 0.01,
-                0.1);
+                0.1,
+                null,
+                null,
+                null,
+                60.0,
+                3600.0,
+                false);
+    }
+
+    @Test
+    void whatIsMeasuredOfTextAndPicturesCounts() {
+        var text =
+                new Situation(
+                        null, 400, 500, 0.0, 0.0, true, null, false, 1000L, 10L, 0.01, 0.1, 1.6,
+                        0.02, null, 7200.0, 3600.0, true);
+        require(
+                text,
+                Way.BAG_OF_WORDS,
+                Rule.OVER_TIME,
+                Rule.UNKNOWN_WORDS,
+                Rule.PRIVATE_TEXT,
+                Rule.NEAR_COPIES);
+        var pictures =
+                new Situation(
+                        null, 400, 500, null, null, false, null, false, null, null, null, null,
+                        null, null, 900, null, null, false);
+        require(pictures, Way.FINE_TUNE, Rule.FEW_PICTURES);
     }
 
     private static void require(Situation situation, Way way, Rule... rules) {
@@ -67,14 +93,17 @@ class AdviceTest {
         require(situation(null, 400, true, null, true, 10), Way.ADAPTER, Rule.MUST_NOT_FORGET);
         require(situation(null, 400, true, null, false, 2000), Way.ADAPTER, Rule.NO_ROOM);
         require(
-                new Situation(null, 400, 500, 0.2, 0.1, true, null, false, null, null, 0.2, 0.1),
+                new Situation(
+                        null, 400, 500, 0.2, 0.1, true, null, false, null, null, 0.2, 0.1, null,
+                        null, null, null, null, false),
                 Way.BAG_OF_WORDS,
                 Rule.TOO_SLOW,
                 Rule.NOISY_LABELS,
                 Rule.SEEN_BEFORE);
         require(
                 new Situation(
-                        null, null, null, null, null, true, null, false, null, null, null, null),
+                        null, null, null, null, null, true, null, false, null, null, null, null,
+                        null, null, null, null, null, false),
                 Way.FINE_TUNE);
     }
 

@@ -1,0 +1,123 @@
+package dev.espalier.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.espalier.io.Json;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class AdviseVerbTest {
+    @TempDir Path folder;
+    private String out = "";
+    private String err = "";
+
+    @BeforeEach
+    void write() throws IOException {
+        var train = new StringBuilder("text,label\n");
+        for (var i = 0; i < 40; i++) {
+            train.append(
+                    "On day %d they sold herring by the road,%s%n"
+                            .formatted(i, i % 2 == 0 ? "sea" : "mill"));
+        }
+        Files.writeString(folder.resolve("train.csv"), train);
+        Files.writeString(
+                folder.resolve("test.csv"),
+                "text,label\nOn day 7 they sold herring by the  road,mill\n"
+                        + "On day 99 they sold herring by the road,sea\nA wholly other matter,sea\n");
+    }
+
+    private int run(String input, String... args) {
+        var outBytes = new ByteArrayOutputStream();
+        var errBytes = new ByteArrayOutputStream();
+        var utf8 = StandardCharsets.UTF_8;
+        var stop = new Stop();
+        var in = System.in;
+        try {
+            System.setIn(new ByteArrayInputStream(input.getBytes(utf8)));
+            var all = new ArrayList<>(List.of(args));
+            all.addFirst("advise");
+            all.add("--output=" + folder.resolve("advice"));
+            return new Main(
+                            new PrintStream(outBytes, true, utf8),
+                            new PrintStream(errBytes, true, utf8),
+                            false)
+                    .run(stop, all);
+        } finally {
+            System.setIn(in);
+            stop.finished();
+            out = outBytes.toString(utf8);
+            err = errBytes.toString(utf8);
+        }
+    }
+
+    /// A file that is not there and a number that is none are asked for again; what is left open is
+    /// not known.
+    @Test
+    void asksWhereItIsGivenNothing() {
+        var input =
+                String.join(
+                        "\n",
+                        folder + "/none.csv",
+                        folder + "/train.csv",
+                        "text, label",
+                        folder + "/test.csv",
+                        "",
+                        "",
+                        "yes",
+                        "soon",
+                        "",
+                        "2",
+                        "y",
+                        "");
+        assertThat(run(input, "--json")).as(err).isZero();
+        assertThat(err)
+                .contains("none.csv: there is no such file", "soon: a number above 0 is needed");
+        var told = Json.mapper().readTree(out);
+        var situation = told.path("situation");
+        assertThat(situation.path("rarest").asInt()).isEqualTo(20);
+        assertThat(situation.path("has-base").asBoolean()).isFalse();
+        assertThat(situation.path("keep-general").asBoolean()).isTrue();
+        assertThat(situation.path("time").asDouble()).isEqualTo(7200);
+        assertThat(situation.path("latency").isNull()).isTrue();
+        // One of three is a copy but for white space, and one nearly so.
+        assertThat(situation.path("leaked").asDouble()).isEqualTo(1 / 3.0);
+        assertThat(situation.path("near-copies").asDouble()).isEqualTo(1 / 3.0);
+        assertThat(told.path("advice").path("way").asString()).isEqualTo("BAG_OF_WORDS");
+        assertThat(told.at("/advice/reasons").findValuesAsString("rule"))
+                .contains("NEAR_COPIES", "SEEN_BEFORE", "PRIVATE_TEXT", "MUST_NOT_FORGET");
+    }
+
+    @Test
+    void whatIsLeftOpenIsNotKnown() {
+        assertThat(run("")).as(err).isZero();
+        assertThat(out).contains("recommended: bag of words");
+    }
+
+    @Test
+    void picturesAreCountedByTheirFolders() throws IOException {
+        for (var label : List.of("cat", "dog")) {
+            var place = Files.createDirectories(folder.resolve("pets").resolve(label));
+            var image = new java.awt.image.BufferedImage(4, 4, 1);
+            for (var i = 0; i < 20; i++) {
+                javax.imageio.ImageIO.write(image, "png", place.resolve(i + ".png").toFile());
+            }
+        }
+        assertThat(run("", "--labels=" + folder.resolve("pets"), "--json")).as(err).isZero();
+        var told = Json.mapper().readTree(out);
+        assertThat(told.at("/situation/pictures").asInt()).isEqualTo(40);
+        assertThat(told.at("/situation/rarest").asInt()).isEqualTo(20);
+        assertThat(told.at("/advice/way").asString()).isEqualTo("FINE_TUNE");
+        var recipe = Path.of(told.at("/recipes/fine tune").asString());
+        assertThat(dev.espalier.recipe.Recipes.read(recipe).ofPictures()).isTrue();
+    }
+}
