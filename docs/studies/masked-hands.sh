@@ -43,6 +43,7 @@ for seed in $seeds; do
                 --set "data.train=$out/train-$n-$seed" --set "data.test=$out/test" --set "output=$out/cell" \
                 --set "seed=$seed" --set "$model" |
                 sed -n 's/.*"data":"test","metric":"accuracy","value":\([0-9.]*\).*/\1/p')
+            [ -n "$right" ] || { echo "$way, $n labels, seed $seed: failed" >&2; exit 1; }
             echo "$way,$n,$seed,$right" >>"$out/results.csv"
         done
     done

@@ -20,6 +20,7 @@ import dev.espalier.plan.Plan;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.study.Advice;
 import dev.espalier.study.Advice.Way;
+import dev.espalier.study.Compare;
 import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.tokenize.Tokenizers;
 import dev.espalier.train.GeneralText;
@@ -428,10 +429,14 @@ final class AdviseVerb implements Callable<Integer> {
             name: advice-further
             data: {sources: [{type: text, path: %s}]}
             model: {path: %s}
-            objective: {type: causal}
+            objective: {type: %s}
             training: {for: 3 epochs, optimizer: {type: adamw, rate: 3e-4}}
             """
-                    .formatted(base, Json.line(String.valueOf(text)), Json.line(base.toString()));
+                    .formatted(
+                            base,
+                            Json.line(String.valueOf(text)),
+                            Json.line(base.toString()),
+                            Compare.isEncoder(base) ? "masked" : "causal");
         }
         return """
         name: advice-%s

@@ -320,6 +320,7 @@ final class Evaluate implements Callable<Integer> {
         try (var detector = ObjectDetector.load(model)) {
             for (var set : sets) {
                 var records = read(console, set, new ImageData.Wanted.Boxes()).images();
+                PictureClassifier.requireKnown(records, detector.labels());
                 var detections =
                         new Detections(
                                 detector.labels(),

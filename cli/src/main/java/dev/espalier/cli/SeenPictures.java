@@ -128,7 +128,7 @@ final class SeenPictures {
                 throw EspalierException.usage("--masks: this model tells no classes of pixels");
             }
             lines.forEach(names, TOGETHER, (first, chunk) -> tell(console, sight, chunk));
-            if (coco != null && categories != null) {
+            if (coco != null && categories != null && !images.isEmpty()) {
                 writeCoco(coco, categories);
             }
         }

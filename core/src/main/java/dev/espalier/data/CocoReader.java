@@ -3,6 +3,7 @@ package dev.espalier.data;
 import dev.espalier.EspalierException;
 import dev.espalier.corpus.Ledger;
 import dev.espalier.image.Box;
+import dev.espalier.image.Mask;
 import dev.espalier.image.Region;
 import dev.espalier.image.RunLengths;
 import dev.espalier.io.Json;
@@ -68,6 +69,11 @@ final class CocoReader {
         var names = new ArrayList<>(categories.values());
         if (wanted instanceof ImageData.Wanted.Masks) {
             names.addFirst("background");
+            if (names.size() > Mask.IGNORED) {
+                throw EspalierException.data(
+                        "%s: has %d classes of pixels, the background included; allowed: at most %d"
+                                .formatted(file, names.size(), Mask.IGNORED));
+            }
         }
         var images = new ArrayList<LabelledImage>();
         for (var entry : entries.values()) {
@@ -93,7 +99,8 @@ final class CocoReader {
         if (images.isEmpty()) {
             throw EspalierException.data(file + ": no picture can be used" + ledger.leftOut());
         }
-        if (!captions) {
+        // Of masks the reader of pictures counts them.
+        if (!captions && !(wanted instanceof ImageData.Wanted.Masks)) {
             var unused = new TreeSet<>(categories.values());
             images.forEach(image -> unused.removeAll(image.labels()));
             if (!unused.isEmpty()) {
@@ -235,6 +242,10 @@ final class CocoReader {
             } catch (EspalierException e) {
                 reject("broken run lengths", id, "has " + e.getMessage());
             }
+            return;
+        }
+        if (json.isEmpty()) {
+            reject("no outline", id, "has no outline in `segmentation`");
             return;
         }
         for (var line : json) {

@@ -162,7 +162,7 @@ public record History(@Nullable Path file) {
         return entries().stream().filter(e -> e.key().equals(key)).reduce((_, later) -> later);
     }
 
-    /// The most memory that steps like these were seen to take, of whole runs where there are any:
+    /// The memory that steps like these were last seen to take, in a whole run where there is one:
     /// the few steps of a measurement take less.
     public Optional<Long> peak(String key) {
         var like = entries().stream().filter(e -> e.key().equals(key)).toList();

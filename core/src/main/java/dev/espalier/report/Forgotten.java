@@ -72,7 +72,9 @@ public record Forgotten(List<Kept> kept, @Nullable Double budget) {
     /// @param prefix before the name of what was measured: empty, or that of a mixture of weights
     /// @param suffix behind it: `-after`, or empty of a mixture
     public static Optional<Double> worse(List<Score> scores, String prefix, String suffix) {
+        // What a task's test tells must decide nothing.
         return scores.stream()
+                .filter(s -> !s.data().endsWith("-test"))
                 .flatMap(change -> {
                     var metric =
                             change.metric().equals("perplexity-rise")

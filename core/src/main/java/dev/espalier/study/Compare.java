@@ -237,6 +237,9 @@ public final class Compare {
         LabelledReader.requireKnown(test, labels);
         LabelledReader.requireKnown(validation, labels);
         truth = test.stream().mapToInt(r -> labels.indexOf(r.label())).toArray();
+        for (var count : settings.counts()) {
+            requireEnough(count, train.size());
+        }
         parent = hash(saved.path());
         write(output.resolve("validation.jsonl"), validation);
         AtomicFiles.write(output.resolve("recipe.yaml"), Recipes.write(this.recipe));
@@ -250,6 +253,14 @@ public final class Compare {
     private static List<LabelledText> read(Path file, LabelledReader.Columns columns) {
         try (var ledger = Ledger.strict()) {
             return LabelledReader.read(file, columns, null, ledger);
+        }
+    }
+
+    private void requireEnough(int count, int there) {
+        if (count > there) {
+            throw EspalierException.usage(
+                    "--labels: %d are more than the %d that %s leaves to train on"
+                            .formatted(count, there, recipe.data().train()));
         }
     }
 
@@ -268,19 +279,13 @@ public final class Compare {
                 rates.put(arm, tuned(arm));
             }
         }
-        for (var count : settings.counts()) {
+        var counts =
+                settings.counts().stream().map(c -> c == 0 ? train.size() : c).distinct().toList();
+        for (var count : counts) {
             for (var seed = 1; seed <= settings.seeds(); seed++) {
                 // All is all: seeds differ in order and weights alone.
-                var drawn =
-                        Draws.balanced(
-                                train,
-                                count == 0 ? train.size() : count,
-                                Rng.seed(recipe.seed(), 200, seed));
-                if (count > 0 && drawn.size() < count) {
-                    throw EspalierException.usage(
-                            "--labels: %d are more than the %d that %s leaves to train on"
-                                    .formatted(count, drawn.size(), recipe.data().train()));
-                }
+                var drawn = Draws.balanced(train, count, Rng.seed(recipe.seed(), 200, seed));
+                requireEnough(Math.min(count, train.size()), drawn.size());
                 for (var arm : settings.arms()) {
                     cells.add(cell(arm, drawn, seed, problem, rates));
                 }
@@ -542,7 +547,9 @@ public final class Compare {
     /// A folder with a model of the parent's shape and new weights.
     private Path scratch() {
         var folder = output.resolve("scratch");
-        if (!Files.isDirectory(folder)) {
+        var key = parent + recipe.seed();
+        if (!isMade(folder, key)) {
+            delete(folder);
             var path = ((ModelRecipe.Saved) recipe.model()).path();
             var loaded = HuggingFace.readModel(path, null);
             LanguageModel model = loaded.model().withVocabulary(loaded.model().vocabulary());
@@ -564,8 +571,24 @@ public final class Compare {
                         Tokenizers.read(path).save(aside);
                     });
             model.free();
+            AtomicFiles.write(keyOf(folder), key);
         }
         return folder;
+    }
+
+    private static Path keyOf(Path folder) {
+        return folder.resolveSibling(folder.getFileName() + ".key");
+    }
+
+    /// Whether `folder` holds what was made of inputs of this key.
+    private static boolean isMade(Path folder, String key) {
+        try {
+            return Files.isDirectory(folder)
+                    && Files.isRegularFile(keyOf(folder))
+                    && Files.readString(keyOf(folder)).equals(key);
+        } catch (IOException e) {
+            throw AtomicFiles.failure(folder, e);
+        }
     }
 
     /// The model pre-trained further on the texts of the training records, and on `text`.
@@ -573,48 +596,54 @@ public final class Compare {
         var folder = output.resolve("further");
         var saved = ((ModelRecipe.Saved) recipe.model()).path();
         var texts = output.resolve("unlabelled.jsonl");
-        if (!Files.isDirectory(folder.resolve("model"))) {
-            var lines = new StringBuilder();
-            for (var record : train) {
-                lines.append(Json.line(Map.of("text", record.text()))).append('\n');
-            }
+        var lines = new StringBuilder();
+        for (var record : train) {
+            lines.append(Json.line(Map.of("text", record.text()))).append('\n');
+        }
+        var more =
+                settings.text() == null
+                        ? ""
+                        : ", {type: text, path: %s}".formatted(Json.line(settings.text()));
+        var encoder = isEncoder(saved);
+        var further =
+                Recipes.parse(
+                        """
+                        name: further
+                        seed: %d
+                        output: %s
+                        data: {sources: [{type: jsonl, path: %s, field: text}%s], validation: 5%%}
+                        model: {path: %s}
+                        objective: {type: %s}
+                        training: {for: %s epochs, batch: %d, optimizer: {type: adamw, rate: %s}}
+                        """
+                                .formatted(
+                                        recipe.seed(),
+                                        Json.line(folder.toString()),
+                                        Json.line(texts.toString()),
+                                        more,
+                                        Json.line(saved.toString()),
+                                        encoder ? "masked" : "causal",
+                                        settings.furtherEpochs(),
+                                        recipe.training().batch(),
+                                        recipe.training().optimizer().rate()),
+                        "further");
+        var inputs = Recipes.write(further) + lines + parent;
+        var key =
+                HexFormat.of()
+                        .formatHex(AtomicFiles.sha256(inputs.getBytes(StandardCharsets.UTF_8)));
+        if (!isMade(folder, key)) {
             AtomicFiles.write(texts, lines.toString());
             delete(folder);
             watcher.said("pre-training further on the texts of " + train.size() + " records");
-            var more =
-                    settings.text() == null
-                            ? ""
-                            : ", {type: text, path: %s}".formatted(Json.line(settings.text()));
-            var encoder = isEncoder(saved);
-            var further =
-                    Recipes.parse(
-                            """
-                            name: further
-                            seed: %d
-                            output: %s
-                            data: {sources: [{type: jsonl, path: %s, field: text}%s], validation: 5%%}
-                            model: {path: %s}
-                            objective: {type: %s}
-                            training: {for: %s epochs, batch: %d, optimizer: {type: adamw, rate: %s}}
-                            """
-                                    .formatted(
-                                            recipe.seed(),
-                                            Json.line(folder.toString()),
-                                            Json.line(texts.toString()),
-                                            more,
-                                            Json.line(saved.toString()),
-                                            encoder ? "masked" : "causal",
-                                            settings.furtherEpochs(),
-                                            recipe.training().batch(),
-                                            recipe.training().optimizer().rate()),
-                            "further");
             var unused = new Run(further).train(quiet(), false);
             delete(folder.resolve("checkpoints"));
+            AtomicFiles.write(keyOf(folder), key);
         }
         return folder.resolve("model");
     }
 
-    private static boolean isEncoder(Path model) {
+    /// Whether the model in this folder foresees nothing and tells hidden tokens.
+    public static boolean isEncoder(Path model) {
         return List.of("bert", "roberta", "distilbert")
                 .contains(HuggingFace.config(model).path("model_type").asString(""));
     }
@@ -776,7 +805,7 @@ public final class Compare {
                                 LearningCurve.foresee(
                                         points, (double) factor * most, recipe.seed()),
                                 most,
-                                counts.size() < 4
+                                counts.size() < 4 || settings.seeds() == 1
                                         ? null
                                         : LearningCurve.foresee(smaller, most, recipe.seed()),
                                 measured,

@@ -99,8 +99,18 @@ final class KeptScores implements Kept {
         return java.util.Objects.requireNonNull(from.get(part));
     }
 
-    /// Paired where the metric is a mean over the records.
+    /// Relative where less is better.
     private Interval change(String part) {
+        var change = difference(part);
+        if (!lessIsBetter) {
+            return change;
+        }
+        var unit = Math.max(1e-12, told(before, part).interval(metric).value());
+        return new Interval(change.value() / unit, change.low() / unit, change.high() / unit);
+    }
+
+    /// Paired where the metric is a mean over the records.
+    private Interval difference(String part) {
         Told was = told(before, part), is = told(last, part);
         if (is.each().length == 0) {
             return is.interval(metric).minus(was.interval(metric));

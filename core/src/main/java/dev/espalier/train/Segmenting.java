@@ -45,12 +45,16 @@ record Segmenting(
         watcher.said(
                 "%,d pictures to train on, %,d to validate on, %d classes of pixels"
                         .formatted(train.size(), data.validation().size(), read.classes().size()));
-        if (task.windows() != null || !task.colours().isEmpty()) {
-            var own = ready.config().putObject(HuggingFace.OWN);
-            if (task.windows() != null) {
-                own.put(PictureSegmenter.WINDOWS, task.windows());
-            }
-            task.colours().forEach(own.withArray(PictureSegmenter.COLOURS)::add);
+        // What an earlier task said of how it is used does not hold any more.
+        var own = ready.config().putObject(HuggingFace.OWN);
+        if (task.windows() != null) {
+            own.put(PictureSegmenter.WINDOWS, task.windows());
+        }
+        if (!task.colours().isEmpty()) {
+            task.colours().forEach(own.putArray(PictureSegmenter.COLOURS)::add);
+        }
+        if (own.isEmpty()) {
+            ready.config().remove(HuggingFace.OWN);
         }
         var counts = PictureSegmenter.counts(train, read.classes().size());
         var asked = task.loss();
