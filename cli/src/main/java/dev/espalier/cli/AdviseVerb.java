@@ -204,8 +204,17 @@ final class AdviseVerb implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if (labels == null && test == null && model == null && text == null && general == null) {
+        if (labels == null
+                && test == null
+                && model == null
+                && text == null
+                && general == null
+                && latency == null
+                && hours == null) {
             ask(context.console());
+        }
+        if (latency != null && !(latency > 0) || hours != null && !(hours > 0)) {
+            throw EspalierException.usage("--latency, --hours: above 0");
         }
         if (columns.size() != 2) {
             throw EspalierException.usage("--columns: two names, such as text,label");

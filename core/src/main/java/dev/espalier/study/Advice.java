@@ -155,20 +155,6 @@ public record Advice(Way way, List<Reason> reasons) {
                                                     ? "an unknown number of"
                                                     : "%,d".formatted(s.textTokens()))));
         }
-        if (way == null && s.distance() != null) {
-            var far =
-                    s.distance() >= FAR
-                            && s.textTokens() != null
-                            && s.textTokens() >= ENOUGH_TO_GO_ON;
-            if (far) {
-                way = Way.PRETRAIN_FURTHER;
-            }
-            reasons.add(
-                    new Reason(
-                            far ? Rule.FAR_DOMAIN : Rule.NEAR_DOMAIN,
-                            "the domain's text costs the base %.2f times the bits a byte of general text"
-                                    .formatted(s.distance())));
-        }
         if (s.room() != null && s.needed() != null && s.needed() > s.room()) {
             way = way == null ? Way.ADAPTER : way;
             reasons.add(
@@ -184,6 +170,20 @@ public record Advice(Way way, List<Reason> reasons) {
                             Rule.OVER_TIME,
                             "training takes %.1f h here and may take %.1f"
                                     .formatted(s.training() / 3600, s.time() / 3600)));
+        }
+        if (way == null && s.distance() != null) {
+            var far =
+                    s.distance() >= FAR
+                            && s.textTokens() != null
+                            && s.textTokens() >= ENOUGH_TO_GO_ON;
+            if (far) {
+                way = Way.PRETRAIN_FURTHER;
+            }
+            reasons.add(
+                    new Reason(
+                            far ? Rule.FAR_DOMAIN : Rule.NEAR_DOMAIN,
+                            "the domain's text costs the base %.2f times the bits a byte of general text"
+                                    .formatted(s.distance())));
         }
         if (s.keepGeneral()) {
             way = way == null ? Way.ADAPTER : way;

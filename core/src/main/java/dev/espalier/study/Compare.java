@@ -265,8 +265,10 @@ public final class Compare {
     }
 
     private static String hash(Path model) {
+        var tokenizer = model.resolve("tokenizer.json");
         return AtomicFiles.sha256(model.resolve("config.json"))
-                + AtomicFiles.sha256(model.resolve("model.safetensors"));
+                + AtomicFiles.sha256(model.resolve("model.safetensors"))
+                + (Files.isRegularFile(tokenizer) ? AtomicFiles.sha256(tokenizer) : "");
     }
 
     /// Makes what is not made, and sums up.

@@ -328,12 +328,16 @@ public final class Sequence {
         made++;
     }
 
-    private static String key(FinetuneRecipe task, List<String> overrides, Path model) {
+    private String key(FinetuneRecipe task, List<String> overrides, Path model) {
         var inputs = new StringBuilder(Recipes.write(task)).append(String.join("\n", overrides));
         for (var data :
                 new Path[] {task.data().train(), task.data().validation(), task.data().test()}) {
             inputs.append('\n').append(data == null ? "" : AtomicFiles.sha256(data));
         }
+        // Earlier tasks are asked again by their tests.
+        tasks.forEach(t -> inputs.append(hash(t.data().test())));
+        inputs.append(hash(text(settings.general()))).append(hash(text(settings.replay())));
+        inputs.append(hash(model.resolve("tokenizer.json")));
         inputs.append('\n').append(AtomicFiles.sha256(model.resolve("config.json")));
         try (var files = Files.list(model)) {
             files.filter(f -> f.toString().endsWith(".safetensors"))
@@ -344,6 +348,15 @@ public final class Sequence {
         }
         return HexFormat.of()
                 .formatHex(AtomicFiles.sha256(inputs.toString().getBytes(StandardCharsets.UTF_8)));
+    }
+
+    private static @Nullable Path text(@Nullable String path) {
+        return path == null ? null : Path.of(path);
+    }
+
+    /// Of a file; of what is none, such as a glob, nothing.
+    private static String hash(@Nullable Path file) {
+        return file != null && Files.isRegularFile(file) ? AtomicFiles.sha256(file) : "";
     }
 
     private static void delete(Path folder) {

@@ -35,6 +35,9 @@ public final class PictureSegmenter implements AutoCloseable {
     /// numbers.
     public static final String COLOURS = "colours";
 
+    /// Scores of a picture, which take four bytes each.
+    private static final long MOST_SCORES = 1L << 30;
+
     private final Segmenter model;
     private final Preprocessor preprocessor;
     private final @Nullable Double windows;
@@ -139,6 +142,11 @@ public final class PictureSegmenter implements AutoCloseable {
     }
 
     private float[] scores(Image image) {
+        if ((long) model.labels().size() * image.width() * image.height() > MOST_SCORES) {
+            throw EspalierException.data(
+                    "%d x %d pixels of %d classes are more than can be told of a picture at once; a smaller one can"
+                            .formatted(image.width(), image.height(), model.labels().size()));
+        }
         if (windows == null) {
             return probabilities(preprocessor.resize(image), image.width(), image.height());
         }

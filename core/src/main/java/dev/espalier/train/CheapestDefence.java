@@ -39,6 +39,7 @@ import tools.jackson.databind.node.ObjectNode;
 /// becomes the run's.
 final class CheapestDefence {
     private static final String WISE_FT = "wise-ft";
+    private static final String PASSPORT = "passport.json";
     private final FinetuneRecipe recipe;
     private final Cheapest ways;
     private final double budget;
@@ -162,10 +163,14 @@ final class CheapestDefence {
         var output = folder.path().resolve("tries").resolve(name);
         var left = output.resolve("evaluation.json");
         List<Score> scores;
-        if (Files.isRegularFile(left)) {
+        // The passport is written last.
+        if (Files.isRegularFile(left) && Files.isRegularFile(output.resolve(PASSPORT))) {
             scores = List.of(Json.read(left, Score[].class));
         } else {
             watcher.said("trying " + name);
+            if (Files.isRegularFile(left)) {
+                delete(output);
+            }
             try {
                 scores =
                         new Run(Recipes.read(folder.recipe(), overrides(name, output)), history)
@@ -182,7 +187,7 @@ final class CheapestDefence {
         }
         var score = find(scores, "validation", metricName());
         var worse = Forgotten.worse(scores, "", "-after").orElse(null);
-        var cost = Json.read(output.resolve("passport.json")).path("cost");
+        var cost = Json.read(output.resolve(PASSPORT)).path("cost");
         tries.add(new Try(name, score, worse, cost.path("training-seconds").asDouble(), null));
         var found = new ArrayList<Learnt>();
         if (name.equals(WISE_FT)) {
@@ -193,6 +198,14 @@ final class CheapestDefence {
         all.addAll(found);
         points.add(series(name, found));
         return scores;
+    }
+
+    private static void delete(Path folder) {
+        try {
+            AtomicFiles.deleteTree(folder);
+        } catch (IOException e) {
+            throw AtomicFiles.failure(folder, e);
+        }
     }
 
     /// The mixtures of weights that `wise-ft` measured.

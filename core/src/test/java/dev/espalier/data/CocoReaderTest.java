@@ -159,14 +159,20 @@ class CocoReaderTest {
                         {"id": 8, "image_id": 2, "category_id": 3, "bbox": [3, 3, 1, 1],
                          "segmentation": {"counts": [12], "size": [4, 3]}},
                         {"id": 9, "image_id": 2, "category_id": 3, "bbox": [3, 3, 1, 1],
-                         "segmentation": {"counts": "a b", "size": [4, 4]}}
+                         "segmentation": {"counts": "a b", "size": [4, 4]}},
+                        {"id": 10, "image_id": 2, "category_id": 3, "bbox": [3, 3, 1, 1],
+                         "segmentation": []},
+                        {"id": 11, "image_id": 2, "category_id": 3, "bbox": [3, 3, 1, 1]}
                         """);
         assertThat(data.classes()).containsExactly("background", "cat", "dog");
         var mask = Objects.requireNonNull(data.images().get(1).mask()).mask();
         // The smaller thing lies above the larger, whichever comes first.
         assertThat(mask.classes()).containsExactly(1, 1, 1, 1, 1, 2, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1);
         assertThat(ledger.counts().rejected())
-                .containsOnly(Map.entry("broken outline", 1L), Map.entry("broken run lengths", 3L));
+                .containsOnly(
+                        Map.entry("broken outline", 1L),
+                        Map.entry("broken run lengths", 3L),
+                        Map.entry("no outline", 2L));
     }
 
     @Test

@@ -45,5 +45,15 @@ class ForgottenTest {
         assertThat(Forgotten.worse(scores, "alpha-0.5-", "").orElseThrow())
                 .isCloseTo(0.05, within(1e-12));
         assertThat(Forgotten.worse(List.of(), "", "-after")).isEmpty();
+        // No choice goes by a test.
+        assertThat(
+                        Forgotten.worse(
+                                List.of(
+                                        score("days-test-before", "accuracy", 0.8),
+                                        score("days-test-after", "accuracy", 0.2),
+                                        score("days-test", "accuracy-change", -0.6)),
+                                "",
+                                "-after"))
+                .isEmpty();
     }
 }

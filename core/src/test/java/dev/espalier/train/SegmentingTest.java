@@ -128,6 +128,10 @@ class SegmentingTest {
         assertThat(iou(again.train(figures -> {}))).isGreaterThan(0.6);
         assertThat(HuggingFace.config(result.model()).path("espalier").path("windows").asDouble())
                 .isEqualTo(0.5);
+        // What the first task said of windows does not hold for another one without.
+        var whole = run("stretched", "{path: %s}".formatted(result.model()), "", 1);
+        assertThat(HuggingFace.config(whole.train(figures -> {}).model()).has("espalier"))
+                .isFalse();
     }
 
     /// What batch norms gather is part of what a checkpoint holds.
