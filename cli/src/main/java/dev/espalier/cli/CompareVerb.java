@@ -8,7 +8,6 @@ import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.study.Compare;
 import dev.espalier.study.ComparePage;
-import dev.espalier.train.Watcher;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -114,24 +113,12 @@ final class CompareVerb implements Callable<Integer> {
             throw EspalierException.usage(recipe + ": compare needs a recipe with a task");
         }
         var console = context.console();
-        var stop = context.stop();
-        var unused = stop.waitForJob(() -> console.note("stopping after this step, and saving"));
         var study =
                 new Compare(
                         read,
                         Objects.requireNonNull(read.compare()),
                         hardware == null ? Hardware.builtIn() : Hardware.read(hardware),
-                        new Watcher() {
-                            @Override
-                            public void said(String line) {
-                                console.note(line);
-                            }
-
-                            @Override
-                            public boolean stop() {
-                                return stop.getAsBoolean();
-                            }
-                        });
+                        context.stop().watcher(console));
         var result = study.run();
         AtomicFiles.write(study.folder().resolve("study.json"), Json.pretty(result));
         var report = study.folder().resolve("report.html");

@@ -7,7 +7,6 @@ import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.study.Sequence;
 import dev.espalier.study.SequencePage;
-import dev.espalier.train.Watcher;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -97,8 +96,6 @@ final class SequenceVerb implements Callable<Integer> {
             tasks.add(task);
         }
         var console = context.console();
-        var stop = context.stop();
-        var unused = stop.waitForJob(() -> console.note("stopping after this step, and saving"));
         var names = tasks.stream().map(FinetuneRecipe::name).collect(Collectors.joining("-"));
         var study =
                 new Sequence(
@@ -110,17 +107,7 @@ final class SequenceVerb implements Callable<Integer> {
                                 replay,
                                 budget),
                         output == null ? Path.of("runs", "sequence-" + names) : output,
-                        new Watcher() {
-                            @Override
-                            public void said(String line) {
-                                console.note(line);
-                            }
-
-                            @Override
-                            public boolean stop() {
-                                return stop.getAsBoolean();
-                            }
-                        });
+                        context.stop().watcher(console));
         var result = study.run();
         AtomicFiles.write(study.folder().resolve("sequence.json"), Json.pretty(result));
         var report = study.folder().resolve("report.html");

@@ -1,6 +1,7 @@
 package dev.espalier.cli;
 
 import dev.espalier.EspalierException.Kind;
+import dev.espalier.train.Watcher;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.ValueLayout;
@@ -32,6 +33,22 @@ final class Stop implements BooleanSupplier {
     BooleanSupplier waitForJob(Runnable say) {
         waiting = say;
         return this;
+    }
+
+    /// Shows what a study says, and stops it between two steps when asked; see [#waitForJob].
+    Watcher watcher(Console console) {
+        var unused = waitForJob(() -> console.note("stopping after this step, and saving"));
+        return new Watcher() {
+            @Override
+            public void said(String line) {
+                console.note(line);
+            }
+
+            @Override
+            public boolean stop() {
+                return getAsBoolean();
+            }
+        };
     }
 
     /// The command has ended and printed all that it had to say.

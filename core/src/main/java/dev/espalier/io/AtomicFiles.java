@@ -164,6 +164,15 @@ public final class AtomicFiles {
         }
     }
 
+    /// As [#deleteTree], with a failure as an [EspalierException] of kind RESOURCES.
+    public static void delete(Path path) {
+        try {
+            deleteTree(path);
+        } catch (IOException e) {
+            throw failure(path, e);
+        }
+    }
+
     /// The SHA-256 of a file in hexadecimal; of a folder that of the hashes and places of all files
     /// in it, in their order.
     public static String sha256(Path file) {

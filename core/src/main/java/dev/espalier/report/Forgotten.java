@@ -86,8 +86,8 @@ public record Forgotten(List<Kept> kept, @Nullable Double budget) {
                                                             change.metric().length()
                                                                     - CHANGE.length())
                                             : "";
-                    var was = find(scores, change.data() + "-before", metric);
-                    var is = find(scores, prefix + change.data() + suffix, metric);
+                    var was = Score.find(scores, change.data() + "-before", metric);
+                    var is = Score.find(scores, prefix + change.data() + suffix, metric);
                     if (was.isEmpty() || is.isEmpty()) {
                         return java.util.stream.Stream.of();
                     }
@@ -101,12 +101,6 @@ public record Forgotten(List<Kept> kept, @Nullable Double budget) {
     }
 
     private static final String CHANGE = "-change";
-
-    private static Optional<Score> find(List<Score> scores, String data, String metric) {
-        return scores.stream()
-                .filter(s -> s.data().equals(data) && s.metric().equals(metric))
-                .findFirst();
-    }
 
     /// The points that no other one beats in both: the frontier, from the least forgotten on.
     public static List<Learnt> frontier(List<Learnt> points) {

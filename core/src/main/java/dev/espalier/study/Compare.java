@@ -36,7 +36,6 @@ import dev.espalier.task.Example;
 import dev.espalier.task.TextClassifier;
 import dev.espalier.tokenize.Tokenizers;
 import dev.espalier.train.Run;
-import dev.espalier.train.StepFigures;
 import dev.espalier.train.Watcher;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -400,11 +399,11 @@ public final class Compare {
             }
             watcher.said(folder.getFileName() + ": what went into it has changed; made again");
         }
-        delete(folder);
+        AtomicFiles.delete(folder);
         watcher.said(folder.getFileName().toString());
         var run =
                 new Run(Recipes.read(output.resolve("recipe.yaml"), overrides))
-                        .train(quiet(), false);
+                        .train(watcher.quiet(), false);
         var cost = Json.read(run.folder().resolve("passport.json")).path("cost");
         var cell =
                 cell(
@@ -415,34 +414,15 @@ public final class Compare {
                         teller.tell(run),
                         cost.path("training-seconds").asDouble(),
                         cost.path("flops").asDouble(),
-                        value(run.scores(), "general", "perplexity-rise"));
+                        Score.find(run.scores(), "general", "perplexity-rise")
+                                .map(Score::value)
+                                .orElse(null));
         // Figures are what is wanted of a study; models of all cells would fill the disk.
-        delete(run.folder().resolve("checkpoints"));
-        delete(run.model());
+        AtomicFiles.delete(run.folder().resolve("checkpoints"));
+        AtomicFiles.delete(run.model());
         AtomicFiles.write(file, Json.pretty(cell));
         made++;
         return cell;
-    }
-
-    /// Passes on whether to stop, and nothing else.
-    private Watcher quiet() {
-        return new Watcher() {
-            @Override
-            public void stepped(StepFigures figures, long total) {}
-
-            @Override
-            public boolean stop() {
-                return watcher.stop();
-            }
-        };
-    }
-
-    private static @Nullable Double value(List<Score> scores, String data, String metric) {
-        return scores.stream()
-                .filter(s -> s.data().equals(data) && s.metric().equals(metric))
-                .map(Score::value)
-                .findFirst()
-                .orElse(null);
     }
 
     private String key(List<String> overrides, Path data, Arm arm) {
@@ -527,14 +507,14 @@ public final class Compare {
                 loss[0] = Json.read(file).path("loss").asDouble();
                 kept++;
             } else {
-                delete(folder);
+                AtomicFiles.delete(folder);
                 watcher.said("tuning " + folder.getFileName());
                 var run =
                         new Run(Recipes.read(output.resolve("recipe.yaml"), overrides))
-                                .train(quiet(), false);
-                loss[0] = Objects.requireNonNull(value(run.scores(), "validation", "loss"));
-                delete(run.folder().resolve("checkpoints"));
-                delete(run.model());
+                                .train(watcher.quiet(), false);
+                loss[0] = Score.find(run.scores(), "validation", "loss").orElseThrow().value();
+                AtomicFiles.delete(run.folder().resolve("checkpoints"));
+                AtomicFiles.delete(run.model());
                 AtomicFiles.write(file, Json.pretty(Map.of("key", key, "loss", loss[0])));
                 made++;
             }
@@ -551,7 +531,7 @@ public final class Compare {
         var folder = output.resolve("scratch");
         var key = parent + recipe.seed();
         if (!isMade(folder, key)) {
-            delete(folder);
+            AtomicFiles.delete(folder);
             var path = ((ModelRecipe.Saved) recipe.model()).path();
             var loaded = HuggingFace.readModel(path, null);
             LanguageModel model = loaded.model().withVocabulary(loaded.model().vocabulary());
@@ -635,10 +615,10 @@ public final class Compare {
                         .formatHex(AtomicFiles.sha256(inputs.getBytes(StandardCharsets.UTF_8)));
         if (!isMade(folder, key)) {
             AtomicFiles.write(texts, lines.toString());
-            delete(folder);
+            AtomicFiles.delete(folder);
             watcher.said("pre-training further on the texts of " + train.size() + " records");
-            var unused = new Run(further).train(quiet(), false);
-            delete(folder.resolve("checkpoints"));
+            var unused = new Run(further).train(watcher.quiet(), false);
+            AtomicFiles.delete(folder.resolve("checkpoints"));
             AtomicFiles.write(keyOf(folder), key);
         }
         return folder.resolve("model");
@@ -648,16 +628,6 @@ public final class Compare {
     public static boolean isEncoder(Path model) {
         return List.of("bert", "roberta", "distilbert")
                 .contains(HuggingFace.config(model).path("model_type").asString(""));
-    }
-
-    private static void delete(Path folder) {
-        try {
-            if (Files.exists(folder)) {
-                AtomicFiles.deleteTree(folder);
-            }
-        } catch (IOException e) {
-            throw AtomicFiles.failure(folder, e);
-        }
     }
 
     private static void write(Path file, List<LabelledText> records) {

@@ -13,7 +13,6 @@ import dev.espalier.recipe.Recipes;
 import dev.espalier.recipe.TaskRecipe;
 import dev.espalier.train.Defences;
 import dev.espalier.train.Run;
-import dev.espalier.train.StepFigures;
 import dev.espalier.train.Watcher;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -227,8 +226,8 @@ public final class Sequence {
             rows.add(row);
             seconds +=
                     Json.read(run.resolve("passport.json")).at("/cost/training-seconds").asDouble();
-            var was = find(scores, "general-before", "perplexity");
-            var is = find(scores, "general-after", "perplexity");
+            var was = Score.find(scores, "general-before", "perplexity").orElse(null);
+            var is = Score.find(scores, "general-after", "perplexity").orElse(null);
             if (was != null && is != null) {
                 rise = ((rise == null ? 0 : rise) + 1) * is.value() / was.value() - 1;
             }
@@ -308,22 +307,10 @@ public final class Sequence {
             }
             watcher.said(folder + ": what went into it has changed; made again");
         }
-        delete(folder);
+        AtomicFiles.delete(folder);
         watcher.said(output.relativize(folder).toString());
-        var unused =
-                new Run(Recipes.read(recipe, overrides))
-                        .train(
-                                new Watcher() {
-                                    @Override
-                                    public void stepped(StepFigures figures, long total) {}
-
-                                    @Override
-                                    public boolean stop() {
-                                        return watcher.stop();
-                                    }
-                                },
-                                false);
-        delete(folder.resolve("checkpoints"));
+        var unused = new Run(Recipes.read(recipe, overrides)).train(watcher.quiet(), false);
+        AtomicFiles.delete(folder.resolve("checkpoints"));
         AtomicFiles.write(file, key);
         made++;
     }
@@ -359,25 +346,8 @@ public final class Sequence {
         return file != null && Files.isRegularFile(file) ? AtomicFiles.sha256(file) : "";
     }
 
-    private static void delete(Path folder) {
-        try {
-            if (Files.exists(folder)) {
-                AtomicFiles.deleteTree(folder);
-            }
-        } catch (IOException e) {
-            throw AtomicFiles.failure(folder, e);
-        }
-    }
-
     private static List<Score> scores(Path run) {
         return List.of(Json.read(run.resolve("evaluation.json"), Score[].class));
-    }
-
-    private static @Nullable Score find(List<Score> scores, String data, String metric) {
-        return scores.stream()
-                .filter(s -> s.data().equals(data) && s.metric().equals(metric))
-                .findFirst()
-                .orElse(null);
     }
 
     /// The score of the task that a run learnt, on its test, or without one on its validation
@@ -395,8 +365,9 @@ public final class Sequence {
 
     /// Tags that are of no entities have no F1.
     private static Score told(List<Score> scores, String data, FinetuneRecipe task) {
-        var score = find(scores, data, metric(task));
-        return Objects.requireNonNull(score == null ? find(scores, data, "accuracy") : score, data);
+        return Score.find(scores, data, metric(task))
+                .or(() -> Score.find(scores, data, "accuracy"))
+                .orElseThrow();
     }
 
     private Outcome outcome(String defence, List<Line> lines) {

@@ -96,7 +96,10 @@ final class CheapestDefence {
         var points = new ArrayList<Block.Series>();
         var all = new ArrayList<Learnt>();
         var free = made(WISE_FT, folder, resume, tries, points, all);
-        var undefended = free == null ? null : find(free, "alpha-1.0-validation", metricName());
+        var undefended =
+                free == null
+                        ? null
+                        : Score.find(free, "alpha-1.0-validation", metricName()).orElse(null);
         var enough =
                 undefended == null
                         ? Double.POSITIVE_INFINITY
@@ -169,7 +172,7 @@ final class CheapestDefence {
         } else {
             watcher.said("trying " + name);
             if (Files.isRegularFile(left)) {
-                delete(output);
+                AtomicFiles.delete(output);
             }
             try {
                 scores =
@@ -185,7 +188,7 @@ final class CheapestDefence {
                 return null;
             }
         }
-        var score = find(scores, "validation", metricName());
+        var score = Score.find(scores, "validation", metricName()).orElse(null);
         var worse = Forgotten.worse(scores, "", "-after").orElse(null);
         var cost = Json.read(output.resolve(PASSPORT)).path("cost");
         tries.add(new Try(name, score, worse, cost.path("training-seconds").asDouble(), null));
@@ -200,14 +203,6 @@ final class CheapestDefence {
         return scores;
     }
 
-    private static void delete(Path folder) {
-        try {
-            AtomicFiles.deleteTree(folder);
-        } catch (IOException e) {
-            throw AtomicFiles.failure(folder, e);
-        }
-    }
-
     /// The mixtures of weights that `wise-ft` measured.
     private List<Learnt> line(List<Score> scores) {
         var alphas = new TreeSet<String>();
@@ -219,7 +214,7 @@ final class CheapestDefence {
         }
         var line = new ArrayList<Learnt>();
         for (var alpha : alphas) {
-            var value = find(scores, alpha + "validation", metricName());
+            var value = Score.find(scores, alpha + "validation", metricName()).orElse(null);
             var worse = Forgotten.worse(scores, alpha, "");
             if (value != null && worse.isPresent()) {
                 line.add(new Learnt(value.value(), worse.get()));
@@ -234,13 +229,6 @@ final class CheapestDefence {
 
     private boolean isShare() {
         return metric != Metric.LOSS;
-    }
-
-    private static @Nullable Score find(List<Score> scores, String data, String metric) {
-        return scores.stream()
-                .filter(s -> s.data().equals(data) && s.metric().equals(metric))
-                .findFirst()
-                .orElse(null);
     }
 
     private Run.Result settle(
@@ -267,17 +255,11 @@ final class CheapestDefence {
         report(folder.report(), chosen, tries, points, all);
         // Last: with it the run is finished.
         AtomicFiles.writeFolder(folder.model(), aside -> copy(from.resolve("model"), aside));
-        try {
-            for (var t : tries) {
-                var left = folder.path().resolve("tries").resolve(t.name());
-                for (var part : List.of("checkpoints", "model")) {
-                    if (Files.exists(left.resolve(part))) {
-                        AtomicFiles.deleteTree(left.resolve(part));
-                    }
-                }
+        for (var t : tries) {
+            var left = folder.path().resolve("tries").resolve(t.name());
+            for (var part : List.of("checkpoints", "model")) {
+                AtomicFiles.delete(left.resolve(part));
             }
-        } catch (IOException e) {
-            throw AtomicFiles.failure(folder.path(), e);
         }
         var cost = passport.path("cost");
         return new Run.Result(

@@ -24,4 +24,15 @@ public interface Watcher {
     default boolean stop() {
         return false;
     }
+
+    /// One that sees nothing, and stops when this one does.
+    default Watcher quiet() {
+        var outer = this;
+        return new Watcher() {
+            @Override
+            public boolean stop() {
+                return outer.stop();
+            }
+        };
+    }
 }
