@@ -2,11 +2,12 @@ package dev.espalier.cli;
 
 import dev.espalier.EspalierException;
 import dev.espalier.plan.Machine;
+import dev.espalier.recipe.ObjectiveRecipe;
 import dev.espalier.recipe.PretrainRecipe;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.recipe.TrainingRecipe.Precision;
-import dev.espalier.train.PictureBench;
 import dev.espalier.train.Planning;
+import dev.espalier.train.RecipeBench;
 import dev.espalier.train.TrainingBench;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -39,8 +40,8 @@ final class BenchVerb implements Callable<Integer> {
             paramLabel = "RECIPE|MODEL",
             arity = "0..1",
             description =
-                    "A causal pre-training recipe with a new model, a recipe of pictures, which are read, or the"
-                            + " folder of a model.")
+                    "A causal pre-training recipe with a new model, whose data are not read; any other recipe, whose"
+                            + " data are; or the folder of a model.")
     private @Nullable Path subject;
 
     @Mixin private TextLines lines = new TextLines("text");
@@ -86,13 +87,10 @@ final class BenchVerb implements Callable<Integer> {
                 subject == null
                         ? Recipes.parse(GPT2, "gpt2-124m")
                         : Recipes.read(Given.file(subject), overrides());
-        if (recipe.ofPictures()) {
-            pictures(console, PictureBench.run(recipe, steps, console::note));
+        if (!(recipe instanceof PretrainRecipe read)
+                || !(read.objective() instanceof ObjectiveRecipe.Causal)) {
+            onItsData(console, RecipeBench.run(recipe, steps, console::note));
             return 0;
-        }
-        if (!(recipe instanceof PretrainRecipe read)) {
-            throw EspalierException.usage(
-                    subject + ": bench needs a pre-training recipe, or one of pictures");
         }
         var wanted = precision == null ? read.training().precision() : precision;
         var bf16 = wanted == Precision.BF16 || wanted == Precision.AUTO && Machine.hasBf16();
@@ -136,18 +134,19 @@ final class BenchVerb implements Callable<Integer> {
         return all;
     }
 
-    private static void pictures(Console console, PictureBench.Result result) {
+    private static void onItsData(Console console, RecipeBench.Result result) {
+        var unit = result.unit() + "/s";
         console.result(
                 String.format(
                         Locale.ROOT,
                         """
                         processor        %s, %d threads
                         precision        %s
-                        model            %s of %,d parameters, %d pictures a step, %d at once
-                        training         %,.1f images/s, %.1f GFLOP/s
-                        pictures ready   %,.1f images/s; a step waits for its pictures %.1f %% of its time
-                        making pictures  %,.1f images/s
-                        forward          %,.1f images/s
+                        model            %s of %,d parameters, batches of %d
+                        training         %,.1f %s, %.1f GFLOP/s
+                        data ready       %,.1f %s; a step waits for its data %.1f %% of its time
+                        making data      %,.1f %s
+                        forward          %,.1f %s
                         matrix products  %.0f GFLOP/s (2048 x 2048, before and after)
                         share            %.0f %% training, %.0f %% forward
                         memory           %.2f GiB at the peak\
@@ -158,18 +157,16 @@ final class BenchVerb implements Callable<Integer> {
                         result.model(),
                         result.parameters(),
                         result.batch(),
-                        result.microBatch(),
-                        result.imagesPerSecond(),
+                        result.perSecond(),
+                        unit,
                         result.trainingGflops(),
-                        result.readyImagesPerSecond(),
-                        100
-                                * Math.max(
-                                        0,
-                                        1
-                                                - result.imagesPerSecond()
-                                                        / result.readyImagesPerSecond()),
-                        result.madeImagesPerSecond(),
-                        result.forwardImagesPerSecond(),
+                        result.readyPerSecond(),
+                        unit,
+                        100 * Math.max(0, 1 - result.perSecond() / result.readyPerSecond()),
+                        result.madePerSecond(),
+                        unit,
+                        result.forwardPerSecond(),
+                        unit,
                         result.matmulGflops(),
                         100 * result.matmulShare(),
                         100 * result.forwardShare(),

@@ -89,20 +89,26 @@ class BenchTest {
     }
 
     @Test
-    void otherRecipesAreRefused() throws IOException {
+    void otherObjectivesAreMeasuredOnTheirTexts() throws IOException {
         var recipe = temp.resolve("masked.yaml");
         Files.writeString(
                 recipe,
                 """
                 name: masked
-                data: {sources: [{type: text, path: none.txt}]}
-                tokenizer: {type: bpe, vocabulary: 512}
-                model: {type: bert, layers: 2, heads: 2, width: 32, context: 32}
+                data: {sources: [{type: text, path: ../recipes/data/village.txt}]}
+                tokenizer: {type: bpe, vocabulary: 300, special-tokens: [<s>, <pad>, </s>, <unk>, <mask>]}
+                model: {type: roberta, layers: 1, heads: 2, width: 16, context: 32}
                 objective: {type: masked}
                 training: {for: 10 steps, batch: 4}
                 """);
-        assertThat(run("bench", recipe.toString())).contains("bench needs a causal objective");
-        assertThat(code).isEqualTo(2);
+        var out = run("bench", recipe.toString(), "--steps", "2", "--precision", "fp32", "--json");
+        assertThat(code).as(out).isZero();
+        var result = Json.mapper().readTree(out.lines().toList().getLast());
+        assertThat(result.path("model").asString()).isEqualTo("Roberta");
+        assertThat(result.path("unit").asString()).isEqualTo("tokens");
+        assertThat(result.path("made-per-second").asDouble())
+                .isGreaterThan(result.path("per-second").asDouble());
+        assertThat(run("bench", recipe.toString(), "--steps", "1")).contains("tokens/s");
     }
 
     @Test
@@ -124,10 +130,10 @@ class BenchTest {
         assertThat(result.path("batch").asInt()).isEqualTo(8);
         for (var key :
                 List.of(
-                        "images-per-second",
-                        "ready-images-per-second",
-                        "made-images-per-second",
-                        "forward-images-per-second",
+                        "per-second",
+                        "ready-per-second",
+                        "made-per-second",
+                        "forward-per-second",
                         "matmul-share",
                         "forward-share")) {
             assertThat(result.path(key).asDouble()).as(key).isPositive();

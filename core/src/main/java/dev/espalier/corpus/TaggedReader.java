@@ -20,7 +20,8 @@ import tools.jackson.databind.JsonNode;
 ///   FORMs, multi-word ranges and empty nodes are passed over.
 /// - `.jsonl`: `{"text": "…", "spans": [{"start": 0, "end": 5, "label": "PER"}]}`, with places in
 ///   chars as Java and JavaScript count them. Words are cut by [#WORD] and tagged in IOB2; a span
-///   that ends inside a word is widened to the whole of it, which is counted as a change.
+///   that ends inside a word is widened to the whole of it, which is counted as a change; so is a
+///   text with characters outside the basic plane, behind which Python's places differ.
 /// - others: CoNLL, a word a line with its columns parted by white space, an empty line after each
 ///   sentence; lines of `-DOCSTART-` are passed over.
 ///
@@ -254,6 +255,7 @@ public final class TaggedReader {
         var words = WORD.matcher(given);
         var next = 0;
         var inside = -1; // the span that the last word was of
+        var told = 0;
         while (words.find()) {
             starts.add(words.start());
             ends.add(words.end());
@@ -269,11 +271,19 @@ public final class TaggedReader {
                 ledger.change("a span widened to whole words", 1);
             }
             tags.add((inside == next ? "I-" : "B-") + span.label());
+            told += inside == next ? 0 : 1;
             inside = next;
         }
         if (spans.stream().anyMatch(s -> given.substring(s.start(), s.end()).isBlank())) {
             ledger.reject(file, at, "bad span", "a span holds nothing but white space");
             return;
+        }
+        if (told < spans.size()) {
+            ledger.reject(file, at, "bad span", "two spans share a word, which can have one tag");
+            return;
+        }
+        if (!spans.isEmpty() && given.codePoints().anyMatch(Character::isSupplementaryCodePoint)) {
+            ledger.change("a text with emoji or the like: places are counted in UTF-16", 1);
         }
         keep(given, starts, ends, tags, at);
     }

@@ -7,9 +7,10 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 
-/// A stretch of a tagged text as a model sees it: one token of each word tells its tag. Each word
-/// is turned into tokens by itself, with the white space before it, so that every word has tokens
-/// of its own and tags go to tokens and back without loss.
+/// A stretch of a tagged text as a model sees it: one token of each word tells its tag. The tokens
+/// are those of the whole text, laid to its words by their places. A word that shares a token with
+/// another is turned into tokens by itself, with the white space before it, so that every word has
+/// tokens of its own and tags go to tokens and back without loss.
 ///
 /// @param ids the tokens, in the tokenizer's template
 /// @param places of the tokens that tell the words' tags, one a word
@@ -37,8 +38,8 @@ public record TaggedTokens(int[] ids, int[] places, int firstWord, String where)
         var places = new ArrayList<Integer>();
         var length = 0;
         var first = 0;
-        for (var word = 0; word < text.words(); word++) {
-            var tokens = tokens(tokenizer, text, word);
+        var word = 0;
+        for (var tokens : words(tokenizer, text)) {
             if (tokens.length > room) {
                 tokens = Arrays.copyOf(tokens, room);
             }
@@ -54,6 +55,7 @@ public record TaggedTokens(int[] ids, int[] places, int firstWord, String where)
                 ids.add(id);
             }
             length += tokens.length;
+            word++;
         }
         if (!places.isEmpty()) {
             stretches.add(stretch(template.apply(ids.build().toArray()), places, first, text));
@@ -67,10 +69,37 @@ public record TaggedTokens(int[] ids, int[] places, int firstWord, String where)
                 ids, places.stream().mapToInt(Integer::intValue).toArray(), first, text.where());
     }
 
+    /// The tokens of each word, at least one.
+    private static List<int[]> words(Tokenizer tokenizer, TaggedText text) {
+        var words = new ArrayList<int[]>();
+        if (text.words() == 0) {
+            return words;
+        }
+        var origin = text.starts()[0];
+        var whole = tokenizer.encodeWithOffsets(text.text().substring(origin));
+        var token = 0;
+        var reached = origin; // how far the tokens so far go
+        var from = origin;
+        for (var word = 0; word < text.words(); word++) {
+            var to = text.ends()[word];
+            var first = token;
+            var shares = reached > from;
+            for (; token < whole.ids().length && origin + whole.starts()[token] < to; token++) {
+                reached = Math.max(reached, origin + whole.ends()[token]);
+            }
+            shares |= reached > to || token == first;
+            words.add(
+                    shares
+                            ? alone(tokenizer, text.text().substring(from, to))
+                            : Arrays.copyOfRange(whole.ids(), first, token));
+            from = to;
+        }
+        return words;
+    }
+
     /// A word that makes no token, such as a control character, is the unknown one, or token 0.
-    private static int[] tokens(Tokenizer tokenizer, TaggedText text, int word) {
-        var from = word == 0 ? text.starts()[0] : text.ends()[word - 1];
-        var ids = tokenizer.encode(text.text().substring(from, text.ends()[word]));
+    private static int[] alone(Tokenizer tokenizer, String word) {
+        var ids = tokenizer.encode(word);
         return ids.length > 0 ? ids : new int[] {tokenizer.specials().unknown().orElse(0)};
     }
 

@@ -118,6 +118,7 @@ class TaggedReaderTest {
                 "a.jsonl | {\"text\": \"ab\", \"spans\": [{\"start\": 0, \"end\": 1}]} | bad span",
                 "a.jsonl | {\"text\": \"ab\", \"spans\": [{\"start\": 0.5, \"end\": 1, \"label\": \"x\"}]} | bad span",
                 "a.jsonl | {\"text\": \"a b\", \"spans\": [{\"start\": 1, \"end\": 2, \"label\": \"x\"}]} | bad span",
+                "a.jsonl | {\"text\": \"abcd\", \"spans\": [{\"start\": 0, \"end\": 2, \"label\": \"x\"}, {\"start\": 2, \"end\": 4, \"label\": \"y\"}]} | bad span",
                 "a.jsonl | {\"text\": \"ab c\", \"spans\": [{\"start\": 0, \"end\": 3, \"label\": \"x\"}, {\"start\": 2, \"end\": 4, \"label\": \"y\"}]} | overlapping spans",
                 "a.jsonl | {\"text\": 3, \"spans\": []} | missing field",
                 "a.jsonl | {\"text\": \"a\"} | missing field",

