@@ -11,7 +11,6 @@ import dev.espalier.data.ImageData;
 import dev.espalier.data.ImageReader;
 import dev.espalier.data.LabelledImage;
 import dev.espalier.data.LabelledReader;
-import dev.espalier.data.MaskSource;
 import dev.espalier.data.MinimalPairReader;
 import dev.espalier.data.PairReader;
 import dev.espalier.data.PreferenceReader;
@@ -19,6 +18,7 @@ import dev.espalier.evaluate.Bleu;
 import dev.espalier.evaluate.Classification;
 import dev.espalier.evaluate.ConfusionMatrix;
 import dev.espalier.evaluate.Detections;
+import dev.espalier.evaluate.Judgement;
 import dev.espalier.evaluate.MinimalPairs;
 import dev.espalier.evaluate.Score;
 import dev.espalier.evaluate.WrittenTexts;
@@ -297,11 +297,7 @@ final class Evaluate implements Callable<Integer> {
                             "%s: %d of %d texts are longer than the model sees at once and were read in windows"
                                     .formatted(set.files(), result.windowed(), records.size()));
                 }
-                print(console, result.scores());
-                if (result.judgement() instanceof Classification one) {
-                    var confusion = one.confusion();
-                    console.result(table(confusion), json(set.name(), confusion));
-                }
+                print(console, set, result.scores(), result.judgement());
             }
         }
     }
@@ -335,29 +331,16 @@ final class Evaluate implements Callable<Integer> {
 
     private void segmenter(Console console, List<Data> sets) {
         try (var segmenter = PictureSegmenter.load(model)) {
-            var labels = segmenter.labels();
+            var classes = segmenter.classes();
             for (var set : sets) {
                 var named = set.files().endsWith(".json");
-                var read =
-                        read(
-                                console,
-                                set,
-                                new ImageData.Wanted.Masks(
-                                        named
-                                                ? null
-                                                : new MaskSource.Classes(
-                                                        labels, segmenter.colours())));
-                if (!read.classes().equals(labels)) {
+                var read = read(console, set, new ImageData.Wanted.Masks(named ? null : classes));
+                if (!read.classes().equals(classes.names())) {
                     throw EspalierException.data(
                             "%s: has the classes %s, but the model tells %s"
-                                    .formatted(set.files(), read.classes(), labels));
+                                    .formatted(set.files(), read.classes(), classes.names()));
                 }
-                var majority =
-                        PictureSegmenter.majority(
-                                PictureSegmenter.counts(read.images(), labels.size()));
-                print(
-                        console,
-                        segmenter.evaluate(set.name(), read.images(), majority, seed).scores());
+                print(console, segmenter.evaluate(set.name(), read.images(), seed).scores());
             }
         }
     }
@@ -367,8 +350,7 @@ final class Evaluate implements Callable<Integer> {
             for (var set : sets) {
                 var records =
                         read(console, set, new ImageData.Wanted.Captions(image, caption)).images();
-                var commonest = PictureCaptioner.commonest(records);
-                print(console, captioner.evaluate(set.name(), records, commonest, seed).scores());
+                print(console, captioner.evaluate(set.name(), records, seed).scores());
             }
         }
     }
@@ -381,11 +363,7 @@ final class Evaluate implements Callable<Integer> {
                         read(console, set, new ImageData.Wanted.Labels(image, label, labels))
                                 .images();
                 var result = classifier.evaluate(set.name(), records, seed);
-                print(console, result.scores());
-                if (result.judgement() instanceof Classification one) {
-                    var confusion = one.confusion();
-                    console.result(table(confusion), json(set.name(), confusion));
-                }
+                print(console, set, result.scores(), result.judgement());
             }
         }
     }
@@ -545,6 +523,15 @@ final class Evaluate implements Callable<Integer> {
             scores.forEach(score -> console.result("", score));
         } else {
             console.print(Scores.table(scores));
+        }
+    }
+
+    /// With the confusions of a single label.
+    private static void print(Console console, Data set, List<Score> scores, Judgement judgement) {
+        print(console, scores);
+        if (judgement instanceof Classification one) {
+            var confusion = one.confusion();
+            console.result(table(confusion), json(set.name(), confusion));
         }
     }
 

@@ -252,7 +252,7 @@ class EvaluateTest {
                         "is");
         assertThat(value(scores, "micro-f1")).isEqualTo(1);
         assertThat(value(scores, "subset-accuracy")).isEqualTo(1);
-        assertThat(value(scores, "majority-micro-f1")).isPositive();
+        assertThat(value(scores, "data-majority-micro-f1")).isPositive();
     }
 
     @Test

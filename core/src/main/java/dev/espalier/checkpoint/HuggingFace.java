@@ -299,9 +299,11 @@ public final class HuggingFace {
         writeLabels(named, labels);
         var plan = visionPlan(folder, named, dropout);
         try (var weights = WeightFiles.open(folder)) {
-            if (!(plan.make(folder, weights) instanceof Segmenter model)) {
+            var made = plan.make(folder, weights);
+            if (!(made instanceof Segmenter model)) {
+                made.free();
                 throw EspalierException.data(
-                        "%s: model_type '%s' tells no classes of pixels; allowed: segformer, espalier-unet"
+                        "%s: model_type '%s' tells no classes of pixels, and its body is that of no model that does; allowed: segformer, espalier-unet"
                                 .formatted(folder.resolve(CONFIG), type(config)));
             }
             return load(weights, model, named, path -> same || !model.isHead(path));
@@ -333,6 +335,11 @@ public final class HuggingFace {
             var model = plan.make(folder, weights);
             return load(weights, model, config, path -> same || !model.isHead(path));
         }
+    }
+
+    /// Whether the model in `folder` has the body of a YOLOS.
+    public static boolean isYolos(Path folder) {
+        return type(config(folder)).equals("yolos");
     }
 
     /// Whether the model in `folder` tells things in pictures.
@@ -735,8 +742,20 @@ public final class HuggingFace {
         return load(weights, model, config, path -> true);
     }
 
+    /// The model's weights are freed where the file is refused.
+    ///
     /// @param wanted the paths of the weights that are read if they are there
     private static <M extends Module> Loaded<M> load(
+            WeightFiles weights, M model, ObjectNode config, Predicate<String> wanted) {
+        try {
+            return filled(weights, model, config, wanted);
+        } catch (EspalierException e) {
+            model.free();
+            throw e;
+        }
+    }
+
+    private static <M extends Module> Loaded<M> filled(
             WeightFiles weights, M model, ObjectNode config, Predicate<String> wanted) {
         var file = weights.path();
         var body = body(model);
@@ -941,7 +960,7 @@ public final class HuggingFace {
             writeProblem(json, classifier.problem());
         } else if (model instanceof Vit vit) {
             writeProblem(json, vit.problem());
-        } else if (!(model instanceof VisionModel)) {
+        } else if (model instanceof LanguageModel && !(model instanceof VisionEncoderDecoder)) {
             json.remove(OWN);
         }
         json.putArray("architectures").add(body.family().architecture() + suffix(model));

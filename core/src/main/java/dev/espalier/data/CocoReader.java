@@ -238,7 +238,7 @@ final class CocoReader {
         var number = List.copyOf(categories.values()).indexOf(label) + 1;
         if (json.isObject()) {
             try {
-                entry.outlines.add(new MaskSource.Pixels(number, runs(json, entry)));
+                entry.outlines.add(new MaskSource.Runs(number, runs(json, entry)));
             } catch (EspalierException e) {
                 reject("broken run lengths", id, "has " + e.getMessage());
             }

@@ -151,7 +151,7 @@ public sealed interface MaskSource {
     }
 
     /// Pixels one by one.
-    record Pixels(int label, RunLengths runs) implements Shape {
+    record Runs(int label, RunLengths runs) implements Shape {
         @Override
         public double area() {
             return runs.area();

@@ -99,47 +99,74 @@ public record Preprocessor(
         return crop != null ? crop : size instanceof Size.Exact exact ? exact : null;
     }
 
+    /// This, if nothing of a picture is left unseen.
+    ///
+    /// @param folder that it was read from
+    /// @throws EspalierException (DATA) if only the middle is seen, so that what is told of places
+    ///   would be wrong everywhere
+    public Preprocessor whole(Path folder) {
+        if (crop != null) {
+            throw EspalierException.data(
+                    "%s: `do_center_crop` is true, so that a picture's edges are not seen, where things and classes of pixels are to be told; allowed: false"
+                            .formatted(folder.resolve(FILE)));
+        }
+        return this;
+    }
+
+    /// The same for masks whose classes are counted as the model counts them.
+    public Preprocessor withoutReduction() {
+        return new Preprocessor(processor, size, resampling, crop, scale, mean, deviation, false);
+    }
+
     /// `image` at the size that the model reads, still in 8 bits.
     public Image resize(Image image) {
-        var resized =
-                switch (size) {
-                    case null -> image;
-                    case Size.Exact(var height, var width) ->
-                            resampling.resize(image, width, height);
-                    case Size.Edge edge -> byEdge(image, edge);
-                };
+        var to = resized(image.width(), image.height());
+        var resized = resampling.resize(image, to.width(), to.height());
         return crop == null ? resized : middle(resized, crop);
     }
 
-    /// `mask` at the size of its resized picture; its classes as the model counts them.
+    /// `mask` at the size of its resized picture, which is [#whole]; its classes as the model
+    /// counts them.
     public Mask resize(Mask mask) {
-        if (!(size instanceof Size.Exact(var height, var width)) || crop != null) {
-            throw new IllegalStateException("masks are resized to an exact size only");
+        if (crop != null) {
+            throw new IllegalStateException("masks are not cut");
         }
-        var resized = mask.resize(width, height);
+        var to = resized(mask.width(), mask.height());
+        return reduced(mask.resize(to.width(), to.height()));
+    }
+
+    /// `mask` with its classes as the model counts them.
+    public Mask reduced(Mask mask) {
         if (!reduceLabels) {
-            return resized;
+            return mask;
         }
-        var classes = resized.classes().clone();
+        var classes = mask.classes().clone();
         for (var i = 0; i < classes.length; i++) {
             // 0 becomes 255, which is ignored, and stays so.
             classes[i] = classes[i] == (byte) Mask.IGNORED ? classes[i] : (byte) (classes[i] - 1);
         }
-        return new Mask(width, height, classes);
+        return new Mask(mask.width(), mask.height(), classes);
     }
 
-    private Image byEdge(Image image, Size.Edge edge) {
-        var shorter = Math.min(image.width(), image.height());
-        var longer = Math.max(image.width(), image.height());
-        var exact = (double) edge.shortest();
-        if (edge.longest() > 0 && (double) longer / shorter * exact > edge.longest()) {
-            exact = (double) edge.longest() * shorter / longer;
-        }
-        var shortest = Math.max(1, (int) Math.rint(exact));
-        var other = Math.max(1, (int) (exact * longer / shorter));
-        return image.width() < image.height()
-                ? resampling.resize(image, shortest, other)
-                : resampling.resize(image, other, shortest);
+    /// What a picture of this size is brought to, before its middle is cut.
+    private Size.Exact resized(int width, int height) {
+        return switch (size) {
+            case null -> new Size.Exact(height, width);
+            case Size.Exact exact -> exact;
+            case Size.Edge edge -> {
+                var shorter = Math.min(width, height);
+                var longer = Math.max(width, height);
+                var exact = (double) edge.shortest();
+                if (edge.longest() > 0 && (double) longer / shorter * exact > edge.longest()) {
+                    exact = (double) edge.longest() * shorter / longer;
+                }
+                var shortest = Math.max(1, (int) Math.rint(exact));
+                var other = Math.max(1, (int) (exact * longer / shorter));
+                yield width < height
+                        ? new Size.Exact(other, shortest)
+                        : new Size.Exact(shortest, other);
+            }
+        };
     }
 
     /// The middle of `image`, with black around it where it is smaller.
@@ -238,7 +265,7 @@ public record Preprocessor(
         }
         json.put("do_center_crop", crop != null);
         json.put("do_normalize", true);
-        if (processor.startsWith("Segformer")) {
+        if (reduceLabels || processor.startsWith("Segformer")) {
             json.put("do_reduce_labels", reduceLabels);
         }
         json.put("do_rescale", true);

@@ -62,25 +62,29 @@ public final class VisionEncoderDecoder extends EncoderDecoder {
 
     /// Takes over what `encoder`, a ViT or a ViT-MAE of this shape, sees with, but for its head.
     public void see(VisionModel encoder) {
-        take(encoder, encoder.family().body() + ".", "encoder.");
+        take(encoder, encoder.family().body() + ".", this, "encoder.");
     }
 
     /// Takes over what `decoder` writes with.
     public void write(Gpt2 decoder) {
-        take(decoder, "", "decoder.");
+        take(decoder, "", this, "decoder.");
     }
 
-    /// The weights of `from` whose paths begin with `theirs`.
-    private void take(Module from, String theirs, String ours) {
-        var own = parameters();
+    /// Gives `to` the weights of `from` whose paths begin with `theirs`.
+    static void take(Module from, String theirs, Module to, String ours) {
+        var own = to.parameters();
         Torch.noGrad(() ->
                 from.parameters()
                         .forEach((path, parameter) -> {
                             if (path.startsWith(theirs)) {
-                                Objects.requireNonNull(
-                                                own.get(ours + path.substring(theirs.length())))
-                                        .value()
-                                        .copyInPlace(parameter.value());
+                                var name = ours + path.substring(theirs.length());
+                                var weight = Objects.requireNonNull(own.get(name)).value();
+                                // Others may lie behind the positions that both have.
+                                var shared =
+                                        path.endsWith(VitBody.POSITIONS)
+                                                ? weight.narrow(1, 0, parameter.value().size(1))
+                                                : weight;
+                                shared.copyInPlace(parameter.value());
                             }
                         }));
     }

@@ -16,6 +16,8 @@ import java.util.function.Consumer;
 ///
 ///     x = (class; patch₁ E; patch₂ E; …) + position;  blocks;  y = LN(x)
 final class VitBody extends Module {
+    static final String POSITIONS = "embeddings.position_embeddings";
+
     private final VitConfig config;
     private final Parameter classToken;
     private final Parameter positions;
@@ -26,7 +28,7 @@ final class VitBody extends Module {
     VitBody(VitConfig c) {
         config = c;
         classToken = parameter("embeddings.cls_token", 1, 1, c.width());
-        positions = parameter("embeddings.position_embeddings", 1, 1 + c.grid().count(), c.width());
+        positions = parameter(POSITIONS, 1, 1 + c.grid().count(), c.width());
         patches = child("embeddings.patch_embeddings.projection", new Conv2d(c.patches(), true));
         blocks = child("encoder.layer", new Stack<>());
         for (var i = 0; i < c.layers(); i++) {

@@ -102,7 +102,7 @@ public final class Yolos extends VisionModel {
             var e = c.encoder();
             classToken = parameter("embeddings.cls_token", 1, 1, e.width());
             things = parameter("embeddings.detection_tokens", 1, c.detections(), e.width());
-            positions = parameter("embeddings.position_embeddings", 1, c.tokens(), e.width());
+            positions = parameter(VitBody.POSITIONS, 1, c.tokens(), e.width());
             patches =
                     child("embeddings.patch_embeddings.projection", new Conv2d(e.patches(), true));
             between =
@@ -200,6 +200,11 @@ public final class Yolos extends VisionModel {
     public void initializeHead(long seed) {
         fill(classes, seed);
         fill(boxes, seed + 1);
+    }
+
+    /// Takes over what `encoder`, a ViT or a ViT-MAE of this shape, sees with, but for its head.
+    public void see(VisionModel encoder) {
+        VisionEncoderDecoder.take(encoder, encoder.family().body() + ".", this, "vit.");
     }
 
     private void fill(Module part, long seed) {

@@ -194,7 +194,7 @@ final class VisionCheck {
         var truth =
                 Arrays.stream(input(name, reference, LABELS).longs())
                         .mapToObj(label ->
-                                List.of(new PictureLabelBatch.Told(new double[] {label}, 1)))
+                                List.of(new PictureLabelBatch.Share(new double[] {label}, 1)))
                         .toList();
         return new Case(
                 named, new PictureLabelBatch(model, pictures, truth, null, CrossEntropy.PLAIN));

@@ -214,7 +214,8 @@ public sealed interface TaskRecipe {
 
     @Doc(
             "Tell which things are where in a picture, each by a box and its class. The data are COCO, YOLO or"
-                    + " Pascal VOC.")
+                    + " Pascal VOC. A `model` of a path is a YOLOS, or a ViT or ViT-MAE, which becomes one with 100"
+                    + " new tokens for things.")
     record ObjectDetection(
             @Doc(
                             value =

@@ -14,10 +14,12 @@ import dev.espalier.torch.Torch;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.SequencedMap;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /// What models of texts tell, and how that is judged. An answer is the probability of each label,
 /// or a number; the truth beside it is as [Example#truth] has it.
@@ -156,6 +158,40 @@ public final class Answers {
                     answer[0] = Arrays.stream(firsts(truth)).average().orElseThrow();
         }
         return answer;
+    }
+
+    /// The answer that, given to all records alike, stands beside a model's, under its name: the
+    /// training records' [#constant] one or, of models that do not tell it, that of `truth` itself.
+    ///
+    /// @param commonest labels of the training records' one, where they are known
+    static SequencedMap<String, double[][]> constant(
+            Problem problem, @Nullable List<String> commonest, double[][] truth) {
+        var regression = problem instanceof Problem.Regression;
+        var known =
+                problem instanceof Problem.Regression(var mean, var scale)
+                        // Who was never told the training records' mean has 0 and 1 here.
+                        ? mean != 0 || scale != 1 ? new double[] {mean} : null
+                        : commonest == null ? null : telling(problem, commonest);
+        var answer = known == null ? constant(problem, truth) : known;
+        var named = new LinkedHashMap<String, double[][]>();
+        named.put(
+                Commonest.name(regression ? "mean" : "majority", known),
+                always(answer, truth.length));
+        return named;
+    }
+
+    private static double[] telling(Problem problem, List<String> labels) {
+        var answer = new double[problem.labels().size()];
+        labels.forEach(label -> answer[problem.labels().indexOf(label)] = 1);
+        return answer;
+    }
+
+    /// The labels that [#constant] tells.
+    public static List<String> labels(Problem problem, double[] constant) {
+        return IntStream.range(0, constant.length)
+                .filter(l -> constant[l] > 0)
+                .mapToObj(problem.labels()::get)
+                .toList();
     }
 
     /// The threshold that gives labels the highest micro-F1, of the middles between probabilities

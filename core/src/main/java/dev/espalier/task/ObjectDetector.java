@@ -1,7 +1,6 @@
 package dev.espalier.task;
 
 import dev.espalier.EspalierException;
-import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.data.Picture;
 import dev.espalier.image.Box;
 import dev.espalier.image.Detection;
@@ -36,12 +35,12 @@ public final class ObjectDetector implements AutoCloseable {
     /// @throws EspalierException if the folder holds no detector that can be used, or a head that
     ///   was never trained
     public static ObjectDetector load(Path folder) {
-        var loaded = HuggingFace.readVision(folder, null);
-        if (!(loaded.model() instanceof Yolos yolos) || !loaded.missing().isEmpty()) {
-            throw EspalierException.data(
-                    folder + ": this model was not fine-tuned to tell things in pictures");
-        }
-        return new ObjectDetector(yolos, PictureClassifier.preprocessor(folder, yolos));
+        return PictureModels.load(
+                folder,
+                Yolos.class,
+                "tell things in pictures",
+                (yolos, preprocessor, config) ->
+                        new ObjectDetector(yolos, preprocessor.whole(folder)));
     }
 
     /// The names of the kinds of things.
@@ -58,39 +57,30 @@ public final class ObjectDetector implements AutoCloseable {
     /// As [#detect(List)], by a model that goes on to live.
     public static List<List<Detection>> detect(
             Yolos model, Preprocessor preprocessor, List<Picture> pictures) {
+        return PictureModels.each(pictures, preprocessor, BATCH, part -> seen(model, part));
+    }
+
+    private static List<List<Detection>> seen(Yolos model, List<PictureModels.Read> pictures) {
+        float[] scores;
+        float[] boxes;
+        try (var scope = new Scope()) {
+            var stacked = Pixels.stacked(PictureModels.pixels(pictures));
+            var told = Torch.noGrad(() -> model.tellOnly(stacked));
+            scores = told.scores().to(DType.FLOAT).floats();
+            boxes = told.boxes().to(DType.FLOAT).floats();
+        }
+        var scored = scores.length / pictures.size();
+        var placed = boxes.length / pictures.size();
         var seen = new ArrayList<List<Detection>>();
-        // Pictures of several sizes cannot share a batch.
-        var batch = preprocessor.fixed() == null ? 1 : BATCH;
-        for (var start = 0; start < pictures.size(); start += batch) {
-            var images =
-                    pictures
-                            .subList(start, Math.min(pictures.size(), start + batch))
-                            .parallelStream()
-                            .map(Picture::image)
-                            .toList();
-            var read =
-                    images.parallelStream()
-                            .map(image -> PictureClassifier.pixels(preprocessor, image, ""))
-                            .toList();
-            float[] scores;
-            float[] boxes;
-            try (var scope = new Scope()) {
-                var told = Torch.noGrad(() -> model.tellOnly(Pixels.stacked(read)));
-                scores = told.scores().to(DType.FLOAT).floats();
-                boxes = told.boxes().to(DType.FLOAT).floats();
-            }
-            var scored = scores.length / images.size();
-            var placed = boxes.length / images.size();
-            for (var i = 0; i < images.size(); i++) {
-                seen.add(
-                        seen(
-                                model,
-                                Arrays.copyOfRange(scores, i * scored, (i + 1) * scored),
-                                Arrays.copyOfRange(boxes, i * placed, (i + 1) * placed),
-                                images.get(i).width(),
-                                images.get(i).height(),
-                                true));
-            }
+        for (var i = 0; i < pictures.size(); i++) {
+            seen.add(
+                    seen(
+                            model,
+                            Arrays.copyOfRange(scores, i * scored, (i + 1) * scored),
+                            Arrays.copyOfRange(boxes, i * placed, (i + 1) * placed),
+                            pictures.get(i).width(),
+                            pictures.get(i).height(),
+                            true));
         }
         return seen;
     }

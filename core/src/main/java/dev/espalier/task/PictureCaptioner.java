@@ -24,6 +24,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /// A fine-tuned model that writes of pictures, ready to use. Safe for use by many threads until it
 /// is closed.
@@ -35,15 +36,19 @@ public final class PictureCaptioner implements AutoCloseable {
     private final Preprocessor preprocessor;
     private final Tokenizer tokenizer;
     private final GenerationConfig generation;
+    private final @Nullable String commonest;
 
     /// A captioner by `model`, which it owns from now on.
     ///
+    /// @param commonest the caption that most training pictures have; null where that is not known
     /// @throws EspalierException (DATA) if the tokenizer and the model do not belong together
     public PictureCaptioner(
             VisionEncoderDecoder model,
             Preprocessor preprocessor,
             Tokenizer tokenizer,
-            GenerationConfig generation) {
+            GenerationConfig generation,
+            @Nullable String commonest) {
+        this.commonest = commonest;
         this.model = model;
         this.preprocessor = preprocessor;
         this.tokenizer = tokenizer;
@@ -66,11 +71,13 @@ public final class PictureCaptioner implements AutoCloseable {
                 throw EspalierException.data(folder + ": this model reads texts, not pictures");
             }
             var shape = model.config().encoder();
+            var commonest = Commonest.of(folder, loaded.config(), List.of());
             return new PictureCaptioner(
                     model,
                     PictureClassifier.preprocessor(folder, shape.imageHeight(), shape.imageWidth()),
                     Tokenizers.read(folder).plain(),
-                    GenerationConfig.read(folder, TextRewriter.usual(model, model.context() - 1)));
+                    GenerationConfig.read(folder, TextRewriter.usual(model, model.context() - 1)),
+                    commonest == null || commonest.isEmpty() ? null : commonest.getFirst());
         } catch (EspalierException e) {
             loaded.model().free();
             throw e;
@@ -88,26 +95,19 @@ public final class PictureCaptioner implements AutoCloseable {
 
     /// What is written of each of `pictures`, in their order.
     public List<String> caption(List<Picture> pictures) {
-        var written = new ArrayList<String>();
-        // Pictures of several sizes cannot share a batch.
-        var batch =
-                preprocessor.fixed() == null ? 1 : Math.max(1, BATCH / generation.beams().count());
-        for (var start = 0; start < pictures.size(); start += batch) {
-            var read =
-                    pictures
-                            .subList(start, Math.min(pictures.size(), start + batch))
-                            .parallelStream()
-                            .map(p -> PictureClassifier.pixels(preprocessor, p.image(), p.where()))
+        var together = Math.max(1, BATCH / generation.beams().count());
+        return PictureModels.each(pictures, preprocessor, together, this::written);
+    }
+
+    private List<String> written(List<PictureModels.Read> pictures) {
+        try (var scope = new Scope()) {
+            var stacked = Pixels.stacked(PictureModels.pixels(pictures));
+            var memory = Torch.noGrad(() -> model.encode(stacked, null)); // (B, S, D)
+            return new TokenGenerator(model, tokenizer.vocabularySize(), memory)
+                    .write(Collections.nCopies(pictures.size(), new int[0]), generation).stream()
+                            .map(ids -> TextRewriter.plain(tokenizer, ids).strip())
                             .toList();
-            try (var scope = new Scope()) {
-                var memory =
-                        Torch.noGrad(() -> model.encode(Pixels.stacked(read), null)); // (B, S, D)
-                new TokenGenerator(model, tokenizer.vocabularySize(), memory)
-                        .write(Collections.nCopies(read.size(), new int[0]), generation)
-                        .forEach(ids -> written.add(TextRewriter.plain(tokenizer, ids).strip()));
-            }
         }
-        return written;
     }
 
     /// What this captioner makes of pictures with captions.
@@ -119,11 +119,11 @@ public final class PictureCaptioner implements AutoCloseable {
 
     /// Judges the captioner by `records`, all of whose captions are right: the loss and perplexity
     /// of a token of them, and [WrittenTexts#captionScores] of what is written; as `commonest-…`
-    /// those of `commonest` for every picture.
+    /// those of the training pictures' commonest for every picture, or where that is told from
+    /// `records` themselves as `data-commonest-…`.
     ///
     /// @param seed of the intervals' bootstrap
-    public Evaluation evaluate(
-            String data, List<LabelledImage> records, String commonest, long seed) {
+    public Evaluation evaluate(String data, List<LabelledImage> records, long seed) {
         var loss = loss(records);
         var scores = new ArrayList<Score>();
         scores.add(Score.of(data, "loss", loss.loss(), loss.tokens()));
@@ -137,8 +137,12 @@ public final class PictureCaptioner implements AutoCloseable {
                         caption(records.stream().map(LabelledImage::picture).toList()), right);
         scores.addAll(texts.captionScores(data, "", seed));
         scores.addAll(
-                new WrittenTexts(Collections.nCopies(records.size(), commonest), right)
-                        .captionScores(data, "commonest-", seed));
+                new WrittenTexts(
+                                Collections.nCopies(
+                                        records.size(),
+                                        commonest == null ? commonest(records) : commonest),
+                                right)
+                        .captionScores(data, Commonest.name("commonest", commonest) + "-", seed));
         return new Evaluation(scores, texts);
     }
 

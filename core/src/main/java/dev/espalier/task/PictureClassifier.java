@@ -1,7 +1,6 @@
 package dev.espalier.task;
 
 import dev.espalier.EspalierException;
-import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.data.LabelledImage;
 import dev.espalier.data.Picture;
 import dev.espalier.evaluate.Judgement;
@@ -18,6 +17,7 @@ import dev.espalier.torch.Scope;
 import dev.espalier.torch.Torch;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
@@ -25,6 +25,7 @@ import java.util.List;
 import java.util.SequencedMap;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /// A fine-tuned classifier of pictures, ready to use: it tells the label, or the labels, of a
 /// picture. Safe for use by many threads until it is closed.
@@ -34,6 +35,7 @@ public final class PictureClassifier implements AutoCloseable {
 
     private final Vit model;
     private final Preprocessor preprocessor;
+    private final @Nullable List<String> commonest;
 
     /// What a picture is taken for.
     ///
@@ -48,8 +50,14 @@ public final class PictureClassifier implements AutoCloseable {
 
     /// A classifier of `model`, which it owns from now on.
     public PictureClassifier(Vit model, Preprocessor preprocessor) {
+        this(model, preprocessor, null);
+    }
+
+    private PictureClassifier(
+            Vit model, Preprocessor preprocessor, @Nullable List<String> commonest) {
         this.model = model;
         this.preprocessor = preprocessor;
+        this.commonest = commonest;
     }
 
     /// Reads the classifier that a fine-tuning run left in `folder`, in the Hugging Face layout.
@@ -57,12 +65,13 @@ public final class PictureClassifier implements AutoCloseable {
     /// @throws EspalierException if the folder holds no classifier that can be used, or a head that
     ///   was never trained
     public static PictureClassifier load(Path folder) {
-        var loaded = HuggingFace.readVision(folder, null);
-        if (!(loaded.model() instanceof Vit vit) || !loaded.missing().isEmpty()) {
-            throw EspalierException.data(
-                    folder + ": this model was not fine-tuned to tell labels of pictures");
-        }
-        return new PictureClassifier(vit, preprocessor(folder, vit));
+        return PictureModels.load(
+                folder,
+                Vit.class,
+                "tell labels of pictures",
+                (vit, preprocessor, config) ->
+                        new PictureClassifier(
+                                vit, preprocessor, Commonest.of(folder, config, vit.labels())));
     }
 
     /// How the model in `folder` reads pictures; without a file that tells it, as its family does.
@@ -111,7 +120,8 @@ public final class PictureClassifier implements AutoCloseable {
     }
 
     /// Judges the classifier by `records`, beside the one that always gives the answer that does
-    /// best on them.
+    /// best on the training records: as `majority-…`, or of models whose folder does not tell it,
+    /// the best on `records` themselves, as `data-majority-…`.
     ///
     /// @throws EspalierException (DATA) if a picture has a label that the model does not know
     public Evaluation evaluate(String data, List<LabelledImage> records, long seed) {
@@ -120,12 +130,9 @@ public final class PictureClassifier implements AutoCloseable {
                 records.stream().map(r -> truth(problem(), r.labels())).toArray(double[][]::new);
         var answers =
                 answers(model, preprocessor, records.stream().map(LabelledImage::picture).toList());
-        var others = new LinkedHashMap<String, double[][]>();
-        others.put(
-                Answers.constantName(problem()),
-                Answers.always(Answers.constant(problem(), truth), truth.length));
+        var constant = Answers.constant(problem(), commonest, truth);
         return new Evaluation(
-                Answers.scores(data, problem(), truth, answers, others, seed),
+                Answers.scores(data, problem(), truth, answers, constant, seed),
                 Answers.judge(problem(), truth, answers));
     }
 
@@ -185,28 +192,25 @@ public final class PictureClassifier implements AutoCloseable {
 
     /// The probabilities of the labels of each of `pictures`, in their order.
     public static double[][] answers(Vit model, Preprocessor preprocessor, List<Picture> pictures) {
-        var answers = new double[pictures.size()][];
-        for (var start = 0; start < answers.length; start += BATCH) {
-            var part = pictures.subList(start, Math.min(answers.length, start + BATCH));
-            var read =
-                    part.parallelStream()
-                            .map(p -> pixels(preprocessor, p.image(), p.where()))
-                            .toList();
-            float[] scores;
-            try (var scope = new Scope()) {
-                scores =
-                        Torch.noGrad(
-                                () -> model.scores(Pixels.stacked(read)).to(DType.FLOAT).floats());
+        return PictureModels.each(pictures, preprocessor, BATCH, part -> answers(model, part))
+                .toArray(double[][]::new);
+    }
+
+    private static List<double[]> answers(Vit model, List<PictureModels.Read> pictures) {
+        float[] scores;
+        try (var scope = new Scope()) {
+            var stacked = Pixels.stacked(PictureModels.pixels(pictures));
+            scores = Torch.noGrad(() -> model.scores(stacked).to(DType.FLOAT).floats());
+        }
+        var classes = scores.length / pictures.size();
+        var answers = new ArrayList<double[]>();
+        for (var i = 0; i < pictures.size(); i++) {
+            var answer = new double[classes];
+            for (var c = 0; c < classes; c++) {
+                answer[c] = scores[i * classes + c];
             }
-            var classes = scores.length / part.size();
-            for (var i = 0; i < part.size(); i++) {
-                var answer = new double[classes];
-                for (var c = 0; c < classes; c++) {
-                    answer[c] = scores[i * classes + c];
-                }
-                Answers.answer(model.problem(), answer);
-                answers[start + i] = answer;
-            }
+            Answers.answer(model.problem(), answer);
+            answers.add(answer);
         }
         return answers;
     }

@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
 public record PictureLabelBatch(
         Vit model,
         List<Pixels> pictures,
-        List<List<Told>> told,
+        List<List<Share>> told,
         float @Nullable [] labelWeights,
         CrossEntropy loss)
         implements MicroBatch {
@@ -34,7 +34,7 @@ public record PictureLabelBatch(
     /// @param truth as [Example#truth] has it
     /// @param share how much of the picture it is; together 1
     @SuppressWarnings("ArrayRecordComponent") // handed over, never shared
-    public record Told(double[] truth, double share) {}
+    public record Share(double[] truth, double share) {}
 
     /// What the figures call this loss.
     public static final String TERM = "image-classification";
@@ -77,7 +77,7 @@ public record PictureLabelBatch(
                 .toList();
     }
 
-    private String shown(List<Told> parts) {
+    private String shown(List<Share> parts) {
         return parts.stream()
                 .map(part -> {
                     var label = Example.shown(model.problem(), part.truth());

@@ -11,7 +11,6 @@ import dev.espalier.image.Geometry;
 import dev.espalier.image.Image;
 import dev.espalier.image.Mask;
 import dev.espalier.image.Preprocessor;
-import dev.espalier.image.Preprocessor.Size;
 import dev.espalier.image.Sample;
 import dev.espalier.model.Segmenter;
 import dev.espalier.objective.Pixels;
@@ -23,7 +22,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.JsonNode;
 
 /// A fine-tuned segmenter, ready to use: it tells the class of each pixel of a picture. Safe for
 /// use by many threads until it is closed.
@@ -42,21 +43,31 @@ public final class PictureSegmenter implements AutoCloseable {
     private final Preprocessor preprocessor;
     private final @Nullable Double windows;
     private final @Nullable List<Integer> colours;
+    private final @Nullable Integer majority;
 
     /// A segmenter of `model`, which it owns from now on.
     ///
     /// @param windows the share by which windows over a picture overlap; null for pictures that are
     ///   stretched to what the model reads
     /// @param colours of the classes in masks; null where pixels hold their numbers
+    /// @param majority the class that most training pixels have; null where that is not known
+    /// @throws EspalierException (DATA) if windows are asked for, and have no size
     public PictureSegmenter(
             Segmenter model,
             Preprocessor preprocessor,
             @Nullable Double windows,
-            @Nullable List<Integer> colours) {
+            @Nullable List<Integer> colours,
+            @Nullable Integer majority) {
         this.model = model;
         this.preprocessor = preprocessor;
         this.windows = windows;
         this.colours = colours;
+        this.majority = majority;
+        if (windows != null && preprocessor.fixed() == null) {
+            throw EspalierException.data(
+                    "windows over a picture are of the size that the model reads, but by its %s that differs from picture to picture; allowed: `size` with `height` and `width`, or no windows"
+                            .formatted(Preprocessor.FILE));
+        }
     }
 
     /// Reads the segmenter that a fine-tuning run left in `folder`, in the Hugging Face layout.
@@ -64,13 +75,26 @@ public final class PictureSegmenter implements AutoCloseable {
     /// @throws EspalierException if the folder holds no segmenter that can be used, or a head that
     ///   was never trained
     public static PictureSegmenter load(Path folder) {
-        var loaded = HuggingFace.readVision(folder, null);
-        if (!(loaded.model() instanceof Segmenter segmenter) || !loaded.missing().isEmpty()) {
-            throw EspalierException.data(
-                    folder + ": this model was not fine-tuned to tell classes of pixels");
-        }
-        var own = loaded.config().path(HuggingFace.OWN);
+        return PictureModels.load(
+                folder,
+                Segmenter.class,
+                "tell classes of pixels",
+                (segmenter, preprocessor, config) ->
+                        of(folder, segmenter, preprocessor.whole(folder), config));
+    }
+
+    private static PictureSegmenter of(
+            Path folder, Segmenter segmenter, Preprocessor preprocessor, JsonNode config) {
+        var own = config.path(HuggingFace.OWN);
         var windows = own.path(WINDOWS);
+        if (!windows.isMissingNode()
+                && !(windows.isNumber()
+                        && windows.doubleValue() >= 0
+                        && windows.doubleValue() < 1)) {
+            throw EspalierException.data(
+                    "%s: %s.%s of config.json is %s; allowed: 0 or more, below 1"
+                            .formatted(folder, HuggingFace.OWN, WINDOWS, windows));
+        }
         var colours = new ArrayList<Integer>();
         for (var colour : own.path(COLOURS)) {
             try {
@@ -82,21 +106,29 @@ public final class PictureSegmenter implements AutoCloseable {
                         e);
             }
         }
+        var commonest = Commonest.of(folder, config, segmenter.labels());
         return new PictureSegmenter(
                 segmenter,
-                PictureClassifier.preprocessor(folder, segmenter),
+                preprocessor,
                 windows.isNumber() ? windows.doubleValue() : null,
-                colours.isEmpty() ? null : colours);
+                colours.isEmpty() ? null : colours,
+                commonest == null || commonest.isEmpty()
+                        ? null
+                        : segmenter.labels().indexOf(commonest.getFirst()));
     }
 
     /// How many pixels of each of `classes` classes the masks of `records` have.
     public static long[] counts(List<LabelledImage> records, int classes) {
+        return counts(records.stream().map(PictureSegmenter::mask), classes);
+    }
+
+    private static long[] counts(Stream<Mask> masks, int classes) {
         var counts = new long[256];
-        for (var record : records) {
-            for (var label : mask(record).classes()) {
+        masks.forEach(mask -> {
+            for (var label : mask.classes()) {
                 counts[label & 0xFF]++;
             }
-        }
+        });
         return Arrays.copyOf(counts, classes);
     }
 
@@ -114,10 +146,21 @@ public final class PictureSegmenter implements AutoCloseable {
         return model.labels();
     }
 
-    /// The colours of the classes in the masks that the model learnt from; null where pixels held
-    /// their numbers.
-    public @Nullable List<Integer> colours() {
-        return colours;
+    /// What the pixels of masks stand for that this segmenter is judged by: the model's classes,
+    /// before which, where it [reduces labels][Preprocessor#reduceLabels], stands one that means
+    /// nothing.
+    public MaskSource.Classes classes() {
+        return new MaskSource.Classes(
+                hasBackground()
+                        ? labels()
+                        : Stream.concat(Stream.of("background"), labels().stream()).toList(),
+                colours);
+    }
+
+    /// Whether the first class may be what is left where nothing is: masks of models that reduce
+    /// labels have a number for that which is none of the model's.
+    public boolean hasBackground() {
+        return !preprocessor.reduceLabels();
     }
 
     /// The class of each pixel of `image`, and how sure that is.
@@ -217,9 +260,14 @@ public final class PictureSegmenter implements AutoCloseable {
     }
 
     /// Judges the segmenter by `records`, at their own size, beside the one that tells every pixel
-    /// as `majority`: the loss, in nats a pixel, mean IoU, mean Dice and pixel accuracy, and those
-    /// of each class.
-    public Evaluation evaluate(String data, List<LabelledImage> records, int majority, long seed) {
+    /// as most training pixels are: the loss, in nats a pixel, mean IoU, mean Dice and pixel
+    /// accuracy, and those of each class; those of the latter as `majority-…`, or where it is told
+    /// from `records` themselves as `data-majority-…`.
+    public Evaluation evaluate(String data, List<LabelledImage> records, long seed) {
+        var commonest =
+                majority == null
+                        ? majority(counts(records.stream().map(this::truth), model.labels().size()))
+                        : majority;
         var result = new Segmentations(model.labels());
         var always = new Segmentations(model.labels());
         var losses = new double[records.size()];
@@ -229,7 +277,7 @@ public final class PictureSegmenter implements AutoCloseable {
             var truth = truth(records.get(i));
             var told = segment(records.get(i).picture().image());
             result.add(truth, told.mask());
-            always.add(truth, Mask.of(truth.width(), truth.height(), majority));
+            always.add(truth, Mask.of(truth.width(), truth.height(), commonest));
             masks.add(told.mask());
             var classes = truth.classes();
             for (var at = 0; at < classes.length; at++) {
@@ -246,26 +294,19 @@ public final class PictureSegmenter implements AutoCloseable {
         scores.addAll(result.scores(data, seed));
         scores.addAll(result.labelScores(data, seed));
         for (var score : always.scores(data, seed)) {
-            scores.add(Score.of(data, "majority-" + score.metric(), score.interval(), score.n()));
+            scores.add(
+                    Score.of(
+                            data,
+                            Commonest.name("majority", majority) + "-" + score.metric(),
+                            score.interval(),
+                            score.n()));
         }
         return new Evaluation(scores, result, masks);
     }
 
     /// The mask of a picture, as the model counts classes.
     private Mask truth(LabelledImage record) {
-        var mask = mask(record);
-        return preprocessor.reduceLabels()
-                ? new Preprocessor(
-                                preprocessor.processor(),
-                                new Size.Exact(mask.height(), mask.width()),
-                                preprocessor.resampling(),
-                                null,
-                                preprocessor.scale(),
-                                preprocessor.mean(),
-                                preprocessor.deviation(),
-                                true)
-                        .resize(mask)
-                : mask;
+        return preprocessor.reduced(mask(record));
     }
 
     /// The mask of a picture of segmentation data, all of which have one.

@@ -24,6 +24,7 @@ import org.jspecify.annotations.Nullable;
 public final class TextClassifier implements AutoCloseable {
     private final SequenceClassifier model;
     private final TextReader reader;
+    private final @Nullable List<String> commonest;
 
     /// A text to be told, or a pair of texts.
     ///
@@ -71,8 +72,14 @@ public final class TextClassifier implements AutoCloseable {
 
     /// A classifier of `model`, which it owns from now on.
     public TextClassifier(SequenceClassifier model, TextReader reader) {
+        this(model, reader, null);
+    }
+
+    private TextClassifier(
+            SequenceClassifier model, TextReader reader, @Nullable List<String> commonest) {
         this.model = model;
         this.reader = reader;
+        this.commonest = commonest;
     }
 
     /// Reads the classifier that a fine-tuning run left in `folder`, in the Hugging Face layout
@@ -93,7 +100,9 @@ public final class TextClassifier implements AutoCloseable {
         var body = loaded.model().body();
         checkVocabulary(folder, tokenizer, body.vocabulary());
         return new TextClassifier(
-                loaded.model(), TextReader.of(tokenizer, folder, loaded.config(), body.context()));
+                loaded.model(),
+                TextReader.of(tokenizer, folder, loaded.config(), body.context()),
+                Commonest.of(folder, loaded.config(), loaded.model().labels()));
     }
 
     /// @throws EspalierException if the tokenizer has ids that the model lacks
@@ -176,7 +185,8 @@ public final class TextClassifier implements AutoCloseable {
             List<Score> scores, Judgement judgement, long truncated, long windowed) {}
 
     /// Judges the classifier by `records`, beside the one that always gives the answer that does
-    /// best on them.
+    /// best on the training records: as `majority-…` or `mean-…`, or of models whose folder does
+    /// not tell it, the best on `records` themselves, as `data-majority-…` or `data-mean-…`.
     ///
     /// @throws EspalierException (DATA) if a record has a label that the model does not know
     public Evaluation evaluate(String data, List<LabelledText> records, long seed) {
@@ -187,12 +197,9 @@ public final class TextClassifier implements AutoCloseable {
         var read = records.stream().map(r -> reader.read(r.text(), r.second())).toList();
         var truth = records.stream().map(r -> Example.truth(problem(), r)).toArray(double[][]::new);
         var answers = Answers.of(model, read);
-        var others = new LinkedHashMap<String, double[][]>();
-        others.put(
-                Answers.constantName(problem()),
-                Answers.always(Answers.constant(problem(), truth), truth.length));
+        var constant = Answers.constant(problem(), commonest, truth);
         return new Evaluation(
-                Answers.scores(data, problem(), truth, answers, others, seed),
+                Answers.scores(data, problem(), truth, answers, constant, seed),
                 Answers.judge(problem(), truth, answers),
                 read.stream().filter(TextReader.Read::truncated).count(),
                 read.stream().filter(r -> r.windows().size() > 1).count());

@@ -19,6 +19,7 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /// A fine-tuned model that tags the words of texts, ready to use. Safe for use by many threads
 /// until it is closed.
@@ -26,9 +27,12 @@ public final class TokenLabeller implements AutoCloseable {
     /// Texts in a batch hold at most about this many tokens, padding included.
     private static final int BATCH_TOKENS = 4096;
 
+    private static final String MAJORITY = "majority-accuracy";
+
     private final TokenClassifier model;
     private final Tokenizer tokenizer;
     private final int maxLength;
+    private final @Nullable List<String> commonest;
 
     /// A stretch of a text, from `start` to before `end` in chars.
     ///
@@ -50,9 +54,18 @@ public final class TokenLabeller implements AutoCloseable {
     ///
     /// @param maxLength tokens of a stretch of text that the model sees at once
     public TokenLabeller(TokenClassifier model, Tokenizer tokenizer, int maxLength) {
+        this(model, tokenizer, maxLength, null);
+    }
+
+    private TokenLabeller(
+            TokenClassifier model,
+            Tokenizer tokenizer,
+            int maxLength,
+            @Nullable List<String> commonest) {
         this.model = model;
         this.tokenizer = tokenizer;
         this.maxLength = maxLength;
+        this.commonest = commonest;
     }
 
     /// Reads the labeller that a fine-tuning run left in `folder`, in the Hugging Face layout with
@@ -70,7 +83,11 @@ public final class TokenLabeller implements AutoCloseable {
         }
         var tokenizer = Tokenizers.read(folder).plain();
         TextClassifier.checkVocabulary(folder, tokenizer, loaded.model().body().vocabulary());
-        return new TokenLabeller(loaded.model(), tokenizer, loaded.model().body().context());
+        return new TokenLabeller(
+                loaded.model(),
+                tokenizer,
+                loaded.model().body().context(),
+                Commonest.of(folder, loaded.config(), loaded.model().labels()));
     }
 
     public List<String> labels() {
@@ -121,7 +138,8 @@ public final class TokenLabeller implements AutoCloseable {
         return new Prediction(text.text(), words, spans);
     }
 
-    /// How well `records` are told, by the metrics of [#scores]; the majority is theirs.
+    /// How well `records` are told, by the metrics of [#scores]; where the model's folder does not
+    /// tell the training words' commonest tag, theirs stands for it, as `data-majority-accuracy`.
     ///
     /// @throws EspalierException (DATA) if a tag is none of the model's
     public List<Score> evaluate(String data, List<TaggedText> records, long seed) {
@@ -140,18 +158,25 @@ public final class TokenLabeller implements AutoCloseable {
             }
             truth.add(classes);
         }
+        var known = commonest == null || commonest.isEmpty() ? null : commonest.getFirst();
         var majority =
-                IntStream.range(0, counts.length)
-                        .boxed()
-                        .max(Comparator.comparingInt(c -> counts[c]))
-                        .orElseThrow();
-        return scores(
-                data,
-                labels(),
-                truth,
-                probabilities(model, tokenizer, records, maxLength),
-                majority,
-                seed);
+                known == null
+                        ? IntStream.range(0, counts.length)
+                                .boxed()
+                                .max(Comparator.comparingInt(c -> counts[c]))
+                                .orElseThrow()
+                        : labels().indexOf(known);
+        var probabilities = probabilities(model, tokenizer, records, maxLength);
+        return scores(data, labels(), truth, probabilities, majority, seed).stream()
+                .map(score ->
+                        score.metric().equals(MAJORITY)
+                                ? Score.of(
+                                        data,
+                                        Commonest.name(MAJORITY, known),
+                                        score.interval(),
+                                        score.n())
+                                : score)
+                .toList();
     }
 
     /// Which token of a word tells its tag; see [TaggedTokens#of].
@@ -254,7 +279,7 @@ public final class TokenLabeller implements AutoCloseable {
             }
             scores.add(Score.of(data, "macro-f1", Entities.macroF1(counts, seed), n));
         }
-        scores.add(Score.of(data, "majority-accuracy", Interval.clustered(often, words), n));
+        scores.add(Score.of(data, MAJORITY, Interval.clustered(often, words), n));
         return List.copyOf(scores);
     }
 

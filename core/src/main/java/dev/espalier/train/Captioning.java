@@ -16,6 +16,7 @@ import dev.espalier.recipe.ModelRecipe;
 import dev.espalier.recipe.TaskRecipe;
 import dev.espalier.recipe.TrainingRecipe.Metric;
 import dev.espalier.report.Block;
+import dev.espalier.task.Commonest;
 import dev.espalier.task.PictureCaptioner;
 import dev.espalier.task.TextRewriter;
 import dev.espalier.tokenize.Tokenizer;
@@ -28,7 +29,6 @@ import tools.jackson.databind.node.ObjectNode;
 /// What is to be written of pictures, as it is learnt.
 ///
 /// @param captions of the training examples, as the model writes them
-/// @param commonest the caption that most training pictures have
 /// @param generation what `generation_config.json` says
 record Captioning(
         VisionEncoderDecoder model,
@@ -36,7 +36,6 @@ record Captioning(
         Tokenizer tokenizer,
         PictureCaptioner captioner,
         List<int[]> captions,
-        String commonest,
         ObjectNode generation,
         CrossEntropy loss,
         long seed)
@@ -56,7 +55,7 @@ record Captioning(
         var lora = Finetuning.adapt(recipe, model, model);
         var reader =
                 new PictureCaptioner(
-                        model, ready.preprocessor(), tokenizer, TextRewriter.usual(model, 1));
+                        model, ready.preprocessor(), tokenizer, TextRewriter.usual(model, 1), null);
         var captions = train.stream().map(r -> reader.ids(r.captions().getFirst())).toList();
         var longest = captions.stream().mapToInt(c -> c.length).max().orElseThrow();
         var cut = captions.stream().filter(c -> c.length == model.context()).count();
@@ -82,6 +81,9 @@ record Captioning(
         generation.put("num_beams", asked.beams());
         generation.put("length_penalty", asked.lengthPenalty());
         generation.put("max_new_tokens", most);
+        var commonest = PictureCaptioner.commonest(data.train());
+        ready.config().remove(HuggingFace.OWN);
+        Commonest.tell(ready.config(), List.of(commonest));
         var mean = captions.stream().mapToInt(c -> c.length).average().orElseThrow();
         return Seeing.prepare(
                 recipe,
@@ -98,9 +100,9 @@ record Captioning(
                                 model,
                                 ready.preprocessor(),
                                 tokenizer,
-                                TextRewriter.usual(model, most).with(generation)),
+                                TextRewriter.usual(model, most).with(generation),
+                                commonest),
                         captions,
-                        PictureCaptioner.commonest(data.train()),
                         generation,
                         Run.loss(recipe.training()),
                         recipe.seed()));
@@ -131,10 +133,10 @@ record Captioning(
     }
 
     @Override
-    public Seeing.Told tell(String data, List<LabelledImage> records) {
-        var told = captioner.evaluate(data, records, commonest, seed);
+    public Seeing.Judged tell(String data, List<LabelledImage> records) {
+        var told = captioner.evaluate(data, records, seed);
         var written = told.texts().written();
-        return new Seeing.Told(
+        return new Seeing.Judged(
                 told.scores(),
                 null,
                 () ->

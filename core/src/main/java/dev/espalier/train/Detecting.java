@@ -107,7 +107,7 @@ record Detecting(Yolos model, Preprocessor preprocessor, long seed) implements S
     }
 
     @Override
-    public Seeing.Told tell(String data, List<LabelledImage> records) {
+    public Seeing.Judged tell(String data, List<LabelledImage> records) {
         var seen =
                 ObjectDetector.detect(
                         model, preprocessor, records.stream().map(LabelledImage::picture).toList());
@@ -118,7 +118,7 @@ record Detecting(Yolos model, Preprocessor preprocessor, long seed) implements S
                         seen);
         var scores = new ArrayList<>(detections.scores(data, seed));
         scores.addAll(detections.labelScores(data));
-        return new Seeing.Told(
+        return new Seeing.Judged(
                 scores,
                 null,
                 () ->

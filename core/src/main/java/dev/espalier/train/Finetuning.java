@@ -24,6 +24,7 @@ import dev.espalier.recipe.ProblemRecipe;
 import dev.espalier.recipe.TaskRecipe;
 import dev.espalier.recipe.TrainingRecipe.Metric;
 import dev.espalier.task.Answers;
+import dev.espalier.task.Commonest;
 import dev.espalier.task.Example;
 import dev.espalier.task.TextReader;
 import dev.espalier.tokenize.Tokenizer;
@@ -187,6 +188,10 @@ final class Finetuning implements Job {
         var reader = reader(task, tokenizer, maxLength);
         reader.describe(ready.config());
         var train = Records.of(files.train(), problem, reader);
+        if (!(problem instanceof Problem.Regression)) {
+            var constant = Answers.constant(problem, train.truths());
+            Commonest.tell(ready.config(), Answers.labels(problem, constant));
+        }
         var validation = Records.of(files.validation(), problem, reader);
         var test = files.test() == null ? null : Records.of(files.test(), problem, reader);
         report(watcher, "training", train, maxLength);

@@ -2,6 +2,7 @@ package dev.espalier.train;
 
 import dev.espalier.EspalierException;
 import dev.espalier.adapt.Lora;
+import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.corpus.TaggedText;
 import dev.espalier.data.LabelledText;
 import dev.espalier.evaluate.Classification;
@@ -13,6 +14,7 @@ import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.TaskRecipe;
 import dev.espalier.recipe.TrainingRecipe.Metric;
 import dev.espalier.task.Answers;
+import dev.espalier.task.Commonest;
 import dev.espalier.task.TaggedTokens;
 import dev.espalier.task.TokenLabelBatch;
 import dev.espalier.task.TokenLabeller;
@@ -69,12 +71,16 @@ final class Labelling implements Job {
                         null);
         forgetting =
                 Forgetting.of(recipe.forgetting(), model.body(), tokenizer, bf16(), recipe.seed());
-        majority =
-                Classification.majority(
-                        data.train().stream()
-                                .flatMapToInt(t -> Arrays.stream(classes(t)))
-                                .toArray(),
-                        model.labels().size());
+        majority = majority(data.train(), model.labels());
+    }
+
+    private static int majority(List<TaggedText> texts, List<String> labels) {
+        var classes =
+                texts.stream()
+                        .flatMap(text -> text.tags().stream())
+                        .mapToInt(labels::indexOf)
+                        .toArray();
+        return Classification.majority(classes, labels.size());
     }
 
     static Job prepare(
@@ -101,6 +107,10 @@ final class Labelling implements Job {
         var model = new TokenClassifier(Forgetting.withHead(recipe, ready), List.copyOf(tags));
         model.initializeHead(recipe.seed());
         var maxLength = Finetuning.maxLength(task.maxLength(), model.body(), tokenizer);
+        ready.config().remove(HuggingFace.OWN);
+        Commonest.tell(
+                ready.config(),
+                List.of(model.labels().get(majority(data.train(), model.labels()))));
         var lora = Finetuning.adapt(recipe, model, model.body());
         model.trainHead();
         var stretches = new ArrayList<TaggedTokens>();

@@ -17,6 +17,7 @@ import dev.espalier.recipe.TaskRecipe;
 import dev.espalier.recipe.TrainingRecipe.Metric;
 import dev.espalier.report.Block;
 import dev.espalier.task.Answers;
+import dev.espalier.task.Commonest;
 import dev.espalier.task.PictureClassifier;
 import dev.espalier.task.PictureLabelBatch;
 import java.nio.file.Path;
@@ -32,6 +33,7 @@ final class PictureLabelling implements Seeing.Sight {
     private final Vit model;
     private final Preprocessor preprocessor;
     private final List<double[]> truth;
+    private final double[] constant;
     private final float @Nullable [] weights;
     private final CrossEntropy loss;
     private final long seed;
@@ -48,6 +50,8 @@ final class PictureLabelling implements Seeing.Sight {
         loss = Run.loss(recipe.training());
         var problem = model.problem();
         truth = train.stream().map(r -> PictureClassifier.truth(problem, r.labels())).toList();
+        constant = Answers.constant(problem, truth.toArray(double[][]::new));
+        Commonest.tell(ready.config(), Answers.labels(problem, constant));
         weights =
                 task.classWeights() == TaskRecipe.Classification.ClassWeights.BALANCED
                         ? Finetuning.balanced(problem, truth)
@@ -105,9 +109,9 @@ final class PictureLabelling implements Seeing.Sight {
                 loss);
     }
 
-    private List<PictureLabelBatch.Told> told(Sample sample) {
+    private List<PictureLabelBatch.Share> told(Sample sample) {
         return sample.parts().stream()
-                .map(part -> new PictureLabelBatch.Told(truth.get(part.index()), part.share()))
+                .map(part -> new PictureLabelBatch.Share(truth.get(part.index()), part.share()))
                 .toList();
     }
 
@@ -137,16 +141,13 @@ final class PictureLabelling implements Seeing.Sight {
     }
 
     @Override
-    public Seeing.Told tell(String data, List<LabelledImage> records) {
+    public Seeing.Judged tell(String data, List<LabelledImage> records) {
         var problem = model.problem();
         var answers = answers(records);
         var right = truth(records);
         var others = new LinkedHashMap<String, double[][]>();
-        others.put(
-                Answers.constantName(problem),
-                Answers.always(
-                        Answers.constant(problem, truth.toArray(double[][]::new)), records.size()));
-        return new Seeing.Told(
+        others.put(Answers.constantName(problem), Answers.always(constant, records.size()));
+        return new Seeing.Judged(
                 Answers.scores(data, problem, right, answers, others, seed),
                 Answers.judge(problem, right, answers),
                 () -> cases(records, right, answers));

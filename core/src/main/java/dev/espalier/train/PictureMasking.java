@@ -76,7 +76,7 @@ final class PictureMasking implements Job {
         }
         var batch = recipe.training().batch();
         var load = Vision.load(model, ready.preprocessor());
-        var microBatch = load.microBatch(model, recipe.training());
+        var microBatch = load.microBatch(ready, recipe.training());
         var changed =
                 new Vision.Changed(
                         split.train(),

@@ -32,7 +32,7 @@ final class Seeing implements Job {
     private final double flops;
     private final Sight sight;
     private final Learner learner;
-    private @Nullable Told judged;
+    private @Nullable Judged judged;
 
     /// What a task makes of pictures.
     interface Sight {
@@ -48,7 +48,7 @@ final class Seeing implements Job {
         Stream<ExampleText> examples(MicroBatch part);
 
         /// Judges the model on `records`, which scores call `data`.
-        Told tell(String data, List<LabelledImage> records);
+        Judged tell(String data, List<LabelledImage> records);
 
         /// Makes the choices of how the model is used that the validation pictures decide.
         default void settle(List<LabelledImage> validation) {}
@@ -65,8 +65,8 @@ final class Seeing implements Job {
     ///
     /// @param judgement of their labels; null where other things are told
     /// @param cases the best and the worst of them
-    record Told(List<Score> scores, @Nullable Judgement judgement, Supplier<List<Block>> cases) {
-        Told {
+    record Judged(List<Score> scores, @Nullable Judgement judgement, Supplier<List<Block>> cases) {
+        Judged {
             scores = List.copyOf(scores);
         }
     }
@@ -105,7 +105,7 @@ final class Seeing implements Job {
             Lesson lesson,
             Vision.Load load,
             Sight sight) {
-        var microBatch = load.microBatch(ready.model(), recipe.training());
+        var microBatch = load.microBatch(ready, recipe.training());
         var changed =
                 new Vision.Changed(
                         lesson.images(),

@@ -13,6 +13,7 @@ import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.TaskRecipe;
 import dev.espalier.recipe.TrainingRecipe.Metric;
 import dev.espalier.report.Block;
+import dev.espalier.task.Commonest;
 import dev.espalier.task.MaskBatch;
 import dev.espalier.task.PictureSegmenter;
 import dev.espalier.task.SegmentationLoss;
@@ -24,14 +25,11 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /// The class of each pixel of pictures, as it is learnt.
-///
-/// @param majority the class that most training pixels have
 record Segmenting(
         Segmenter model,
         Preprocessor preprocessor,
         PictureSegmenter segmenter,
         SegmentationLoss loss,
-        int majority,
         long seed)
         implements Seeing.Sight {
     static Job prepare(
@@ -53,10 +51,9 @@ record Segmenting(
         if (!task.colours().isEmpty()) {
             task.colours().forEach(own.putArray(PictureSegmenter.COLOURS)::add);
         }
-        if (own.isEmpty()) {
-            ready.config().remove(HuggingFace.OWN);
-        }
         var counts = PictureSegmenter.counts(train, read.classes().size());
+        var majority = PictureSegmenter.majority(counts);
+        Commonest.tell(ready.config(), List.of(read.classes().get(majority)));
         var asked = task.loss();
         var loss =
                 new SegmentationLoss(
@@ -81,9 +78,9 @@ record Segmenting(
                                 model,
                                 ready.preprocessor(),
                                 task.windows(),
-                                PictureData.colours(task)),
+                                PictureData.colours(task),
+                                majority),
                         loss,
-                        PictureSegmenter.majority(counts),
                         recipe.seed()));
     }
 
@@ -126,9 +123,9 @@ record Segmenting(
     }
 
     @Override
-    public Seeing.Told tell(String data, List<LabelledImage> records) {
-        var told = segmenter.evaluate(data, records, majority, seed);
-        return new Seeing.Told(
+    public Seeing.Judged tell(String data, List<LabelledImage> records) {
+        var told = segmenter.evaluate(data, records, seed);
+        return new Seeing.Judged(
                 told.scores(),
                 null,
                 () ->

@@ -38,10 +38,12 @@ import dev.espalier.recipe.TrainingRecipe;
 import dev.espalier.report.Block;
 import dev.espalier.task.PictureClassifier;
 import dev.espalier.tokenize.Tokenizer;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.IntFunction;
 import java.util.function.IntToDoubleFunction;
+import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -50,6 +52,9 @@ import tools.jackson.databind.node.ObjectNode;
 
 /// The model of pictures that a recipe names, made or read.
 final class Vision {
+    /// Tokens for things that a ViT gets when it becomes a YOLOS, as many as published ones have.
+    private static final int DETECTIONS = 100;
+
     private Vision() {}
 
     /// A model, how it reads pictures, and its `config.json`.
@@ -63,18 +68,37 @@ final class Vision {
                             new Vit(shape(v), problem).initialize(seed),
                             Preprocessor.vit(v.image(), v.image()),
                             JsonNodeFactory.instance.objectNode());
-            case ModelRecipe.Saved saved -> {
-                var loaded = HuggingFace.readVit(saved.path(), problem, saved.dropout());
-                if (!loaded.missing().isEmpty()) {
-                    loaded.model().initializeHead(seed);
-                }
-                yield new Ready<>(
-                        loaded.model(),
-                        PictureClassifier.preprocessor(saved.path(), loaded.model()),
-                        loaded.config());
-            }
+            case ModelRecipe.Saved saved ->
+                    saved(
+                            saved,
+                            HuggingFace.readVit(saved.path(), problem, saved.dropout()),
+                            seed,
+                            UnaryOperator.identity());
             default -> throw EspalierException.usage("model: a vit is needed to see pictures");
         };
+    }
+
+    /// What was read from a folder, with new weights for what is the task's own where there are
+    /// none.
+    ///
+    /// @param reading how pictures are read, of how the folder says that they are; what it throws
+    ///   is passed on
+    private static <M extends VisionModel> Ready<M> saved(
+            ModelRecipe.Saved saved,
+            HuggingFace.Loaded<? extends M> loaded,
+            long seed,
+            UnaryOperator<Preprocessor> reading) {
+        var model = loaded.model();
+        try {
+            var preprocessor = reading.apply(PictureClassifier.preprocessor(saved.path(), model));
+            if (!loaded.missing().isEmpty()) {
+                model.initializeHead(seed);
+            }
+            return new Ready<>(model, preprocessor, loaded.config());
+        } catch (EspalierException e) {
+            model.free();
+            throw e;
+        }
     }
 
     /// A YOLOS that tells things of these classes.
@@ -102,18 +126,55 @@ final class Vision {
                         Preprocessor.imageNet("YolosImageProcessor", height, width),
                         JsonNodeFactory.instance.objectNode());
             }
-            case ModelRecipe.Saved saved -> {
-                var loaded = HuggingFace.readYolos(saved.path(), classes, saved.dropout());
-                if (!loaded.missing().isEmpty()) {
-                    loaded.model().initializeHead(seed);
-                }
-                yield new Ready<>(
-                        loaded.model(),
-                        PictureClassifier.preprocessor(saved.path(), loaded.model()),
-                        loaded.config());
-            }
+            case ModelRecipe.Saved saved when HuggingFace.isYolos(saved.path()) ->
+                    saved(
+                            saved,
+                            HuggingFace.readYolos(saved.path(), classes, saved.dropout()),
+                            seed,
+                            preprocessor -> preprocessor.whole(saved.path()));
+            case ModelRecipe.Saved saved -> detectorOn(eye(saved, "model"), classes, seed);
             default -> throw EspalierException.usage("model: a yolos is needed to tell things");
         };
+    }
+
+    /// A YOLOS that sees as a ViT has learnt to; its tokens for things, their positions and what is
+    /// told of them are new.
+    private static Ready<Yolos> detectorOn(Eye eye, List<String> classes, long seed) {
+        var model = new Yolos(YolosConfig.of(eye.shape(), DETECTIONS), classes).initialize(seed);
+        model.see(eye.model());
+        eye.model().free();
+        return new Ready<>(
+                model,
+                eye.preprocessor().whole(eye.folder()),
+                JsonNodeFactory.instance.objectNode());
+    }
+
+    /// A ViT that exists, or what a ViT-MAE has learnt.
+    private record Eye(
+            Path folder, VisionModel model, VitConfig shape, Preprocessor preprocessor) {}
+
+    /// @param key of the recipe, for messages
+    private static Eye eye(ModelRecipe.Saved saved, String key) {
+        var model = HuggingFace.readVision(saved.path(), saved.dropout()).model();
+        try {
+            var shape =
+                    switch (model) {
+                        case Vit vit -> vit.config();
+                        case VitMae mae -> mae.config().encoder();
+                        default ->
+                                throw EspalierException.usage(
+                                        "%s: %s holds no ViT, which is needed to see"
+                                                .formatted(key, saved.path()));
+                    };
+            return new Eye(
+                    saved.path(),
+                    model,
+                    shape,
+                    PictureClassifier.preprocessor(saved.path(), model));
+        } catch (EspalierException e) {
+            model.free();
+            throw e;
+        }
     }
 
     /// A model that writes of pictures with the tokens of `tokenizer`.
@@ -152,19 +213,11 @@ final class Vision {
             writer.model().free();
             throw EspalierException.usage("model.decoder: is no GPT-2, which is needed to write");
         }
-        var encoder =
+        var eye =
                 recipe.encoder() instanceof ModelRecipe.Saved saved
-                        ? HuggingFace.readVision(saved.path(), saved.dropout()).model()
+                        ? eye(saved, "model.encoder")
                         : null;
-        var shape =
-                switch (encoder) {
-                    case Vit vit -> vit.config();
-                    case VitMae mae -> mae.config().encoder();
-                    case null -> shape((ModelRecipe.Vit) recipe.encoder());
-                    default ->
-                            throw EspalierException.usage(
-                                    "model.encoder: is no ViT, which is needed to see");
-                };
+        var shape = eye == null ? shape((ModelRecipe.Vit) recipe.encoder()) : eye.shape();
         var end = Models.end(tokenizer);
         var model =
                 new VisionEncoderDecoder(
@@ -177,16 +230,15 @@ final class Vision {
                         .initialize(seed);
         model.write(decoder);
         decoder.free();
-        if (encoder != null) {
-            model.see(encoder);
-            encoder.free();
+        if (eye != null) {
+            model.see(eye.model());
+            eye.model().free();
         }
         return new Ready<>(
                 model,
-                recipe.encoder() instanceof ModelRecipe.Saved saved
-                        ? PictureClassifier.preprocessor(
-                                saved.path(), shape.imageHeight(), shape.imageWidth())
-                        : Preprocessor.vit(shape.imageHeight(), shape.imageWidth()),
+                eye == null
+                        ? Preprocessor.vit(shape.imageHeight(), shape.imageWidth())
+                        : eye.preprocessor(),
                 JsonNodeFactory.instance.objectNode());
     }
 
@@ -339,11 +391,21 @@ final class Vision {
     /// @param positions of it in the model, which memory grows with
     /// @param flops operations of its forward and its backward pass
     record Load(int positions, double flops) {
-        /// Pictures that pass through the model at once.
-        int microBatch(Module model, TrainingRecipe training) {
+        /// Pictures that pass through the model at once: one where they have several sizes.
+        ///
+        /// @throws EspalierException (USAGE) if the recipe asks for several that cannot
+        int microBatch(Ready<?> ready, TrainingRecipe training) {
             var asked = training.microBatch();
+            if (ready.preprocessor().fixed() == null) {
+                if (asked != null && asked > 1) {
+                    throw EspalierException.usage(
+                            "training.micro-batch: %d pictures cannot pass through the model together, since its %s gives them no one size; allowed: 1"
+                                    .formatted(asked, Preprocessor.FILE));
+                }
+                return 1;
+            }
             return asked == null
-                    ? CausalLearner.autoMicroBatch(model, training.batch(), positions)
+                    ? CausalLearner.autoMicroBatch(ready.model(), training.batch(), positions)
                     : asked;
         }
     }
@@ -388,16 +450,29 @@ final class Vision {
                     throw EspalierException.usage(
                             saved.path() + ": no ViT-MAE, which masked images are for");
                 }
-                if (!loaded.missing().isEmpty()) {
-                    model.initializeHead(seed);
-                }
-                yield new Ready<>(
-                        model,
-                        PictureClassifier.preprocessor(saved.path(), model),
-                        loaded.config());
+                yield saved(
+                        saved,
+                        new HuggingFace.Loaded<>(
+                                model, loaded.config(), loaded.missing(), loaded.extra()),
+                        seed,
+                        preprocessor -> exact(saved.path(), preprocessor, model));
             }
             default -> throw EspalierException.usage("model: a vit-mae is needed");
         };
+    }
+
+    /// A decoder's positions are those of one grid.
+    private static Preprocessor exact(Path folder, Preprocessor preprocessor, VitMae model) {
+        var size = new Size.Exact(model.imageHeight(), model.imageWidth());
+        if (!size.equals(preprocessor.fixed())) {
+            throw EspalierException.data(
+                    "%s: pictures do not all become the %d x %d pixels that this model's patches are hidden of; allowed: `size` with this `height` and `width`"
+                            .formatted(
+                                    folder.resolve(Preprocessor.FILE),
+                                    size.height(),
+                                    size.width()));
+        }
+        return preprocessor;
     }
 
     /// A model that tells the classes `labels` of pixels.
@@ -424,16 +499,14 @@ final class Vision {
                                     .initialize(seed),
                             Preprocessor.imageNet("SegformerImageProcessor", u.image(), u.image()),
                             JsonNodeFactory.instance.objectNode());
-            case ModelRecipe.Saved saved -> {
-                var loaded = HuggingFace.readSegmenter(saved.path(), labels, saved.dropout());
-                if (!loaded.missing().isEmpty()) {
-                    loaded.model().initializeHead(seed);
-                }
-                yield new Ready<>(
-                        loaded.model(),
-                        PictureClassifier.preprocessor(saved.path(), loaded.model()),
-                        loaded.config());
-            }
+            case ModelRecipe.Saved saved ->
+                    saved(
+                            saved,
+                            HuggingFace.readSegmenter(saved.path(), labels, saved.dropout()),
+                            seed,
+                            // The masks at hand count the classes that are wanted from 0, whatever
+                            // those did that the model was published for.
+                            preprocessor -> preprocessor.whole(saved.path()).withoutReduction());
             default -> throw EspalierException.usage("model: tells no classes of pixels");
         };
     }

@@ -185,11 +185,9 @@ class ClassificationRunTest {
 
     private void requireSame(Run.Result result, String what, double tolerance) {
         for (var score : evaluated(result, what)) {
-            if (!score.metric().startsWith("majority-") && !score.metric().startsWith("mean-")) {
-                assertThat(value(result, score.metric()))
-                        .as(score.metric())
-                        .isCloseTo(score.value(), within(tolerance * Math.max(1, score.value())));
-            }
+            assertThat(value(result, score.metric()))
+                    .as(score.metric())
+                    .isCloseTo(score.value(), within(tolerance * Math.max(1, score.value())));
         }
     }
 

@@ -6,12 +6,18 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.espalier.EspalierException;
 import dev.espalier.Rng;
+import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.corpus.Ledger;
 import dev.espalier.data.ImageData;
 import dev.espalier.data.ImageReader;
 import dev.espalier.data.LabelledImage;
 import dev.espalier.evaluate.Detections;
 import dev.espalier.evaluate.Score;
+import dev.espalier.image.Preprocessor;
+import dev.espalier.model.VitConfig;
+import dev.espalier.model.VitMae;
+import dev.espalier.model.VitMaeConfig;
+import dev.espalier.nn.Parameter;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.task.ObjectDetector;
 import java.awt.image.BufferedImage;
@@ -19,12 +25,15 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.node.JsonNodeFactory;
 
 class DetectingTest {
     private static final int SIDE = 16;
@@ -67,30 +76,31 @@ class DetectingTest {
     }
 
     private Run run(String model) {
-        return new Run(
-                Recipes.parse(
-                        """
-                        name: squares
-                        output: %s
-                        data: {train: %s, validation-share: 25%%, test: %s}
-                        model: %s
-                        task: {type: object-detection, augment: {flip: both}}
-                        training:
-                          for: 60 steps
-                          batch: 8
-                          micro-batch: 8
-                          optimizer: {type: adamw, rate: 2e-3}
-                          clip: 1
-                          early-stopping: none
-                        evaluate: {every: 60 steps}
-                        save: {every: 60 steps}
-                        """
-                                .formatted(
-                                        folder.resolve("run"),
-                                        folder.resolve("boxes.json"),
-                                        folder.resolve("test.json"),
-                                        model),
-                        "x"));
+        return new Run(Recipes.parse(recipe(model), "x"));
+    }
+
+    private String recipe(String model) {
+        return """
+        name: squares
+        output: %s
+        data: {train: %s, validation-share: 25%%, test: %s}
+        model: %s
+        task: {type: object-detection, augment: {flip: both}}
+        training:
+          for: 60 steps
+          batch: 8
+          micro-batch: 8
+          optimizer: {type: adamw, rate: 2e-3}
+          clip: 1
+          early-stopping: none
+        evaluate: {every: 60 steps}
+        save: {every: 60 steps}
+        """
+                .formatted(
+                        folder.resolve("run"),
+                        folder.resolve("boxes.json"),
+                        folder.resolve("test.json"),
+                        model);
     }
 
     private static final String YOLOS =
@@ -105,7 +115,7 @@ class DetectingTest {
     }
 
     @Test
-    void aNewModelLearnsWhatIsWhereAndIsReadAgain() {
+    void aNewModelLearnsWhatIsWhereAndIsReadAgain() throws IOException {
         var losses = new ArrayList<Double>();
         var result = run(YOLOS).train(figures -> losses.add(figures.loss()));
         assertThat(losses.getLast()).isLessThan(0.8 * losses.getFirst());
@@ -141,6 +151,53 @@ class DetectingTest {
         var shown = Objects.requireNonNull(again.getFirst().picture());
         assertThat(shown.marks()).hasSize(1);
         assertThat(shown.marks().getFirst().box().area()).isCloseTo(64, within(1e-6));
+        // Pictures that keep their shape cannot share a batch.
+        Files.writeString(
+                result.model().resolve(Preprocessor.FILE),
+                "{\"size\": {\"shortest_edge\": 16}, \"do_normalize\": false}");
+        assertThatThrownBy(() -> run(model).examples(0, new Watcher() {}))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("training.micro-batch: 8 pictures cannot pass through");
+    }
+
+    @Test
+    void itBeginsWithWhatMasksTaughtAViT() throws IOException {
+        var mae =
+                new VitMae(VitMaeConfig.of(VitConfig.of(16, 4, 16, 1, 2, 0), 8, 1, 2))
+                        .initialize(7);
+        var eye = Files.createDirectories(folder.resolve("eye"));
+        HuggingFace.write(eye, mae, JsonNodeFactory.instance.objectNode());
+        Preprocessor.imageNet("ViTImageProcessor", 16, 16).write(eye);
+        var recipe =
+                recipe("{path: %s}".formatted(eye))
+                        .replace("rate: 2e-3", "rate: 1e-12")
+                        .replace("60 steps", "1 steps");
+        var result = new Run(Recipes.parse(recipe, "x")).train(_ -> {});
+        var loaded = HuggingFace.readYolos(result.model(), List.of("red", "blue"), null);
+        assertThat(loaded.missing()).isEmpty();
+        assertThat(loaded.model().config().detections()).isEqualTo(100);
+        var learnt = loaded.model().parameters();
+        mae.parameters()
+                .forEach((name, parameter) -> {
+                    if (name.startsWith("vit.")) {
+                        var began = parameter.value().floats();
+                        // Behind the positions of the patches stand those of the things.
+                        assertThat(Arrays.copyOf(floats(learnt, name), began.length))
+                                .as(name)
+                                .usingComparatorWithPrecision(1e-6f)
+                                .containsExactly(began);
+                    }
+                });
+        assertThat(floats(learnt, "vit.embeddings.position_embeddings"))
+                .hasSize((1 + 16 + 100) * 16);
+        assertThat(Preprocessor.read(result.model()).mean())
+                .isEqualTo(Preprocessor.read(eye).mean());
+        assertThat(Files.readString(result.folder().resolve("passport.json")))
+                .contains("parent-model");
+    }
+
+    private static float[] floats(Map<String, Parameter> parameters, String name) {
+        return Objects.requireNonNull(parameters.get(name)).value().floats();
     }
 
     @Test

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.espalier.EspalierException;
 import dev.espalier.Rng;
 import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.corpus.Ledger;
+import dev.espalier.corpus.TaggedReader;
 import dev.espalier.evaluate.Score;
 import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
@@ -110,6 +112,11 @@ class LabellingTest {
             var long_ = (text + " ").repeat(10);
             assertThat(labeller.label(long_).words()).hasSize(70);
             assertThat(labeller.label("").words()).isEmpty();
+            var records =
+                    TaggedReader.read(folder.resolve(data), "", "text", "spans", Ledger.strict());
+            assertThat(labeller.evaluate("all", records, 1))
+                    .extracting(Score::metric)
+                    .contains("majority-accuracy");
         }
     }
 

@@ -6,7 +6,17 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.espalier.EspalierException;
 import dev.espalier.Rng;
 import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.corpus.Ledger;
+import dev.espalier.data.ImageData;
+import dev.espalier.data.ImageReader;
+import dev.espalier.data.MaskSource;
 import dev.espalier.image.Decoder;
+import dev.espalier.image.Preprocessor;
+import dev.espalier.model.Unet;
+import dev.espalier.model.UnetConfig;
+import dev.espalier.model.VitConfig;
+import dev.espalier.model.VitMae;
+import dev.espalier.model.VitMaeConfig;
 import dev.espalier.recipe.Recipe;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.task.PictureSegmenter;
@@ -15,10 +25,12 @@ import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.node.JsonNodeFactory;
 
 /// Whole runs of segmentation at a tiny size.
 class SegmentingTest {
@@ -38,8 +50,12 @@ class SegmentingTest {
     }
 
     private void write(String part, int number) throws IOException {
+        write(part, number, 48, 40);
+    }
+
+    private void write(String part, int number, int width, int height) throws IOException {
         var rng = Rng.at(number);
-        int width = 48, height = 40, side = 10 + rng.nextInt(10);
+        int side = 10 + rng.nextInt(10);
         int left = rng.nextInt(width - side), top = rng.nextInt(height - side);
         var picture = new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB);
         var mask = new BufferedImage(width, height, BufferedImage.TYPE_BYTE_GRAY);
@@ -58,11 +74,80 @@ class SegmentingTest {
         }
     }
 
+    /// A model that was published for masks whose 0 is nothing, and for pictures in their own
+    /// shape.
+    private Path published() throws IOException {
+        var model = Files.createDirectories(folder.resolve("published"));
+        HuggingFace.write(
+                model,
+                new Unet(new UnetConfig(3, 32, 8, 3, 255), List.of("wall", "sky")).initialize(3),
+                JsonNodeFactory.instance.objectNode());
+        Files.writeString(
+                model.resolve(Preprocessor.FILE),
+                """
+                {"image_processor_type": "SegformerImageProcessor", "do_reduce_labels": true,
+                 "size": {"shortest_edge": 32}, "image_mean": [0.5, 0.5, 0.5],
+                 "image_std": [0.5, 0.5, 0.5]}
+                """);
+        return model;
+    }
+
+    @Test
+    void aPublishedModelLearnsTheClassesAtHandFromPicturesOfAnyShape() throws IOException {
+        for (var i = 30; i < 36; i++) {
+            write(i < 34 ? "train" : "test", i, 30, 50);
+        }
+        var model = "{path: %s}".formatted(published());
+        var result = run("own", model, "augment: {flip: both}", 40).train(figures -> {});
+        assertThat(iou(result)).isGreaterThan(0.7);
+        var written = Preprocessor.read(result.model());
+        assertThat(written.reduceLabels()).isFalse();
+        assertThat(written.size()).isEqualTo(new Preprocessor.Size.Edge(32, 0));
+        var test =
+                ImageReader.read(
+                        new ImageData.Place(folder.resolve("test"), null),
+                        new ImageData.Wanted.Masks(
+                                new MaskSource.Classes(List.of("dark", "bright"), null)),
+                        Ledger.strict());
+        try (var segmenter = PictureSegmenter.load(result.model())) {
+            assertThat(segmenter.classes().names()).containsExactly("dark", "bright");
+            // What it stands beside in the run it stands beside here.
+            for (var score : segmenter.evaluate("validation", test.images(), 1).scores()) {
+                assertThat(result.scores())
+                        .anyMatch(s ->
+                                s.metric().equals(score.metric()) && s.value() == score.value());
+            }
+        }
+        assertThatThrownBy(() -> run("windows", model, "windows: 0.5", 1).train(figures -> {}))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining(
+                        "windows over a picture are of the size that the model reads");
+        var together = recipe("two", model, "", 1, "micro-batch: 2");
+        assertThatThrownBy(() -> new Run(together).train(figures -> {}))
+                .hasMessageContaining("training.micro-batch: 2 pictures cannot pass through");
+    }
+
+    @Test
+    void whatMasksTaughtAViTIsOfNoUseHere() throws IOException {
+        var mae =
+                new VitMae(VitMaeConfig.of(VitConfig.of(8, 4, 16, 1, 2, 0), 8, 1, 2)).initialize(7);
+        HuggingFace.write(folder, mae, JsonNodeFactory.instance.objectNode());
+        assertThatThrownBy(() ->
+                        run("mae", "{path: %s}".formatted(folder), "", 1).train(figures -> {}))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining(
+                        "model_type 'vit_mae' tells no classes of pixels, and its body is that of no model that does");
+    }
+
     private Run run(String name, String model, String task, int steps) {
         return new Run(recipe(name, model, task, steps));
     }
 
     private Recipe recipe(String name, String model, String task, int steps) {
+        return recipe(name, model, task, steps, "");
+    }
+
+    private Recipe recipe(String name, String model, String task, int steps, String more) {
         return Recipes.parse(
                 """
                 name: %s
@@ -73,6 +158,7 @@ class SegmentingTest {
                 training:
                   for: %d steps
                   batch: 4
+                  %s
                   optimizer: {type: adamw, rate: 5e-3}
                   precision: fp32
                   early-stopping: none
@@ -87,7 +173,8 @@ class SegmentingTest {
                                 folder.resolve("test"),
                                 model,
                                 task,
-                                steps),
+                                steps,
+                                more),
                 "x");
     }
 
@@ -130,7 +217,10 @@ class SegmentingTest {
                 .isEqualTo(0.5);
         // What the first task said of windows does not hold for another one without.
         var whole = run("stretched", "{path: %s}".formatted(result.model()), "", 1);
-        assertThat(HuggingFace.config(whole.train(figures -> {}).model()).has("espalier"))
+        assertThat(
+                        HuggingFace.config(whole.train(figures -> {}).model())
+                                .path("espalier")
+                                .has("windows"))
                 .isFalse();
     }
 

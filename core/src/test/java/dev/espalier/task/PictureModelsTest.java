@@ -1,0 +1,140 @@
+package dev.espalier.task;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.espalier.EspalierException;
+import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.data.Picture;
+import dev.espalier.image.Image;
+import dev.espalier.image.Preprocessor;
+import dev.espalier.model.Problem;
+import dev.espalier.model.Vit;
+import dev.espalier.model.VitConfig;
+import dev.espalier.model.VitMae;
+import dev.espalier.model.VitMaeConfig;
+import dev.espalier.model.Yolos;
+import dev.espalier.model.YolosConfig;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.node.JsonNodeFactory;
+
+class PictureModelsTest {
+    private static final VitConfig SHAPE = VitConfig.of(8, 4, 8, 1, 2, 0);
+
+    @TempDir Path folder;
+
+    /// A whole classifier, to be spoilt.
+    private Path classifier() throws IOException {
+        var to = Files.createDirectories(folder.resolve("vit"));
+        var model = new Vit(SHAPE, new Problem.SingleLabel(List.of("a", "b"))).initialize(1);
+        HuggingFace.write(to, model, JsonNodeFactory.instance.objectNode());
+        Preprocessor.vit(8, 8).write(to);
+        model.free();
+        return to;
+    }
+
+    private static void refused(Path model, Consumer<Path> load, String message) {
+        assertThatThrownBy(() -> load.accept(model))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining(message);
+    }
+
+    @Test
+    void weightsOfWhatIsRefusedAreFreed() throws IOException {
+        var read = new ArrayList<Vit>();
+        assertThatThrownBy(() ->
+                        PictureModels.load(
+                                classifier(),
+                                Vit.class,
+                                "be here",
+                                (vit, preprocessor, config) -> {
+                                    read.add(vit);
+                                    throw EspalierException.data("no");
+                                }))
+                .hasMessage("no");
+        for (var weight : read.getFirst().parameters().values()) {
+            // A tensor that was freed has no address.
+            assertThatThrownBy(weight.value()::shape).isInstanceOf(NullPointerException.class);
+        }
+    }
+
+    @Test
+    void whatCannotBeUsedIsRefused() throws IOException {
+        var model = classifier();
+        refused(model, ObjectDetector::load, "was not fine-tuned to tell things in pictures");
+        refused(model, PictureSegmenter::load, "was not fine-tuned to tell classes of pixels");
+        var reading = model.resolve(Preprocessor.FILE);
+        var right = Files.readString(reading);
+        Files.writeString(reading, "{\"do_solarize\": true, \"do_normalize\": false}");
+        refused(model, PictureClassifier::load, "`do_solarize` is not known");
+        Files.writeString(reading, right);
+        var config = model.resolve("config.json");
+        Files.writeString(
+                config,
+                Files.readString(config)
+                        .replaceFirst("\\{", "{\"espalier\": {\"commonest\": [\"c\"]},"));
+        refused(model, PictureClassifier::load, "espalier.commonest of config.json is [\"c\"]");
+        // A weight of another shape is found when some have been copied.
+        Files.writeString(
+                config,
+                Files.readString(config)
+                        .replaceFirst("\"intermediate_size\": \\d+", "\"intermediate_size\": 9"));
+        refused(model, PictureClassifier::load, "config.json asks for [9, 8]");
+    }
+
+    @Test
+    void aViTThatWasNeverFineTunedIsRefused() throws IOException {
+        var mae = new VitMae(VitMaeConfig.of(SHAPE, 8, 1, 2)).initialize(1);
+        HuggingFace.write(folder, mae, JsonNodeFactory.instance.objectNode());
+        refused(folder, PictureClassifier::load, "was not fine-tuned to tell labels of pictures");
+    }
+
+    @Test
+    void whatCutsPicturesTellsNoPlaces() throws IOException {
+        var yolos = new Yolos(YolosConfig.of(SHAPE, 2), List.of("cat")).initialize(1);
+        HuggingFace.write(folder, yolos, JsonNodeFactory.instance.objectNode());
+        Files.writeString(
+                folder.resolve(Preprocessor.FILE),
+                "{\"size\": 9, \"do_center_crop\": true, \"crop_size\": 8, \"do_normalize\": false}");
+        refused(
+                folder,
+                ObjectDetector::load,
+                "preprocessor_config.json: `do_center_crop` is true, so that a picture's edges are not seen");
+    }
+
+    /// Pictures of several sizes cannot share a batch, and all are told in their order.
+    @Test
+    void picturesMayKeepTheirShape() throws IOException {
+        var model = classifier();
+        Files.writeString(
+                model.resolve(Preprocessor.FILE),
+                "{\"size\": {\"shortest_edge\": 8}, \"do_normalize\": false}");
+        var pictures = new ArrayList<Picture>();
+        for (var i = 0; i < 6; i++) {
+            int width = 8 + 4 * (i % 2), height = 8 + 4 * (i % 3);
+            var rgb = new byte[3 * width * height];
+            for (var at = 0; at < rgb.length; at++) {
+                rgb[at] = (byte) (at * (i + 3));
+            }
+            pictures.add(new Picture.Held(new Image(width, height, rgb), "picture " + i));
+        }
+        try (var classifier = PictureClassifier.load(model)) {
+            var together = classifier.predict(pictures);
+            var alone =
+                    pictures.stream()
+                            .map(picture -> classifier.predict(List.of(picture)).getFirst())
+                            .toList();
+            assertThat(together).isEqualTo(alone);
+            assertThat(IntStream.range(0, 6).mapToObj(i -> together.get(i).probabilities()))
+                    .doesNotHaveDuplicates();
+        }
+    }
+}
