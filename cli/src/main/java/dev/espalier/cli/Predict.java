@@ -82,6 +82,7 @@ final class Predict implements Callable<Integer> {
             pictures.tell(console, model, texts, lines);
             return 0;
         }
+        pictures.refuse();
         if (HuggingFace.isTokenClassifier(model)) {
             if (pair != null) {
                 throw EspalierException.usage("--pair: this model labels the words of one text");

@@ -4,6 +4,7 @@ import dev.espalier.EspalierException;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.data.Picture;
 import dev.espalier.image.Box;
+import dev.espalier.image.Decoder;
 import dev.espalier.image.Detection;
 import dev.espalier.image.Drawing;
 import dev.espalier.image.Image;
@@ -32,16 +33,20 @@ import picocli.CommandLine.Option;
 /// What a model sees in pictures: printed, drawn, written as masks, and gathered in COCO's form. A
 /// picture that cannot be read is told of and set aside. A `@Mixin`.
 final class SeenPictures {
-    /// Pictures that are told together.
-    static final int TOGETHER = 32;
+    /// Pictures that are told together, and lie in memory at once.
+    private static final int TOGETHER = 32;
+
+    /// As many pixels as these have at most, unless one alone has more.
+    private static final long MOST_PIXELS = 1L << 24;
+
+    private static final double SCORE = 0.5;
 
     @Option(
             names = "--score",
             paramLabel = "P",
-            defaultValue = "0.5",
             description =
-                    "From what score on a thing in a picture is told. Default: ${DEFAULT-VALUE}.")
-    private double score;
+                    "From what score on a thing in a picture is told. Default: " + SCORE + ".")
+    private @Nullable Double score;
 
     @Option(
             names = "--draw",
@@ -66,6 +71,7 @@ final class SeenPictures {
 
     private final List<Map<String, Object>> images = new ArrayList<>();
     private final List<Map<String, Object>> annotations = new ArrayList<>();
+    private int told;
     private int setAside;
 
     /// What a model tells of a picture.
@@ -74,16 +80,16 @@ final class SeenPictures {
     /// @param json beside the file's name
     /// @param shown with it drawn in
     /// @param annotations as COCO has them, but for their numbers
-    private record Told(
+    private record Answer(
             List<String> lines,
             Map<String, Object> json,
             ShownImage shown,
             @Nullable Mask mask,
             List<Map<String, Object>> annotations) {}
 
-    /// A model that sees.
-    private interface Sight extends AutoCloseable {
-        List<Told> tell(List<Picture> pictures);
+    /// A model that tells what it sees.
+    private interface Teller extends AutoCloseable {
+        List<Answer> tell(List<Picture> pictures);
 
         /// COCO's categories, by their numbers; null where the model tells nothing that COCO has.
         @Nullable Map<Integer, String> categories();
@@ -100,9 +106,9 @@ final class SeenPictures {
                 || HuggingFace.isCaptioner(folder);
     }
 
-    private Sight open(Path model) {
+    private Teller open(Path model) {
         if (HuggingFace.isDetector(model)) {
-            return new Boxes(ObjectDetector.load(model), score);
+            return new Boxes(ObjectDetector.load(model), score == null ? SCORE : score);
         }
         if (HuggingFace.isSegmenter(model)) {
             return new Masks(PictureSegmenter.load(model));
@@ -112,31 +118,52 @@ final class SeenPictures {
                 : new Labels(PictureClassifier.load(model));
     }
 
+    /// Refuses what is asked of pictures where the model tells texts.
+    void refuse() {
+        refuse("--score", score, "it tells texts");
+        refuse("--draw", drawn, "it tells texts");
+        refuse("--masks", masks, "it tells texts");
+        refuse("--coco", coco, "it tells texts");
+    }
+
+    private static void refuse(String option, @Nullable Object asked, String why) {
+        if (asked != null) {
+            throw EspalierException.usage("%s: not for this model: %s".formatted(option, why));
+        }
+    }
+
     /// Tells the pictures that are named by arguments, or by the lines of a file.
     ///
     /// @throws EspalierException (DATA) if none can be read
     void tell(Console console, Path model, List<String> names, TextLines lines) {
         names.forEach(name -> Given.file(Path.of(name)));
-        try (var sight = open(model)) {
-            var categories = sight.categories();
-            if (coco != null && categories == null) {
-                throw EspalierException.usage(
-                        "--coco: this model tells labels of whole pictures; COCO's predictions are boxes, masks"
-                                + " and captions");
+        try (var teller = open(model)) {
+            var categories = teller.categories();
+            if (categories == null) {
+                refuse(
+                        "--coco",
+                        coco,
+                        "it tells labels of whole pictures; COCO's predictions are boxes, masks and captions");
             }
-            if (masks != null && !(sight instanceof Masks)) {
-                throw EspalierException.usage("--masks: this model tells no classes of pixels");
+            if (!(teller instanceof Masks)) {
+                refuse("--masks", masks, "it tells no classes of pixels");
             }
-            lines.forEach(names, TOGETHER, (first, chunk) -> tell(console, sight, chunk));
-            if (coco != null && categories != null && !images.isEmpty()) {
+            if (!(teller instanceof Boxes)) {
+                refuse("--score", score, "it tells no things with scores");
+            }
+            lines.forEach(
+                    names,
+                    TOGETHER,
+                    (first, chunk) -> groups(chunk).forEach(group -> tell(console, teller, group)));
+            if (coco != null && categories != null && told > 0) {
                 writeCoco(coco, categories);
             }
         }
         if (setAside > 0) {
             var message =
-                    "%d of %d pictures cannot be read and were set aside"
-                            .formatted(setAside, setAside + images.size());
-            if (images.isEmpty()) {
+                    "%d of %d pictures cannot be told and were set aside"
+                            .formatted(setAside, setAside + told);
+            if (told == 0) {
                 throw EspalierException.data(message);
             }
             console.note(message);
@@ -147,12 +174,10 @@ final class SeenPictures {
     ///
     /// @throws EspalierException (DATA) if one cannot be read
     static double seconds(Path model, List<String> names) {
-        try (var sight = new SeenPictures().open(model)) {
-            sight.tell(readable(names.subList(0, Math.min(8, names.size()))));
+        try (var teller = new SeenPictures().open(model)) {
+            teller.tell(readable(names.subList(0, Math.min(8, names.size()))));
             var start = System.nanoTime();
-            for (var i = 0; i < names.size(); i += TOGETHER) {
-                sight.tell(readable(names.subList(i, Math.min(names.size(), i + TOGETHER))));
-            }
+            groups(names).forEach(group -> teller.tell(readable(group)));
             return (System.nanoTime() - start) / 1e9;
         }
     }
@@ -161,83 +186,149 @@ final class SeenPictures {
         return names.parallelStream()
                 .map(name ->
                         switch (read(name)) {
-                            case Picture picture -> picture;
-                            case Object reason -> throw EspalierException.data(reason.toString());
+                            case Read read -> read.picture();
+                            case Broken(var reason) -> throw EspalierException.data(reason);
                         })
                 .toList();
     }
 
-    private void tell(Console console, Sight sight, List<String> names) {
-        var pictures = names.parallelStream().map(SeenPictures::read).toList();
-        var readable =
-                pictures.stream()
-                        .filter(Picture.class::isInstance)
-                        .map(Picture.class::cast)
+    /// `names` in parts that are told together.
+    static List<List<String>> groups(List<String> names) {
+        var groups = new ArrayList<List<String>>();
+        var start = 0;
+        var pixels = 0L;
+        for (var i = 0; i < names.size(); i++) {
+            var more = pixels(names.get(i));
+            if (i > start && (i - start == TOGETHER || pixels + more > MOST_PIXELS)) {
+                groups.add(names.subList(start, i));
+                start = i;
+                pixels = 0;
+            }
+            pixels += more;
+        }
+        groups.add(names.subList(start, names.size()));
+        return groups;
+    }
+
+    /// By the picture's header; of what is none, 0.
+    private static long pixels(String name) {
+        try {
+            var size = Decoder.size(Path.of(name));
+            return (long) size.width() * size.height();
+        } catch (EspalierException | InvalidPathException e) {
+            // Decoding will say why.
+            return 0;
+        }
+    }
+
+    private void tell(Console console, Teller teller, List<String> names) {
+        var all = names.parallelStream().map(SeenPictures::read).toList();
+        var pictures =
+                all.stream()
+                        .filter(Read.class::isInstance)
+                        .map(each -> ((Read) each).picture())
                         .toList();
-        var told = readable.isEmpty() ? List.<Told>of() : sight.tell(readable);
+        List<Answer> answers;
+        try {
+            answers = pictures.isEmpty() ? List.of() : teller.tell(pictures);
+        } catch (EspalierException e) {
+            // One is too much for the model; the others need not suffer for it.
+            if (names.size() > 1) {
+                names.forEach(name -> tell(console, teller, List.of(name)));
+            } else {
+                setAside(console, names.getFirst(), names.getFirst() + ": " + e.getMessage());
+            }
+            return;
+        }
         var next = 0;
         for (var i = 0; i < names.size(); i++) {
-            var json = new LinkedHashMap<String, Object>();
-            json.put("file", names.get(i));
-            if (pictures.get(i) instanceof String reason) {
-                setAside++;
-                json.put("error", reason);
-                console.note(reason);
-                if (console.json()) {
-                    console.result("", json);
+            switch (all.get(i)) {
+                case Broken(var reason) -> setAside(console, names.get(i), reason);
+                case Read read -> {
+                    if (read.animated()) {
+                        console.note(
+                                names.get(i)
+                                        + ": an animation, of which the first picture is told");
+                    }
+                    take(console, names.get(i), answers.get(next++));
                 }
-                continue;
             }
-            take(console, names.get(i), told.get(next++), json);
         }
     }
 
-    /// The picture, or why there is none.
-    private static Object read(String name) {
+    private void setAside(Console console, String name, String reason) {
+        setAside++;
+        console.note(reason);
+        if (console.json()) {
+            var json = new LinkedHashMap<String, Object>();
+            json.put("file", name);
+            json.put("error", reason);
+            console.result("", json);
+        }
+    }
+
+    /// What a file was found to be.
+    private sealed interface Found {}
+
+    private record Read(Picture picture, boolean animated) implements Found {}
+
+    private record Broken(String reason) implements Found {}
+
+    private static Found read(String name) {
         try {
-            var file = Path.of(name);
-            return new Picture.Held(new Picture.InFile(file).image(), name);
+            var decoded = Decoder.read(Path.of(name));
+            return new Read(new Picture.Held(decoded.image(), name), decoded.animated());
         } catch (EspalierException e) {
-            return String.valueOf(e.getMessage());
+            return new Broken(String.valueOf(e.getMessage()));
         } catch (InvalidPathException e) {
-            return name + ": is no path";
+            return new Broken(name + ": is no path");
         }
     }
 
-    private void take(Console console, String name, Told told, Map<String, Object> json) {
-        var image = new LinkedHashMap<String, Object>();
-        image.put("id", images.size() + 1);
-        image.put("file_name", name);
-        image.put("width", told.shown().image().width());
-        image.put("height", told.shown().image().height());
-        images.add(image);
-        for (var each : told.annotations()) {
-            var annotation = new LinkedHashMap<String, Object>();
-            annotation.put("id", annotations.size() + 1);
-            annotation.put("image_id", images.size());
-            annotation.putAll(each);
-            annotations.add(annotation);
+    private void take(Console console, String name, Answer answer) {
+        told++;
+        if (coco != null) {
+            gather(name, answer);
         }
-        json.putAll(told.json());
+        var json = new LinkedHashMap<String, Object>();
+        json.put("file", name);
+        json.putAll(answer.json());
         // Pictures of one name may come from several folders.
-        var png = "%04d-%s.png".formatted(images.size(), Path.of(name).getFileName());
+        var png = "%04d-%s.png".formatted(told, Path.of(name).getFileName());
         if (drawn != null) {
             // What is told of the whole picture stands below it.
             write(
                     drawn.resolve(png),
-                    told.shown().caption().isEmpty()
-                            ? Drawing.png(told.shown())
-                            : Drawing.sheet(List.of(told.shown()), 1));
+                    answer.shown().caption().isEmpty()
+                            ? Drawing.png(answer.shown())
+                            : Drawing.sheet(List.of(answer.shown()), 1));
         }
-        if (masks != null && told.mask() != null) {
-            write(masks.resolve(png), Drawing.palette(told.mask()));
+        if (masks != null && answer.mask() != null) {
+            write(masks.resolve(png), Drawing.palette(answer.mask()));
             json.put("mask", masks.resolve(png).toString());
         }
         console.result(
-                told.lines().stream()
+                answer.lines().stream()
                         .map(line -> line + "\t" + Predict.inOneLine(name))
                         .collect(Collectors.joining("\n")),
                 json);
+    }
+
+    /// For COCO's form, which is written in one go.
+    private void gather(String name, Answer answer) {
+        var image = new LinkedHashMap<String, Object>();
+        image.put("id", told);
+        image.put("file_name", name);
+        image.put("width", answer.shown().image().width());
+        image.put("height", answer.shown().image().height());
+        images.add(image);
+        for (var each : answer.annotations()) {
+            var annotation = new LinkedHashMap<String, Object>();
+            annotation.put("id", annotations.size() + 1);
+            annotation.put("image_id", told);
+            annotation.putAll(each);
+            annotations.add(annotation);
+        }
     }
 
     private static void write(Path file, byte[] bytes) {
@@ -267,16 +358,16 @@ final class SeenPictures {
         return List.of(box.left(), box.top(), box.width(), box.height());
     }
 
-    private record Labels(PictureClassifier classifier) implements Sight {
+    private record Labels(PictureClassifier classifier) implements Teller {
         @Override
-        public List<Told> tell(List<Picture> pictures) {
+        public List<Answer> tell(List<Picture> pictures) {
             var predictions = classifier.predict(pictures);
             return IntStream.range(0, pictures.size())
                     .mapToObj(i -> told(pictures.get(i).image(), predictions.get(i)))
                     .toList();
         }
 
-        private static Told told(Image image, PictureClassifier.Prediction prediction) {
+        private static Answer told(Image image, PictureClassifier.Prediction prediction) {
             var labels =
                     prediction.labels().stream()
                             .map(label ->
@@ -285,7 +376,7 @@ final class SeenPictures {
             var json = new LinkedHashMap<String, Object>();
             json.put("labels", prediction.labels());
             json.put("probabilities", prediction.probabilities());
-            return new Told(
+            return new Answer(
                     List.of(labels.isEmpty() ? "(none)" : labels),
                     json,
                     new ShownImage(image, labels.replace('\t', ' ')),
@@ -304,13 +395,13 @@ final class SeenPictures {
         }
     }
 
-    private record Captions(PictureCaptioner captioner) implements Sight {
+    private record Captions(PictureCaptioner captioner) implements Teller {
         @Override
-        public List<Told> tell(List<Picture> pictures) {
+        public List<Answer> tell(List<Picture> pictures) {
             var captions = captioner.caption(pictures);
             return IntStream.range(0, pictures.size())
                     .mapToObj(i ->
-                            new Told(
+                            new Answer(
                                     List.of(Predict.inOneLine(captions.get(i))),
                                     Map.of("caption", captions.get(i)),
                                     new ShownImage(pictures.get(i).image(), captions.get(i)),
@@ -331,9 +422,9 @@ final class SeenPictures {
     }
 
     /// @param score from which on a thing is told
-    private record Boxes(ObjectDetector detector, double score) implements Sight {
+    private record Boxes(ObjectDetector detector, double score) implements Teller {
         @Override
-        public List<Told> tell(List<Picture> pictures) {
+        public List<Answer> tell(List<Picture> pictures) {
             var seen = detector.detect(pictures);
             return IntStream.range(0, pictures.size())
                     .mapToObj(i ->
@@ -343,7 +434,7 @@ final class SeenPictures {
                     .toList();
         }
 
-        private Told told(Image image, List<Detection> seen) {
+        private Answer told(Image image, List<Detection> seen) {
             var lines = new ArrayList<String>();
             var boxes = new ArrayList<Map<String, Object>>();
             var annotations = new ArrayList<Map<String, Object>>();
@@ -371,7 +462,7 @@ final class SeenPictures {
                 annotation.put("score", each.score());
                 annotations.add(annotation);
             }
-            return new Told(
+            return new Answer(
                     lines.isEmpty() ? List.of("(none)\t\t") : lines,
                     Map.of("boxes", boxes),
                     new ShownImage(
@@ -393,14 +484,14 @@ final class SeenPictures {
         }
     }
 
-    /// The first class is the background, of which COCO has no annotation.
-    private record Masks(PictureSegmenter segmenter) implements Sight {
+    /// A first class that is the background has no annotation in COCO.
+    private record Masks(PictureSegmenter segmenter) implements Teller {
         @Override
-        public List<Told> tell(List<Picture> pictures) {
+        public List<Answer> tell(List<Picture> pictures) {
             return pictures.stream().map(p -> told(p.image())).toList();
         }
 
-        private Told told(Image image) {
+        private Answer told(Image image) {
             var mask = segmenter.segment(image).mask();
             var lines = new ArrayList<String>();
             var classes = new ArrayList<Map<String, Object>>();
@@ -420,9 +511,9 @@ final class SeenPictures {
                 json.put("share", share);
                 json.put("segmentation", packed);
                 classes.add(json);
-                if (c > 0) {
+                if (c >= first()) {
                     var annotation = new LinkedHashMap<String, Object>();
-                    annotation.put("category_id", c);
+                    annotation.put("category_id", c + 1 - first());
                     annotation.put("segmentation", packed);
                     annotation.put("bbox", bbox(runs.box()));
                     annotation.put("area", runs.area());
@@ -430,7 +521,7 @@ final class SeenPictures {
                     annotations.add(annotation);
                 }
             }
-            return new Told(
+            return new Answer(
                     lines,
                     Map.of("classes", classes),
                     new ShownImage(image, List.of(), mask, ""),
@@ -441,10 +532,14 @@ final class SeenPictures {
         @Override
         public Map<Integer, String> categories() {
             var names = new LinkedHashMap<Integer, String>();
-            for (var c = 1; c < segmenter.labels().size(); c++) {
-                names.put(c, segmenter.labels().get(c));
+            for (var c = first(); c < segmenter.labels().size(); c++) {
+                names.put(c + 1 - first(), segmenter.labels().get(c));
             }
             return names;
+        }
+
+        private int first() {
+            return segmenter.hasBackground() ? 1 : 0;
         }
 
         @Override

@@ -25,18 +25,24 @@ import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.Stream;
+import java.util.zip.CRC32;
+import javax.imageio.IIOImage;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.JsonNodeFactory;
+import tools.jackson.databind.node.ObjectNode;
 
 class SeenPicturesTest {
     private static final VitConfig VIT = VitConfig.of(16, 8, 8, 1, 2, 0);
@@ -203,10 +209,140 @@ class SeenPicturesTest {
                         "exact-match",
                         "bleu",
                         "cider",
-                        "commonest-exact-match",
-                        "commonest-bleu",
-                        "commonest-cider");
+                        // Which caption the training pictures had most often is not known.
+                        "data-commonest-exact-match",
+                        "data-commonest-bleu",
+                        "data-commonest-cider");
         assertThat(lines().get(5).path("value").asDouble()).isEqualTo(1);
+        said(model, "commonest", "[\"abba\"]");
+        assertThat(run("evaluate", model, "--data", folder.resolve("captions.csv"), "--json"))
+                .isZero();
+        assertThat(lines().get(5).path("metric").asString()).isEqualTo("commonest-exact-match");
+        assertThat(lines().get(5).path("value").asDouble()).isZero();
+    }
+
+    /// Has `config.json` say more under our own key.
+    private static void said(Path model, String key, String value) throws IOException {
+        var config = (ObjectNode) Json.read(model.resolve("config.json"));
+        config.putObject("espalier").set(key, Json.mapper().readTree(value));
+        Files.writeString(model.resolve("config.json"), config.toString());
+    }
+
+    @Test
+    void masksOfAPublishedModelHaveANumberForNothing() throws IOException {
+        var labels = List.of("wall", "sky");
+        var model = write(new Unet(new UnetConfig(3, 16, 8, 2, 255), labels).initialize(3));
+        var reading = (ObjectNode) Json.read(model.resolve(Preprocessor.FILE));
+        reading.put("do_reduce_labels", true);
+        Files.writeString(model.resolve(Preprocessor.FILE), reading.toString());
+        var masks = folder.resolve("masks");
+        var coco = folder.resolve("coco.json");
+        assertThat(run("predict", model, picture, "--masks", masks, "--coco", coco)).isZero();
+        // No class is what is left where there is nothing.
+        assertThat(Json.read(coco).path("categories").path(0).path("name").asString())
+                .isEqualTo("wall");
+        assertThat(Json.read(coco).path("categories").path(0).path("id").asInt()).isEqualTo(1);
+        var mask = Decoder.numbers(masks.resolve("0001-one.png.png"));
+        assertThat(mask.classes()).contains(0).contains(1);
+        var truth = new BufferedImage(40, 20, BufferedImage.TYPE_BYTE_GRAY);
+        for (var i = 0; i < 800; i++) {
+            var told = mask.at(i % 40, i / 40);
+            truth.getRaster().setSample(i % 40, i / 40, 0, i % 7 == 0 ? 0 : told + 1);
+        }
+        Files.createDirectories(folder.resolve("set/images"));
+        Files.copy(picture, folder.resolve("set/images/one.png"));
+        Files.createDirectories(folder.resolve("set/masks"));
+        ImageIO.write(truth, "png", folder.resolve("set/masks/one.png").toFile());
+        assertThat(run("evaluate", model, "--data", folder.resolve("set"), "--json")).isZero();
+        assertThat(lines())
+                .anyMatch(s ->
+                        s.path("metric").asString().equals("mean-iou")
+                                && s.path("value").asDouble() == 1)
+                .anyMatch(s -> s.path("metric").asString().equals("data-majority-mean-iou"));
+        said(model, "commonest", "[\"sky\"]");
+        assertThat(run("evaluate", model, "--data", folder.resolve("set"), "--json")).isZero();
+        assertThat(lines()).anyMatch(s -> s.path("metric").asString().equals("majority-mean-iou"));
+    }
+
+    @Test
+    void aDetectorIsNotJudgedByThingsThatItDoesNotKnow() throws IOException {
+        var model = write(new Yolos(YolosConfig.of(VIT, 3), List.of("cat", "dog")).initialize(1));
+        var coco = folder.resolve("truth.json");
+        Files.writeString(
+                coco,
+                """
+                {"images": [{"id": 1, "file_name": "one.png"}],
+                 "categories": [{"id": 1, "name": "cow"}],
+                 "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 1, 9, 9]}]}
+                """);
+        assertThat(run("evaluate", model, "--data", coco)).isEqualTo(3);
+        assertThat(said)
+                .isEqualToIgnoringNewLines(
+                        "espalier: "
+                                + picture
+                                + ": the label 'cow' is none of those that are learnt: [cat, dog]");
+        Files.writeString(coco, Files.readString(coco).replace("cow", "cat"));
+        assertThat(run("evaluate", model, "--data", coco)).isZero();
+    }
+
+    @Test
+    void whatCocoWasThereStaysWhereNothingIsTold() throws IOException {
+        var model = write(new Yolos(YolosConfig.of(VIT, 3), List.of("cat", "dog")).initialize(1));
+        var coco = Files.writeString(folder.resolve("coco.json"), "of yesterday");
+        assertThat(run("predict", model, broken, "--coco", coco)).isEqualTo(3);
+        assertThat(coco).hasContent("of yesterday");
+        // A folder stands where the drawing is to go, so that the run ends half-way.
+        var drawn = folder.resolve("drawn");
+        Files.createDirectories(drawn.resolve("0001-one.png.png/in-the-way"));
+        assertThat(run("predict", model, picture, "--coco", coco, "--draw", drawn)).isNotZero();
+        assertThat(coco).hasContent("of yesterday");
+    }
+
+    /// A PNG by its header, whose pixels never come.
+    private Path header(String name, int width, int height, int length) throws IOException {
+        var header = ByteBuffer.allocate(29).put("IHDR".getBytes(StandardCharsets.US_ASCII));
+        header.putInt(width).putInt(height).put(new byte[] {1, 0, 0, 0, 0});
+        var crc = new CRC32();
+        crc.update(header.array(), 0, 17);
+        header.putInt((int) crc.getValue()).putInt(length);
+        header.put("IDAT".getBytes(StandardCharsets.US_ASCII));
+        var file = ByteBuffer.allocate(12 + 29 + length).putLong(0x89504E470D0A1A0AL).putInt(13);
+        return Files.write(folder.resolve(name), file.put(header.array()).array());
+    }
+
+    @Test
+    void aBombIsSetAsideAndAnAnimationTold() throws IOException {
+        var model = write(new Vit(VIT, new Problem.SingleLabel(List.of("a", "b"))).initialize(1));
+        var bomb = header("bomb.png", 60_000, 60_000, 30_000);
+        var writer = ImageIO.getImageWritersByFormatName("gif").next();
+        var gif = folder.resolve("moving.gif");
+        try (var stream = ImageIO.createImageOutputStream(gif.toFile())) {
+            writer.setOutput(stream);
+            writer.prepareWriteSequence(null);
+            for (var colour : new int[] {0xFF0000, 0x0000FF}) {
+                var frame = new BufferedImage(8, 8, BufferedImage.TYPE_INT_RGB);
+                frame.setRGB(0, 0, colour);
+                writer.writeToSequence(new IIOImage(frame, null, null), null);
+            }
+            writer.endWriteSequence();
+        }
+        assertThat(run("predict", model, bomb, gif)).isZero();
+        assertThat(told).matches("[ab]\\t0\\.\\d{3}\\t" + gif + "\\R");
+        assertThat(said)
+                .contains(bomb + ": a picture of 60,000 x 60,000 pixels; at most 67,108,864")
+                .contains(gif + ": an animation, of which the first picture is told")
+                .contains("1 of 2 pictures cannot be told and were set aside");
+    }
+
+    @Test
+    void fewLargePicturesAreTogether() throws IOException {
+        var large = header("large.png", 4_000, 3_000, 4).toString();
+        var small = picture.toString();
+        var names = new ArrayList<>(List.of(large, small, large, broken.toString(), large));
+        names.addAll(Collections.nCopies(40, small));
+        assertThat(SeenPictures.groups(names).stream().map(List::size))
+                .containsExactly(2, 2, 32, 9);
+        assertThat(SeenPictures.groups(names).stream().flatMap(List::stream)).isEqualTo(names);
     }
 
     @Test
@@ -215,7 +351,7 @@ class SeenPicturesTest {
         assertThat(run("predict", model, broken, picture, "--json")).isZero();
         assertThat(lines().getFirst().path("error").asString()).contains("broken.png");
         assertThat(lines().getLast().path("labels").size()).isEqualTo(1);
-        assertThat(said).contains("1 of 2 pictures cannot be read and were set aside");
+        assertThat(said).contains("1 of 2 pictures cannot be told and were set aside");
         var names = folder.resolve("names.txt");
         Files.writeString(names, (picture + "\n").repeat(40));
         assertThat(run("bench", model, "--file", names, "--json")).isZero();
@@ -229,8 +365,26 @@ class SeenPicturesTest {
         assertThat(run("predict", model, broken)).isEqualTo(3);
         assertThat(run("predict", model, folder.resolve("no.png"))).isEqualTo(2);
         assertThat(run("predict", model, picture, "--coco", folder.resolve("c.json"))).isEqualTo(2);
-        assertThat(said).contains("--coco: this model tells labels of whole pictures");
+        assertThat(said).contains("--coco: not for this model: it tells labels of whole pictures");
         assertThat(run("predict", model, picture, "--masks", folder)).isEqualTo(2);
-        assertThat(said).contains("--masks: this model tells no classes of pixels");
+        assertThat(said).contains("--masks: not for this model: it tells no classes of pixels");
+        assertThat(run("predict", model, picture, "--score", 0.1)).isEqualTo(2);
+        assertThat(said).contains("--score: not for this model: it tells no things with scores");
+    }
+
+    @Test
+    void whatIsForPicturesIsNotForTexts() throws IOException {
+        var labeller = folder.resolve("labeller");
+        TinyModel.writeBert(folder.resolve("bert"), labeller, List.of("O", "X"));
+        for (var model : List.of(TinyModel.write(folder.resolve("gpt2"), List.of()), labeller)) {
+            for (var option : List.of("--draw", "--masks", "--coco", "--score")) {
+                var value = option.equals("--score") ? "0.5" : folder.resolve("x").toString();
+                assertThat(run("predict", model, "a text", option, value)).isEqualTo(2);
+                assertThat(said)
+                        .contains(option + ": not for this model: it tells texts")
+                        .hasLineCount(1);
+                assertThat(told).isEmpty();
+            }
+        }
     }
 }
