@@ -111,6 +111,7 @@ class PlanVerbTest {
                 .isEqualTo(4 * plan.path("trained").asLong());
         assertThat(plan.at("/machines/0/seconds").asDouble()).isPositive();
         assertThat(plan.at("/operations/per-token").asDouble()).isPositive();
+        assertThat(plan.at("/work/unit").asString()).isEqualTo("images");
         // Unmeasured, it knows all but the time and the activations.
         out =
                 run(
@@ -124,5 +125,15 @@ class PlanVerbTest {
         plan = Json.mapper().readTree(out.lines().toList().getLast());
         assertThat(plan.at("/training/weights").asLong()).isPositive();
         assertThat(plan.at("/training/activations").asLong()).isZero();
+        out =
+                run(
+                        "plan",
+                        "../recipes/finetune/segmentation-toy.yaml",
+                        "--set=data.train=" + data + "ponds/train",
+                        "--set=data.test=" + data + "ponds/test",
+                        "--no-measure");
+        assertThat(out)
+                .contains("images a step", "operations an image", "images/s")
+                .doesNotContain("tokens");
     }
 }

@@ -54,8 +54,10 @@ public record History(@Nullable Path file) {
         }
 
         /// What came of each prediction, in words.
-        public List<String> outcomes() {
-            return predicted.stream().map(p -> p.outcome(this)).toList();
+        ///
+        /// @param unit what passed through the model: `tokens` or `images`
+        public List<String> outcomes(String unit) {
+            return predicted.stream().map(p -> p.outcome(this, unit)).toList();
         }
     }
 
@@ -65,16 +67,17 @@ public record History(@Nullable Path file) {
     /// @param seconds of all training steps
     /// @param memory bytes of the process at the most
     public record Prediction(String basis, double seconds, double tokensPerSecond, long memory) {
-        private String outcome(Entry run) {
+        private String outcome(Entry run, String unit) {
             var seconds = run.secondsPerStep() * run.steps();
             return String.format(
                     Locale.ROOT,
-                    "predicted by %s: %.1f s of training, was %.1f (%+.0f %%); %.0f tokens/s, was %.0f; %.0f MiB, was %.0f (%+.0f %%)",
+                    "predicted by %s: %.1f s of training, was %.1f (%+.0f %%); %.0f %s/s, was %.0f; %.0f MiB, was %.0f (%+.0f %%)",
                     basis,
                     seconds(),
                     seconds,
                     100 * error(seconds(), seconds),
                     tokensPerSecond,
+                    unit,
                     run.tokensPerSecond(),
                     memory / 0x1p20,
                     run.peakMemory() / 0x1p20,

@@ -45,12 +45,14 @@ public record Plan(
 
     /// How much is trained on.
     ///
+    /// @param unit what is counted wherever tokens are spoken of: `tokens`, or `images`
     /// @param steps updates; null where they depend on data that are not known
     /// @param tokensPerStep padding left out
     /// @param tokens in all
     /// @param dataTokens of one pass over the data; null where they are not known
     /// @param epochs passes over the data
     public record Work(
+            String unit,
             @Nullable Double steps,
             double tokensPerStep,
             @Nullable Double tokens,

@@ -213,11 +213,13 @@ public final class PlanPage {
 
     private static Part work(Plan plan) {
         var work = plan.work();
+        var unit = work.unit();
+        var each = unit.equals("images") ? "an image" : "a token";
         var rows = new ArrayList<List<String>>();
         rows.add(List.of("steps", count(work.steps())));
-        rows.add(List.of("tokens a step", count(work.tokensPerStep())));
-        rows.add(List.of("tokens in all", count(work.tokens())));
-        rows.add(List.of("tokens that the data hold", count(work.dataTokens())));
+        rows.add(List.of(unit + " a step", count(work.tokensPerStep())));
+        rows.add(List.of(unit + " in all", count(work.tokens())));
+        rows.add(List.of(unit + " that the data hold", count(work.dataTokens())));
         rows.add(List.of("passes over the data", fixed(work.epochs())));
         var deserved = plan.deserved();
         if (deserved != null) {
@@ -229,11 +231,11 @@ public final class PlanPage {
             rows.add(List.of("worth of these, in new tokens", count(deserved.worth())));
             rows.add(List.of("worth of the run's, in new tokens", count(deserved.worthOfRun())));
         }
-        rows.add(List.of("operations a token", operations(plan.operations().perToken())));
+        rows.add(List.of("operations " + each, operations(plan.operations().perToken())));
         rows.add(List.of("of these attention", operations(plan.operations().attention())));
         rows.add(
                 List.of(
-                        "operations a token written",
+                        "operations " + each + " written",
                         operations(plan.operations().perTokenWritten())));
         rows.add(List.of("operations in all", operations(plan.operations().all())));
         return new Part("The work", List.of("what", "how much"), rows);
@@ -242,7 +244,14 @@ public final class PlanPage {
     private static Part machines(Plan plan, Hardware hardware) {
         return new Part(
                 "Machines (table of " + hardware.dated() + ")",
-                List.of("machine", "time", "tokens/s", "fits", "kWh", hardware.currency(), "by"),
+                List.of(
+                        "machine",
+                        "time",
+                        plan.work().unit() + "/s",
+                        "fits",
+                        "kWh",
+                        hardware.currency(),
+                        "by"),
                 plan.machines().stream()
                         .map(m ->
                                 List.of(

@@ -300,11 +300,10 @@ public final class Planning {
     }
 
     /// The plan of a recipe of pictures, whose model is made, since the classes of its data decide
-    /// its head. Memory is what some steps took; what is called a token is a picture.
+    /// its head. Memory is what some steps took.
     private static Plan planSeeing(
             Recipe recipe, boolean measure, Hardware hardware, History history, Watcher watcher) {
         var notes = new ArrayList<String>();
-        notes.add("what is called a token is a picture, or one with its caption");
         var seen =
                 new Run(recipe)
                         .measured(
@@ -384,7 +383,7 @@ public final class Planning {
                 recipe.name(),
                 anatomy,
                 pass,
-                work(recipe.training().duration(), measured.tokensPerStep(), measured),
+                work(recipe, measured.tokensPerStep(), measured),
                 measured.flopsPerToken() * passes(recipe),
                 measured.state(),
                 loader,
@@ -587,7 +586,7 @@ public final class Planning {
                 recipe.name(),
                 model,
                 pass,
-                work(training.duration(), perStep, measured),
+                work(recipe, perStep, measured),
                 flops * passes(recipe),
                 state,
                 recipe instanceof FinetuneRecipe ? 4 * trained : 0,
@@ -677,10 +676,12 @@ public final class Planning {
         return asked == null ? otherwise : asked;
     }
 
-    private static Plan.Work work(Duration duration, double perStep, @Nullable Measured measured) {
+    private static Plan.Work work(Recipe recipe, double perStep, @Nullable Measured measured) {
+        var duration = recipe.training().duration();
         if (measured != null) {
             double steps = measured.totalSteps();
             return new Plan.Work(
+                    recipe.unit(),
                     steps,
                     perStep,
                     steps * perStep,
@@ -694,6 +695,7 @@ public final class Planning {
                     case EPOCHS -> null;
                 };
         return new Plan.Work(
+                recipe.unit(),
                 steps,
                 perStep,
                 steps == null ? null : Double.valueOf(steps * perStep),

@@ -475,7 +475,7 @@ public final class Run {
             var foreseen = forecast == null ? null : forecast.outcome();
             if (foreseen != null) {
                 history.add(foreseen);
-                foreseen.outcomes().forEach(watcher::said);
+                foreseen.outcomes(job.recipe().unit()).forEach(watcher::said);
             }
             var mixtures =
                     averaging == null ? List.<Score>of() : averaging.settle(job, trainer, watcher);

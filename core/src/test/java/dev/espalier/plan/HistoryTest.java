@@ -68,9 +68,9 @@ class HistoryTest {
         assertThat(found.getFirst().worst()).isCloseTo(0.3, within(1e-9));
         assertThat(found.getLast().what()).isEqualTo("memory");
         assertThat(found.getLast().median()).isCloseTo(0.1, within(1e-9));
-        assertThat(run(here, "a", 1, 1, 22).outcomes())
+        assertThat(run(here, "a", 1, 1, 22).outcomes("images"))
                 .singleElement()
                 .asString()
-                .contains("22.0 s of training, was 20.0 (+10 %)");
+                .contains("22.0 s of training, was 20.0 (+10 %)", " images/s, was ");
     }
 }

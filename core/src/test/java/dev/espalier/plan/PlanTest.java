@@ -29,7 +29,7 @@ class PlanTest {
                         "plan",
                         GPT2,
                         pass,
-                        new Plan.Work(1000.0, 4096, 4096e3, 1024e3, 4.0),
+                        new Plan.Work("tokens", 1000.0, 4096, 4096e3, 1024e3, 4.0),
                         1e9,
                         8 * GPT2.parameterCount(),
                         0,
