@@ -75,9 +75,9 @@ public record MaskedText(List<Masking.Masked> blocks) {
     }
 
     /// What `model` makes of the hidden tokens, one block's after the other's.
-    VocabularyLoss.Told told(Encoder model, boolean bf16) {
+    VocabularyLoss.Ranked told(Encoder model, boolean bf16) {
         var n = blocks.stream().mapToInt(b -> b.places().length).sum();
-        var all = new VocabularyLoss.Told(new float[n], new long[n]);
+        var all = new VocabularyLoss.Ranked(new float[n], new long[n]);
         var at = 0;
         for (var start = 0; start < blocks.size(); ) {
             var batch = new ArrayList<Masking.Masked>();

@@ -12,7 +12,7 @@ public final class PseudoPerplexity {
     private PseudoPerplexity() {}
 
     /// -log p and the rank of the token at each of `places` of `ids`, hidden alone behind `mask`.
-    public static VocabularyLoss.Told of(Encoder model, int[] ids, int[] places, int mask) {
+    public static VocabularyLoss.Ranked of(Encoder model, int[] ids, int[] places, int mask) {
         return new MaskedText(
                         Arrays.stream(places)
                                 .mapToObj(place -> {

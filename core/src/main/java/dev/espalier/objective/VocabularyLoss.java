@@ -177,7 +177,7 @@ public final class VocabularyLoss implements Loss {
     /// @param losses -log p of the label, 0 where it is ignored
     /// @param ranks how many tokens have a higher score than the label: 0 where it is the likeliest
     @SuppressWarnings("ArrayRecordComponent") // handed over, never shared
-    public record Told(float[] losses, long[] ranks) {}
+    public record Ranked(float[] losses, long[] ranks) {}
 
     /// The loss of each position (N), 0 where the label is ignored; without gradients.
     public float[] each() {
@@ -185,7 +185,7 @@ public final class VocabularyLoss implements Loss {
     }
 
     /// The loss and the rank of each position (N); without gradients.
-    public Told told() {
+    public Ranked told() {
         return Torch.noGrad(() -> {
             var rows = hidden.size(0);
             var losses = new float[Math.toIntExact(rows)];
@@ -211,7 +211,7 @@ public final class VocabularyLoss implements Loss {
                     System.arraycopy(rank, 0, ranks, (int) start, rank.length);
                 }
             }
-            return new Told(losses, ranks);
+            return new Ranked(losses, ranks);
         });
     }
 

@@ -634,7 +634,4 @@ final class Finetuning implements Job {
                 List.of(),
                 dataPassport());
     }
-
-    @Override
-    public void close() {}
 }

@@ -462,7 +462,4 @@ final class Instruction implements Job {
                 List.of("loss", "perplexity", "bits-per-byte"),
                 dataPassport());
     }
-
-    @Override
-    public void close() {}
 }

@@ -62,8 +62,10 @@ interface Job extends AutoCloseable {
         return Forgetting.NOTHING;
     }
 
-    /// Measures the finished model on the validation and the test data.
-    List<Score> finish();
+    /// Measures the finished model on the validation and the test data, if there are any.
+    default List<Score> finish() {
+        return validate(Long.MAX_VALUE);
+    }
 
     /// Writes the model, with its tokenizer, into `folder`, which exists.
     void writeModel(Path folder) throws IOException;
@@ -89,5 +91,5 @@ interface Job extends AutoCloseable {
     }
 
     @Override
-    void close();
+    default void close() {}
 }

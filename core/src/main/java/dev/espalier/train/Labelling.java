@@ -260,7 +260,4 @@ final class Labelling implements Job {
                 List.of(),
                 dataPassport());
     }
-
-    @Override
-    public void close() {}
 }

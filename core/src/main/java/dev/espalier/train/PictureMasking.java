@@ -292,11 +292,6 @@ final class PictureMasking implements Job {
     }
 
     @Override
-    public List<Score> finish() {
-        return validate(Long.MAX_VALUE);
-    }
-
-    @Override
     public void writeModel(Path folder) throws IOException {
         HuggingFace.write(folder, ready.model(), ready.config());
         ready.preprocessor().write(folder);
@@ -317,7 +312,4 @@ final class PictureMasking implements Job {
         RunReports.seeing(
                 file, recipe, ended, steps, evaluations, scores, "loss", cases(), dataPassport());
     }
-
-    @Override
-    public void close() {}
 }

@@ -381,7 +381,4 @@ final class Preferring implements Job {
                 List.of("reward-accuracy", "preference-accuracy", "loss"),
                 dataPassport());
     }
-
-    @Override
-    public void close() {}
 }

@@ -557,11 +557,6 @@ final class Pretraining implements Job {
     }
 
     @Override
-    public List<Score> finish() {
-        return validate(Long.MAX_VALUE);
-    }
-
-    @Override
     public void writeModel(Path folder) throws IOException {
         HuggingFace.write(folder, model, config);
         if (recipe.model() instanceof ModelRecipe.Saved saved) {

@@ -416,7 +416,4 @@ final class Rewriting implements Job {
                                 "wanted: " + String.join(" | ", texts.references().get(i))))
                 .toList();
     }
-
-    @Override
-    public void close() {}
 }

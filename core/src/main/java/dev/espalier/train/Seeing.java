@@ -248,7 +248,4 @@ final class Seeing implements Job {
                     dataPassport());
         }
     }
-
-    @Override
-    public void close() {}
 }

@@ -1,5 +1,6 @@
 package dev.espalier.train;
 
+import static dev.espalier.train.PictureRuns.value;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -20,14 +21,12 @@ import dev.espalier.model.VitMaeConfig;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.task.PictureCaptioner;
 import dev.espalier.tokenize.CharacterTokenizer;
-import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -55,14 +54,11 @@ class CaptioningTest {
         for (var i = from; i < to; i++) {
             var rng = Rng.at(i);
             var red = rng.nextInt(2) == 0;
-            var picture = new BufferedImage(SIDE, SIDE, BufferedImage.TYPE_INT_RGB);
-            for (var at = 0; at < SIDE * SIDE; at++) {
-                picture.setRGB(
-                        at % SIDE,
-                        at / SIDE,
-                        (red ? 0xB00000 : 0x0000B0) + 0x10101 * rng.nextInt(64));
-            }
-            ImageIO.write(picture, "png", folder.resolve(i + ".png").toFile());
+            PictureRuns.write(
+                    folder.resolve(i + ".png"),
+                    SIDE,
+                    SIDE,
+                    (x, y) -> (red ? 0xB00000 : 0x0000B0) + 0x10101 * rng.nextInt(64));
             var word = red ? "red" : "blue";
             rows.append("%d.png,it is all %s\n%d.png,so %s\n".formatted(i, word, i, word));
         }
@@ -102,14 +98,6 @@ class CaptioningTest {
 
     private static final String CHARACTERS =
             "tokenizer: {type: characters, special-tokens: [\"<|endoftext|>\"]}";
-
-    private static double value(List<Score> scores, String metric) {
-        return scores.stream()
-                .filter(s -> s.data().equals("test") && s.metric().equals(metric))
-                .findFirst()
-                .orElseThrow()
-                .value();
-    }
 
     @Test
     void aNewModelLearnsToWriteAndIsReadAgain() throws IOException {

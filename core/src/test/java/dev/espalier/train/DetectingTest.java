@@ -1,5 +1,6 @@
 package dev.espalier.train;
 
+import static dev.espalier.train.PictureRuns.value;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
@@ -12,7 +13,6 @@ import dev.espalier.data.ImageData;
 import dev.espalier.data.ImageReader;
 import dev.espalier.data.LabelledImage;
 import dev.espalier.evaluate.Detections;
-import dev.espalier.evaluate.Score;
 import dev.espalier.image.Preprocessor;
 import dev.espalier.model.VitConfig;
 import dev.espalier.model.VitMae;
@@ -20,7 +20,6 @@ import dev.espalier.model.VitMaeConfig;
 import dev.espalier.nn.Parameter;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.task.ObjectDetector;
-import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -29,7 +28,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -53,14 +51,14 @@ class DetectingTest {
         for (var i = from; i < to; i++) {
             var rng = Rng.at(i);
             int kind = rng.nextInt(2), left = 4 * rng.nextInt(3), top = 4 * rng.nextInt(3);
-            var picture = new BufferedImage(SIDE, SIDE, BufferedImage.TYPE_INT_RGB);
-            for (var y = 0; y < SIDE; y++) {
-                for (var x = 0; x < SIDE; x++) {
-                    var inside = x >= left && x < left + 8 && y >= top && y < top + 8;
-                    picture.setRGB(x, y, !inside ? 0x909090 : kind == 0 ? 0xFF0000 : 0x0000FF);
-                }
-            }
-            ImageIO.write(picture, "png", folder.resolve(i + ".png").toFile());
+            PictureRuns.write(
+                    folder.resolve(i + ".png"),
+                    SIDE,
+                    SIDE,
+                    (x, y) -> {
+                        var inside = x >= left && x < left + 8 && y >= top && y < top + 8;
+                        return !inside ? 0x909090 : kind == 0 ? 0xFF0000 : 0x0000FF;
+                    });
             images.add("{\"id\": %d, \"file_name\": \"%d.png\"}".formatted(i, i));
             boxes.add(
                     "{\"id\": %d, \"image_id\": %d, \"category_id\": %d, \"bbox\": [%d, %d, 8, 8]}"
@@ -105,14 +103,6 @@ class DetectingTest {
 
     private static final String YOLOS =
             "{type: yolos, image: [16, 16], patch: 4, width: 32, layers: 3, heads: 2, detections: 2}";
-
-    private static double value(List<Score> scores, String metric) {
-        return scores.stream()
-                .filter(s -> s.data().equals("test") && s.metric().equals(metric))
-                .findFirst()
-                .orElseThrow()
-                .value();
-    }
 
     @Test
     void aNewModelLearnsWhatIsWhereAndIsReadAgain() throws IOException {

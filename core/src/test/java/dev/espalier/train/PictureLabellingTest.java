@@ -1,5 +1,6 @@
 package dev.espalier.train;
 
+import static dev.espalier.train.PictureRuns.value;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -12,13 +13,11 @@ import dev.espalier.image.Image;
 import dev.espalier.image.Preprocessor;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.task.PictureClassifier;
-import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
-import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -40,18 +39,16 @@ class PictureLabellingTest {
     }
 
     private static void write(Path file, int seed, boolean lying) throws IOException {
-        Files.createDirectories(file.getParent());
         var rng = Rng.at(seed);
         var phase = rng.nextInt(4);
-        var picture = new BufferedImage(SIDE, SIDE, BufferedImage.TYPE_INT_RGB);
-        for (var y = 0; y < SIDE; y++) {
-            for (var x = 0; x < SIDE; x++) {
-                var bright = ((lying ? y : x) + phase) % 4 < 2;
-                var grey = (bright ? 190 : 40) + rng.nextInt(30);
-                picture.setRGB(x, y, grey << 16 | grey << 8 | grey);
-            }
-        }
-        ImageIO.write(picture, "png", file.toFile());
+        PictureRuns.write(
+                file,
+                SIDE,
+                SIDE,
+                (x, y) -> {
+                    var bright = ((lying ? y : x) + phase) % 4 < 2;
+                    return 0x10101 * ((bright ? 190 : 40) + rng.nextInt(30));
+                });
     }
 
     private Run.Result run(String name, String train, String model, String more) {
@@ -89,15 +86,7 @@ class PictureLabellingTest {
     }
 
     private static double accuracy(Run.Result result) {
-        return value(result, "accuracy");
-    }
-
-    private static double value(Run.Result result, String metric) {
-        return result.scores().stream()
-                .filter(s -> s.data().equals("test") && s.metric().equals(metric))
-                .findFirst()
-                .orElseThrow()
-                .value();
+        return value(result.scores(), "accuracy");
     }
 
     private static final String VIT =
@@ -122,7 +111,7 @@ class PictureLabellingTest {
             assertThat(told.probabilities().values().stream().mapToDouble(p -> p).sum())
                     .isCloseTo(1, org.assertj.core.data.Offset.offset(1e-6));
             for (var score : classifier.evaluate("test", records, 1).scores()) {
-                assertThat(value(result, score.metric()))
+                assertThat(value(result.scores(), score.metric()))
                         .as(score.metric())
                         .isEqualTo(score.value());
             }
