@@ -186,6 +186,8 @@ public final class AtomicFiles {
                 digest.update(buffer.flip());
             }
             return HexFormat.of().formatHex(digest.digest());
+        } catch (NoSuchFileException e) {
+            throw EspalierException.data(file + ": there is no such file", e);
         } catch (IOException e) {
             throw EspalierException.data(file + ": cannot be read (" + e.getMessage() + ")", e);
         } catch (NoSuchAlgorithmException e) {

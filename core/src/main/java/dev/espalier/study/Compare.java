@@ -30,21 +30,21 @@ import dev.espalier.recipe.Duration;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.ModelRecipe;
 import dev.espalier.recipe.ProblemRecipe;
+import dev.espalier.recipe.Recipe;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.recipe.TaskRecipe;
 import dev.espalier.task.Example;
 import dev.espalier.task.TextClassifier;
 import dev.espalier.tokenize.Tokenizers;
+import dev.espalier.train.KeptRuns;
 import dev.espalier.train.Run;
 import dev.espalier.train.Watcher;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -61,11 +61,8 @@ import org.jspecify.annotations.Nullable;
 /// told once by each trained model, after all is chosen. Labels are drawn in equal numbers of each,
 /// and a smaller draw of a seed is a part of a larger one.
 ///
-/// What is done is kept, with a hash of all that went into it: a cell is made again only if that
-/// has changed.
+/// What is done is kept, see [KeptRuns].
 public final class Compare {
-    private static final String CELL = "cell.json";
-
     /// The rates that are tried, as factors of the recipe's: what trains fewer weights takes larger
     /// steps.
     private static List<Double> factors(Arm arm) {
@@ -79,11 +76,9 @@ public final class Compare {
 
     /// One way at one number of labels with one seed.
     ///
-    /// @param key a hash of what went into it
     /// @param predicted of each test record, the index of its label
     /// @param rise of the general text's perplexity, where the recipe measures it
     public record Cell(
-            String key,
             Arm arm,
             int labels,
             int seed,
@@ -179,14 +174,13 @@ public final class Compare {
     private final CompareRecipe settings;
     private final Hardware hardware;
     private final Path output;
-    private final Watcher watcher;
+    private final KeptRuns runs;
     private final List<String> labels;
     private final List<LabelledText> train;
     private final List<LabelledText> test;
     private final int[] truth;
-    private final String parent;
-    private int made;
-    private int kept;
+    private @Nullable Path scratch;
+    private @Nullable Path further;
 
     /// @param recipe of fine-tuning all weights of a model that exists
     /// @param hardware what this machine draws and costs, where its row says so
@@ -197,7 +191,7 @@ public final class Compare {
         this.recipe = recipe.alone();
         this.settings = settings;
         this.hardware = hardware;
-        this.watcher = watcher;
+        runs = new KeptRuns(watcher);
         // Beside the folder of a run of the recipe, which may be there.
         output = recipe.output().resolveSibling(recipe.output().getFileName() + "-compare");
         if (!(recipe.task() instanceof TaskRecipe.Classification task)
@@ -206,7 +200,7 @@ public final class Compare {
             throw EspalierException.usage(
                     "task: compare studies classification of single texts by one label");
         }
-        if (!(recipe.model() instanceof ModelRecipe.Saved saved)) {
+        if (!(recipe.model() instanceof ModelRecipe.Saved)) {
             throw EspalierException.usage("model: compare needs the `path` of a pre-trained one");
         }
         if (recipe.data().test() == null) {
@@ -239,8 +233,7 @@ public final class Compare {
         for (var count : settings.counts()) {
             requireEnough(count, train.size());
         }
-        parent = hash(saved.path());
-        write(output.resolve("validation.jsonl"), validation);
+        write(output.resolve("validation.jsonl"), lines(validation));
         AtomicFiles.write(output.resolve("recipe.yaml"), Recipes.write(this.recipe));
     }
 
@@ -261,13 +254,6 @@ public final class Compare {
                     "--labels: %d are more than the %d that %s leaves to train on"
                             .formatted(count, there, recipe.data().train()));
         }
-    }
-
-    private static String hash(Path model) {
-        var tokenizer = model.resolve("tokenizer.json");
-        return AtomicFiles.sha256(model.resolve("config.json"))
-                + AtomicFiles.sha256(model.resolve("model.safetensors"))
-                + (Files.isRegularFile(tokenizer) ? AtomicFiles.sha256(tokenizer) : "");
     }
 
     /// Makes what is not made, and sums up.
@@ -309,7 +295,7 @@ public final class Compare {
                                     .toArray()
                             : bag(problem, drawn);
             var seconds = (System.nanoTime() - start) / 1e9;
-            return cell("", arm, drawn.size(), seed, predicted, seconds, 0, null);
+            return cell(arm, drawn.size(), seed, predicted, seconds, 0, null);
         }
         var folder = output.resolve("cells").resolve(name);
         var data = output.resolve("draws").resolve(drawn.size() + "-" + seed + ".jsonl");
@@ -324,23 +310,14 @@ public final class Compare {
                         folder);
         return made(
                 arm,
-                folder,
-                overrides,
-                data,
-                drawn.size(),
+                count,
                 seed,
-                run -> {
-                    int[] predicted;
-                    try (var classifier = TextClassifier.load(run.model())) {
-                        predicted =
-                                classifier
-                                        .classify(test.stream().map(LabelledText::text).toList())
-                                        .stream()
-                                        .mapToInt(p -> labels.indexOf(p.label()))
-                                        .toArray();
-                    }
-                    return predicted;
-                });
+                predicted,
+                cost.path("training-seconds").asDouble(),
+                cost.path("flops").asDouble(),
+                Score.find(run.scores(), "general", "perplexity-rise")
+                        .map(Score::value)
+                        .orElse(null));
     }
 
     private int[] bag(Problem problem, List<LabelledText> drawn) {
@@ -355,7 +332,6 @@ public final class Compare {
     }
 
     private Cell cell(
-            String key,
             Arm arm,
             int count,
             int seed,
@@ -365,7 +341,6 @@ public final class Compare {
             @Nullable Double rise) {
         var accuracy = new Classification(labels, truth, predicted).accuracy().value();
         return new Cell(
-                key,
                 arm,
                 count,
                 seed,
@@ -376,67 +351,13 @@ public final class Compare {
                 Arrays.stream(predicted).boxed().toList());
     }
 
-    /// Tells the test records, or nothing where they are not to be seen.
-    private interface Teller {
-        int[] tell(Run.Result run);
-    }
-
-    private Cell made(
-            Arm arm,
-            Path folder,
-            List<String> overrides,
-            Path data,
-            int count,
-            int seed,
-            Teller teller) {
-        var key = key(overrides, data, arm);
-        var file = folder.resolve(CELL);
-        if (Files.isRegularFile(file)) {
-            var known = Json.read(file, Cell.class);
-            if (known.key().equals(key)) {
-                kept++;
-                return known;
-            }
-            watcher.said(folder.getFileName() + ": what went into it has changed; made again");
-        }
-        AtomicFiles.delete(folder);
-        watcher.said(folder.getFileName().toString());
-        var run =
-                new Run(Recipes.read(output.resolve("recipe.yaml"), overrides))
-                        .train(watcher.quiet(), false);
-        var cost = Json.read(run.folder().resolve("passport.json")).path("cost");
-        var cell =
-                cell(
-                        key,
-                        arm,
-                        count,
-                        seed,
-                        teller.tell(run),
-                        cost.path("training-seconds").asDouble(),
-                        cost.path("flops").asDouble(),
-                        Score.find(run.scores(), "general", "perplexity-rise")
-                                .map(Score::value)
-                                .orElse(null));
-        // Figures are what is wanted of a study; models of all cells would fill the disk.
-        AtomicFiles.delete(run.folder().resolve("checkpoints"));
-        AtomicFiles.delete(run.model());
-        AtomicFiles.write(file, Json.pretty(cell));
-        made++;
-        return cell;
-    }
-
-    private String key(List<String> overrides, Path data, Arm arm) {
-        var inputs =
-                String.join(
-                        "\n",
-                        Recipes.write(recipe),
-                        String.join("\n", overrides),
-                        AtomicFiles.sha256(data),
-                        AtomicFiles.sha256(output.resolve("validation.jsonl")),
-                        AtomicFiles.sha256(Objects.requireNonNull(recipe.data().test())),
-                        arm == Arm.FURTHER ? hash(further()) : parent);
-        return HexFormat.of()
-                .formatHex(AtomicFiles.sha256(inputs.getBytes(StandardCharsets.UTF_8)));
+    /// The recipe of a way on `drawn`.
+    private Recipe trained(Arm arm, List<LabelledText> drawn, long seed, double rate, Path folder) {
+        var data = output.resolve("draws").resolve(drawn.size() + "-" + seed + ".jsonl");
+        write(data, lines(drawn));
+        return Recipes.read(
+                output.resolve("recipe.yaml"),
+                overrides(arm, data, drawn.size(), seed, rate, folder));
     }
 
     private List<String> overrides(
@@ -487,94 +408,71 @@ public final class Compare {
             return usual * factors(arm).getFirst();
         }
         var drawn = Draws.balanced(train, count, Rng.seed(recipe.seed(), 200, 1));
-        var data = output.resolve("draws").resolve(drawn.size() + "-1.jsonl");
-        write(data, drawn);
         var best = usual;
         var least = Double.POSITIVE_INFINITY;
         for (var factor : factors(arm).subList(0, settings.rates())) {
             var rate = Double.parseDouble(String.format(Locale.ROOT, "%.3g", usual * factor));
-            var folder =
-                    output.resolve("tuning")
-                            .resolve(
-                                    arm.name().toLowerCase(Locale.ROOT)
-                                            + "-"
-                                            + String.format(Locale.ROOT, "%.3g", rate));
-            var loss = new double[1];
-            var file = folder.resolve("loss.json");
-            var overrides = overrides(arm, data, drawn.size(), 1, rate, folder);
-            var key = key(overrides, data, arm);
-            if (Files.isRegularFile(file) && Json.read(file).path("key").asString("").equals(key)) {
-                loss[0] = Json.read(file).path("loss").asDouble();
-                kept++;
-            } else {
-                AtomicFiles.delete(folder);
-                watcher.said("tuning " + folder.getFileName());
-                var run =
-                        new Run(Recipes.read(output.resolve("recipe.yaml"), overrides))
-                                .train(watcher.quiet(), false);
-                loss[0] = Score.find(run.scores(), "validation", "loss").orElseThrow().value();
-                AtomicFiles.delete(run.folder().resolve("checkpoints"));
-                AtomicFiles.delete(run.model());
-                AtomicFiles.write(file, Json.pretty(Map.of("key", key, "loss", loss[0])));
-                made++;
-            }
-            if (loss[0] < least) {
-                least = loss[0];
+            var name =
+                    arm.name().toLowerCase(Locale.ROOT)
+                            + "-"
+                            + String.format(Locale.ROOT, "%.3g", rate);
+            var folder = output.resolve("tuning").resolve(name);
+            var loss =
+                    runs.of(
+                            "tuning " + name,
+                            trained(arm, drawn, 1, rate, folder),
+                            "",
+                            Double.class,
+                            run -> {
+                                AtomicFiles.delete(run.model());
+                                return Score.find(run.scores(), "validation", "loss")
+                                        .orElseThrow()
+                                        .value();
+                            });
+            if (loss < least) {
+                least = loss;
                 best = rate;
             }
         }
         return best;
     }
 
-    /// A folder with a model of the parent's shape and new weights.
+    /// A folder with a model of the parent's shape and new weights, a pure function of both and of
+    /// the seed.
     private Path scratch() {
-        var folder = output.resolve("scratch");
-        var key = parent + recipe.seed();
-        if (!isMade(folder, key)) {
-            AtomicFiles.delete(folder);
-            var path = ((ModelRecipe.Saved) recipe.model()).path();
-            var loaded = HuggingFace.readModel(path, null);
-            LanguageModel model = loaded.model().withVocabulary(loaded.model().vocabulary());
-            loaded.model().free();
-            switch (model) {
-                case Gpt2 m -> m.initialize(recipe.seed());
-                case Llama m -> m.initialize(recipe.seed());
-                case Encoder m -> m.initialize(recipe.seed());
-                case Bart m -> m.initialize(recipe.seed());
-                case T5 m -> m.initialize(recipe.seed());
-                default ->
-                        throw EspalierException.usage(
-                                "compare knows no way to begin anew with " + path);
-            }
-            AtomicFiles.writeFolder(
-                    folder,
-                    aside -> {
-                        HuggingFace.write(aside, model, loaded.config());
-                        Tokenizers.read(path).save(aside);
-                    });
-            model.free();
-            AtomicFiles.write(keyOf(folder), key);
+        if (scratch != null) {
+            return scratch;
         }
-        return folder;
-    }
-
-    private static Path keyOf(Path folder) {
-        return folder.resolveSibling(folder.getFileName() + ".key");
-    }
-
-    /// Whether `folder` holds what was made of inputs of this key.
-    private static boolean isMade(Path folder, String key) {
-        try {
-            return Files.isDirectory(folder)
-                    && Files.isRegularFile(keyOf(folder))
-                    && Files.readString(keyOf(folder)).equals(key);
-        } catch (IOException e) {
-            throw AtomicFiles.failure(folder, e);
+        scratch = output.resolve("scratch");
+        var path = ((ModelRecipe.Saved) recipe.model()).path();
+        var loaded = HuggingFace.readModel(path, null);
+        LanguageModel model = loaded.model().withVocabulary(loaded.model().vocabulary());
+        loaded.model().free();
+        switch (model) {
+            case Gpt2 m -> m.initialize(recipe.seed());
+            case Llama m -> m.initialize(recipe.seed());
+            case Encoder m -> m.initialize(recipe.seed());
+            case Bart m -> m.initialize(recipe.seed());
+            case T5 m -> m.initialize(recipe.seed());
+            default ->
+                    throw EspalierException.usage(
+                            "compare knows no way to begin anew with " + path);
         }
+        AtomicFiles.writeFolder(
+                scratch,
+                aside -> {
+                    HuggingFace.write(aside, model, loaded.config());
+                    Tokenizers.read(path).save(aside);
+                });
+        model.free();
+        return scratch;
     }
 
     /// The model pre-trained further on the texts of the training records, and on `text`.
     private Path further() {
+        if (further != null) {
+            return further;
+        }
         var folder = output.resolve("further");
         var saved = ((ModelRecipe.Saved) recipe.model()).path();
         var texts = output.resolve("unlabelled.jsonl");
@@ -582,12 +480,12 @@ public final class Compare {
         for (var record : train) {
             lines.append(Json.line(Map.of("text", record.text()))).append('\n');
         }
+        write(texts, lines);
         var more =
                 settings.text() == null
                         ? ""
                         : ", {type: text, path: %s}".formatted(Json.line(settings.text()));
-        var encoder = isEncoder(saved);
-        var further =
+        var pretraining =
                 Recipes.parse(
                         """
                         name: further
@@ -604,24 +502,20 @@ public final class Compare {
                                         Json.line(texts.toString()),
                                         more,
                                         Json.line(saved.toString()),
-                                        encoder ? "masked" : "causal",
+                                        isEncoder(saved) ? "masked" : "causal",
                                         settings.furtherEpochs(),
                                         recipe.training().batch(),
                                         recipe.training().optimizer().rate()),
                         "further");
-        var inputs = Recipes.write(further) + lines + parent;
-        var key =
-                HexFormat.of()
-                        .formatHex(AtomicFiles.sha256(inputs.getBytes(StandardCharsets.UTF_8)));
-        if (!isMade(folder, key)) {
-            AtomicFiles.write(texts, lines.toString());
-            AtomicFiles.delete(folder);
-            watcher.said("pre-training further on the texts of " + train.size() + " records");
-            var unused = new Run(further).train(watcher.quiet(), false);
-            AtomicFiles.delete(folder.resolve("checkpoints"));
-            AtomicFiles.write(keyOf(folder), key);
-        }
-        return folder.resolve("model");
+        var unused =
+                runs.of(
+                        "pre-training further on the texts of " + train.size() + " records",
+                        pretraining,
+                        "",
+                        Boolean.class,
+                        run -> true);
+        further = folder.resolve("model");
+        return further;
     }
 
     /// Whether the model in this folder foresees nothing and tells hidden tokens.
@@ -630,7 +524,7 @@ public final class Compare {
                 .contains(HuggingFace.config(model).path("model_type").asString(""));
     }
 
-    private static void write(Path file, List<LabelledText> records) {
+    private static CharSequence lines(List<LabelledText> records) {
         var lines = new StringBuilder();
         for (var record : records) {
             var line = Json.mapper().createObjectNode();
@@ -638,6 +532,10 @@ public final class Compare {
             line.put("label", record.label());
             lines.append(Json.line(line)).append('\n');
         }
+        return lines;
+    }
+
+    private static void write(Path file, CharSequence lines) {
         // A file that is as it should be keeps its time, and what went by it its hash.
         try {
             if (!Files.exists(file) || !Files.readString(file).contentEquals(lines)) {
@@ -672,8 +570,8 @@ public final class Compare {
                 settings.tasks(),
                 hardware.currency(),
                 breakEven(means, counts),
-                made,
-                kept);
+                runs.made(),
+                runs.kept());
     }
 
     private static List<Cell> of(List<Cell> cells, Arm arm, int count) {
@@ -775,9 +673,9 @@ public final class Compare {
                                 arm,
                                 factor * most,
                                 LearningCurve.foresee(
-                                        points, (double) factor * most, recipe.seed()),
+                                        points, (double) factor * most, 0, recipe.seed()),
                                 most,
-                                counts.size() < 4 || settings.seeds() == 1
+                                counts.size() < 4
                                         ? null
                                         : LearningCurve.foresee(smaller, most, recipe.seed()),
                                 measured,

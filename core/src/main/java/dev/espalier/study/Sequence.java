@@ -12,15 +12,12 @@ import dev.espalier.recipe.ProblemRecipe;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.recipe.TaskRecipe;
 import dev.espalier.train.Defences;
-import dev.espalier.train.Run;
+import dev.espalier.train.KeptRuns;
 import dev.espalier.train.Watcher;
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashSet;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.ToDoubleFunction;
@@ -31,10 +28,8 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Each task has a head of its own, which is kept beside the model and asked again after each later
 /// task; `docs/decisions/131-sequences-of-tasks.md` says what that makes of the figures. What is
-/// done is kept, with a hash of all that went into it.
+/// done is kept, see [KeptRuns].
 public final class Sequence {
-    private static final String KEY = "sequence.key";
-
     /// What trains the head alone takes larger steps; as [Compare]'s.
     private static final double PROBE_RATE = 3;
 
@@ -57,24 +52,29 @@ public final class Sequence {
     ///
     /// @param before of each task the score by a new head on the model before any was learnt
     /// @param scores a row for each task that was learnt, of each task the score then: by its own
-    ///   head, or of the next one by a new head; null of those after it
-    /// @param average over the tasks at the end
+    ///   head, or of the next one by a new head; null of those after it, and of all from where the
+    ///   defence went beyond the budget
+    /// @param average over the tasks at the end; null, as are `backward` and `forward`, where the
+    ///   defence went beyond the budget with one of the seeds
     /// @param generalRise of the general text's perplexity over the whole sequence, the mean over
     ///   the seeds; null where it was not measured
     /// @param seconds of training, the mean over the seeds
+    /// @param beyond where it went beyond the budget, so that nothing was left to go on with
     public record Outcome(
             String defence,
             List<@Nullable Interval> before,
             List<List<@Nullable Interval>> scores,
-            Interval average,
-            Interval backward,
-            Interval forward,
+            @Nullable Interval average,
+            @Nullable Interval backward,
+            @Nullable Interval forward,
             @Nullable Double generalRise,
-            double seconds) {
+            double seconds,
+            List<String> beyond) {
         public Outcome {
             // Null stands for what was not measured, which List.copyOf would refuse.
             before = new ArrayList<>(before);
             scores = List.copyOf(scores);
+            beyond = List.copyOf(beyond);
         }
     }
 
@@ -90,9 +90,7 @@ public final class Sequence {
     private final List<FinetuneRecipe> tasks;
     private final Settings settings;
     private final Path output;
-    private final Watcher watcher;
-    private int made;
-    private int kept;
+    private final KeptRuns runs;
 
     /// @param tasks in the order in which they are learnt; the first one's model is where it begins
     /// @throws EspalierException if one is of another kind
@@ -100,16 +98,16 @@ public final class Sequence {
         this.tasks = List.copyOf(tasks);
         this.settings = settings;
         this.output = output;
-        this.watcher = watcher;
+        runs = new KeptRuns(watcher);
         if (tasks.size() < 2) {
             throw EspalierException.usage("sequence: needs the recipes of two tasks or more");
         }
-        var names = new HashSet<String>();
+        var names = new HashSet<>(List.of("general", "pairs", "validation", "test"));
         for (var task : tasks) {
             metric(task);
-            if (!names.add(task.name())) {
+            if (!names.add(task.name()) || !names.add(task.name() + "-test")) {
                 throw EspalierException.usage(
-                        "name: `%s` stands twice; each task needs a name of its own"
+                        "name: `%s` stands twice, or for figures of something else; each task needs a name of its own"
                                 .formatted(task.name()));
             }
             for (var defence : settings.defences()) {
@@ -156,11 +154,14 @@ public final class Sequence {
     }
 
     /// What one seed of a defence gave.
+    ///
+    /// @param beyond where it went beyond the budget; null where it did not
     private record Line(
             List<@Nullable Score> before,
             List<List<@Nullable Score>> scores,
             @Nullable Double generalRise,
-            double seconds) {
+            double seconds,
+            @Nullable String beyond) {
         Transfer transfer() {
             return Transfer.of(scores.stream().map(Line::values).toList(), values(before));
         }
@@ -187,8 +188,8 @@ public final class Sequence {
                 tasks.stream().map(Sequence::metric).toList(),
                 settings.seeds(),
                 outcomes,
-                made,
-                kept);
+                runs.made(),
+                runs.kept());
     }
 
     private Line line(String defence, int seed) {
@@ -203,7 +204,22 @@ public final class Sequence {
         Double rise = null;
         for (var i = 0; i < tasks.size(); i++) {
             var task = tasks.get(i);
-            var run = learn(defence, i, model, earlier, seed);
+            var run = learnt(defence, seed, task);
+            var beyond = learn(defence, i, run, model, earlier, seed);
+            if (beyond != null) {
+                while (rows.size() < tasks.size()) {
+                    rows.add(Collections.nCopies(tasks.size(), null));
+                }
+                return new Line(
+                        before,
+                        rows,
+                        null,
+                        seconds,
+                        (settings.seeds() == 1 ? "" : "seed " + seed + ", ")
+                                + task.name()
+                                + ": "
+                                + beyond);
+            }
             var scores = scores(run);
             var row = new ArrayList<@Nullable Score>();
             for (var j = 0; j < tasks.size(); j++) {
@@ -234,18 +250,26 @@ public final class Sequence {
             earlier.add(run);
             model = run.resolve("model");
         }
-        return new Line(before, rows, rise, seconds);
+        return new Line(before, rows, rise, seconds, null);
     }
 
-    /// Learns the i-th task on `model`, and asks the earlier ones again.
-    private Path learn(String defence, int i, Path model, List<Path> earlier, int seed) {
+    /// Where nothing is measured nothing is defended: all defences begin with one run.
+    private boolean isGuarded(FinetuneRecipe task) {
+        return task != tasks.getFirst() || settings.general() != null;
+    }
+
+    private Path learnt(String defence, int seed, FinetuneRecipe task) {
+        return output.resolve(seed + "-" + (isGuarded(task) ? defence : "first"))
+                .resolve(task.name());
+    }
+
+    /// Learns the i-th task on `model`, and asks the earlier ones again. Gives why nothing came of
+    /// it, null where something did.
+    private @Nullable String learn(
+            String defence, int i, Path folder, Path model, List<Path> earlier, int seed) {
         var task = tasks.get(i);
-        // Where nothing is measured nothing is defended: all defences begin with one run.
-        var guarded = i > 0 || settings.general() != null;
-        var folder =
-                output.resolve(seed + "-" + (guarded ? defence : "first")).resolve(task.name());
         var overrides = new ArrayList<>(common(task, model, folder, seed));
-        if (guarded) {
+        if (isGuarded(task)) {
             var measure = new ArrayList<String>();
             if (settings.general() != null) {
                 measure.add("corpus: " + Json.line(settings.general()));
@@ -268,8 +292,7 @@ public final class Sequence {
         } else {
             overrides.add("forgetting=none");
         }
-        make(task, overrides, folder, model);
-        return folder;
+        return make(task, overrides, folder);
     }
 
     /// A new head on a body that stays as it is: what the body already knows of the task.
@@ -279,7 +302,7 @@ public final class Sequence {
         overrides.add("forgetting=none");
         overrides.add("adapter={type: frozen}");
         overrides.add("training.optimizer.rate=" + PROBE_RATE * task.training().optimizer().rate());
-        make(task, overrides, folder, model);
+        var unused = make(task, overrides, folder);
         return folder;
     }
 
@@ -291,59 +314,22 @@ public final class Sequence {
                 "seed=" + (seed == 1 ? task.seed() : Rng.seed(task.seed(), 400, seed) % 1_000_007));
     }
 
-    private void make(FinetuneRecipe task, List<String> overrides, Path folder, Path model) {
+    /// What came of a run.
+    ///
+    /// @param beyond why it left nothing within the budget; null where it did
+    private record Left(@Nullable String beyond) {}
+
+    private @Nullable String make(FinetuneRecipe task, List<String> overrides, Path folder) {
         var recipe = output.resolve("recipes").resolve(task.name() + ".yaml");
         AtomicFiles.write(recipe, Recipes.write(task));
-        var key = key(task, overrides, model);
-        var file = folder.resolve(KEY);
-        if (Files.isRegularFile(file) && Files.isDirectory(folder.resolve("model"))) {
-            try {
-                if (Files.readString(file).equals(key)) {
-                    kept++;
-                    return;
-                }
-            } catch (IOException e) {
-                throw AtomicFiles.failure(file, e);
-            }
-            watcher.said(folder + ": what went into it has changed; made again");
-        }
-        AtomicFiles.delete(folder);
-        watcher.said(output.relativize(folder).toString());
-        var unused = new Run(Recipes.read(recipe, overrides)).train(watcher.quiet(), false);
-        AtomicFiles.delete(folder.resolve("checkpoints"));
-        AtomicFiles.write(file, key);
-        made++;
-    }
-
-    private String key(FinetuneRecipe task, List<String> overrides, Path model) {
-        var inputs = new StringBuilder(Recipes.write(task)).append(String.join("\n", overrides));
-        for (var data :
-                new Path[] {task.data().train(), task.data().validation(), task.data().test()}) {
-            inputs.append('\n').append(data == null ? "" : AtomicFiles.sha256(data));
-        }
-        // Earlier tasks are asked again by their tests.
-        tasks.forEach(t -> inputs.append(hash(t.data().test())));
-        inputs.append(hash(text(settings.general()))).append(hash(text(settings.replay())));
-        inputs.append(hash(model.resolve("tokenizer.json")));
-        inputs.append('\n').append(AtomicFiles.sha256(model.resolve("config.json")));
-        try (var files = Files.list(model)) {
-            files.filter(f -> f.toString().endsWith(".safetensors"))
-                    .sorted()
-                    .forEach(f -> inputs.append(AtomicFiles.sha256(f)));
-        } catch (IOException e) {
-            throw AtomicFiles.failure(model, e);
-        }
-        return HexFormat.of()
-                .formatHex(AtomicFiles.sha256(inputs.toString().getBytes(StandardCharsets.UTF_8)));
-    }
-
-    private static @Nullable Path text(@Nullable String path) {
-        return path == null ? null : Path.of(path);
-    }
-
-    /// Of a file; of what is none, such as a glob, nothing.
-    private static String hash(@Nullable Path file) {
-        return file != null && Files.isRegularFile(file) ? AtomicFiles.sha256(file) : "";
+        return runs.of(
+                        output.relativize(folder).toString(),
+                        Recipes.read(recipe, overrides),
+                        "",
+                        Left.class,
+                        _ -> new Left(null),
+                        (_, why) -> new Left(why))
+                .beyond();
     }
 
     private static List<Score> scores(Path run) {
@@ -376,8 +362,14 @@ public final class Sequence {
             var at = i;
             scores.add(row(lines.stream().map(l -> l.scores().get(at)).toList()));
         }
-        var last = scores.getLast();
         var before = row(lines.stream().map(Line::before).toList());
+        var beyond = lines.stream().map(Line::beyond).filter(Objects::nonNull).toList();
+        var seconds = over(lines, Line::seconds).value();
+        if (!beyond.isEmpty()) {
+            // Of the seeds that were left alone nothing is to be told: they are the lucky ones.
+            return new Outcome(defence, before, scores, null, null, null, null, seconds, beyond);
+        }
+        var last = scores.getLast();
         var one = lines.size() == 1;
         var back = new ArrayList<Interval>();
         var forward = new ArrayList<Interval>();
@@ -402,7 +394,8 @@ public final class Sequence {
                         ? null
                         : Double.valueOf(
                                 over(lines, l -> Objects.requireNonNull(l.generalRise())).value()),
-                over(lines, Line::seconds).value());
+                seconds,
+                List.of());
     }
 
     private static Interval known(List<@Nullable Interval> row, int at) {
@@ -414,18 +407,14 @@ public final class Sequence {
         var row = new ArrayList<@Nullable Interval>();
         for (var j = 0; j < seeds.getFirst().size(); j++) {
             var at = j;
-            var first = seeds.getFirst().get(at);
+            var known = seeds.stream().map(s -> s.get(at)).filter(Objects::nonNull).toList();
             row.add(
-                    first == null
+                    known.size() < seeds.size()
                             ? null
-                            : seeds.size() == 1
-                                    ? first.interval()
+                            : known.size() == 1
+                                    ? known.getFirst().interval()
                                     : Interval.mean(
-                                            seeds.stream()
-                                                    .mapToDouble(s ->
-                                                            Objects.requireNonNull(s.get(at))
-                                                                    .value())
-                                                    .toArray()));
+                                            known.stream().mapToDouble(Score::value).toArray()));
         }
         return row;
     }

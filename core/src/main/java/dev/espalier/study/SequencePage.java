@@ -22,6 +22,7 @@ public final class SequencePage {
         var out = new StringBuilder();
         for (var outcome : r.outcomes()) {
             append(out, matrix(r, outcome));
+            outcome.beyond().forEach(where -> out.append(where).append('\n'));
         }
         append(out, transfer(r));
         return out.toString().stripTrailing();
@@ -36,18 +37,19 @@ public final class SequencePage {
         var sections = new ArrayList<Report.Section>();
         sections.add(new Report.Section("Transfer", transfer(r)));
         for (var outcome : r.outcomes()) {
-            sections.add(
-                    new Report.Section(
-                            outcome.defence(),
-                            new Block.LineChart(
-                                    "Each task's score over the sequence",
-                                    "A point a task that was learnt, 0 before the first: there, and just before a task itself is learnt, by a new head on the model as it is",
-                                    "tasks learnt",
-                                    "score, %",
-                                    false,
-                                    false,
-                                    series(r, outcome)),
-                            matrix(r, outcome)));
+            var blocks = new ArrayList<Block>();
+            outcome.beyond().forEach(where -> blocks.add(new Block.Paragraph(where)));
+            blocks.add(
+                    new Block.LineChart(
+                            "Each task's score over the sequence",
+                            "A point a task that was learnt, 0 before the first: there, and just before a task itself is learnt, by a new head on the model as it is",
+                            "tasks learnt",
+                            "score, %",
+                            false,
+                            false,
+                            series(r, outcome)));
+            blocks.add(matrix(r, outcome));
+            sections.add(new Report.Section(outcome.defence(), blocks));
         }
         HtmlReport.write(
                 file,
@@ -126,9 +128,11 @@ public final class SequencePage {
                     new ArrayList<>(
                             List.of(
                                     o.defence(),
-                                    hundred(o.average()),
-                                    hundred(o.backward()),
-                                    hundred(o.forward()),
+                                    o.average() == null
+                                            ? "beyond the budget"
+                                            : hundred(o.average()),
+                                    o.backward() == null ? "–" : hundred(o.backward()),
+                                    o.forward() == null ? "–" : hundred(o.forward()),
                                     Numbers.duration(o.seconds())));
             if (general) {
                 row.add(o.generalRise() == null ? "–" : Numbers.percent(o.generalRise()));

@@ -21,6 +21,7 @@ import org.jspecify.annotations.Nullable;
 /// WiSE-FT (Wortsman et al. 2022, arXiv:2109.01903, section 3): of the weights (1 - α) θ₀ + α θ₁,
 /// from those before to those after, the ones that do best on the validation records within the
 /// budget. Where the paper has a head for θ₀ too, a new head has none: it stays as it was trained.
+/// α = 0, which has learnt nothing else, is taken only where no other is within the budget.
 ///
 /// Greedy soups (Wortsman et al. 2022, arXiv:2203.05482, recipe 1): the models of several runs from
 /// the best on, each added to the average if the average is then no worse.
@@ -68,6 +69,7 @@ final class Averaging {
     private float[] line(int steps, Job job, Trainer trainer, Watcher watcher, List<Score> scores) {
         var end = trainer.weights();
         var best = new Tried(start, null);
+        var before = best;
         var at = 0.0;
         for (var k = 0; k <= steps; k++) {
             var alpha = (double) k / steps;
@@ -79,10 +81,18 @@ final class Averaging {
                             job,
                             trainer,
                             scores);
-            if (tried.value() != null && (best.value() == null || tried.value() > best.value())) {
+            if (k == 0) {
+                before = tried;
+            } else if (tried.value() != null
+                    && (best.value() == null || tried.value() > best.value())) {
                 best = tried;
                 at = alpha;
             }
+        }
+        if (best.value() == null && before.value() != null) {
+            watcher.said(
+                    "of the weights between those before (0) and after (1), none but those at 0 are within forgetting.budget; they are kept, and only the head has learnt");
+            return before.weights();
         }
         if (best.value() == null) {
             throw EspalierException.check(

@@ -1,7 +1,6 @@
 package dev.espalier.train;
 
 import dev.espalier.EspalierException;
-import dev.espalier.EspalierException.Kind;
 import dev.espalier.checkpoint.RunFolder;
 import dev.espalier.evaluate.Score;
 import dev.espalier.io.AtomicFiles;
@@ -35,28 +34,31 @@ import tools.jackson.databind.node.ObjectNode;
 
 /// Runs with one defence after the other, from the cheapest on, until one stays within the budget
 /// and has learnt as much as without any: its validation score is not below the lower end of the
-/// undefended one's interval. Each is a run of its own in `tries/`; what the chosen one left
-/// becomes the run's.
+/// undefended one's interval. Each is a run of its own in `tries/`, see [KeptRuns]; what the chosen
+/// one left becomes the run's.
 final class CheapestDefence {
     private static final String WISE_FT = "wise-ft";
     private static final String PASSPORT = "passport.json";
     private final FinetuneRecipe recipe;
     private final Cheapest ways;
     private final double budget;
-    private final History history;
+    private final KeptRuns runs;
     private final Watcher watcher;
     private final Metric metric;
 
     /// What came of one defence.
     ///
-    /// @param score of the validation records; null where the run had to end before one within the
-    ///   budget
+    /// @param score of the validation records; of a run that ended beyond the budget, before
+    ///   anything within it, that of its last evaluation
     /// @param worse the share by which what suffered most is worse
+    /// @param learnt whether more than the head was, unlike by the weights of before
+    /// @param note why the run ended beyond the budget, or what is to be known of it
     record Try(
             String name,
             @Nullable Score score,
             @Nullable Double worse,
             double seconds,
+            boolean learnt,
             @Nullable String note) {
         boolean isWithin(double budget) {
             return score != null && worse != null && worse <= budget;
@@ -66,8 +68,8 @@ final class CheapestDefence {
     CheapestDefence(FinetuneRecipe recipe, Cheapest ways, History history, Watcher watcher) {
         this.recipe = recipe;
         this.ways = ways;
-        this.history = history;
         this.watcher = watcher;
+        runs = new KeptRuns(watcher, watcher, history);
         budget = Objects.requireNonNull(Objects.requireNonNull(recipe.forgetting()).budget());
         metric = Finetuning.chosenBy(recipe);
     }
@@ -82,7 +84,7 @@ final class CheapestDefence {
     }
 
     Run.Result train(RunFolder folder, boolean resume) {
-        if (!resume && Files.exists(folder.path().resolve("tries"))) {
+        if (!resume && holds(folder.path().resolve("tries"))) {
             throw EspalierException.usage(
                     folder.path()
                             + " holds a run already; go on with --resume, or choose another output");
@@ -93,13 +95,10 @@ final class CheapestDefence {
         folder.begin();
         AtomicFiles.write(folder.recipe(), Recipes.write(recipe));
         var tries = new ArrayList<Try>();
-        var points = new ArrayList<Block.Series>();
-        var all = new ArrayList<Learnt>();
-        var free = made(WISE_FT, folder, resume, tries, points, all);
+        tries.add(tried(WISE_FT, folder));
         var undefended =
-                free == null
-                        ? null
-                        : Score.find(free, "alpha-1.0-validation", metricName()).orElse(null);
+                Score.find(scores(folder, WISE_FT), "alpha-1.0-validation", metricName())
+                        .orElse(null);
         var enough =
                 undefended == null
                         ? Double.POSITIVE_INFINITY
@@ -108,7 +107,7 @@ final class CheapestDefence {
         for (var i = 0; i < left.size() && !isEnough(tries.getLast(), enough); i++) {
             var way = left.get(i);
             if (ways.corpus() != null || (way != Way.REPLAY && way != Way.EWC)) {
-                made(name(way), folder, resume, tries, points, all);
+                tries.add(tried(name(way), folder));
             }
         }
         var within =
@@ -117,23 +116,35 @@ final class CheapestDefence {
                         .max(Comparator.comparingDouble(t -> rank(t, enough)));
         if (within.isEmpty()) {
             // What was learnt and forgotten is worth seeing all the same.
-            report(folder.report(), null, tries, points, all);
+            report(folder, null, tries);
             throw EspalierException.check(
                     "no defence stays within forgetting.budget of %s; see %s"
                             .formatted(Numbers.percent(budget), folder.report()));
         }
         var chosen = within.get();
-        watcher.said("the defence that is kept: " + chosen.name());
-        return settle(folder, chosen, tries, points, all);
+        watcher.said("the defence that is kept: " + chosen.name() + remark(chosen));
+        return settle(folder, chosen, tries);
     }
 
-    /// Who is good enough was tried last, and stands before those who are better and dearer.
+    private static boolean holds(Path folder) {
+        var inside = folder.toFile().list();
+        return inside != null && inside.length > 0;
+    }
+
+    private static String remark(Try t) {
+        return t.note() == null ? "" : ", " + t.note();
+    }
+
+    /// Who is good enough was tried last, and stands before those who are better and dearer. Who
+    /// learnt nothing stands behind all others.
     private double rank(Try t, double enough) {
-        return isEnough(t, enough) ? Double.POSITIVE_INFINITY : value(score(t).value());
+        return isEnough(t, enough)
+                ? Double.POSITIVE_INFINITY
+                : t.learnt() ? value(score(t).value()) : Double.NEGATIVE_INFINITY;
     }
 
     private boolean isEnough(Try t, double enough) {
-        return t.isWithin(budget) && value(score(t).value()) >= enough;
+        return t.isWithin(budget) && t.learnt() && value(score(t).value()) >= enough;
     }
 
     private static Score score(Try t) {
@@ -155,52 +166,67 @@ final class CheapestDefence {
         return all;
     }
 
-    /// Runs with a defence, or reads what it left; null where nothing was within the budget.
-    private @Nullable List<Score> made(
-            String name,
-            RunFolder folder,
-            boolean resume,
-            List<Try> tries,
-            List<Block.Series> points,
-            List<Learnt> all) {
-        var output = folder.path().resolve("tries").resolve(name);
-        var left = output.resolve("evaluation.json");
-        List<Score> scores;
-        // The passport is written last.
-        if (Files.isRegularFile(left) && Files.isRegularFile(output.resolve(PASSPORT))) {
-            scores = List.of(Json.read(left, Score[].class));
-        } else {
-            watcher.said("trying " + name);
-            if (Files.isRegularFile(left)) {
-                AtomicFiles.delete(output);
-            }
-            try {
-                scores =
-                        new Run(Recipes.read(folder.recipe(), overrides(name, output)), history)
-                                .train(watcher, resume)
-                                .scores();
-            } catch (EspalierException e) {
-                if (e.kind() != Kind.CHECK) {
-                    throw e;
-                }
-                watcher.said(name + ": " + e.getMessage());
-                tries.add(new Try(name, null, null, 0, e.getMessage()));
-                return null;
-            }
-        }
-        var score = Score.find(scores, "validation", metricName()).orElse(null);
-        var worse = Forgotten.worse(scores, "", "-after").orElse(null);
-        var cost = Json.read(output.resolve(PASSPORT)).path("cost");
-        tries.add(new Try(name, score, worse, cost.path("training-seconds").asDouble(), null));
-        var found = new ArrayList<Learnt>();
-        if (name.equals(WISE_FT)) {
-            found.addAll(line(scores));
-        } else if (score != null && worse != null) {
-            found.add(new Learnt(score.value(), worse));
-        }
-        all.addAll(found);
-        points.add(series(name, found));
-        return scores;
+    /// Runs with a defence, or takes what it left.
+    private Try tried(String name, RunFolder folder) {
+        return runs.of(
+                "trying " + name,
+                Recipes.read(folder.recipe(), overrides(name, place(folder, name))),
+                "",
+                Try.class,
+                run -> {
+                    var scores = run.scores();
+                    // The first of the line has the weights of before.
+                    var learnt =
+                            !name.equals(WISE_FT)
+                                    || line(scores).stream()
+                                            .skip(1)
+                                            .anyMatch(p -> p.worse() <= budget);
+                    return new Try(
+                            name,
+                            Score.find(scores, "validation", metricName()).orElse(null),
+                            Forgotten.worse(scores, "", "-after").orElse(null),
+                            Json.read(run.folder().resolve(PASSPORT))
+                                    .at("/cost/training-seconds")
+                                    .asDouble(),
+                            learnt,
+                            learnt
+                                    ? null
+                                    : "at 0: the model is the one from before, and only the head has learnt");
+                },
+                (run, why) -> {
+                    var beyond = run.beyond();
+                    return beyond == null
+                            ? new Try(name, null, null, 0, true, why)
+                            : new Try(
+                                    name,
+                                    Score.find(beyond.scores(), "validation", metricName())
+                                            .orElse(null),
+                                    beyond.worse(),
+                                    0,
+                                    true,
+                                    why);
+                });
+    }
+
+    private static Path place(RunFolder folder, String name) {
+        return folder.path().resolve("tries").resolve(name);
+    }
+
+    /// What a try left; nothing where it ended beyond the budget.
+    private static List<Score> scores(RunFolder folder, String name) {
+        var file = place(folder, name).resolve("evaluation.json");
+        return Files.isRegularFile(file)
+                ? List.of(Json.read(file, Score[].class))
+                : List.<Score>of();
+    }
+
+    private List<Learnt> points(RunFolder folder, Try t) {
+        var line = line(scores(folder, t.name()));
+        return !line.isEmpty()
+                ? line
+                : t.score() == null || t.worse() == null
+                        ? List.of()
+                        : List.of(new Learnt(t.score().value(), t.worse()));
     }
 
     /// The mixtures of weights that `wise-ft` measured.
@@ -231,14 +257,9 @@ final class CheapestDefence {
         return metric != Metric.LOSS;
     }
 
-    private Run.Result settle(
-            RunFolder folder,
-            Try chosen,
-            List<Try> tries,
-            List<Block.Series> points,
-            List<Learnt> all) {
-        var from = folder.path().resolve("tries").resolve(chosen.name());
-        var scores = List.of(Json.read(from.resolve("evaluation.json"), Score[].class));
+    private Run.Result settle(RunFolder folder, Try chosen, List<Try> tries) {
+        var from = place(folder, chosen.name());
+        var scores = scores(folder, chosen.name());
         try {
             Files.copy(
                     from.resolve("metrics.jsonl"),
@@ -248,18 +269,15 @@ final class CheapestDefence {
             throw AtomicFiles.failure(folder.path(), e);
         }
         AtomicFiles.write(folder.evaluation(), Json.pretty(scores));
-        var passport = (ObjectNode) Json.read(from.resolve("passport.json"));
+        var passport = (ObjectNode) Json.read(from.resolve(PASSPORT));
         passport.put("defence", chosen.name());
         passport.set("tries", Json.mapper().valueToTree(tries));
         AtomicFiles.write(folder.passport(), Json.pretty(passport));
-        report(folder.report(), chosen, tries, points, all);
+        report(folder, chosen, tries);
         // Last: with it the run is finished.
         AtomicFiles.writeFolder(folder.model(), aside -> copy(from.resolve("model"), aside));
         for (var t : tries) {
-            var left = folder.path().resolve("tries").resolve(t.name());
-            for (var part : List.of("checkpoints", "model")) {
-                AtomicFiles.delete(left.resolve(part));
-            }
+            AtomicFiles.delete(place(folder, t.name()).resolve("model"));
         }
         var cost = passport.path("cost");
         return new Run.Result(
@@ -280,12 +298,7 @@ final class CheapestDefence {
         }
     }
 
-    private void report(
-            Path file,
-            @Nullable Try chosen,
-            List<Try> tries,
-            List<Block.Series> points,
-            List<Learnt> all) {
+    private void report(RunFolder folder, @Nullable Try chosen, List<Try> tries) {
         var rows = new ArrayList<List<String>>();
         for (var t : tries) {
             rows.add(
@@ -301,10 +314,16 @@ final class CheapestDefence {
                             Numbers.duration(t.seconds()),
                             t.note() == null ? "" : t.note()));
         }
-        var shown = new ArrayList<>(points);
+        var shown = new ArrayList<Block.Series>();
+        var all = new ArrayList<Learnt>();
+        for (var t : tries) {
+            var points = points(folder, t);
+            all.addAll(points);
+            shown.add(series(t.name() + (t.isWithin(budget) ? "" : ", beyond the budget"), points));
+        }
         shown.add(series("frontier", Forgotten.frontier(all)));
         HtmlReport.write(
-                file,
+                folder.report(),
                 new Report(
                         recipe.name(),
                         "Defences against forgetting, "
@@ -314,9 +333,10 @@ final class CheapestDefence {
                         chosen == null
                                 ? "No defence stays within the budget of %s."
                                         .formatted(Numbers.percent(budget))
-                                : "Kept: %s, whose worst figure is worse by %s, within the budget of %s; its own report is tries/%s/report.html."
+                                : "Kept: %s%s. Its worst figure is worse by %s, within the budget of %s; its own report is tries/%s/report.html."
                                         .formatted(
                                                 chosen.name(),
+                                                remark(chosen),
                                                 Numbers.percent(
                                                         Objects.requireNonNull(chosen.worse())),
                                                 Numbers.percent(budget),
@@ -327,7 +347,7 @@ final class CheapestDefence {
                                         "Learning against forgetting",
                                         new Block.LineChart(
                                                 "What each defence learnt and forgot",
-                                                "A point a defence, of wise-ft a point a mixture of the weights before and after; higher is better learnt, further left less forgotten. The budget is "
+                                                "A point a defence, of wise-ft a point a mixture of the weights before and after, of a run that ended beyond the budget the evaluation at which it did; higher is better learnt, further left less forgotten. The budget is "
                                                         + Numbers.percent(budget),
                                                 "forgotten, %",
                                                 "validation "

@@ -130,6 +130,11 @@ final class Forgetting {
         return all.stream().flatMap(kept -> kept.measure().stream()).toList();
     }
 
+    /// The share by which what suffered most was worse when measured last.
+    double worse() {
+        return worst().worse();
+    }
+
     private Kept worst() {
         return all.stream().max(Comparator.comparingDouble(Kept::worse)).orElseThrow();
     }
@@ -141,7 +146,7 @@ final class Forgetting {
     /// Whether what was measured last is within the budget, if there is one.
     boolean isWithinBudget() {
         var budget = budget();
-        return budget == null || worst().worse() <= budget;
+        return budget == null || worse() <= budget;
     }
 
     /// Why to stop, by what was measured last; null within the budget, and where the weights that
@@ -157,7 +162,7 @@ final class Forgetting {
                         Locale.ROOT,
                         "%s by %.1f %%, beyond forgetting.budget of %.1f %%",
                         worst().words(),
-                        100 * worst().worse(),
+                        100 * worse(),
                         100 * budget);
     }
 

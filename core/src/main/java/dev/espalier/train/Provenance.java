@@ -10,19 +10,23 @@ import dev.espalier.recipe.ForgettingRecipe.DefenceRecipe;
 import dev.espalier.recipe.ModelRecipe;
 import dev.espalier.recipe.PretrainRecipe;
 import dev.espalier.recipe.Recipe;
+import dev.espalier.recipe.Recipes;
 import dev.espalier.recipe.SourceRecipe;
 import dev.espalier.recipe.TaskRecipe;
 import dev.espalier.recipe.TokenizerRecipe;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Properties;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
@@ -44,8 +48,17 @@ final class Provenance {
     /// Reads and hashes what `recipe` names; a tokenizer that was trained lies in `folder`, the
     /// run's.
     static ObjectNode of(Recipe recipe, Path folder) {
+        return with(recipe, folder.resolve("tokenizer"));
+    }
+
+    /// As [#of], of what is there before the run: all but a tokenizer that it trains.
+    static ObjectNode before(Recipe recipe) {
+        return with(recipe, null);
+    }
+
+    private static ObjectNode with(Recipe recipe, @Nullable Path trained) {
         var json = JsonNodeFactory.instance.objectNode();
-        var tokenizer = folder.resolve("tokenizer");
+        var tokenizer = trained;
         switch (recipe.model()) {
             case ModelRecipe.Saved saved -> {
                 parent(json, "parent-model", saved);
@@ -67,7 +80,7 @@ final class Provenance {
         }
         var writes =
                 recipe instanceof FinetuneRecipe f && f.task() instanceof TaskRecipe.Captioning;
-        if (writes || !recipe.ofPictures()) {
+        if (tokenizer != null && (writes || !recipe.ofPictures())) {
             add(json, "tokenizer", tokenizer.toString(), files(tokenizer, TOKENIZER));
         }
         if (recipe instanceof FinetuneRecipe finetune && finetune.forgetting() != null) {
@@ -87,11 +100,7 @@ final class Provenance {
                         FileSource.text(domain.corpus()).files());
             }
             for (var task : measure.tasks()) {
-                add(
-                        json,
-                        "earlier-task-" + task,
-                        task.toString(),
-                        files(task.resolve("model"), MODEL));
+                add(json, "earlier-task-" + task, task.toString(), earlier(task));
             }
             if (measure.pairs() != null) {
                 add(
@@ -100,11 +109,26 @@ final class Provenance {
                         measure.pairs(),
                         FileSource.text(measure.pairs()).files());
             }
+            if (measure.head() != null) {
+                add(
+                        json,
+                        "vocabulary-head",
+                        measure.head().toString(),
+                        files(measure.head(), MODEL));
+            }
             switch (finetune.forgetting().defence()) {
                 case DefenceRecipe.Replay d ->
                         add(json, "replay-text", d.corpus(), FileSource.text(d.corpus()).files());
                 case DefenceRecipe.Ewc d ->
                         add(json, "fisher-text", d.corpus(), FileSource.text(d.corpus()).files());
+                case DefenceRecipe.Soup d ->
+                        d.models()
+                                .forEach(model ->
+                                        add(
+                                                json,
+                                                "soup-" + model,
+                                                model.toString(),
+                                                files(model, MODEL)));
                 default -> {}
             }
         }
@@ -114,6 +138,15 @@ final class Provenance {
 
     private static void parent(ObjectNode json, String name, ModelRecipe.Saved model) {
         add(json, name, model.path().toString(), files(model.path(), MODEL));
+    }
+
+    /// The model of an earlier run, and what its task is read from.
+    private static List<Path> earlier(Path run) {
+        var files = new ArrayList<>(files(run.resolve("model"), MODEL));
+        var recipe = run.resolve("recipe.yaml");
+        files.add(recipe);
+        files.addAll(data(Recipes.read(recipe)));
+        return files;
     }
 
     private static List<Path> data(Recipe recipe) {
@@ -199,6 +232,8 @@ final class Provenance {
                     .filter(f -> names.matcher(String.valueOf(f.getFileName())).matches())
                     .sorted()
                     .toList();
+        } catch (NoSuchFileException e) {
+            throw EspalierException.data(path + ": there is no such folder", e);
         } catch (IOException e) {
             throw EspalierException.data(path + ": cannot be read (" + e.getMessage() + ")", e);
         }

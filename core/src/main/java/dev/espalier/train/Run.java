@@ -54,6 +54,7 @@ public final class Run {
 
     private final Recipe recipe;
     private final History history;
+    private @Nullable Beyond beyond;
 
     public Run(Recipe recipe) {
         this(recipe, History.NONE);
@@ -140,6 +141,23 @@ public final class Run {
                         checkpoint.map(Checkpoints.Checkpoint::resume).orElse(null));
             }
         });
+    }
+
+    /// All that the run is made of but the program and the machine: the recipe with every default,
+    /// and each file that it reads with its SHA-256. Runs of the same inputs end alike.
+    ///
+    /// @throws EspalierException (DATA) if a file is missing
+    public String inputs() {
+        return Recipes.write(recipe) + Json.pretty(Provenance.before(recipe));
+    }
+
+    /// What was measured when nothing had been within the forgetting budget, and the run ended.
+    ///
+    /// @param worse the share by which what suffered most was worse
+    record Beyond(List<Score> scores, double worse) {}
+
+    @Nullable Beyond beyond() {
+        return beyond;
     }
 
     /// The examples of a step, counted from 0, as the model sees them. Prepares the data in a
@@ -402,6 +420,7 @@ public final class Run {
             stopped = job.forgetting().verdict();
             if (stopped != null) {
                 if (best == null) {
+                    beyond = new Beyond(scores, job.forgetting().worse());
                     var saved = !folder.checkpoints().list().isEmpty();
                     if (!saved) {
                         folder.abandon();

@@ -4,7 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.espalier.EspalierException;
+import dev.espalier.checkpoint.SafeTensors;
 import dev.espalier.data.LabelledText;
+import dev.espalier.io.AtomicFiles;
+import dev.espalier.io.Json;
 import dev.espalier.plan.Hardware;
 import dev.espalier.recipe.CompareRecipe;
 import dev.espalier.recipe.CompareRecipe.Arm;
@@ -17,6 +20,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -61,29 +65,33 @@ class CompareTest {
                 .run();
     }
 
-    @Test
-    void aStudyIsMadeOnceAndAgainWhereItsInputsChanged() throws IOException {
+    private Path base() throws IOException {
         Files.writeString(folder.resolve("train.csv"), records(0, 60));
         Files.writeString(folder.resolve("validation.csv"), records(60, 72));
         Files.writeString(folder.resolve("test.csv"), records(72, 96));
         Files.writeString(folder.resolve("prose.txt"), records(0, 60));
-        var base =
-                new Run(
-                                Recipes.parse(
-                                        """
-                                        output: %1$s/base
-                                        data: {sources: [{type: text, path: "%1$s/prose.txt"}], validation: 10%%}
-                                        tokenizer: {type: characters}
-                                        model: {type: gpt2, layers: 1, heads: 2, width: 16, context: 48}
-                                        objective: {type: causal}
-                                        training: {for: 3 steps, batch: 4}
-                                        """
-                                                .formatted(folder),
-                                        "base"))
-                        .train(s -> {})
-                        .model();
+        return new Run(
+                        Recipes.parse(
+                                """
+                                output: %1$s/base
+                                data: {sources: [{type: text, path: "%1$s/prose.txt"}], validation: 10%%}
+                                tokenizer: {type: characters}
+                                model: {type: gpt2, layers: 1, heads: 2, width: 16, context: 48}
+                                objective: {type: causal}
+                                training: {for: 3 steps, batch: 4}
+                                """
+                                        .formatted(folder),
+                                "base"))
+                .train(s -> {})
+                .model();
+    }
+
+    @Test
+    void aStudyIsMadeOnceAndAgainWhereItsInputsChanged() throws IOException {
+        var base = base();
         var all = study(recipe(base, ""), List.of(Arm.values()));
-        assertThat(all.made()).isEqualTo(5);
+        // Five ways are trained, and one of them on what was pre-trained further.
+        assertThat(all.made()).isEqualTo(6);
         assertThat(all.kept()).isZero();
         assertThat(all.means()).hasSize(7);
         assertThat(all.comparisons()).hasSize(7 * 6 / 2);
@@ -108,13 +116,22 @@ class CompareTest {
         // Nothing has changed, and so nothing is made; what is found is the same.
         var again = study(recipe(base, ""), List.of(Arm.values()));
         assertThat(again.made()).isZero();
-        assertThat(again.kept()).isEqualTo(5);
+        assertThat(again.kept()).isEqualTo(6);
         assertThat(again.means().subList(2, 7)).isEqualTo(all.means().subList(2, 7));
         assertThat(again.comparisons()).isEqualTo(all.comparisons());
         // A cell that is lost is made again, and with another recipe all of a way are.
-        Files.delete(folder.resolve("study-compare/cells/frozen-8-1/cell.json"));
+        Files.delete(folder.resolve("study-compare/cells/frozen-8-1/kept.json"));
         assertThat(study(recipe(base, ""), List.of(Arm.FROZEN)).made()).isEqualTo(1);
         assertThat(study(recipe(base, ", clip: 2"), List.of(Arm.FROZEN)).made()).isEqualTo(1);
+        // Where forgetting is measured its text counts too, by what it says.
+        Files.writeString(folder.resolve("prose.txt"), records(3, 63));
+        assertThat(study(recipe(base, ", clip: 2"), List.of(Arm.SCRATCH, Arm.FROZEN)).made())
+                .isEqualTo(2);
+        assertThat(study(recipe(base, ", clip: 2"), List.of(Arm.SCRATCH, Arm.FROZEN)).made())
+                .isZero();
+        Files.writeString(folder.resolve("prose.txt"), records(0, 60));
+        assertThat(study(recipe(base, ", clip: 2"), List.of(Arm.SCRATCH, Arm.FROZEN)).made())
+                .isEqualTo(1);
         // An epoch of 8 labels has two steps; five are asked for at least.
         var epochs =
                 Recipes.parse(

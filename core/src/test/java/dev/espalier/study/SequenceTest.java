@@ -105,9 +105,9 @@ class SequenceTest {
             assertThat(value(outcome, 1, 0)).isEqualTo(value(told, "places-test-after"));
             // What the first run reached is what the second begins with.
             assertThat(value(outcome, 0, 0)).isEqualTo(value(told, "places-test-before"));
-            assertThat(outcome.backward().value())
+            assertThat(Objects.requireNonNull(outcome.backward()).value())
                     .isCloseTo(value(outcome, 1, 0) - value(outcome, 0, 0), within(1e-12));
-            assertThat(outcome.forward().value())
+            assertThat(Objects.requireNonNull(outcome.forward()).value())
                     .isCloseTo(
                             value(outcome, 0, 1)
                                     - Objects.requireNonNull(outcome.before().get(1)).value(),
@@ -121,6 +121,30 @@ class SequenceTest {
         var again = new Sequence(tasks, settings, output, new Watcher() {}).run();
         assertThat(again.made()).isZero();
         assertThat(again.outcomes()).isEqualTo(result.outcomes());
+
+        // A glob stands for what its files say. What learns nothing of the text is not made again.
+        Files.createDirectories(folder.resolve("texts"));
+        Files.writeString(folder.resolve("texts/a.txt"), prose);
+        var glob = new Sequence.Settings(List.of("none"), 1, folder + "/texts/*.txt", null, null);
+        assertThat(new Sequence(tasks, glob, output, new Watcher() {}).run().made()).isPositive();
+        assertThat(new Sequence(tasks, glob, output, new Watcher() {}).run().made()).isZero();
+        Files.writeString(folder.resolve("texts/a.txt"), "On day 1 they sold the boats. " + prose);
+        assertThat(new Sequence(tasks, glob, output, new Watcher() {}).run().made()).isEqualTo(2);
+
+        // Whoever goes beyond the budget is recorded, and the others go on.
+        var budget = new Sequence.Settings(List.of("none", "wise-ft"), 1, null, null, 0.0);
+        var tight = new Sequence(tasks, budget, output, new Watcher() {}).run();
+        var free = tight.outcomes().getFirst();
+        assertThat(free.beyond()).singleElement().asString().contains("tags: ", "beyond");
+        assertThat(free.average()).isNull();
+        assertThat(free.scores().get(0).get(0)).isNotNull();
+        assertThat(free.scores().get(1).get(0)).isNull();
+        assertThat(tight.outcomes().getLast().beyond()).isEmpty();
+        assertThat(tight.outcomes().getLast().average()).isNotNull();
+        assertThat(SequencePage.text(tight)).contains("beyond the budget", "tags: ");
+        SequencePage.write(page, tight);
+        assertThat(page).content().contains("beyond the budget");
+        assertThat(new Sequence(tasks, budget, output, new Watcher() {}).run().made()).isZero();
 
         assertThatThrownBy(() ->
                         new Sequence(

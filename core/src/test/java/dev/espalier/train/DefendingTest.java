@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.espalier.EspalierException;
 import dev.espalier.checkpoint.SafeTensors;
 import dev.espalier.evaluate.Score;
+import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
 import dev.espalier.recipe.Recipe;
 import dev.espalier.recipe.Recipes;
@@ -202,6 +203,48 @@ class DefendingTest {
                 .containsExactly(2, -1);
         assertThat(Json.read(soup.folder().resolve("evaluation.json")).toString())
                 .contains("soup-of-2");
+    }
+
+    /// Nothing may be forgotten at all: what is not defended goes beyond that.
+    @Test
+    void triesAreTheirRecipesAndThoseBeyondTheBudgetAreDrawn() throws IOException {
+        var ways = "{type: cheapest, tries: [lora, lower-rate]}";
+        var said = new java.util.ArrayList<String>();
+        var listening =
+                new Watcher() {
+                    @Override
+                    public void said(String line) {
+                        said.add(line);
+                    }
+                };
+        var only = new Run(recipe("only", ways, ", budget: 0")).train(listening, false);
+        var passport = Json.read(only.folder().resolve("passport.json"));
+        // The weights of before are kept for want of others, and that is said.
+        assertThat(passport.path("defence").asString()).isEqualTo("wise-ft");
+        assertThat(passport.at("/tries/0/learnt").asBoolean()).isFalse();
+        assertThat(said).anyMatch(line -> line.contains("wise-ft, at 0") && line.contains("kept"));
+        assertThat(passport.path("tries")).hasSize(3);
+        for (var t : passport.path("tries").valueStream().skip(1).toList()) {
+            assertThat(t.path("worse").asDouble()).isPositive();
+            assertThat(t.at("/score/value").isNumber()).isTrue();
+        }
+        assertThat(only.folder().resolve("report.html"))
+                .content()
+                .contains("lora, beyond the budget", "lower-rate, beyond the budget", "at 0");
+
+        // With another rate none of the tries is what it was.
+        AtomicFiles.delete(only.model());
+        var other =
+                Recipes.parse(
+                        Recipes.write(recipe("only", ways, ", budget: 0"))
+                                .replace("rate: 0.01", "rate: 0.02"),
+                        "only");
+        said.clear();
+        var again = new Run(other).train(listening, true);
+        assertThat(said.stream().filter(line -> line.contains("made again"))).hasSize(3);
+        assertThat(again.folder().resolve("tries/wise-ft/recipe.yaml"))
+                .content()
+                .contains("rate: 0.02");
     }
 
     @Test
