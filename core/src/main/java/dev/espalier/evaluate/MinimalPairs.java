@@ -9,6 +9,7 @@ import dev.espalier.objective.Masking;
 import dev.espalier.tokenize.Tokenizer;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -116,6 +117,15 @@ public final class MinimalPairs {
             }
         }
         return losses;
+    }
+
+    /// By how much each pair counts in the mean over the paradigms, those of a paradigm 1 in all.
+    public double[] weights() {
+        var sizes = new HashMap<String, Integer>();
+        pairs.forEach(pair -> sizes.merge(pair.paradigm(), 1, Integer::sum));
+        return pairs.stream()
+                .mapToDouble(pair -> 1.0 / sizes.getOrDefault(pair.paradigm(), 1))
+                .toArray();
     }
 
     /// The share of pairs whose good sentence is the likelier one, as a mean over the paradigms, as

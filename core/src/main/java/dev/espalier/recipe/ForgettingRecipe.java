@@ -38,12 +38,14 @@ public record ForgettingRecipe(
                             value =
                                     "Folders of earlier runs whose tasks the model should still do: classification and"
                                             + " token labelling. Their heads are kept beside, and asked on their"
-                                            + " validation records, at the end on their tests too.",
+                                            + " validation records, at the end on their tests too. Figures have the run's"
+                                            + " name, with a number behind it where another has that name.",
                             byDefault = "[]")
                     List<Path> tasks,
             @Doc(
                             value =
-                                    "A JSONL file or a glob of minimal pairs in BLiMP's format, of each file the first 100.",
+                                    "A JSONL file or a glob of minimal pairs in BLiMP's format, of each file the first"
+                                            + " 100. The accuracy and its change are means over the paradigms.",
                             byDefault = "none")
                     @Nullable String pairs,
             @Doc(

@@ -24,6 +24,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SequencedMap;
+import java.util.function.UnaryOperator;
 
 /// A task that an earlier run taught, asked of another model's body by the head that the run left:
 /// its recipe says where the records are and how they are read. That tells something only of models
@@ -34,8 +35,10 @@ final class EarlierTask {
     /// The task of the run in `folder`, measured now.
     ///
     /// @param body that the head is put on; nothing of it changes
+    /// @param naming what the figures are to be called, by the run's name
     /// @throws EspalierException if the run is of another kind, or does not fit the model
-    static KeptScores of(Path folder, LanguageModel body, Tokenizer tokenizer) {
+    static KeptScores of(
+            Path folder, LanguageModel body, Tokenizer tokenizer, UnaryOperator<String> naming) {
         var file = folder.resolve("recipe.yaml");
         var model = folder.resolve("model");
         if (!Files.isRegularFile(file) || !Files.isDirectory(model)) {
@@ -47,7 +50,7 @@ final class EarlierTask {
             throw refused(file);
         }
         requireSame(tokenizer, model);
-        var name = recipe.name();
+        var name = naming.apply(recipe.name());
         return switch (recipe.task()) {
             case TaskRecipe.Classification task -> {
                 var head = HuggingFace.readClassifierOn(body, model);

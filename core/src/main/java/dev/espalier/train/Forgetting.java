@@ -16,9 +16,11 @@ import dev.espalier.tokenize.Tokenizer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /// What a model forgets while it is fine-tuned: of general text and of other domains, of tasks that
@@ -72,8 +74,10 @@ final class Forgetting {
                             bf16,
                             seed));
         }
+        var taken = new HashSet<>(List.of("general", "pairs", "validation", "test"));
+        measure.domains().forEach(domain -> taken.add(domain.name()));
         for (var task : measure.tasks()) {
-            all.add(EarlierTask.of(task, model, tokenizer));
+            all.add(EarlierTask.of(task, model, tokenizer, name -> free(name, taken)));
         }
         if (measure.pairs() != null) {
             try (var ledger = Ledger.strict()) {
@@ -87,12 +91,23 @@ final class Forgetting {
                             var margins = pairs.margins(model, bf16);
                             return new KeptScores.Told(
                                     pairs.scores(named, margins),
-                                    Arrays.stream(margins).map(m -> m > 0 ? 1 : 0).toArray());
+                                    Arrays.stream(margins).map(m -> m > 0 ? 1 : 0).toArray(),
+                                    pairs.weights());
                         });
                 all.add(new KeptScores("pairs", "accuracy", false, measures));
             }
         }
         return new Forgetting(recipe, List.copyOf(all));
+    }
+
+    /// `name`, or with a number behind it where other figures have that name, and takes it.
+    private static String free(String name, Set<String> taken) {
+        var free = name;
+        for (var n = 2; taken.contains(free) || taken.contains(free + "-test"); n++) {
+            free = name + "-" + n;
+        }
+        taken.addAll(List.of(free, free + "-test"));
+        return free;
     }
 
     /// The model of `ready`, with a head for the vocabulary where that is measured or defended.

@@ -4,6 +4,7 @@ import dev.espalier.evaluate.Interval;
 import dev.espalier.evaluate.Score;
 import dev.espalier.report.Forgotten;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
@@ -26,8 +27,15 @@ final class KeptScores implements Kept {
 
     /// @param each of each record, by how much it is right; empty where the metric is no mean of
     ///   them
+    /// @param weights of the records in that mean
     @SuppressWarnings("ArrayRecordComponent") // passed on, never compared
-    record Told(List<Score> scores, double[] each) {
+    record Told(List<Score> scores, double[] each, double[] weights) {
+        /// Where each record counts alike.
+        Told(List<Score> scores, double[] each) {
+            this(scores, each, new double[each.length]);
+            Arrays.fill(weights, 1);
+        }
+
         Interval interval(String metric) {
             return scores.stream()
                     .filter(s -> s.metric().equals(metric))
@@ -109,7 +117,7 @@ final class KeptScores implements Kept {
         return new Interval(change.value() / unit, change.low() / unit, change.high() / unit);
     }
 
-    /// Paired where the metric is a mean over the records.
+    /// Paired where the metric is a mean over the records, in the same mean.
     private Interval difference(String part) {
         Told was = told(before, part), is = told(last, part);
         if (is.each().length == 0) {
@@ -117,9 +125,9 @@ final class KeptScores implements Kept {
         }
         var differences = is.each().clone();
         for (var i = 0; i < differences.length; i++) {
-            differences[i] -= was.each()[i];
+            differences[i] = is.weights()[i] * (differences[i] - was.each()[i]);
         }
-        return Interval.mean(differences);
+        return Interval.ratio(differences, is.weights());
     }
 
     @Override

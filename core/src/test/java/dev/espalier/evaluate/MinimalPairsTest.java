@@ -70,6 +70,7 @@ class MinimalPairsTest {
         var found = pairs.scores("p", margins);
         // The mean over the paradigms, not over the pairs.
         assertThat(found.getFirst().value()).isCloseTo((0.5 + 1) / 2, within(1e-12));
+        assertThat(pairs.weights()).containsExactly(0.5, 0.5, 1);
         assertThat(found)
                 .extracting(Score::metric)
                 .containsExactly("accuracy", "accuracy:f", "accuracy:one", "accuracy:two");

@@ -190,6 +190,45 @@ class ForgettingTest {
         }
     }
 
+    /// Of two runs of one name, and of pairs in paradigms of different sizes.
+    @Test
+    void everyFigureHasANameAndAChangeOfItsOwn() throws IOException {
+        var base = folder.resolve("gpt2/model");
+        var runs = new java.util.ArrayList<Path>();
+        for (var data : List.of(places(), days())) {
+            var recipe = recipe("once-" + runs.size(), base, data, "classification", "");
+            var yaml = Recipes.write(recipe).replaceFirst("name: \\S+", "name: pairs");
+            runs.add(new Run(Recipes.parse(yaml, "once")).train(s -> {}).folder());
+        }
+        var pairs = new StringBuilder();
+        for (var i = 0; i < 9; i++) {
+            pairs.append(
+                    "{\"sentence_good\": \"On day %d they sold\", \"sentence_bad\": \"On day they sold %d\", \"UID\": \"%s\"}%n"
+                            .formatted(i, i, i < 7 ? "large" : "small"));
+        }
+        var file = folder.resolve("paradigms.jsonl");
+        Files.writeString(file, pairs);
+        var told =
+                new Run(
+                                recipe(
+                                        "twice",
+                                        base,
+                                        days(),
+                                        "classification",
+                                        "forgetting: {measure: {tasks: %s, pairs: %s}}"
+                                                .formatted(runs, file)))
+                        .train(s -> {})
+                        .scores();
+        for (var name : List.of("pairs", "pairs-2", "pairs-3")) {
+            assertThat(value(told, name, "accuracy-change"))
+                    .isCloseTo(
+                            value(told, name + "-after", "accuracy")
+                                    - value(told, name + "-before", "accuracy"),
+                            within(1e-12));
+        }
+        assertThat(told.stream().map(s -> s.data() + " " + s.metric())).doesNotHaveDuplicates();
+    }
+
     private static List<Score> read(Path run) {
         return List.of(Json.read(run.resolve("evaluation.json"), Score[].class));
     }
