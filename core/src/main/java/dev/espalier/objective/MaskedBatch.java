@@ -1,6 +1,9 @@
 package dev.espalier.objective;
 
+import dev.espalier.model.Decoder;
 import dev.espalier.model.Encoder;
+import dev.espalier.model.EncoderDecoder;
+import dev.espalier.model.LanguageModel;
 import dev.espalier.objective.ExampleText.Mark;
 import dev.espalier.objective.ExampleText.Piece;
 import dev.espalier.tokenize.Tokenizer;
@@ -8,6 +11,7 @@ import dev.espalier.torch.Tensor;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.LongStream;
 
 /// Sequences from which the hidden tokens are to be told (masked language modelling, Devlin et al.
 /// 2018, arXiv:1810.04805, section 3.1). Only the states at their places go on to the head and the
@@ -75,33 +79,44 @@ public record MaskedBatch(
 
     @Override
     public VocabularyLoss forward() {
+        var labels = rows.stream().flatMapToInt(r -> Arrays.stream(r.labels())).asLongStream();
+        return new VocabularyLoss(
+                model, states(model, rows), Tensor.of(labels.toArray(), (int) count()), loss);
+    }
+
+    /// The last hidden states (places, D) of a decoder or an encoder at the places of all `rows`.
+    public static Tensor states(LanguageModel model, List<Masking.Masked> rows) {
         var longest = rows.stream().mapToInt(r -> r.ids().length).max().orElseThrow();
         var ids = new long[rows.size() * longest];
         var keep = new long[ids.length];
-        var places = new long[(int) count()];
-        var labels = new long[places.length];
+        var places = LongStream.builder();
         Arrays.fill(ids, model.padding());
-        var found = 0;
         for (var r = 0; r < rows.size(); r++) {
             var row = rows.get(r);
             for (var t = 0; t < row.ids().length; t++) {
                 ids[r * longest + t] = row.ids()[t];
                 keep[r * longest + t] = 1;
             }
-            for (var m = 0; m < row.places().length; m++) {
-                places[found] = (long) r * longest + row.places()[m];
-                labels[found++] = row.labels()[m];
+            for (var place : row.places()) {
+                places.add((long) r * longest + place);
             }
         }
-        var padded = tokens() < ids.length;
+        var read = Tensor.of(ids, rows.size(), longest); // (B, T)
+        var padded = Arrays.stream(keep).anyMatch(k -> k == 0);
         var hidden =
-                model.hidden(
-                        Tensor.of(ids, rows.size(), longest),
-                        null,
-                        padded ? Tensor.of(keep, rows.size(), longest) : null); // (B, T, D)
-        var told =
-                hidden.reshape(ids.length, model.width())
-                        .indexSelect(0, Tensor.of(places, places.length)); // (hidden tokens, D)
-        return new VocabularyLoss(model, told, Tensor.of(labels, labels.length), loss);
+                switch (model) {
+                    // Nothing sees what follows it, so that what fills up rows need not be hidden.
+                    case Decoder decoder -> decoder.hidden(read);
+                    case Encoder encoder ->
+                            encoder.hidden(
+                                    read,
+                                    null,
+                                    padded ? Tensor.of(keep, rows.size(), longest) : null);
+                    case EncoderDecoder _ ->
+                            throw new IllegalArgumentException("an encoder with a decoder");
+                }; // (B, T, D)
+        var at = places.build().toArray();
+        return hidden.reshape(ids.length, model.width())
+                .indexSelect(0, Tensor.of(at, at.length)); // (places, D)
     }
 }

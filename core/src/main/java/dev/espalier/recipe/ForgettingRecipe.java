@@ -124,8 +124,9 @@ public record ForgettingRecipe(
                 implements DefenceRecipe {}
 
         @Doc(
-                "The model learns, beside the task, to go on with the task's own texts as it did before (learning"
-                        + " without forgetting, Li and Hoiem 2016). For classification.")
+                "The model learns, beside the task, to go on with the task's own texts as it did before, an encoder to"
+                        + " tell hidden tokens of them (learning without forgetting, Li and Hoiem 2016). For"
+                        + " classification.")
         record Lwf(
                 @Doc(
                                 value = "The weight of this loss beside the task's.",

@@ -1,6 +1,6 @@
 package dev.espalier.train;
 
-import dev.espalier.EspalierException;
+import dev.espalier.Rng;
 import dev.espalier.model.Decoder;
 import dev.espalier.model.Encoder;
 import dev.espalier.model.EncoderDecoder;
@@ -8,6 +8,7 @@ import dev.espalier.model.LanguageModel;
 import dev.espalier.model.SequenceClassifier;
 import dev.espalier.model.TokenClassifier;
 import dev.espalier.nn.Module;
+import dev.espalier.objective.Masking;
 import dev.espalier.objective.MicroBatch;
 import dev.espalier.optim.Anchor;
 import dev.espalier.optim.FlatParameters;
@@ -29,7 +30,7 @@ import org.jspecify.annotations.Nullable;
 ///
 /// @param words the model, or its body
 /// @param old the model as it was; null unless it is asked
-/// @param texts the task's examples of a step; null unless they are said again
+/// @param texts the task's texts of a step as they are asked of; null unless they are
 record Defending(
         Learner task,
         DefenceRecipe defence,
@@ -37,8 +38,8 @@ record Defending(
         Tokenizer tokenizer,
         long seed,
         int microBatch,
-        @Nullable Decoder old,
-        @Nullable LongFunction<List<Example>> texts)
+        @Nullable LanguageModel old,
+        @Nullable LongFunction<List<Masking.Masked>> texts)
         implements Learner {
     /// `task` defended as the recipe has it, if this class knows how.
     ///
@@ -59,11 +60,6 @@ record Defending(
                     new Defending(
                             task, defence, model, tokenizer, recipe.seed(), microBatch, null, null);
             case DefenceRecipe.Lwf _ -> {
-                if (!(model instanceof Decoder)) {
-                    throw EspalierException.usage(
-                            "forgetting.defence: lwf goes on with texts as before, which this %s does not; allowed here: none, replay, l2-sp, ewc, wise-ft, soup"
-                                    .formatted(model.family().architecture()));
-                }
                 var asItWas =
                         new ModelRecipe.Saved(
                                 ((ModelRecipe.Saved) recipe.model()).path(), List.of(), 0.0);
@@ -74,10 +70,8 @@ record Defending(
                         tokenizer,
                         recipe.seed(),
                         microBatch,
-                        (Decoder)
-                                Forgetting.withHead(
-                                        recipe, Models.of(asItWas, tokenizer, recipe.seed())),
-                        texts);
+                        Forgetting.withHead(recipe, Models.of(asItWas, tokenizer, recipe.seed())),
+                        texts == null ? null : asked(model, texts, tokenizer, recipe.seed()));
             }
             case DefenceRecipe.None _,
                     DefenceRecipe.Replay _,
@@ -85,6 +79,33 @@ record Defending(
                     DefenceRecipe.Cheapest _,
                     DefenceRecipe.Soup _ ->
                     task;
+        };
+    }
+
+    /// The texts of a step with what is asked of them: of a decoder all, of an encoder tokens that
+    /// are hidden by BERT's rule, others each time.
+    private static LongFunction<List<Masking.Masked>> asked(
+            LanguageModel model,
+            LongFunction<List<Example>> texts,
+            Tokenizer tokenizer,
+            long seed) {
+        if (model instanceof Decoder) {
+            return step ->
+                    texts.apply(step).stream()
+                            .map(e -> DistillationBatch.whole(e.tokens().ids(), e.where()))
+                            .toList();
+        }
+        var masking = Pretraining.masking(GeneralText.BERTS, tokenizer);
+        return step -> {
+            var rows = new ArrayList<Masking.Masked>();
+            for (var e : texts.apply(step)) {
+                var rng = Rng.at(seed, 9, step, rows.size());
+                var row = masking.of(e.tokens().ids(), e.where(), rng);
+                if (row.places().length > 0) {
+                    rows.add(row);
+                }
+            }
+            return rows;
         };
     }
 
@@ -109,17 +130,15 @@ record Defending(
             return task.step(step);
         }
         var all = new ArrayList<>(task.step(step));
-        var examples = texts.apply(step);
-        for (var start = 0; start < examples.size(); start += microBatch) {
-            var part = examples.subList(start, Math.min(examples.size(), start + microBatch));
+        var rows = texts.apply(step);
+        for (var start = 0; start < rows.size(); start += microBatch) {
             all.add(
                     new DistillationBatch(
-                            (Decoder) words,
+                            words,
                             old,
                             lwf.weight(),
                             lwf.temperature(),
-                            part.stream().map(e -> e.tokens().ids()).toList(),
-                            part.stream().map(Example::where).toList()));
+                            rows.subList(start, Math.min(rows.size(), start + microBatch))));
         }
         return all;
     }

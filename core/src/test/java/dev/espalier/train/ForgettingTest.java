@@ -251,7 +251,7 @@ class ForgettingTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"replay", "ewc"})
+    @ValueSource(strings = {"replay", "ewc", "lwf"})
     void encodersAreHeldToTheirText(String defence) {
         var base = folder.resolve("roberta/model");
         var free =
@@ -272,12 +272,18 @@ class ForgettingTest {
                                         base,
                                         days(),
                                         "classification",
-                                        "forgetting: {measure: {corpus: %1$s/prose.txt}, defence: {type: %2$s, corpus: %1$s/prose.txt}}"
+                                        "forgetting: {measure: {corpus: %1$s/prose.txt}, defence: {type: %2$s}}"
                                                 .formatted(
                                                         folder,
-                                                        defence.equals("ewc")
-                                                                ? "ewc, strength: 1e6, windows: 20"
-                                                                : "replay, fraction: 50%")))
+                                                        switch (defence) {
+                                                            case "ewc" ->
+                                                                    "ewc, strength: 1e6, windows: 20, corpus: %s/prose.txt"
+                                                                            .formatted(folder);
+                                                            case "lwf" -> "lwf, weight: 20";
+                                                            default ->
+                                                                    "replay, fraction: 50%%, corpus: %s/prose.txt"
+                                                                            .formatted(folder);
+                                                        })))
                         .train(s -> {})
                         .scores();
         assertThat(value(held, "general", "perplexity-rise"))
