@@ -48,7 +48,7 @@ final class SequenceVerb implements Callable<Integer> {
             names = "--defences",
             split = ",",
             description =
-                    "Defences to compare: none, wise-ft, lora, lower-rate, layer-decay, l2-sp, replay, ewc, lwf (default: none).")
+                    "Defences to compare: none, wise-ft, fewer-layers, lora, lower-rate, layer-decay, l2-sp, replay, ewc, lwf (default: none).")
     private List<String> defences = List.of("none");
 
     @Option(names = "--seeds", description = "Runs of each (default: ${DEFAULT-VALUE}).")

@@ -10,6 +10,7 @@ import dev.espalier.recipe.ModelRecipe;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.SequencedMap;
+import java.util.stream.Stream;
 import tools.jackson.databind.JsonNode;
 
 /// What a model is made of, in numbers alone, so that one of any size can be reckoned with where it
@@ -214,6 +215,13 @@ public record Anatomy(
     /// The weights that take part in a product for every token.
     public long matrixWeights() {
         return parameterCount() - lookedUp;
+    }
+
+    /// The weights of the blocks, with what norms stand beside them.
+    public long blockWeights() {
+        return Stream.of(ATTENTION, MLP, NORMS)
+                .mapToLong(part -> parameters.getOrDefault(part, 0L))
+                .sum();
     }
 
     public int layers() {

@@ -7,8 +7,17 @@ public sealed interface AdapterRecipe {
     @Doc("All weights are trained.")
     record None() implements AdapterRecipe {}
 
-    @Doc("Only the task's head is trained.")
-    record Frozen() implements AdapterRecipe {}
+    @Doc(
+            "Only the task's head is trained, or with it the last blocks (Lee et al. 2019, arXiv:1911.03090).")
+    record Frozen(
+            @Doc(
+                            value =
+                                    "The share of the blocks, from the last one on and rounded up, that is trained too, with"
+                                            + " what comes after them; the blocks below and the embeddings stay.",
+                            byDefault = "0",
+                            in = "[0, 1]")
+                    double lastBlocks)
+            implements AdapterRecipe {}
 
     @Doc("Low-rank updates beside frozen weights are trained (LoRA, Hu et al. 2021).")
     record Lora(

@@ -269,8 +269,10 @@ final class Checks {
             problems.add(
                     "task.caption", "is the column of the picture as well, `" + task.image() + "`");
         }
-        if (recipe.adapter() instanceof AdapterRecipe.Frozen) {
-            problems.add("adapter", "frozen leaves nothing to train here; allowed: none, lora");
+        if (recipe.adapter() instanceof AdapterRecipe.Frozen f && f.lastBlocks() == 0) {
+            problems.add(
+                    "adapter",
+                    "frozen leaves nothing to train here; allowed: none, lora, frozen with last-blocks");
         }
         stopping(
                 recipe.training(),

@@ -182,7 +182,7 @@ public record ForgettingRecipe(
                                         "What is tried, after a run without a defence, of whose weights `wise-ft` takes its"
                                                 + " mixtures; in this order, which is that of the operations they cost.",
                                 byDefault =
-                                        "[lora, lower-rate, layer-decay, l2-sp, replay, ewc, lwf]")
+                                        "[fewer-layers, lora, lower-rate, layer-decay, l2-sp, replay, ewc, lwf]")
                         List<Way> tries)
                 implements DefenceRecipe {
             public Cheapest {
@@ -191,6 +191,8 @@ public record ForgettingRecipe(
 
             /// A way to forget less.
             public enum Way {
+                /// The last fourth of the blocks alone.
+                FEWER_LAYERS,
                 /// Adapters in place of all weights.
                 LORA,
                 /// Three tenths of the rate.

@@ -326,8 +326,14 @@ final class Finetuning implements Job {
     static Lora.@Nullable Settings adapt(FinetuneRecipe recipe, Module model, Model body) {
         return switch (recipe.adapter()) {
             case AdapterRecipe.None _ -> null;
-            case AdapterRecipe.Frozen _ -> {
-                body.parameters().values().forEach(p -> p.trained(false));
+            case AdapterRecipe.Frozen frozen -> {
+                var depths = Depths.of(body);
+                body.parameters()
+                        .forEach((name, p) ->
+                                p.trained(
+                                        p.trained()
+                                                && isTrained(
+                                                        frozen.lastBlocks(), depths.get(name))));
                 yield null;
             }
             case AdapterRecipe.Lora l -> {
@@ -343,6 +349,13 @@ final class Finetuning implements Job {
                 yield settings;
             }
         };
+    }
+
+    /// Whether a weight is among the last blocks, or comes after them.
+    private static boolean isTrained(double lastBlocks, Depths.@Nullable Depth depth) {
+        // A third of three blocks is one, whatever is lost by rounding.
+        return lastBlocks > 0
+                && (depth == null || depth.blocks() <= Math.ceil(lastBlocks * depth.of() - 1e-6));
     }
 
     /// `attention` and `all` stand for names of the family's.

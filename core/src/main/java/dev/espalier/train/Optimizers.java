@@ -22,8 +22,6 @@ import java.util.regex.Pattern;
 
 /// The optimizer that a recipe asks for.
 final class Optimizers {
-    private static final Pattern BLOCK = Pattern.compile("\\d+");
-
     private final Module model;
     private final FlatParameters parameters;
     private final TrainingRecipe recipe;
@@ -34,7 +32,10 @@ final class Optimizers {
         this.parameters = parameters;
         this.recipe = recipe;
         if (recipe.layerDecay() != 1) {
-            depthFactors();
+            // Clark et al. 2020, arXiv:2003.10555, appendix A.
+            Depths.of(model)
+                    .forEach((name, depth) ->
+                            depthFactors.put(name, Math.pow(recipe.layerDecay(), depth.blocks())));
         }
     }
 
@@ -156,30 +157,5 @@ final class Optimizers {
             }
             return setting;
         };
-    }
-
-    /// Of n blocks, block i counted from 0 has the factor d^(n - i), what was declared before the
-    /// blocks d^(n + 1), and what comes after them 1 (Clark et al. 2020, arXiv:2003.10555, appendix
-    /// A).
-    private void depthFactors() {
-        var d = recipe.layerDecay();
-        var deepest = 0L;
-        for (var module : model.modules().entrySet()) {
-            if (!(module.getValue() instanceof Stack<?> stack)) {
-                continue;
-            }
-            var n = stack.modules().keySet().stream().filter(BLOCK.asMatchPredicate()).count();
-            deepest = Math.max(deepest, n);
-            for (var name : stack.parameters().keySet()) {
-                var block = Long.parseLong(name.substring(0, name.indexOf('.')));
-                depthFactors.put(module.getKey() + "." + name, Math.pow(d, n - block));
-            }
-        }
-        for (var name : model.parameters().keySet()) {
-            if (depthFactors.containsKey(name)) {
-                break;
-            }
-            depthFactors.put(name, Math.pow(d, deepest + 1));
-        }
     }
 }

@@ -595,12 +595,12 @@ public final class Planning {
     }
 
     /// What of forward, backward into the states and backward into the weights is computed: a
-    /// frozen body needs the first alone, one with adapters the first two.
+    /// frozen body needs the first alone but for its last blocks, one with adapters the first two.
     static double passes(Recipe recipe) {
         return recipe instanceof FinetuneRecipe finetune
                 ? switch (finetune.adapter()) {
                     case AdapterRecipe.None _ -> 1;
-                    case AdapterRecipe.Frozen _ -> 1.0 / 3;
+                    case AdapterRecipe.Frozen f -> (1 + 2 * f.lastBlocks()) / 3;
                     case AdapterRecipe.Lora _ -> 2.0 / 3;
                 }
                 : 1;
@@ -612,7 +612,8 @@ public final class Planning {
         }
         return switch (finetune.adapter()) {
             case AdapterRecipe.None _ -> model.parameterCount();
-            case AdapterRecipe.Frozen _ -> 2L * model.width();
+            case AdapterRecipe.Frozen f ->
+                    2L * model.width() + Math.round(f.lastBlocks() * model.blockWeights());
             // Each of attention's four maps gets (in + out) x rank weights.
             case AdapterRecipe.Lora l -> 4L * model.layers() * 2 * model.width() * l.rank();
         };

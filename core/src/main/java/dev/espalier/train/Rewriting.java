@@ -189,7 +189,7 @@ final class Rewriting implements Job {
         generation.put("length_penalty", task.generation().lengthPenalty());
         generation.put("max_new_tokens", newTokens);
         var lora = Finetuning.adapt(recipe, model, model);
-        if (recipe.adapter() instanceof AdapterRecipe.Frozen) {
+        if (recipe.adapter() instanceof AdapterRecipe.Frozen f && f.lastBlocks() == 0) {
             trainHead(model);
         }
         say(watcher, "training", data.train().size(), train, lengths);

@@ -256,7 +256,7 @@ class DefendingTest {
         assertThat(passport.path("tries")).hasSize(1);
         // Nearly nothing is: all are tried, and the best within the budget is kept.
         var ways =
-                "{type: cheapest, corpus: %s/prose.txt, tries: [lwf, l2-sp, lower-rate, layer-decay, lora, replay, ewc]}"
+                "{type: cheapest, corpus: %s/prose.txt, tries: [lwf, l2-sp, lower-rate, layer-decay, lora, replay, ewc, fewer-layers]}"
                         .formatted(folder);
         var tight =
                 Recipes.parse(
@@ -277,6 +277,7 @@ class DefendingTest {
         assertThat(names)
                 .isSubsetOf(
                         "wise-ft",
+                        "fewer-layers",
                         "lora",
                         "lower-rate",
                         "layer-decay",

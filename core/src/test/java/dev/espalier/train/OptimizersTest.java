@@ -6,14 +6,19 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.espalier.EspalierException;
 import dev.espalier.adapt.Lora;
+import dev.espalier.model.Bert;
+import dev.espalier.model.EncoderConfig;
 import dev.espalier.model.Gpt2;
 import dev.espalier.model.Gpt2Config;
+import dev.espalier.model.LanguageModel;
 import dev.espalier.model.SequenceClassifier;
 import dev.espalier.nn.Module;
 import dev.espalier.optim.FlatParameters;
 import dev.espalier.recipe.Duration;
+import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.GroupRecipe;
 import dev.espalier.recipe.OptimizerRecipe;
+import dev.espalier.recipe.Recipes;
 import dev.espalier.recipe.ScheduleRecipe;
 import dev.espalier.recipe.Share;
 import dev.espalier.recipe.TrainingRecipe;
@@ -162,5 +167,50 @@ class OptimizersTest {
         }
         // A matrix of equal gradients has one direction: 1 / 8 in each of 8 x 8 places.
         assertThat(steps.get("transformer.h.1.attn.c_proj.weight")).isBetween(0.05, 0.2);
+    }
+
+    @Test
+    void ofAFrozenBodyTheLastBlocksAreTrainedWhereThatIsAsked() {
+        var recipe =
+                (FinetuneRecipe)
+                        Recipes.parse(
+                                """
+                                data: {train: a.csv}
+                                model: {path: none}
+                                task: {type: classification}
+                                adapter: {type: frozen, last-blocks: 25%}
+                                """,
+                                "last");
+        var decoder = new Gpt2(Gpt2Config.of(20, 8, 8, 6, 2, 0));
+        var encoder = new Bert(EncoderConfig.of(EncoderConfig.Kind.BERT, 20, 8, 8, 6, 2, 0, 0));
+        for (var body : List.<LanguageModel>of(decoder, encoder)) {
+            var model = new SequenceClassifier(body, List.of("a", "b"));
+            Finetuning.adapt(recipe, model, body);
+            model.trainHead();
+            var trained =
+                    model.parameters().entrySet().stream()
+                            .filter(e -> e.getValue().trained())
+                            .map(e -> e.getKey().replaceAll("\\.(h|layer)\\.(\\d)\\..*", " $2"))
+                            .distinct();
+            // A fourth of six blocks is two.
+            if (body == decoder) {
+                assertThat(trained)
+                        .containsExactly(
+                                "transformer 4",
+                                "transformer 5",
+                                "transformer.ln_f.weight",
+                                "transformer.ln_f.bias",
+                                "score.weight");
+            } else {
+                assertThat(trained)
+                        .containsExactly(
+                                "bert.encoder 4",
+                                "bert.encoder 5",
+                                "bert.pooler.dense.weight",
+                                "bert.pooler.dense.bias",
+                                "classifier.weight",
+                                "classifier.bias");
+            }
+        }
     }
 }
