@@ -111,7 +111,8 @@ public final class Compare {
     /// @param heldBack the largest number that was measured
     /// @param foreseen the error there, told by the smaller ones alone
     /// @param measured the error there
-    /// @param worthwhile up to how many labels each doubling lowers the error by a point or more
+    /// @param worthwhile up to how many labels each doubling lowers the error by a point or more;
+    ///   `heldBack` where not even the first does
     public record Outlook(
             Arm arm,
             int labels,
@@ -119,10 +120,12 @@ public final class Compare {
             int heldBack,
             @Nullable Interval foreseen,
             double measured,
-            double worthwhile) {
-        /// Whether what was foreseen came; null where nothing was.
+            Interval worthwhile) {
+        /// Whether what was foreseen came, as far as its interval tells; null where nothing was.
         public @Nullable Boolean kept() {
-            return foreseen == null ? null : Boolean.valueOf(!foreseen.excludes(measured));
+            return foreseen == null || Double.isInfinite(foreseen.margin())
+                    ? null
+                    : Boolean.valueOf(!foreseen.excludes(measured));
         }
     }
 
@@ -677,9 +680,10 @@ public final class Compare {
                                 most,
                                 counts.size() < 4
                                         ? null
-                                        : LearningCurve.foresee(smaller, most, recipe.seed()),
+                                        : LearningCurve.foresee(
+                                                smaller, most, settings.seeds(), recipe.seed()),
                                 measured,
-                                LearningCurve.fit(points).worthwhile(most, WORTHWHILE)));
+                                LearningCurve.worthwhile(points, most, WORTHWHILE, recipe.seed())));
             }
         }
         return outlooks;

@@ -313,9 +313,7 @@ public final class ComparePage {
                                                     o.kept() == null
                                                             ? "–"
                                                             : o.kept() ? "yes" : "no",
-                                                    o.worthwhile() <= o.heldBack()
-                                                            ? "not worth it"
-                                                            : Numbers.compact(o.worthwhile())))
+                                                    worthwhile(o)))
                                     .toList()));
         }
         if (!r.breakEven().isEmpty()) {
@@ -356,6 +354,19 @@ public final class ComparePage {
                         .formatted(
                                 Numbers.fixed(b.seconds() / saved, 1),
                                 Numbers.fixed(b.seconds() / saved / 10, 1));
+    }
+
+    private static String worthwhile(Compare.Outlook o) {
+        var told = o.worthwhile();
+        return worthwhile(o, told.value())
+                + (Double.isFinite(told.margin()) && told.margin() > 0
+                        ? " (%s to %s)"
+                                .formatted(worthwhile(o, told.low()), worthwhile(o, told.high()))
+                        : "");
+    }
+
+    private static String worthwhile(Compare.Outlook o, double labels) {
+        return labels <= o.heldBack() ? "not worth it" : Numbers.compact(labels);
     }
 
     private static String known(@Nullable Double value, int decimals) {
