@@ -198,10 +198,8 @@ public final class Compare {
         // Beside the folder of a run of the recipe, which may be there.
         output = recipe.output().resolveSibling(recipe.output().getFileName() + "-compare");
         if (!(recipe.task() instanceof TaskRecipe.Classification task)
-                || !(task.problem() instanceof ProblemRecipe.SingleLabel)
-                || task.pair() != null) {
-            throw EspalierException.usage(
-                    "task: compare studies classification of single texts by one label");
+                || !(task.problem() instanceof ProblemRecipe.SingleLabel)) {
+            throw EspalierException.usage("task: compare studies classification by one label");
         }
         if (!(recipe.model() instanceof ModelRecipe.Saved)) {
             throw EspalierException.usage("model: compare needs the `path` of a pre-trained one");
@@ -210,7 +208,9 @@ public final class Compare {
             throw EspalierException.usage(
                     "data.test: compare needs records that nothing else sees");
         }
-        var columns = new LabelledReader.Columns(task.text(), task.label());
+        var columns =
+                new LabelledReader.Columns(
+                        task.text(), task.pair(), task.label(), new LabelledReader.Labels.One());
         var all = read(recipe.data().train(), columns);
         var validation =
                 recipe.data().validation() == null
@@ -301,17 +301,41 @@ public final class Compare {
             return cell(arm, drawn.size(), seed, predicted, seconds, 0, null);
         }
         var folder = output.resolve("cells").resolve(name);
-        var data = output.resolve("draws").resolve(drawn.size() + "-" + seed + ".jsonl");
-        write(data, drawn);
-        var overrides =
-                overrides(
-                        arm,
-                        data,
-                        drawn.size(),
-                        seed,
-                        Objects.requireNonNull(rates.get(arm)),
-                        folder);
-        return made(
+        var rate = Objects.requireNonNull(rates.get(arm));
+        return runs.of(
+                name,
+                trained(arm, drawn, seed, rate, folder),
+                asked(),
+                Cell.class,
+                run -> told(arm, drawn.size(), seed, run));
+    }
+
+    /// What a cell's figures depend on beside its run.
+    private String asked() {
+        var task = (TaskRecipe.Classification) recipe.task();
+        return AtomicFiles.sha256(Objects.requireNonNull(recipe.data().test()))
+                + Json.line(
+                        List.of(task.text(), String.valueOf(task.pair()), task.label(), labels));
+    }
+
+    private Cell told(Arm arm, int count, int seed, Run.Result run) {
+        int[] predicted;
+        try (var classifier = TextClassifier.load(run.model())) {
+            predicted =
+                    classifier
+                            .predict(
+                                    test.stream()
+                                            .map(r ->
+                                                    new TextClassifier.Input(r.text(), r.second()))
+                                            .toList())
+                            .stream()
+                            .mapToInt(p -> labels.indexOf(p.label()))
+                            .toArray();
+        }
+        // Figures are what is wanted of a study; models of all cells would fill the disk.
+        AtomicFiles.delete(run.model());
+        var cost = Json.read(run.folder().resolve("passport.json")).path("cost");
+        return cell(
                 arm,
                 count,
                 seed,
@@ -377,6 +401,9 @@ public final class Compare {
                                 "task.text=text",
                                 "task.label=label",
                                 "training.optimizer.rate=" + rate));
+        if (((TaskRecipe.Classification) recipe.task()).pair() != null) {
+            changed.add("task.pair=pair");
+        }
         var steps =
                 recipe.training()
                         .duration()
@@ -481,7 +508,9 @@ public final class Compare {
         var texts = output.resolve("unlabelled.jsonl");
         var lines = new StringBuilder();
         for (var record : train) {
-            lines.append(Json.line(Map.of("text", record.text()))).append('\n');
+            for (var text : record.texts()) {
+                lines.append(Json.line(Map.of("text", text))).append('\n');
+            }
         }
         write(texts, lines);
         var more =
@@ -532,6 +561,9 @@ public final class Compare {
         for (var record : records) {
             var line = Json.mapper().createObjectNode();
             line.put("text", record.text());
+            if (record.second() != null) {
+                line.put("pair", record.second());
+            }
             line.put("label", record.label());
             lines.append(Json.line(line)).append('\n');
         }

@@ -149,6 +149,89 @@ class CompareTest {
     }
 
     @Test
+    void pairsOfTextsAreStudiedAsSingleOnes() throws IOException {
+        var base = base();
+        for (var file : List.of("train.csv", "validation.csv", "test.csv")) {
+            var rows = Files.readString(folder.resolve(file));
+            Files.writeString(
+                    folder.resolve(file),
+                    rows.replace("text,", "text,other,")
+                            .replace(" they sold", ", they sold")
+                            .replaceAll("(?m)^On day (\\d+), ", "On day $1,"));
+        }
+        var recipe =
+                (FinetuneRecipe)
+                        Recipes.parse(
+                                Recipes.write(recipe(base, ""))
+                                        .replaceFirst("pair: none", "pair: other"),
+                                "study");
+        var result = study(recipe, List.of(Arm.BAG_OF_WORDS, Arm.FROZEN, Arm.FURTHER));
+        assertThat(result.made()).isEqualTo(3);
+        assertThat(result.means().getFirst().accuracy().value()).isGreaterThan(0.6);
+        assertThat(folder.resolve("study-compare/cells/frozen-8-1/recipe.yaml"))
+                .content()
+                .contains("pair: pair");
+        assertThat(folder.resolve("study-compare/unlabelled.jsonl")).content().hasLineCount(120);
+    }
+
+    @Test
+    void weightsInSeveralFilesAreStudiedToo() throws IOException {
+        var base = base();
+        var single = base.resolve("model.safetensors");
+        var index = Json.mapper().createObjectNode();
+        var places = index.putObject("weight_map");
+        try (var tensors = SafeTensors.open(single)) {
+            var all = tensors.entries();
+            for (var part = 0; part < 2; part++) {
+                var file = "model-0000%d-of-00002.safetensors".formatted(part + 1);
+                var half = all.subList(part * all.size() / 2, (part + 1) * all.size() / 2);
+                SafeTensors.write(base.resolve(file), half);
+                half.forEach(entry -> places.put(entry.name(), file));
+            }
+        }
+        Files.writeString(base.resolve("model.safetensors.index.json"), Json.pretty(index));
+        Files.delete(single);
+        var result = study(recipe(base, ""), List.of(Arm.SCRATCH, Arm.FROZEN));
+        assertThat(result.made()).isEqualTo(2);
+        assertThat(result.means()).hasSize(2);
+    }
+
+    @Test
+    void anInterruptedTrainingGoesOnFromItsCheckpoint() throws IOException {
+        var base = base();
+        var recipe =
+                (FinetuneRecipe)
+                        Recipes.parse(
+                                Recipes.write(recipe(base, ""))
+                                        .replace("for: 2 steps", "for: 6 steps"),
+                                "study");
+        var steps = new AtomicInteger();
+        var stopping =
+                new Watcher() {
+                    @Override
+                    public boolean stop() {
+                        return steps.incrementAndGet() == 4;
+                    }
+                };
+        var settings = settings(List.of(Arm.FULL), 8, 1);
+        assertThatThrownBy(() -> new Compare(recipe, settings, Hardware.builtIn(), stopping).run())
+                .isInstanceOfSatisfying(
+                        EspalierException.class,
+                        e -> assertThat(e.kind()).isEqualTo(EspalierException.Kind.INTERRUPTED));
+        var resumed = new Compare(recipe, settings, Hardware.builtIn(), stopping).run();
+        // It is asked after each of the six steps but the last one.
+        assertThat(steps).hasValue(5);
+        var cell = folder.resolve("study-compare/cells/full-8-1");
+        assertThat(cell.resolve("metrics.jsonl")).content().hasLineCount(6);
+        assertThat(cell.resolve("checkpoints")).doesNotExist();
+        AtomicFiles.delete(folder.resolve("study-compare"));
+        var whole = new Compare(recipe, settings, Hardware.builtIn(), new Watcher() {}).run();
+        assertThat(resumed.means().getFirst().accuracy())
+                .isEqualTo(whole.means().getFirst().accuracy());
+        assertThat(resumed.means().getFirst().rise()).isEqualTo(whole.means().getFirst().rise());
+    }
+
+    @Test
     void drawsAreBalancedAndPartOfLargerOnes() {
         var records = new ArrayList<LabelledText>();
         for (var i = 0; i < 40; i++) {
