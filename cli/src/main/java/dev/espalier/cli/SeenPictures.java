@@ -524,9 +524,18 @@ final class SeenPictures {
             return new Answer(
                     lines,
                     Map.of("classes", classes),
-                    new ShownImage(image, List.of(), mask, ""),
+                    new ShownImage(image, List.of(), drawn(mask), ""),
                     mask,
                     annotations);
+        }
+
+        /// Drawings leave class 0 out, which has a colour where it is a class like the others.
+        private Mask drawn(Mask mask) {
+            var classes = mask.classes().clone();
+            for (var i = 0; i < classes.length; i++) {
+                classes[i] += (byte) (1 - first());
+            }
+            return new Mask(mask.width(), mask.height(), classes);
         }
 
         @Override

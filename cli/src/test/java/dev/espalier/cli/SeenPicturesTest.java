@@ -7,7 +7,10 @@ import dev.espalier.corpus.Ledger;
 import dev.espalier.data.ImageData;
 import dev.espalier.data.ImageReader;
 import dev.espalier.image.Decoder;
+import dev.espalier.image.Drawing;
+import dev.espalier.image.Mask;
 import dev.espalier.image.Preprocessor;
+import dev.espalier.image.ShownImage;
 import dev.espalier.io.Json;
 import dev.espalier.model.Gpt2Config;
 import dev.espalier.model.Model;
@@ -237,13 +240,30 @@ class SeenPicturesTest {
         Files.writeString(model.resolve(Preprocessor.FILE), reading.toString());
         var masks = folder.resolve("masks");
         var coco = folder.resolve("coco.json");
-        assertThat(run("predict", model, picture, "--masks", masks, "--coco", coco)).isZero();
+        var drawn = folder.resolve("drawn");
+        assertThat(
+                        run(
+                                "predict", model, picture, "--masks", masks, "--coco", coco,
+                                "--draw", drawn))
+                .isZero();
         // No class is what is left where there is nothing.
         assertThat(Json.read(coco).path("categories").path(0).path("name").asString())
                 .isEqualTo("wall");
         assertThat(Json.read(coco).path("categories").path(0).path("id").asInt()).isEqualTo(1);
         var mask = Decoder.numbers(masks.resolve("0001-one.png.png"));
         assertThat(mask.classes()).contains(0).contains(1);
+        var coloured = mask.classes().clone();
+        for (var i = 0; i < coloured.length; i++) {
+            coloured[i]++;
+        }
+        assertThat(drawn.resolve("0001-one.png.png"))
+                .hasBinaryContent(
+                        Drawing.png(
+                                new ShownImage(
+                                        Decoder.read(picture).image(),
+                                        List.of(),
+                                        new Mask(40, 20, coloured),
+                                        "")));
         var truth = new BufferedImage(40, 20, BufferedImage.TYPE_BYTE_GRAY);
         for (var i = 0; i < 800; i++) {
             var told = mask.at(i % 40, i / 40);

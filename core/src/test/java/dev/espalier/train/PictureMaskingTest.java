@@ -5,13 +5,20 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.espalier.EspalierException;
 import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.image.Preprocessor;
 import dev.espalier.model.Problem;
+import dev.espalier.model.VitConfig;
+import dev.espalier.model.VitMae;
+import dev.espalier.model.VitMaeConfig;
 import dev.espalier.recipe.Recipe;
 import dev.espalier.recipe.Recipes;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.node.JsonNodeFactory;
 
 /// Pre-training on pictures without labels at a tiny size.
 class PictureMaskingTest {
@@ -20,14 +27,21 @@ class PictureMaskingTest {
 
     @TempDir Path folder;
 
+    private static final String NEW =
+            "{type: vit-mae, image: 16, patch: 4, width: 16, layers: 2, heads: 2, decoder-width: 16,"
+                    + " decoder-layers: 1, decoder-heads: 2}";
+
     private Recipe recipe(String name, String source, String objective) {
+        return recipe(name, source, NEW, objective);
+    }
+
+    private Recipe recipe(String name, String source, String model, String objective) {
         return Recipes.parse(
                 """
                 name: %s
                 output: %s
                 data: {sources: [%s], validation: 20%%}
-                model: {type: vit-mae, image: 16, patch: 4, width: 16, layers: 2, heads: 2,
-                        decoder-width: 16, decoder-layers: 1, decoder-heads: 2}
+                model: %s
                 objective: %s
                 training:
                   for: 60 steps
@@ -37,7 +51,7 @@ class PictureMaskingTest {
                 evaluate: {every: 20 steps}
                 save: {every: 20 steps}
                 """
-                        .formatted(name, folder.resolve(name), source, objective),
+                        .formatted(name, folder.resolve(name), source, model, objective),
                 "x");
     }
 
@@ -75,6 +89,23 @@ class PictureMaskingTest {
         assertThat(config.path("model_type").asString()).isEqualTo("vit");
         assertThat(config.has("mask_ratio")).isFalse();
         assertThat(config.has("decoder_hidden_size")).isFalse();
+    }
+
+    @Test
+    void picturesThatTheDecodersGridDoesNotFitAreRefused() throws IOException {
+        var mae = new VitMae(VitMaeConfig.of(VitConfig.of(16, 4, 16, 1, 2, 0), 8, 1, 2));
+        HuggingFace.write(folder, mae.initialize(1), JsonNodeFactory.instance.objectNode());
+        var reading = folder.resolve(Preprocessor.FILE);
+        Files.writeString(reading, "{\"size\": {\"shortest_edge\": 16}, \"do_normalize\": false}");
+        var source = "{type: images, path: %s}".formatted(SHAPES);
+        var recipe = recipe("a", source, "{path: %s}".formatted(folder), "{type: masked-image}");
+        assertThatThrownBy(() -> new Run(recipe).train(figures -> {}))
+                .isInstanceOf(EspalierException.class)
+                .hasMessage(
+                        reading
+                                + ": pictures do not all become the 16 x 16 pixels that this model's"
+                                + " patches are hidden of; allowed: `size` with this `height` and"
+                                + " `width`");
     }
 
     @Test
