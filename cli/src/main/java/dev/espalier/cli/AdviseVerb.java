@@ -62,6 +62,9 @@ final class AdviseVerb implements Callable<Integer> {
     /// Characters of a document whose words are counted.
     private static final int MEASURED_CHARACTERS = 100_000;
 
+    /// Where the recipe that pre-trains leaves its model.
+    private static final Path PRETRAINED = Path.of("runs/advice-pretrain/model");
+
     private final Main.Context context;
 
     @Option(
@@ -210,7 +213,9 @@ final class AdviseVerb implements Callable<Integer> {
                 && text == null
                 && general == null
                 && latency == null
-                && hours == null) {
+                && hours == null
+                && !keepGeneral
+                && !isPrivate) {
             ask(context.console());
         }
         if (latency != null && !(latency > 0) || hours != null && !(hours > 0)) {
@@ -230,25 +235,22 @@ final class AdviseVerb implements Callable<Integer> {
         var recipes = new LinkedHashMap<String, String>();
         var costs = new LinkedHashMap<String, Plan.Estimate>();
         Plan tuned = null;
+        var written = text == null ? null : Long.valueOf(tokens(text));
         if (pictures) {
-            var file = output.resolve("pictures.yaml");
-            AtomicFiles.write(file, recipeOfPictures());
-            recipes.put(Way.FINE_TUNE.title(), file.toString());
+            write("pictures", Way.FINE_TUNE, recipeOfPictures(), recipes);
+        } else if (model == null && written != null && written >= Advice.LITTLE_TEXT) {
+            var file = write("pretrain", Way.PRETRAIN, recipeOfText(text, written), recipes);
+            costs.put(Way.PRETRAIN.title(), planned(file).machines().getFirst());
+            if (labels != null) {
+                write("fine-tune", Way.FINE_TUNE, recipe(Way.FINE_TUNE, PRETRAINED), recipes);
+            }
         } else if (labels != null && model != null) {
             for (var way : List.of(Way.FINE_TUNE, Way.ADAPTER, Way.PRETRAIN_FURTHER)) {
                 if (way == Way.PRETRAIN_FURTHER && text == null) {
                     continue;
                 }
-                var file = output.resolve(way.title().replace(' ', '-') + ".yaml");
-                AtomicFiles.write(file, recipe(way));
-                var planned =
-                        Planning.plan(
-                                Recipes.read(file),
-                                true,
-                                Hardware.builtIn(),
-                                History.ofUser(),
-                                new Watcher() {});
-                recipes.put(way.title(), file.toString());
+                var name = way.title().replace(' ', '-');
+                var planned = planned(write(name, way, recipe(way, model), recipes));
                 costs.put(way.title(), planned.machines().getFirst());
                 tuned = way == Way.FINE_TUNE ? planned : tuned;
             }
@@ -257,7 +259,7 @@ final class AdviseVerb implements Callable<Integer> {
         var room = Machine.availableBytes();
         var situation =
                 new Advice.Situation(
-                        text == null ? null : tokens(text),
+                        written,
                         counts.isEmpty()
                                 ? null
                                 : counts.values().stream().min(Integer::compare).orElse(null),
@@ -289,6 +291,18 @@ final class AdviseVerb implements Callable<Integer> {
         var result = new Result(situation, advice, costs, recipes);
         console.result(text(result), result);
         return 0;
+    }
+
+    private Path write(String name, Way way, String recipe, Map<String, String> recipes) {
+        var file = output.resolve(name + ".yaml");
+        AtomicFiles.write(file, recipe);
+        recipes.put(way.title(), file.toString());
+        return file;
+    }
+
+    private static Plan planned(Path recipe) {
+        return Planning.plan(
+                Recipes.read(recipe), true, Hardware.builtIn(), History.ofUser(), new Watcher() {});
     }
 
     private List<LabelledText> read(Path file) {
@@ -429,8 +443,36 @@ final class AdviseVerb implements Callable<Integer> {
                         model == null ? "1e-3" : "1e-4");
     }
 
-    private String recipe(Way way) {
-        var base = Objects.requireNonNull(model);
+    /// The largest GPT-2 of blocks as GPT-2's own, 64 of width a layer and a head, for which there
+    /// are 20 tokens a weight (Hoffmann et al. 2022, arXiv:2203.15556).
+    static String recipeOfText(String text, long tokens) {
+        var layers = 2;
+        while (12L * (layers + 1) * square(64L * (layers + 1)) <= tokens / 20) {
+            layers++;
+        }
+        return """
+        # Pre-trains a new model of the size that the text is enough for.
+        name: advice-pretrain
+        data: {sources: [{type: text, path: %s}], validation: 1%%}
+        tokenizer: {type: bpe, vocabulary: %d}
+        model: {type: gpt2, layers: %d, heads: %d, width: %d, context: 256, dropout: 0}
+        objective: {type: causal}
+        training:
+          for: 1 epoch
+          batch: 32
+          optimizer: {type: muon, rate: 0.02, adamw: {rate: 3e-3, betas: [0.9, 0.95]}}
+          schedule: {type: cosine, warmup: 2%%, floor: 10%%}
+          clip: 1
+        """
+                .formatted(
+                        Json.line(text), layers < 8 ? 8192 : 32_000, layers, layers, 64 * layers);
+    }
+
+    private static long square(long n) {
+        return n * n;
+    }
+
+    private String recipe(Way way, Path base) {
         if (way == Way.PRETRAIN_FURTHER) {
             return """
             # Pre-trains %s further on the domain's text; then run fine-tune.yaml with
@@ -476,19 +518,19 @@ final class AdviseVerb implements Callable<Integer> {
                 .forEach(reason ->
                         out.append(
                                 "  %s: %s%n".formatted(reason.rule().title(), reason.because())));
-        r.costs()
-                .forEach((way, cost) ->
-                        out.append(
-                                "%s: %s here (%s), recipe %s%n"
-                                        .formatted(
-                                                way,
-                                                cost.seconds() == null
-                                                        ? "unknown time"
-                                                        : "%.0f s".formatted(cost.seconds()),
-                                                cost.basis(),
-                                                r.recipes().get(way))));
+        r.recipes()
+                .forEach((way, recipe) ->
+                        out.append("%s: %s%s%n".formatted(way, recipe, cost(r.costs().get(way)))));
         return out.append(
                         "the rules: docs/advice.md; to measure instead of supposing: espalier compare")
                 .toString();
+    }
+
+    private static String cost(Plan.@Nullable Estimate cost) {
+        if (cost == null) {
+            return "";
+        }
+        var time = cost.seconds() == null ? "unknown time" : "%.0f s".formatted(cost.seconds());
+        return ", %s here (%s)".formatted(time, cost.basis());
     }
 }

@@ -3,6 +3,9 @@ package dev.espalier.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.espalier.io.Json;
+import dev.espalier.recipe.ModelRecipe;
+import dev.espalier.recipe.PretrainRecipe;
+import dev.espalier.recipe.Recipes;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -101,6 +104,26 @@ class AdviseVerbTest {
     void whatIsLeftOpenIsNotKnown() {
         assertThat(run("")).as(err).isZero();
         assertThat(out).contains("recommended: bag of words");
+    }
+
+    /// Twenty tokens for each weight of the blocks, at most.
+    @Test
+    void aNewModelIsAsLargeAsTheTextIsEnoughFor() {
+        for (var tokens : List.of(20_000_000L, 100_000_000L, 3_000_000_000L)) {
+            var recipe = Recipes.parse(AdviseVerb.recipeOfText("docs/*.txt", tokens), "advice");
+            var model = (ModelRecipe.Gpt2) ((PretrainRecipe) recipe).model();
+            var weights = 12L * model.layers() * model.width() * model.width();
+            assertThat(20 * weights).isBetween(tokens / 4, tokens);
+            assertThat(model.width()).isEqualTo(64 * model.heads());
+        }
+    }
+
+    /// A switch by itself is an answer too.
+    @Test
+    void aSwitchAloneIsNoReasonToAsk() {
+        assertThat(run("", "--private")).as(err).isZero();
+        assertThat(err).doesNotContain("labelled records");
+        assertThat(out).contains("private-text");
     }
 
     @Test

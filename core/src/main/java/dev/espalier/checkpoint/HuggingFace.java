@@ -650,7 +650,7 @@ public final class HuggingFace {
                 case "vit_mae" -> {
                     var read = VitMaeConfig.of(config);
                     var shape = dropout == null ? read : read.withDropout(dropout);
-                    yield new Plan<>(shape.encoder().bodyWeights(), () -> new VitMae(shape));
+                    yield new Plan<>(shape.bodyWeights(), () -> new VitMae(shape));
                 }
                 case "segformer" -> {
                     var read = SegformerConfig.of(config);

@@ -177,10 +177,18 @@ public record SegformerConfig(
         return stages.stream().mapToInt(Stage::layers).sum();
     }
 
-    /// The weights of the encoder's matrices.
+    /// The weights of the matrices.
     public double bodyWeights() {
-        return stages.stream()
-                .mapToDouble(s -> s.layers * (double) s.width * s.width * (4 + 2.0 * s.mlpRatio))
-                .sum();
+        var sum = decoderWidth * (double) decoderWidth * stages.size();
+        var before = (double) channels;
+        for (var s : stages) {
+            var width = (double) s.width;
+            var reducing = s.reduction > 1 ? (double) s.reduction * s.reduction : 0;
+            sum += before * s.patch * s.patch * width;
+            sum += s.layers * width * width * (4 + 2.0 * s.mlpRatio + reducing);
+            sum += width * decoderWidth;
+            before = width;
+        }
+        return sum;
     }
 }

@@ -102,6 +102,13 @@ public record VitMaeConfig(
         return (int) (patches * (1 - maskRatio));
     }
 
+    /// The weights of both bodies' tables and matrices.
+    public double bodyWeights() {
+        return encoder.bodyWeights()
+                + decoder().bodyWeights()
+                + encoder.width() * (double) decoderWidth;
+    }
+
     /// The decoder as an encoder of its own width.
     VitConfig decoder() {
         var e = encoder;

@@ -14,7 +14,7 @@ public record Advice(Way way, List<Reason> reasons) {
     static final int FEW = 16;
 
     /// Tokens below which a model of one's own learns little but the text itself.
-    static final long LITTLE_TEXT = 20_000_000;
+    public static final long LITTLE_TEXT = 20_000_000;
 
     /// Tokens from which pre-training further was seen to pay.
     static final long ENOUGH_TO_GO_ON = 100_000;

@@ -15,6 +15,7 @@ import dev.espalier.corpus.Ledger;
 import dev.espalier.corpus.TaggedReader;
 import dev.espalier.data.ConversationReader;
 import dev.espalier.data.LabelledReader;
+import dev.espalier.data.MinimalPairReader;
 import dev.espalier.data.PairReader;
 import dev.espalier.data.PreferenceReader;
 import dev.espalier.data.ShardBuilder;
@@ -23,10 +24,13 @@ import dev.espalier.data.TokenShardWriter;
 import dev.espalier.generate.GenerationConfig;
 import dev.espalier.generate.Limits;
 import dev.espalier.generate.Sampling;
+import dev.espalier.image.Decoder;
+import dev.espalier.image.Preprocessor;
 import dev.espalier.io.Json;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.tokenize.ChatTemplate;
 import dev.espalier.tokenize.Tokenizers;
+import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -49,6 +53,7 @@ import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import java.util.zip.CRC32C;
 import java.util.zip.GZIPOutputStream;
+import javax.imageio.ImageIO;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -79,10 +84,25 @@ class FuzzTest {
 
     /// @param file that is mutated, below a folder of the reader's own
     /// @param repair makes a mutated file look whole, or leaves it as it is
+    /// @param fixed what it may allocate, whatever the file's size
     private record Reader(
-            String name, String file, List<byte[]> seeds, UnaryOperator<byte[]> repair, Body body) {
+            String name,
+            String file,
+            List<byte[]> seeds,
+            UnaryOperator<byte[]> repair,
+            long fixed,
+            Body body) {
         Reader(String name, String file, List<byte[]> seeds, Body body) {
-            this(name, file, seeds, bytes -> bytes, body);
+            this(name, file, seeds, bytes -> bytes, FIXED, body);
+        }
+
+        Reader(
+                String name,
+                String file,
+                List<byte[]> seeds,
+                UnaryOperator<byte[]> repair,
+                Body body) {
+            this(name, file, seeds, repair, FIXED, body);
         }
 
         @Override
@@ -124,233 +144,331 @@ class FuzzTest {
                 "# A title\n\nSome *prose*, `code`\r\nand caf\u00e9.\n```\nmore\n```\n"
                         .repeat(20)
                         .getBytes(StandardCharsets.UTF_8);
+        return Stream.concat(
+                Stream.concat(families(), pictures()),
+                Stream.of(
+                        new Reader(
+                                "safetensors",
+                                "tensors/model.safetensors",
+                                seeds(adapter.resolve("adapter_model.safetensors"), tensors()),
+                                file -> {
+                                    try (var tensors = SafeTensors.open(file)) {
+                                        for (var entry : tensors.entries()) {
+                                            var unused =
+                                                    entry.data().toArray(ValueLayout.JAVA_BYTE);
+                                        }
+                                    }
+                                }),
+                        new Reader(
+                                "tokenizer.json",
+                                "tokenizer/tokenizer.json",
+                                seeds(saved.resolve("tokenizer.json")),
+                                FuzzTest::tokenize),
+                        new Reader(
+                                "tokenizer.json of SentencePiece",
+                                "sentencepiece/tokenizer.json",
+                                sentencePieces(),
+                                FuzzTest::tokenize),
+                        new Reader(
+                                "tokenizer.model",
+                                "model/tokenizer.model",
+                                seeds(
+                                        RESOURCES.resolve("tokenizers/unigram.model"),
+                                        RESOURCES.resolve("tokenizers/bpe.model")),
+                                FuzzTest::tokenize),
+                        new Reader(
+                                "merges.txt",
+                                "merges/merges.txt",
+                                seeds(vocabulary.resolve("merges.txt")),
+                                FuzzTest::tokenize),
+                        new Reader(
+                                "tokenizer_config.json",
+                                "configured/tokenizer_config.json",
+                                List.of(
+                                        Files.readAllBytes(
+                                                vocabulary.resolve("tokenizer_config.json")),
+                                        "{\"chat_template\": [{\"name\": \"default\", \"template\": \"<|im_start|>{{ m }}<|im_end|>\"}]}"
+                                                .getBytes(StandardCharsets.UTF_8)),
+                                file -> {
+                                    for (var other : List.of("vocab.json", "merges.txt")) {
+                                        copyOnce(vocabulary, file, other);
+                                    }
+                                    tokenize(file);
+                                    ChatTemplate.read(folder(file));
+                                }),
+                        new Reader(
+                                "config.json of a decoder",
+                                "decoder/config.json",
+                                seeds(gpt2.resolve("config.json")),
+                                file -> HuggingFace.readDecoder(folder(file)).model().free()),
+                        new Reader(
+                                "config.json of a Llama",
+                                "llama/config.json",
+                                seeds(llama.resolve("config.json")),
+                                file -> HuggingFace.readDecoder(folder(file)).model().free()),
+                        new Reader(
+                                "config.json of an encoder",
+                                "encoder/config.json",
+                                seeds(encoder.resolve("config.json")),
+                                file -> HuggingFace.readClassifier(folder(file)).model().free()),
+                        new Reader(
+                                "model.safetensors.index.json",
+                                "sharded/model.safetensors.index.json",
+                                List.of(shards(gpt2)),
+                                file -> HuggingFace.readDecoder(folder(file)).model().free()),
+                        new Reader(
+                                "config.json of a classifier",
+                                "classifier/config.json",
+                                List.of(
+                                        Files.readAllBytes(classifier.resolve("config.json")),
+                                        Files.readString(base.resolve("config.json"))
+                                                .replaceFirst("\\{", "{ \"num_labels\": 3,")
+                                                .getBytes(StandardCharsets.UTF_8)),
+                                file -> HuggingFace.readClassifier(folder(file)).model().free()),
+                        new Reader(
+                                "generation_config.json",
+                                "generation/generation_config.json",
+                                List.of(
+                                        Files.readAllBytes(gpt2.resolve("generation_config.json")),
+                                        """
+                                        {"do_sample": true, "temperature": 0.7, "top_k": 40, "top_p": 0.9,
+                                         "num_beams": 1, "eos_token_id": [1, 2], "max_new_tokens": 20,
+                                         "repetition_penalty": 1.1, "stop_strings": ["a", "b"]}
+                                        """
+                                                .getBytes(StandardCharsets.UTF_8)),
+                                file -> {
+                                    var defaults =
+                                            GenerationConfig.of(
+                                                    Sampling.greedy(),
+                                                    new Limits(10, List.of(), Set.of()));
+                                    GenerationConfig.read(folder(file), defaults);
+                                }),
+                        new Reader(
+                                "adapter_config.json",
+                                "adapter/adapter_config.json",
+                                seeds(adapter.resolve("adapter_config.json")),
+                                file -> {
+                                    var model =
+                                            HuggingFace.readDecoder(GOLDENS.resolve("lora_gpt2"));
+                                    try {
+                                        HuggingFace.readAdapter(folder(fixed), model.model());
+                                    } finally {
+                                        model.model().free();
+                                    }
+                                }),
+                        new Reader(
+                                "index of a shard's files",
+                                "indexed/a.files",
+                                List.of(index()),
+                                FuzzTest::withChecksum,
+                                file -> {
+                                    try (var shard =
+                                            TokenShard.open(file.resolveSibling("a.tokens"))) {
+                                        shard.window(0, (int) shard.tokens());
+                                    }
+                                }),
+                        new Reader(
+                                "token shard",
+                                "shard/a.tokens",
+                                List.of(shard(300), shard(70_000)),
+                                FuzzTest::withChecksums,
+                                file -> {
+                                    try (var shard = TokenShard.open(file)) {
+                                        shard.verify();
+                                        for (var d = 0; d < shard.documents(); d++) {
+                                            var from = shard.documentStart(d);
+                                            shard.read(from, (int) (shard.documentEnd(d) - from));
+                                        }
+                                    }
+                                }),
+                        new Reader(
+                                "recipe",
+                                "recipe/recipe.yaml",
+                                seeds(
+                                        Path.of("../recipes/pretrain/gpt2-toy.yaml"),
+                                        Path.of(
+                                                "../recipes/finetune/classification-lora-toy.yaml")),
+                                Recipes::read),
+                        new Reader(
+                                "labelled CSV",
+                                "labelled/a.csv",
+                                List.of(csv, gzip(csv), Zstd.compress(csv)),
+                                FuzzTest::labelled),
+                        new Reader(
+                                "labelled TSV",
+                                "labelled/a.tsv",
+                                List.of(
+                                        "text\tlabel\na\tb\n\"c\"\td\n"
+                                                .getBytes(StandardCharsets.UTF_8)),
+                                FuzzTest::labelled),
+                        new Reader(
+                                "conversations",
+                                "conversations/a.jsonl",
+                                List.of(
+                                        """
+                                        {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
+                                        {"instruction": "a", "input": "", "output": "b", "system": null}
+                                        {"prompt": [{"role": "user", "content": "a"}], "completion": "b"}
+                                        """
+                                                .getBytes(StandardCharsets.UTF_8)),
+                                file -> ConversationReader.read(file, lenient())),
+                        new Reader(
+                                "pairs of answers",
+                                "pairs/a.jsonl",
+                                List.of(
+                                        """
+                                        {"prompt": "a", "chosen": "b", "rejected": "c"}
+                                        {"instruction": "a", "input": null, "chosen": "b", "rejected": "c"}
+                                        {"chosen": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}],
+                                        """
+                                                .getBytes(StandardCharsets.UTF_8)),
+                                file -> PreferenceReader.read(file, lenient())),
+                        new Reader(
+                                "labelled JSONL",
+                                "labelled/a.jsonl",
+                                List.of(jsonl, gzip(jsonl), Zstd.compress(jsonl)),
+                                FuzzTest::labelled),
+                        new Reader(
+                                "pairs of texts",
+                                "pairs/a.tsv",
+                                List.of(
+                                        "small\tlarge\na\tA\n\"b\"\tB\n"
+                                                .getBytes(StandardCharsets.UTF_8)),
+                                file -> PairReader.read(file, "small", "large", lenient())),
+                        new Reader(
+                                "vocab.txt",
+                                "words/vocab.txt",
+                                List.of(
+                                        String.join("\n", WORDS).getBytes(StandardCharsets.UTF_8),
+                                        String.join("\r\n", WORDS)
+                                                .getBytes(StandardCharsets.UTF_8)),
+                                FuzzTest::tokenize),
+                        new Reader(
+                                "CoNLL",
+                                "tagged/a.conll",
+                                List.of(conll, gzip(conll), Zstd.compress(conll)),
+                                FuzzTest::tagged),
+                        new Reader(
+                                "CoNLL-U",
+                                "tagged/a.conllu",
+                                List.of(
+                                        """
+                                        # text = It's
+                                        1-2\tIt's\t_\t_\t_\t_\t_\t_\t_\t_
+                                        1\tIt\tit\tPRON\tPRP\tCase=Nom\t2\tnsubj\t_\t_
+                                        2\t's\tbe\tAUX\tVBZ\t_\t0\troot\t2.1:x\tSpaceAfter=No
+                                        2.1\tx\tx\tVERB\t_\t_\t_\t_\t_\t_
+
+                                        """
+                                                .getBytes(StandardCharsets.UTF_8)),
+                                FuzzTest::tagged),
+                        new Reader(
+                                "spans",
+                                "tagged/a.jsonl",
+                                List.of(
+                                        """
+                                        {"text": "Lise de B\u00e9arn \ud83d\ude00.", "spans": [{"start": 0, "end": 13, "label": "PER"}]}
+                                        {"text": "no one", "spans": []}
+                                        """
+                                                .getBytes(StandardCharsets.UTF_8)),
+                                FuzzTest::tagged),
+                        new Reader(
+                                "text",
+                                "text/a.md",
+                                List.of(
+                                        text,
+                                        gzip(text),
+                                        Zstd.compress(text),
+                                        "\ufeffa\u00e9\n"
+                                                .repeat(90)
+                                                .getBytes(StandardCharsets.UTF_16LE)),
+                                file -> {
+                                    documents(FileSource.text(file.toString()));
+                                    documents(FileSource.markdown(file.toString()));
+                                }),
+                        new Reader(
+                                "minimal pairs",
+                                "minimal/a.jsonl",
+                                List.of(
+                                        """
+                                        {"sentence_good": "a b", "sentence_bad": "b a", "UID": "order"}
+                                        {"sentence_good": "c", "sentence_bad": "d"}
+                                        """
+                                                .getBytes(StandardCharsets.UTF_8)),
+                                file -> MinimalPairReader.read(file.toString(), 10, lenient())),
+                        new Reader(
+                                "weights of an adapter",
+                                "adapted/adapter_model.safetensors",
+                                seeds(adapter.resolve("adapter_model.safetensors")),
+                                file -> {
+                                    copyOnce(adapter, file, "adapter_config.json");
+                                    var model =
+                                            HuggingFace.readDecoder(GOLDENS.resolve("lora_gpt2"));
+                                    try {
+                                        HuggingFace.readAdapter(folder(file), model.model());
+                                    } finally {
+                                        model.model().free();
+                                    }
+                                })));
+    }
+
+    /// The configurations of the other families.
+    private static Stream<Reader> families() throws IOException {
+        var readers = new ArrayList<Reader>();
+        for (var name : List.of("bart", "t5", "distilbert_mlm", "roberta_mlm", "vision_encdec")) {
+            var folder = model("family-" + name, GOLDENS.resolve(name));
+            readers.add(
+                    new Reader(
+                            "config.json of " + name,
+                            "family-" + name + "/config.json",
+                            seeds(folder.resolve("config.json")),
+                            file -> HuggingFace.readModel(folder(file), null).model().free()));
+        }
+        for (var name : List.of("vit", "vit_mae", "segformer", "yolos")) {
+            var folder = model("family-" + name, GOLDENS.resolve(name));
+            readers.add(
+                    new Reader(
+                            "config.json of " + name,
+                            "family-" + name + "/config.json",
+                            seeds(folder.resolve("config.json")),
+                            file -> HuggingFace.readVision(folder(file), null).model().free()));
+        }
+        return readers.stream();
+    }
+
+    /// Pictures, which may take what the largest takes, and how they are prepared.
+    private static Stream<Reader> pictures() throws IOException {
+        var image = new BufferedImage(9, 7, BufferedImage.TYPE_INT_RGB);
+        var grey = new BufferedImage(8, 8, BufferedImage.TYPE_BYTE_INDEXED);
+        for (var i = 0; i < 49; i++) {
+            image.setRGB(i % 9, i / 9, 0x10203 * i);
+            grey.setRGB(i % 8, i / 8, 0x40404 * i);
+        }
+        var files = new ArrayList<byte[]>();
+        for (var format : List.of("png", "jpeg", "gif", "bmp", "tiff")) {
+            for (var each : List.of(image, grey)) {
+                var out = new ByteArrayOutputStream();
+                if (ImageIO.write(each, format, out)) {
+                    files.add(out.toByteArray());
+                }
+            }
+        }
+        var processing = GOLDENS.resolve("image_processing");
         return Stream.of(
                 new Reader(
-                        "safetensors",
-                        "tensors/model.safetensors",
-                        seeds(adapter.resolve("adapter_model.safetensors"), tensors()),
-                        file -> {
-                            try (var tensors = SafeTensors.open(file)) {
-                                for (var entry : tensors.entries()) {
-                                    var unused = entry.data().toArray(ValueLayout.JAVA_BYTE);
-                                }
-                            }
-                        }),
+                        "picture",
+                        "picture/a.png",
+                        files,
+                        bytes -> bytes,
+                        16 * Decoder.MOST_PIXELS,
+                        Decoder::read),
                 new Reader(
-                        "tokenizer.json",
-                        "tokenizer/tokenizer.json",
-                        seeds(saved.resolve("tokenizer.json")),
-                        FuzzTest::tokenize),
-                new Reader(
-                        "tokenizer.json of SentencePiece",
-                        "sentencepiece/tokenizer.json",
-                        sentencePieces(),
-                        FuzzTest::tokenize),
-                new Reader(
-                        "tokenizer.model",
-                        "model/tokenizer.model",
+                        "preprocessor_config.json",
+                        "prepared/preprocessor_config.json",
                         seeds(
-                                RESOURCES.resolve("tokenizers/unigram.model"),
-                                RESOURCES.resolve("tokenizers/bpe.model")),
-                        FuzzTest::tokenize),
-                new Reader(
-                        "merges.txt",
-                        "merges/merges.txt",
-                        seeds(vocabulary.resolve("merges.txt")),
-                        FuzzTest::tokenize),
-                new Reader(
-                        "tokenizer_config.json",
-                        "configured/tokenizer_config.json",
-                        List.of(
-                                Files.readAllBytes(vocabulary.resolve("tokenizer_config.json")),
-                                "{\"chat_template\": [{\"name\": \"default\", \"template\": \"<|im_start|>{{ m }}<|im_end|>\"}]}"
-                                        .getBytes(StandardCharsets.UTF_8)),
-                        file -> {
-                            for (var other : List.of("vocab.json", "merges.txt")) {
-                                copyOnce(vocabulary, file, other);
-                            }
-                            tokenize(file);
-                            ChatTemplate.read(folder(file));
-                        }),
-                new Reader(
-                        "config.json of a decoder",
-                        "decoder/config.json",
-                        seeds(gpt2.resolve("config.json")),
-                        file -> HuggingFace.readDecoder(folder(file)).model().free()),
-                new Reader(
-                        "config.json of a Llama",
-                        "llama/config.json",
-                        seeds(llama.resolve("config.json")),
-                        file -> HuggingFace.readDecoder(folder(file)).model().free()),
-                new Reader(
-                        "config.json of an encoder",
-                        "encoder/config.json",
-                        seeds(encoder.resolve("config.json")),
-                        file -> HuggingFace.readClassifier(folder(file)).model().free()),
-                new Reader(
-                        "model.safetensors.index.json",
-                        "sharded/model.safetensors.index.json",
-                        List.of(shards(gpt2)),
-                        file -> HuggingFace.readDecoder(folder(file)).model().free()),
-                new Reader(
-                        "config.json of a classifier",
-                        "classifier/config.json",
-                        List.of(
-                                Files.readAllBytes(classifier.resolve("config.json")),
-                                Files.readString(base.resolve("config.json"))
-                                        .replaceFirst("\\{", "{ \"num_labels\": 3,")
-                                        .getBytes(StandardCharsets.UTF_8)),
-                        file -> HuggingFace.readClassifier(folder(file)).model().free()),
-                new Reader(
-                        "generation_config.json",
-                        "generation/generation_config.json",
-                        List.of(
-                                Files.readAllBytes(gpt2.resolve("generation_config.json")),
-                                """
-                                {"do_sample": true, "temperature": 0.7, "top_k": 40, "top_p": 0.9,
-                                 "num_beams": 1, "eos_token_id": [1, 2], "max_new_tokens": 20,
-                                 "repetition_penalty": 1.1, "stop_strings": ["a", "b"]}
-                                """
-                                        .getBytes(StandardCharsets.UTF_8)),
-                        file -> {
-                            var defaults =
-                                    GenerationConfig.of(
-                                            Sampling.greedy(), new Limits(10, List.of(), Set.of()));
-                            GenerationConfig.read(folder(file), defaults);
-                        }),
-                new Reader(
-                        "adapter_config.json",
-                        "adapter/adapter_config.json",
-                        seeds(adapter.resolve("adapter_config.json")),
-                        file -> {
-                            var model = HuggingFace.readDecoder(GOLDENS.resolve("lora_gpt2"));
-                            try {
-                                HuggingFace.readAdapter(folder(fixed), model.model());
-                            } finally {
-                                model.model().free();
-                            }
-                        }),
-                new Reader(
-                        "index of a shard's files",
-                        "indexed/a.files",
-                        List.of(index()),
-                        FuzzTest::withChecksum,
-                        file -> {
-                            try (var shard = TokenShard.open(file.resolveSibling("a.tokens"))) {
-                                shard.window(0, (int) shard.tokens());
-                            }
-                        }),
-                new Reader(
-                        "token shard",
-                        "shard/a.tokens",
-                        List.of(shard(300), shard(70_000)),
-                        FuzzTest::withChecksums,
-                        file -> {
-                            try (var shard = TokenShard.open(file)) {
-                                shard.verify();
-                                for (var d = 0; d < shard.documents(); d++) {
-                                    var from = shard.documentStart(d);
-                                    shard.read(from, (int) (shard.documentEnd(d) - from));
-                                }
-                            }
-                        }),
-                new Reader(
-                        "recipe",
-                        "recipe/recipe.yaml",
-                        seeds(
-                                Path.of("../recipes/pretrain/gpt2-toy.yaml"),
-                                Path.of("../recipes/finetune/classification-lora-toy.yaml")),
-                        Recipes::read),
-                new Reader(
-                        "labelled CSV",
-                        "labelled/a.csv",
-                        List.of(csv, gzip(csv), Zstd.compress(csv)),
-                        FuzzTest::labelled),
-                new Reader(
-                        "labelled TSV",
-                        "labelled/a.tsv",
-                        List.of("text\tlabel\na\tb\n\"c\"\td\n".getBytes(StandardCharsets.UTF_8)),
-                        FuzzTest::labelled),
-                new Reader(
-                        "conversations",
-                        "conversations/a.jsonl",
-                        List.of(
-                                """
-                                {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
-                                {"instruction": "a", "input": "", "output": "b", "system": null}
-                                {"prompt": [{"role": "user", "content": "a"}], "completion": "b"}
-                                """
-                                        .getBytes(StandardCharsets.UTF_8)),
-                        file -> ConversationReader.read(file, lenient())),
-                new Reader(
-                        "pairs of answers",
-                        "pairs/a.jsonl",
-                        List.of(
-                                """
-                                {"prompt": "a", "chosen": "b", "rejected": "c"}
-                                {"instruction": "a", "input": null, "chosen": "b", "rejected": "c"}
-                                {"chosen": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}],
-                                """
-                                        .getBytes(StandardCharsets.UTF_8)),
-                        file -> PreferenceReader.read(file, lenient())),
-                new Reader(
-                        "labelled JSONL",
-                        "labelled/a.jsonl",
-                        List.of(jsonl, gzip(jsonl), Zstd.compress(jsonl)),
-                        FuzzTest::labelled),
-                new Reader(
-                        "pairs of texts",
-                        "pairs/a.tsv",
-                        List.of("small\tlarge\na\tA\n\"b\"\tB\n".getBytes(StandardCharsets.UTF_8)),
-                        file -> PairReader.read(file, "small", "large", lenient())),
-                new Reader(
-                        "vocab.txt",
-                        "words/vocab.txt",
-                        List.of(
-                                String.join("\n", WORDS).getBytes(StandardCharsets.UTF_8),
-                                String.join("\r\n", WORDS).getBytes(StandardCharsets.UTF_8)),
-                        FuzzTest::tokenize),
-                new Reader(
-                        "CoNLL",
-                        "tagged/a.conll",
-                        List.of(conll, gzip(conll), Zstd.compress(conll)),
-                        FuzzTest::tagged),
-                new Reader(
-                        "CoNLL-U",
-                        "tagged/a.conllu",
-                        List.of(
-                                """
-                                # text = It's
-                                1-2\tIt's\t_\t_\t_\t_\t_\t_\t_\t_
-                                1\tIt\tit\tPRON\tPRP\tCase=Nom\t2\tnsubj\t_\t_
-                                2\t's\tbe\tAUX\tVBZ\t_\t0\troot\t2.1:x\tSpaceAfter=No
-                                2.1\tx\tx\tVERB\t_\t_\t_\t_\t_\t_
-
-                                """
-                                        .getBytes(StandardCharsets.UTF_8)),
-                        FuzzTest::tagged),
-                new Reader(
-                        "spans",
-                        "tagged/a.jsonl",
-                        List.of(
-                                """
-                                {"text": "Lise de B\u00e9arn \ud83d\ude00.", "spans": [{"start": 0, "end": 13, "label": "PER"}]}
-                                {"text": "no one", "spans": []}
-                                """
-                                        .getBytes(StandardCharsets.UTF_8)),
-                        FuzzTest::tagged),
-                new Reader(
-                        "text",
-                        "text/a.md",
-                        List.of(
-                                text,
-                                gzip(text),
-                                Zstd.compress(text),
-                                "\ufeffa\u00e9\n".repeat(90).getBytes(StandardCharsets.UTF_16LE)),
-                        file -> {
-                            documents(FileSource.text(file.toString()));
-                            documents(FileSource.markdown(file.toString()));
-                        }));
+                                processing.resolve("vit/preprocessor_config.json"),
+                                processing.resolve("segformer/preprocessor_config.json")),
+                        file -> Preprocessor.read(folder(file))));
     }
 
     /// A small charsmap, and both kinds of models.
@@ -462,7 +580,7 @@ class FuzzTest {
         } finally {
             assertThat(threads.getCurrentThreadAllocatedBytes() - before)
                     .as("bytes allocated for %d", size)
-                    .isLessThan(FIXED + PER_BYTE * size);
+                    .isLessThan(reader.fixed + PER_BYTE * size);
         }
     }
 

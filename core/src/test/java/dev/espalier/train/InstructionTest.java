@@ -175,7 +175,7 @@ class InstructionTest {
                         "unlearnt",
                         "model: {path: " + base.model() + ", add-tokens: [<end>, <|im_end|>]}",
                         "packing: true",
-                        "adapter: {type: lora, rank: 4}");
+                        "adapter: {type: lora, rank: 4, dora: true}");
         assertThatThrownBy(() -> new Run(Recipes.parse(unlearnt, "x")).train(s -> {}))
                 .isInstanceOf(EspalierException.class)
                 .hasMessageContaining("add-tokens: <end> are new");

@@ -134,7 +134,7 @@ class LabellingTest {
                         "lora",
                         "names.conll",
                         "model: {path: %s}".formatted(tagger.model()),
-                        "adapter: {type: lora, rank: 4, alpha: 8, targets: all}");
+                        "adapter: {type: lora, rank: 4, alpha: 8, targets: all, dora: true}");
         assertThat(HuggingFace.isAdapter(lora.model())).isTrue();
         var passport = Json.read(lora.folder().resolve("passport.json"));
         var parent = tagger.model().resolve("model.safetensors");

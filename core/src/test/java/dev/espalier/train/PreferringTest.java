@@ -166,7 +166,7 @@ class PreferringTest {
                                                                 "{type: dpo}",
                                                                 "")
                                                         .replace("template: chatml, ", "")
-                                                + "adapter: {type: lora, rank: 4, merge: true}\n",
+                                                + "adapter: {type: lora, rank: 4, dora: true, merge: true}\n",
                                         "x"))
                         .train(s -> {});
         var completed = (FinetuneRecipe) Recipes.read(tuned.folder().resolve("recipe.yaml"));
