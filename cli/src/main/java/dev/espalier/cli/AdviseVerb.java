@@ -238,7 +238,10 @@ final class AdviseVerb implements Callable<Integer> {
         var written = text == null ? null : Long.valueOf(tokens(text));
         if (pictures) {
             write("pictures", Way.FINE_TUNE, recipeOfPictures(), recipes);
-        } else if (model == null && written != null && written >= Advice.LITTLE_TEXT) {
+        } else if (model == null
+                && text != null
+                && written != null
+                && written >= Advice.LITTLE_TEXT) {
             var file = write("pretrain", Way.PRETRAIN, recipeOfText(text, written), recipes);
             costs.put(Way.PRETRAIN.title(), planned(file).machines().getFirst());
             if (labels != null) {
