@@ -10,9 +10,12 @@ import java.awt.image.DataBuffer;
 import java.awt.image.IndexColorModel;
 import java.awt.image.PackedColorModel;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicReference;
@@ -20,6 +23,7 @@ import java.util.regex.Pattern;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
 import org.jspecify.annotations.Nullable;
+import org.w3c.dom.Element;
 
 /// Reads pictures from JPEG (CMYK too, turned as the camera says), PNG, GIF, BMP, TIFF and WebP.
 ///
@@ -30,6 +34,9 @@ public final class Decoder {
 
     /// The most bytes of a file.
     private static final long MOST_BYTES = 256L << 20;
+
+    /// Where a GIF states how wide and, behind it, how high its screen is.
+    private static final int GIF_SCREEN = 6;
 
     private static final Set<String> FORMATS = Set.of("jpeg", "png", "gif", "bmp", "tiff", "webp");
 
@@ -63,11 +70,11 @@ public final class Decoder {
         return with(
                 bytes,
                 file.toString(),
-                (reader, _) -> {
+                (_, screen) -> {
                     var turned = Orientation.of(bytes) >= 5;
-                    var width = reader.getWidth(0);
-                    var height = reader.getHeight(0);
-                    return turned ? new Size(height, width) : new Size(width, height);
+                    return turned
+                            ? new Size(screen.height, screen.width)
+                            : new Size(screen.width, screen.height);
                 });
     }
 
@@ -78,19 +85,20 @@ public final class Decoder {
         return with(
                 file,
                 where,
-                (reader, format) -> {
+                (reader, screen) -> {
                     var truncated = new AtomicReference<@Nullable String>();
                     reader.addIIOReadWarningListener((_, warning) -> {
                         if (TRUNCATED.matcher(warning).find()) {
                             truncated.compareAndSet(null, warning);
                         }
                     });
-                    var image = image(reader.read(0));
+                    var image = image(screen.filled(reader.read(0)));
                     var warning = truncated.get();
                     if (warning != null) {
                         throw new IOException(warning);
                     }
                     // The others hold one picture, and JPEG's reader would go through it again.
+                    var format = format(reader);
                     var many = format.equals("gif") || format.equals("webp");
                     return new Decoded(
                             Orientation.upright(image, Orientation.of(file)),
@@ -106,8 +114,8 @@ public final class Decoder {
         return with(
                 bytes(file),
                 file.toString(),
-                (reader, _) -> {
-                    var image = reader.read(0);
+                (reader, screen) -> {
+                    var image = screen.filled(reader.read(0));
                     var raster = image.getRaster();
                     var colours = image.getColorModel();
                     if (!(colours instanceof IndexColorModel)
@@ -147,9 +155,56 @@ public final class Decoder {
         }
     }
 
-    /// What is done with the reader of a file, whose format is given in small letters.
+    /// What is done with the reader of a file whose first picture is seen on `screen`.
     private interface Use<T> {
-        T apply(ImageReader reader, String format) throws IOException;
+        T apply(ImageReader reader, Screen screen) throws IOException;
+    }
+
+    private static String format(ImageReader reader) throws IOException {
+        return reader.getFormatName().toLowerCase(Locale.ROOT);
+    }
+
+    /// What a picture is seen on: its own size, but of a GIF, whose pictures may fill a part alone,
+    /// as Pillow has it: the size that the file states, or more where a picture needs it.
+    ///
+    /// @param left where the picture begins
+    private record Screen(int width, int height, int left, int top) {
+        static Screen of(ImageReader reader, byte[] file) throws IOException {
+            int width = reader.getWidth(0), height = reader.getHeight(0);
+            if (!format(reader).equals("gif")) {
+                return new Screen(width, height, 0, 0);
+            }
+            var metadata = reader.getImageMetadata(0);
+            var tree = (Element) metadata.getAsTree(metadata.getNativeMetadataFormatName());
+            var place = (Element) tree.getElementsByTagName("ImageDescriptor").item(0);
+            var left = Integer.parseInt(place.getAttribute("imageLeftPosition"));
+            var top = Integer.parseInt(place.getAttribute("imageTopPosition"));
+            var stated = ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN);
+            return new Screen(
+                    Math.max(left + width, stated.getShort(GIF_SCREEN) & 0xFFFF),
+                    Math.max(top + height, stated.getShort(GIF_SCREEN + 2) & 0xFFFF),
+                    left,
+                    top);
+        }
+
+        /// The whole screen, where nothing is drawn of the transparent colour, or else of the first
+        /// of the palette.
+        BufferedImage filled(BufferedImage picture) {
+            if (picture.getWidth() == width && picture.getHeight() == height) {
+                return picture;
+            }
+            var colours = picture.getColorModel();
+            var raster = colours.createCompatibleWritableRaster(width, height);
+            if (colours instanceof IndexColorModel palette && palette.getTransparentPixel() > 0) {
+                var row = new int[width];
+                Arrays.fill(row, palette.getTransparentPixel());
+                for (var y = 0; y < height; y++) {
+                    raster.setSamples(0, y, width, 1, 0, row);
+                }
+            }
+            raster.setRect(left, top, picture.getRaster());
+            return new BufferedImage(colours, raster, false, null);
+        }
     }
 
     private static <T> T with(byte[] file, String where, Use<T> use) {
@@ -158,12 +213,13 @@ public final class Decoder {
             while (readers.hasNext()) {
                 var reader = readers.next();
                 try {
-                    var format = reader.getFormatName().toLowerCase(Locale.ROOT);
-                    if (FORMATS.contains(format)) {
+                    if (FORMATS.contains(format(reader))) {
                         // Metadata may be packed without bound, and is not needed.
                         reader.setInput(stream, false, true);
                         requireSize(reader.getWidth(0), reader.getHeight(0), where);
-                        return use.apply(reader, format);
+                        var screen = Screen.of(reader, file);
+                        requireSize(screen.width, screen.height, where);
+                        return use.apply(reader, screen);
                     }
                 } finally {
                     reader.dispose();

@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 /// picture as it should be seen the first stored row and column lie.
 final class Orientation {
     private static final int TAG = 0x112;
+    private static final short JPEG = (short) 0xFFD8;
     private static final int JPEG_APP1 = 0xFFE1;
     private static final int PNG_SIGNATURE = 8;
     private static final int RIFF_HEADER = 12;
@@ -19,8 +20,10 @@ final class Orientation {
     static int of(byte[] file) {
         var bytes = ByteBuffer.wrap(file);
         try {
+            if (bytes.getShort(0) == JPEG) {
+                return jpeg(bytes);
+            }
             return switch (bytes.getInt(0)) {
-                case 0xFFD8FFE0, 0xFFD8FFE1, 0xFFD8FFE2, 0xFFD8FFDB, 0xFFD8FFEE -> jpeg(bytes);
                 case 0x89504E47 -> chunks(bytes, PNG_SIGNATURE, "eXIf", true);
                 case 0x52494646 -> chunks(bytes, RIFF_HEADER, "EXIF", false);
                 default -> tiff(bytes);

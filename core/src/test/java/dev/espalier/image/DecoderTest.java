@@ -94,6 +94,61 @@ class DecoderTest {
         assertThat(image.height()).isEqualTo(1);
     }
 
+    /// Bits, the lowest first, as WebP has them.
+    private static final class Bits {
+        private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        private int held;
+        private int count;
+
+        Bits put(int value, int bits) {
+            for (var i = 0; i < bits; i++) {
+                held |= (value >> i & 1) << count++;
+                if (count == 8) {
+                    bytes.write(held);
+                    held = 0;
+                    count = 0;
+                }
+            }
+            return this;
+        }
+
+        byte[] end() {
+            return put(0, (8 - count) % 8).bytes.toByteArray();
+        }
+    }
+
+    /// Without loss (RFC 9649, section 3): 3 x 2 pixels, whose green is 20 or 250, red 10 or 200,
+    /// and blue 30 or 77, of which a code of one bit each tells.
+    @Test
+    void webPWithoutLossHasEveryPixel() {
+        var bits = new Bits().put(0x2F, 8).put(2, 14).put(1, 14).put(0, 1 + 3);
+        // No transform, no cache of colours, the same codes everywhere.
+        bits.put(0, 3);
+        for (var two : new int[][] {{20, 250}, {10, 200}, {30, 77}}) {
+            bits.put(1, 1).put(1, 1).put(1, 1).put(two[0], 8).put(two[1], 8);
+        }
+        // Opaque, and no distance.
+        bits.put(1, 1).put(0, 1).put(1, 1).put(255, 8);
+        bits.put(1, 1).put(0, 1).put(0, 1).put(0, 1);
+        for (var pixel = 0; pixel < 6; pixel++) {
+            bits.put(pixel & 1, 1).put(pixel >> 1 & 1, 1).put(pixel >> 2 & 1, 1);
+        }
+        var stream = bits.end();
+        var padded = stream.length + (stream.length & 1);
+        var file = ByteBuffer.allocate(20 + padded).order(ByteOrder.LITTLE_ENDIAN);
+        file.put("RIFF".getBytes(StandardCharsets.US_ASCII)).putInt(12 + padded);
+        file.put("WEBPVP8L".getBytes(StandardCharsets.US_ASCII)).putInt(stream.length).put(stream);
+        var image = decode(file.array());
+        assertThat(image.width()).isEqualTo(3);
+        assertThat(image.height()).isEqualTo(2);
+        for (var pixel = 0; pixel < 6; pixel++) {
+            int x = pixel % 3, y = pixel / 3;
+            assertThat(image.at(x, y, 0)).isEqualTo((pixel >> 1 & 1) == 0 ? 10 : 200);
+            assertThat(image.at(x, y, 1)).isEqualTo((pixel & 1) == 0 ? 20 : 250);
+            assertThat(image.at(x, y, 2)).isEqualTo((pixel >> 2 & 1) == 0 ? 30 : 77);
+        }
+    }
+
     @Test
     void greyIsTakenAsItStands() throws IOException {
         var grey = new BufferedImage(256, 1, BufferedImage.TYPE_BYTE_GRAY);
@@ -196,10 +251,16 @@ class DecoderTest {
     }
 
     private static byte[] withExif(byte[] jpeg, byte[] tiff) {
-        var segment = ByteBuffer.allocate(jpeg.length + 10 + tiff.length);
-        segment.put(jpeg, 0, 2).putShort((short) 0xFFE1).putShort((short) (8 + tiff.length));
-        segment.put("Exif\0\0".getBytes(StandardCharsets.US_ASCII)).put(tiff);
-        return segment.put(jpeg, 2, jpeg.length - 2).array();
+        var content = ByteBuffer.allocate(6 + tiff.length);
+        content.put("Exif\0\0".getBytes(StandardCharsets.US_ASCII)).put(tiff);
+        return beginning(jpeg, 0xFFE1, content.array());
+    }
+
+    /// With another segment before all others.
+    private static byte[] beginning(byte[] jpeg, int marker, byte[] content) {
+        var file = ByteBuffer.allocate(jpeg.length + 4 + content.length);
+        file.put(jpeg, 0, 2).putShort((short) marker).putShort((short) (2 + content.length));
+        return file.put(content).put(jpeg, 2, jpeg.length - 2).array();
     }
 
     /// The stored picture has R G in its first row and B W in its second; the corners are given in
@@ -232,6 +293,20 @@ class DecoderTest {
         assertThat(colour(image, right, 1)).isEqualTo(topRight);
         assertThat(colour(image, 1, bottom)).isEqualTo(bottomLeft);
         assertThat(colour(image, right, bottom)).isEqualTo(bottomRight);
+    }
+
+    /// Programs put notes of their own first, such as Photoshop's (0xED) and comments (0xFE).
+    @ParameterizedTest
+    @ValueSource(ints = {0xFFED, 0xFFFE, 0xFFEC, 0xFFE3})
+    void theOrientationIsFoundWhateverAPictureBeginsWith(int marker) throws IOException {
+        var turned =
+                withExif(
+                        bytes(quarters(BufferedImage.TYPE_INT_RGB), "jpg"),
+                        exif(6, ByteOrder.BIG_ENDIAN));
+        var note = "a note".getBytes(StandardCharsets.US_ASCII);
+        var image = decode(beginning(turned, marker, note));
+        assertThat(image.width()).isEqualTo(16);
+        assertThat(colour(image, 1, 1)).isEqualTo("--B");
     }
 
     @Test
@@ -270,6 +345,55 @@ class DecoderTest {
         assertThat(moving.animated()).isTrue();
         assertThat(colour(moving.image(), 4, 4)).isEqualTo("R--");
         assertThat(Decoder.decode(animation(1), "here").animated()).isFalse();
+    }
+
+    /// A GIF of one picture of 2 x 1 pixels at (1, 1) of a screen of 4 x 3, of red and green; blue
+    /// is the first of the palette.
+    private static byte[] small(int transparent) {
+        var gif = ByteBuffer.allocate(64).order(ByteOrder.LITTLE_ENDIAN);
+        gif.put("GIF89a".getBytes(StandardCharsets.US_ASCII));
+        gif.putShort((short) 4).putShort((short) 3).put((byte) 0x81).putShort((short) 0);
+        gif.put(new byte[] {0, 0, -1, -1, 0, 0, 0, -1, 0, 0, 0, 0});
+        if (transparent >= 0) {
+            gif.put(new byte[] {0x21, (byte) 0xF9, 4, 1, 0, 0, (byte) transparent, 0});
+        }
+        gif.put((byte) 0x2C).putShort((short) 1).putShort((short) 1);
+        gif.putShort((short) 2).putShort((short) 1).put((byte) 0);
+        // Of three bits each: clear, 1, 2, end.
+        var codes = 4 | 1 << 3 | 2 << 6 | 5 << 9;
+        gif.put((byte) 2).put((byte) 2).putShort((short) codes).put((byte) 0).put((byte) 0x3B);
+        return Arrays.copyOf(gif.array(), gif.position());
+    }
+
+    /// As Pillow opens them.
+    @ParameterizedTest
+    @CsvSource({"-1, --B", "3, RGB"})
+    void aGifIsAsLargeAsItsScreen(int transparent, String around) throws IOException {
+        var file = folder.resolve("small.gif");
+        Files.write(file, small(transparent));
+        var image = Decoder.read(file).image();
+        assertThat(image.width()).isEqualTo(4);
+        assertThat(image.height()).isEqualTo(3);
+        assertThat(Decoder.size(file)).isEqualTo(new Decoder.Size(4, 3));
+        for (var i = 0; i < 12; i++) {
+            assertThat(colour(image, i % 4, i / 4))
+                    .isEqualTo(i == 5 ? "R--" : i == 6 ? "-G-" : around);
+        }
+        var nothing = (byte) Math.max(0, transparent);
+        var numbers = new byte[12];
+        Arrays.fill(numbers, nothing);
+        numbers[5] = 1;
+        numbers[6] = 2;
+        assertThat(Decoder.numbers(file).classes()).containsExactly(numbers);
+    }
+
+    @Test
+    void aHugeScreenIsRefused() {
+        var gif = small(-1);
+        Arrays.fill(gif, 6, 10, (byte) 0xFF);
+        assertThatThrownBy(() -> Decoder.decode(gif, "here"))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("65,535 x 65,535 pixels");
     }
 
     private interface Rows {
