@@ -304,7 +304,9 @@ final class Evaluate implements Callable<Integer> {
 
     private ImageData read(Console console, Data set, ImageData.Wanted wanted) {
         var ledger = Ledger.strict();
-        var place = new ImageData.Place(Given.path(Path.of(set.files())), pictures);
+        var place =
+                new ImageData.Place(
+                        Given.path(Path.of(set.files())), pictures, ImageData.Part.HELD_OUT);
         var read = ImageReader.read(place, wanted, ledger);
         if (!ledger.leftOut().isEmpty()) {
             console.note(set.files() + ": not all is used" + ledger.leftOut());
@@ -566,7 +568,7 @@ final class Evaluate implements Callable<Integer> {
                 IntStream.range(0, classes)
                         .mapToObj(truth ->
                                 IntStream.range(0, classes)
-                                        .map(told -> confusion.count(truth, told))
+                                        .mapToLong(told -> confusion.count(truth, told))
                                         .toArray())
                         .toList());
         return json;

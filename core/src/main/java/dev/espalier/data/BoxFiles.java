@@ -35,10 +35,10 @@ final class BoxFiles {
     /// of the picture, x and y being the box's middle, or of a file beside it; more numbers are an
     /// outline. A picture without a file has nothing in it.
     ///
-    /// @param data a folder, a list of pictures (`.txt`), or a description (`.yaml`), whose `train`
-    ///   is read; the names of classes stand there, or in `data.yaml`, `classes.txt` or `obj.names`
-    ///   in the folder or above
-    static ImageData yolo(Path data, Ledger ledger) {
+    /// @param data a folder, a list of pictures (`.txt`), or a description (`.yaml`), which names
+    ///   those of each part; the names of classes stand there, or in `data.yaml`, `classes.txt` or
+    ///   `obj.names` in the folder or above
+    static ImageData yolo(Path data, ImageData.Part part, Ledger ledger) {
         var file = data.toString();
         var described = file.endsWith(".yaml") || file.endsWith(".yml");
         var folder = Files.isDirectory(data) ? data : parent(data);
@@ -46,11 +46,10 @@ final class BoxFiles {
         var pictures = new ArrayList<Path>();
         if (described) {
             var yaml = yaml(data);
-            var train = yaml.get("train");
-            for (var part : train instanceof List<?> list ? list : List.of(String.valueOf(train))) {
-                var base = yaml.containsKey("path") ? yaml.get("path") : ".";
+            var base = yaml.containsKey("path") ? yaml.get("path") : ".";
+            for (var place : places(data, yaml, part)) {
                 listed(
-                        ImageReader.inside(folder, base + "/" + part, data, 0, ledger),
+                        ImageReader.inside(folder, base + "/" + place, data, 0, ledger),
                         folder,
                         pictures,
                         ledger);
@@ -66,6 +65,19 @@ final class BoxFiles {
             }
         }
         return whole(data, images, names, ledger);
+    }
+
+    /// Where a description says that the pictures of a part lie.
+    private static List<?> places(Path file, Map<?, ?> yaml, ImageData.Part part) {
+        for (var key : part.keys()) {
+            var places = yaml.get(key);
+            if (places != null) {
+                return places instanceof List<?> list ? list : List.of(places);
+            }
+        }
+        throw EspalierException.data(
+                "%s: `%s` is missing, where the pictures lie that are wanted here; it has the keys %s"
+                        .formatted(file, String.join("` or `", part.keys()), yaml.keySet()));
     }
 
     /// Adds the pictures of a folder, of a list, or the picture itself.

@@ -32,12 +32,38 @@ public record ImageData(List<LabelledImage> images, List<String> classes) {
         record Masks(MaskSource.@Nullable Classes classes) implements Wanted {}
     }
 
+    /// What records are for, by the keys of a file that describes several parts, as YOLO's
+    /// `data.yaml`: the first of them that is there.
+    public enum Part {
+        TRAIN("train"),
+        VALIDATION("val", "validation"),
+        TEST("test"),
+        /// What a model that was trained is judged by.
+        HELD_OUT("test", "val", "validation");
+
+        private final List<String> keys;
+
+        Part(String... keys) {
+            this.keys = List.of(keys);
+        }
+
+        List<String> keys() {
+            return keys;
+        }
+    }
+
     /// Where data lie.
     ///
     /// @param data a folder or file
     /// @param pictures the folder from which a file names its pictures; null for the one that it
     ///   lies in
-    public record Place(Path data, @Nullable Path pictures) {
+    /// @param part what of them is wanted, where they have several
+    public record Place(Path data, @Nullable Path pictures, Part part) {
+        /// Of data to train on.
+        public Place(Path data, @Nullable Path pictures) {
+            this(data, pictures, Part.TRAIN);
+        }
+
         /// The folder from which pictures are named.
         Path root() {
             if (pictures != null) {

@@ -60,9 +60,13 @@ public final class ImageReader {
     /// @throws EspalierException (DATA) if it is of no such kind, or does not tell what is wanted
     public static ImageData read(ImageData.Place place, ImageData.Wanted wanted, Ledger ledger) {
         var read = undecoded(place, wanted, ledger);
-        var images = decoded(read.images(), ledger);
+        var seen = new BitSet();
+        var images = decoded(read.images(), seen, ledger);
         if (wanted instanceof ImageData.Wanted.Masks) {
-            countUnused(images, read.classes(), ledger);
+            var unused = read.classes().size() - seen.get(0, read.classes().size()).cardinality();
+            if (unused > 0) {
+                ledger.drop("class without a picture", unused);
+            }
         }
         return new ImageData(images, read.classes());
     }
@@ -85,17 +89,18 @@ public final class ImageReader {
         if (found.isEmpty()) {
             throw EspalierException.data(path + ": holds no picture" + ledger.leftOut());
         }
-        return decoded(found, ledger);
+        return decoded(found, new BitSet(), ledger);
     }
 
     /// As [#read] of a folder for each label.
     public static List<LabelledImage> folders(Path root, Ledger ledger) {
-        return decoded(folders(root, ledger, new LabelledReader.Labels.One()), ledger);
+        return decoded(
+                folders(root, ledger, new LabelledReader.Labels.One()), new BitSet(), ledger);
     }
 
     /// As [#read] of IDX.
     public static List<LabelledImage> idx(Path images, Path labels, Ledger ledger) {
-        return decoded(pairs(images, labels), ledger);
+        return decoded(pairs(images, labels), new BitSet(), ledger);
     }
 
     private static ImageData undecoded(
@@ -125,7 +130,7 @@ public final class ImageReader {
                     when Files.isDirectory(data.resolve("Annotations"))
                             || data.toString().contains("ImageSets") ->
                     BoxFiles.voc(data, ledger);
-            case ImageData.Wanted.Boxes _ -> BoxFiles.yolo(data, ledger);
+            case ImageData.Wanted.Boxes _ -> BoxFiles.yolo(data, place.part(), ledger);
             case ImageData.Wanted.Masks(var classes) when folder && classes != null ->
                     new ImageData(masks(data, classes, ledger), classes.names());
             case ImageData.Wanted.Masks _ ->
@@ -137,24 +142,6 @@ public final class ImageReader {
                     throw EspalierException.data(
                             data + ": tells no captions; allowed: a table, or COCO's JSON");
         };
-    }
-
-    /// Counts the classes that no mask in memory has.
-    private static void countUnused(
-            List<LabelledImage> images, List<String> classes, Ledger ledger) {
-        var seen = new BitSet();
-        for (var image : images) {
-            if (!(image.mask() instanceof MaskSource.Held(var mask))) {
-                return;
-            }
-            for (var value : mask.classes()) {
-                seen.set(value & 0xFF);
-            }
-        }
-        var unused = IntStream.range(0, classes.size()).filter(c -> !seen.get(c)).count();
-        if (unused > 0) {
-            ledger.drop("class without a picture", unused);
-        }
     }
 
     private static ImageData classes(List<LabelledImage> images) {
@@ -487,9 +474,17 @@ public final class ImageReader {
         }
     }
 
+    private static List<LabelledImage> decoded(
+            List<LabelledImage> images, BitSet seen, Ledger ledger) {
+        return decoded(images, (long) (Runtime.getRuntime().maxMemory() * HELD), seen, ledger);
+    }
+
     /// Those of `images` that can be decoded, held in memory as far as there is room.
-    private static List<LabelledImage> decoded(List<LabelledImage> images, Ledger ledger) {
-        var room = (long) (Runtime.getRuntime().maxMemory() * HELD);
+    ///
+    /// @param room in bytes
+    /// @param seen the numbers that masks hold are set
+    static List<LabelledImage> decoded(
+            List<LabelledImage> images, long room, BitSet seen, Ledger ledger) {
         var result = new ArrayList<LabelledImage>();
         // By parts, so that what finds no room does not lie about.
         var part = 64;
@@ -509,6 +504,11 @@ public final class ImageReader {
                     ledger.change("first picture of an animation", 1);
                 }
                 var mask = outcome.mask();
+                if (mask != null) {
+                    for (var value : mask.classes()) {
+                        seen.set(value & 0xFF);
+                    }
+                }
                 var bytes = image.rgb().length + (mask == null ? 0 : mask.classes().length);
                 if (bytes <= room) {
                     room -= bytes;

@@ -10,6 +10,7 @@ import dev.espalier.data.Picture;
 import dev.espalier.io.AtomicFiles;
 import dev.espalier.recipe.FinetuneData;
 import dev.espalier.recipe.TaskRecipe;
+import dev.espalier.task.PictureClassifier;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -38,16 +39,16 @@ final class PictureData {
                 folder,
                 watcher,
                 new TextData.Kind<>(
-                        (path, ledger) -> read(path, task, ledger),
+                        (path, part, ledger) -> read(path, part, task, ledger),
                         r -> content(r.picture()),
                         LabelledImage::labels));
     }
 
     private static List<LabelledImage> read(
-            Path path, TaskRecipe.ImageClassification task, Ledger ledger) {
+            Path path, ImageData.Part part, TaskRecipe.ImageClassification task, Ledger ledger) {
         var labels = TextData.labels(task.problem());
         return ImageReader.read(
-                        new ImageData.Place(path, task.pictures()),
+                        new ImageData.Place(path, task.pictures(), part),
                         new ImageData.Wanted.Labels(task.image(), task.label(), labels),
                         ledger)
                 .images();
@@ -137,26 +138,33 @@ final class PictureData {
                         folder,
                         watcher,
                         new TextData.Kind<>(
-                                (path, ledger) -> named(path, wanted, pictures, ledger, classes),
+                                (path, part, ledger) ->
+                                        named(
+                                                new ImageData.Place(path, pictures, part),
+                                                wanted,
+                                                ledger,
+                                                classes),
                                 r -> content(r.picture()),
                                 labels));
         return new Named(records, classes);
     }
 
-    /// @param known the classes of the files before, which must be these
+    /// @param known the classes of the training pictures, which are read first; the others may have
+    ///   some of them alone, but in masks, where a number stands for a class
     private static List<LabelledImage> named(
-            Path path,
-            ImageData.Wanted wanted,
-            @Nullable Path pictures,
-            Ledger ledger,
-            List<String> known) {
-        var read = ImageReader.read(new ImageData.Place(path, pictures), wanted, ledger);
+            ImageData.Place place, ImageData.Wanted wanted, Ledger ledger, List<String> known) {
+        var read = ImageReader.read(place, wanted, ledger);
         if (known.isEmpty()) {
             known.addAll(read.classes());
-        } else if (!known.equals(read.classes())) {
+            return read.images();
+        }
+        if (wanted instanceof ImageData.Wanted.Masks && !known.equals(read.classes())) {
             throw EspalierException.data(
                     "%s: has the classes %s, but the training data %s"
-                            .formatted(path, read.classes(), known));
+                            .formatted(place.data(), read.classes(), known));
+        }
+        if (wanted instanceof ImageData.Wanted.Boxes) {
+            PictureClassifier.requireKnown(read.images(), known);
         }
         return read.images();
     }

@@ -11,6 +11,7 @@ import dev.espalier.corpus.TaggedReader;
 import dev.espalier.corpus.TaggedText;
 import dev.espalier.data.Conversation;
 import dev.espalier.data.ConversationReader;
+import dev.espalier.data.ImageData;
 import dev.espalier.data.LabelledReader;
 import dev.espalier.data.LabelledText;
 import dev.espalier.data.PairReader;
@@ -523,9 +524,21 @@ final class TextData implements AutoCloseable {
     /// @param text copies of which stay on one side
     /// @param labels to be divided by
     record Kind<R>(
-            BiFunction<Path, Ledger, List<R>> read,
+            Read<R> read,
             Function<R, String> text,
-            Function<R, ? extends Iterable<String>> labels) {}
+            Function<R, ? extends Iterable<String>> labels) {
+        Kind(
+                BiFunction<Path, Ledger, List<R>> read,
+                Function<R, String> text,
+                Function<R, ? extends Iterable<String>> labels) {
+            this((file, _, ledger) -> read.apply(file, ledger), text, labels);
+        }
+    }
+
+    /// Reads the records of a file that are for `part`.
+    interface Read<R> {
+        List<R> of(Path file, ImageData.Part part, Ledger ledger);
+    }
 
     /// The records of a fine-tuning recipe. Without a validation file, a share of the training
     /// records is kept back, see [Split].
@@ -639,10 +652,11 @@ final class TextData implements AutoCloseable {
         var limit = new Ledger.Limit.Count(data.maxRejects());
         var rejects = folder.resolve("rejects.jsonl");
         try (var ledger = new Ledger(rejects, limit)) {
-            var train = read(data.train(), kind, ledger, passport, "train");
+            var train = read(data.train(), ImageData.Part.TRAIN, kind, ledger, passport);
             List<R> validation;
             if (data.validation() != null) {
-                validation = read(data.validation(), kind, ledger, passport, "validation");
+                validation =
+                        read(data.validation(), ImageData.Part.VALIDATION, kind, ledger, passport);
             } else {
                 var split =
                         Split.stratified(
@@ -656,7 +670,9 @@ final class TextData implements AutoCloseable {
                 validation = split.validation();
             }
             var test =
-                    data.test() == null ? null : read(data.test(), kind, ledger, passport, "test");
+                    data.test() == null
+                            ? null
+                            : read(data.test(), ImageData.Part.TEST, kind, ledger, passport);
             ledger.finish();
             var lost = lost(ledger.counts(), rejects);
             if (!lost.isEmpty()) {
@@ -694,9 +710,9 @@ final class TextData implements AutoCloseable {
     }
 
     private static <R> List<R> read(
-            Path file, Kind<R> kind, Ledger ledger, ObjectNode passport, String name) {
-        var records = kind.read().apply(file, ledger);
-        var entry = passport.putObject(name);
+            Path file, ImageData.Part part, Kind<R> kind, Ledger ledger, ObjectNode passport) {
+        var records = kind.read().of(file, part, ledger);
+        var entry = passport.putObject(part.name().toLowerCase(Locale.ROOT));
         entry.put("file", file.toString());
         entry.put("sha256", AtomicFiles.sha256(file));
         entry.put("records", records.size());

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.espalier.EspalierException;
 import dev.espalier.corpus.Ledger;
+import dev.espalier.data.ImageData.Part;
 import dev.espalier.data.ImageData.Wanted;
 import dev.espalier.image.Box;
 import dev.espalier.image.Region;
@@ -34,7 +35,11 @@ class BoxFilesTest {
     }
 
     private ImageData read(Path data) {
-        return ImageReader.read(new ImageData.Place(data, null), new Wanted.Boxes(), ledger);
+        return read(data, Part.TRAIN);
+    }
+
+    private ImageData read(Path data, Part part) {
+        return ImageReader.read(new ImageData.Place(data, null, part), new Wanted.Boxes(), ledger);
     }
 
     @Test
@@ -53,6 +58,26 @@ class BoxFilesTest {
                             new Region(new Box(0, 0, 10, 10), "cat"));
             assertThat(read.images().get(1).regions()).isEmpty();
         }
+    }
+
+    @Test
+    void aDescriptionNamesThePicturesOfEachPart() throws IOException {
+        picture("images/train/a.png");
+        picture("images/val/b.png");
+        picture("images/val/c.png");
+        for (var label : new String[] {"train/a", "val/b"}) {
+            text("labels/" + label + ".txt", "0 0.5 0.5 0.2 0.4\n");
+        }
+        var yaml = text("data.yaml", "train: images/train\nval: images/val\nnames: [cat]\n");
+        for (var part : new Part[] {Part.TRAIN, Part.VALIDATION, Part.HELD_OUT}) {
+            assertThat(read(yaml, part).images()).hasSize(part == Part.TRAIN ? 1 : 2);
+        }
+        assertThatThrownBy(() -> read(yaml, Part.TEST))
+                .isInstanceOf(EspalierException.class)
+                .hasMessage(
+                        yaml
+                                + ": `test` is missing, where the pictures lie that are wanted here; it has"
+                                + " the keys [train, val, names]");
     }
 
     @Test
@@ -111,7 +136,8 @@ class BoxFilesTest {
                 "names: []\ntrain: images",
                 "names: {1: cat}\ntrain: images",
                 "- 1",
-                "names: [cat"
+                "names: [cat",
+                "names: [cat]\nval: images"
             })
     void badYamlIsSaid(String yaml) throws IOException {
         picture("images/a.png");

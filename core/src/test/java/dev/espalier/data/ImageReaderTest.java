@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -249,6 +250,20 @@ class ImageReaderTest {
                                 + folder.resolve("masks/class.png")
                                 + ": an unknown class 2 at (1, 0); allowed: 0 to 1 (nothing, cell),"
                                 + " and 255 for none");
+    }
+
+    @Test
+    void classesAreSeenInMasksThatFindNoRoomToo() throws IOException {
+        var file = picture("images/a.png", 2, 1, 0);
+        mask("masks/a.png", 2, 1, 1, 255);
+        var source = new MaskSource.InFile(folder.resolve("masks/a.png"), TWO);
+        var image =
+                new LabelledImage(
+                        new Picture.InFile(file), List.of(), List.of(), source, List.of());
+        var seen = new BitSet();
+        var read = ImageReader.decoded(List.of(image), 0, seen, ledger);
+        assertThat(read.getFirst().mask()).isSameAs(source);
+        assertThat(seen.stream()).containsExactly(1, 255);
     }
 
     @Test
