@@ -459,6 +459,18 @@ final class Checks {
         if (recipe instanceof FinetuneRecipe f && f.forgetting() != null) {
             problems.add("forgetting", "is measured on texts");
         }
+        if (model instanceof ModelRecipe.Unet) {
+            if (recipe instanceof FinetuneRecipe f && f.adapter() instanceof AdapterRecipe.Lora) {
+                problems.add(
+                        "adapter",
+                        "lora is for linear maps, of which a unet has none; allowed: none, frozen");
+            }
+            if (recipe.training().layerDecay() != 1) {
+                problems.add(
+                        "training.layer-decay",
+                        "goes by blocks one behind the other, of which a unet has none; allowed: 1");
+            }
+        }
     }
 
     /// The new models that can do what a recipe wants of pictures; none where it wants nothing of

@@ -3,13 +3,11 @@ package dev.espalier.train;
 import dev.espalier.nn.Module;
 import dev.espalier.nn.Stack;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.regex.Pattern;
 
 /// How far below a model's head its weights lie, in blocks.
 final class Depths {
-    private static final Pattern BLOCK = Pattern.compile("\\d+");
-
     private Depths() {}
 
     /// @param blocks from the head: 1 of the last block, n of the first, n + 1 of what was declared
@@ -17,26 +15,40 @@ final class Depths {
     /// @param of n
     record Depth(long blocks, long of) {}
 
-    /// Of each weight of `model` by its path; what comes after the blocks has none.
+    /// Of each weight of `model` by its path; what comes after the blocks has none. Stacks of one
+    /// name and a number each are stages, through which blocks are counted on; what is declared
+    /// between two lies as deep as the block behind it.
     static Map<String, Depth> of(Module model) {
+        var stages = new LinkedHashMap<String, Map<String, Stack<?>>>();
+        model.modules()
+                .forEach((path, part) -> {
+                    if (part instanceof Stack<?> stack) {
+                        var name = path.replaceFirst("\\.\\d+$", "");
+                        stages.computeIfAbsent(name, _ -> new LinkedHashMap<>()).put(path, stack);
+                    }
+                });
         var depths = new HashMap<String, Depth>();
         var deepest = 0L;
-        for (var module : model.modules().entrySet()) {
-            if (!(module.getValue() instanceof Stack<?> stack)) {
-                continue;
-            }
-            var n = stack.modules().keySet().stream().filter(BLOCK.asMatchPredicate()).count();
+        for (var stacks : stages.values()) {
+            long n = stacks.values().stream().mapToInt(s -> s.blocks().size()).sum();
             deepest = Math.max(deepest, n);
-            for (var name : stack.parameters().keySet()) {
-                var block = Long.parseLong(name.substring(0, name.indexOf('.')));
-                depths.put(module.getKey() + "." + name, new Depth(n - block, n));
+            var above = n;
+            for (var stack : stacks.entrySet()) {
+                for (var name : stack.getValue().parameters().keySet()) {
+                    var block = Long.parseLong(name.substring(0, name.indexOf('.')));
+                    depths.put(stack.getKey() + "." + name, new Depth(above - block, n));
+                }
+                above -= stack.getValue().blocks().size();
             }
         }
+        var last = new Depth(deepest + 2, deepest);
         for (var name : model.parameters().keySet()) {
-            if (depths.containsKey(name)) {
-                break;
+            var depth = depths.get(name);
+            if (depth != null) {
+                last = depth;
+            } else if (last.blocks() > 1) {
+                depths.put(name, new Depth(last.blocks() - 1, last.of()));
             }
-            depths.put(name, new Depth(deepest + 1, deepest));
         }
         return depths;
     }

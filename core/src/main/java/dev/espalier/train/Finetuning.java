@@ -337,14 +337,15 @@ final class Finetuning implements Job {
                 yield null;
             }
             case AdapterRecipe.Lora l -> {
+                var targets = targets(l.targets(), body.family());
+                if (targets.isEmpty()) {
+                    throw EspalierException.usage(
+                            "adapter: lora is for linear maps, of which a %s has none; allowed: none, frozen"
+                                    .formatted(body.family().body()));
+                }
                 var settings =
                         new Lora.Settings(
-                                l.rank(),
-                                l.alpha(),
-                                l.dropout(),
-                                targets(l.targets(), body.family()),
-                                l.rslora(),
-                                l.dora());
+                                l.rank(), l.alpha(), l.dropout(), targets, l.rslora(), l.dora());
                 Lora.attach(model, settings, Rng.seed(recipe.seed(), 3));
                 yield settings;
             }

@@ -33,9 +33,13 @@ final class Optimizers {
         this.recipe = recipe;
         if (recipe.layerDecay() != 1) {
             // Clark et al. 2020, arXiv:2003.10555, appendix A.
-            Depths.of(model)
-                    .forEach((name, depth) ->
-                            depthFactors.put(name, Math.pow(recipe.layerDecay(), depth.blocks())));
+            var depths = Depths.of(model);
+            if (depths.values().stream().allMatch(depth -> depth.of() == 0)) {
+                throw EspalierException.usage(
+                        "training.layer-decay: goes by blocks one behind the other, of which the model has none; allowed: 1");
+            }
+            depths.forEach((name, depth) ->
+                    depthFactors.put(name, Math.pow(recipe.layerDecay(), depth.blocks())));
         }
     }
 

@@ -11,7 +11,16 @@ import dev.espalier.model.EncoderConfig;
 import dev.espalier.model.Gpt2;
 import dev.espalier.model.Gpt2Config;
 import dev.espalier.model.LanguageModel;
+import dev.espalier.model.Problem;
+import dev.espalier.model.Segformer;
+import dev.espalier.model.SegformerConfig;
 import dev.espalier.model.SequenceClassifier;
+import dev.espalier.model.Unet;
+import dev.espalier.model.UnetConfig;
+import dev.espalier.model.Vit;
+import dev.espalier.model.VitConfig;
+import dev.espalier.model.Yolos;
+import dev.espalier.model.YolosConfig;
 import dev.espalier.nn.Module;
 import dev.espalier.optim.FlatParameters;
 import dev.espalier.recipe.Duration;
@@ -26,7 +35,10 @@ import dev.espalier.torch.Scope;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class OptimizersTest {
     private static final double RATE = 0.01;
@@ -110,6 +122,144 @@ class OptimizersTest {
                     .isCloseTo(0.25, within(1e-4));
         }
         assertThat(ofAdapters.get("score.weight")).isCloseTo(1, within(1e-4));
+    }
+
+    private static Segformer segformer() {
+        var config = SegformerConfig.of(List.of(8, 8, 8, 8), List.of(1, 2, 1, 1), 16, 0);
+        return new Segformer(config, List.of("a", "b")).initialize(1);
+    }
+
+    private static Vit vit() {
+        return new Vit(VIT, new Problem.SingleLabel(List.of("a", "b"))).initialize(1);
+    }
+
+    private static Yolos yolos() {
+        return new Yolos(YolosConfig.of(VIT, 3), List.of("a", "b")).initialize(1);
+    }
+
+    private static final VitConfig VIT = VitConfig.of(16, 8, 8, 2, 2, 0);
+
+    /// @param expected powers of a layer decay of a half
+    private static void assertPowers(Map<String, Double> steps, Map<String, Integer> expected) {
+        expected.forEach((name, power) ->
+                assertThat(steps.get(name)).as(name).isCloseTo(Math.pow(0.5, power), within(1e-4)));
+    }
+
+    /// Five blocks in four stages.
+    @Test
+    void theDepthCountsThroughTheStagesOfASegformer() {
+        var steps = steps(segformer(), recipe(ADAMW, List.of(), 0.5));
+        var encoder = "segformer.encoder.";
+        assertPowers(
+                steps,
+                Map.of(
+                        encoder + "patch_embeddings.0.proj.weight",
+                        6,
+                        encoder + "block.0.0.mlp.dense1.weight",
+                        5,
+                        encoder + "patch_embeddings.1.layer_norm.weight",
+                        4,
+                        encoder + "block.1.0.attention.self.query.weight",
+                        4,
+                        encoder + "block.1.1.mlp.dwconv.dwconv.weight",
+                        3,
+                        encoder + "patch_embeddings.2.proj.bias",
+                        2,
+                        encoder + "block.2.0.mlp.dense2.weight",
+                        2,
+                        encoder + "block.3.0.layer_norm_1.weight",
+                        1,
+                        encoder + "layer_norm.3.weight",
+                        0,
+                        "decode_head.classifier.weight",
+                        0));
+    }
+
+    @Test
+    void theDepthOfAVitAndAYolosIsThatOfItsBlocks() {
+        var decayed = recipe(ADAMW, List.of(), 0.5);
+        var blocks =
+                Map.of(
+                        "vit.embeddings.cls_token", 3,
+                        "vit.embeddings.patch_embeddings.projection.weight", 3,
+                        "vit.encoder.layer.0.attention.attention.query.weight", 2,
+                        "vit.encoder.layer.1.output.dense.weight", 1,
+                        "vit.layernorm.weight", 0);
+        var vit = steps(vit(), decayed);
+        assertPowers(vit, blocks);
+        assertPowers(vit, Map.of("classifier.weight", 0));
+        var yolos = steps(yolos(), decayed);
+        assertPowers(yolos, blocks);
+        assertPowers(
+                yolos,
+                Map.of(
+                        "vit.embeddings.detection_tokens", 3,
+                        "class_labels_classifier.layers.0.weight", 0,
+                        "bbox_predictor.layers.2.bias", 0));
+    }
+
+    @Test
+    void aUnetHasNoDepthAndNothingToAdapt() {
+        var unet = new Unet(new UnetConfig(3, 16, 8, 2, 255), List.of("a", "b")).initialize(1);
+        assertThatThrownBy(() -> steps(unet, recipe(ADAMW, List.of(), 0.5)))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageStartingWith("training.layer-decay: goes by blocks");
+        assertThatThrownBy(() -> Vision.adapt(lora("attention"), unet))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageStartingWith(
+                        "adapter: lora is for linear maps, of which a unet has none");
+    }
+
+    private static FinetuneRecipe lora(String targets) {
+        return (FinetuneRecipe)
+                Recipes.parse(
+                        """
+                        data: {train: pictures}
+                        model: {path: model}
+                        task: {type: image-classification}
+                        adapter: {type: lora, rank: 2, targets: %s}
+                        """
+                                .formatted(targets),
+                        "x");
+    }
+
+    /// @param maps that each block has for these targets
+    @ParameterizedTest
+    @CsvSource({"attention, 4", "all, 6"})
+    void adaptersOfModelsThatSeeAreTrainedWithTheHeadAlone(String targets, int maps) {
+        for (var model : List.of(vit(), segformer(), yolos())) {
+            var before = model.parameters().size();
+            Vision.adapt(lora(targets), model);
+            var blocks = model instanceof Segformer ? 5 : 2;
+            assertThat(model.parameters().size() - before).isEqualTo(2 * maps * blocks);
+            var steps = steps(model, recipe(ADAMW, List.of(), 0.5));
+            var trained =
+                    model.parameters().keySet().stream()
+                            .filter(p -> p.contains(".lora_") || model.isHead(p))
+                            .filter(p -> !p.contains("running_") && !p.contains("num_batches"))
+                            .toList();
+            assertThat(steps.keySet()).containsExactlyInAnyOrderElementsOf(trained);
+            steps.forEach((name, step) ->
+                    assertThat(step)
+                            .as(name)
+                            .isCloseTo(
+                                    model.isHead(name) ? 1 : Math.pow(0.5, above(name)),
+                                    within(1e-4)));
+        }
+    }
+
+    /// Blocks from this one on to the last.
+    private static int above(String path) {
+        var stages = Pattern.compile("block\\.(\\d)\\.(\\d)\\.").matcher(path);
+        if (stages.find()) {
+            return switch (stages.group(1)) {
+                case "0" -> 5;
+                case "1" -> 4 - Integer.parseInt(stages.group(2));
+                case "2" -> 2;
+                default -> 1;
+            };
+        }
+        return path.contains("layer.0.") ? 2 : 1;
     }
 
     @Test

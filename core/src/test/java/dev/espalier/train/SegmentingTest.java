@@ -248,4 +248,12 @@ class SegmentingTest {
                 .isInstanceOf(EspalierException.class)
                 .hasMessageContaining("broken mask");
     }
+
+    @Test
+    void aUnetsRecipeHasNeitherAdaptersNorDepth() {
+        var lora = UNET + "\nadapter: {type: lora}";
+        assertThatThrownBy(() -> recipe("lora", lora, "", 1))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("adapter: lora is for linear maps");
+    }
 }
