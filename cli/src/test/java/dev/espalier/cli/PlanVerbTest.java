@@ -89,6 +89,25 @@ class PlanVerbTest {
         assertThat(code).isEqualTo(2);
     }
 
+    /// The memory that there is bounds a model that is trained here.
+    @Test
+    void hereIsBoundedByItsMemory() {
+        assertThat(run("plan", "--hours", "1e9")).contains("the next larger one breaks the memory");
+    }
+
+    /// Without its pictures, what the recipe alone tells is told.
+    @Test
+    void recipesOfPicturesArePlannedWithoutTheirData() {
+        for (var recipe : List.of("image-classification-toy", "segmentation-toy")) {
+            var out = run("plan", "../recipes/finetune/" + recipe + ".yaml");
+            assertThat(code).as(out).isZero();
+            assertThat(out)
+                    .contains("no step was measured: recipes/data/")
+                    .contains("operations an image")
+                    .doesNotContain("of these attention", "written");
+        }
+    }
+
     /// Of pictures the model is made and some steps tell what they take; its weights are its own.
     @Test
     void recipesOfPicturesArePlannedToo() {

@@ -4,9 +4,8 @@ import dev.espalier.EspalierException;
 import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 
-/// The largest model that a budget of time, money or memory pays for: a GPT-2 in bf16 that is
-/// trained on as many tokens as its size deserves (see [Plan.Deserved]), by AdamW, one sequence at
-/// once.
+/// The largest model that a budget of time, money or memory pays for: a GPT-2 that is trained on as
+/// many tokens as its size deserves (see [Plan.Deserved]), by AdamW, one sequence at once.
 ///
 /// @param tokens that it deserves
 /// @param memory bytes at the peak of a step
@@ -28,6 +27,7 @@ public record Largest(
     private static final double LARGEST = 1e13;
 
     /// @param rate operations a second that training such a model reaches
+    /// @param bf16 whether the machine multiplies in it
     /// @throws EspalierException (CHECK) if not even the smallest fits
     public static Largest of(
             Budget budget,
@@ -35,6 +35,7 @@ public record Largest(
             Prices price,
             int vocabulary,
             int context,
+            boolean bf16,
             long process) {
         Largest best = null;
         var broken = "";
@@ -43,7 +44,7 @@ public record Largest(
             if (best != null && model.equals(best.model())) {
                 continue;
             }
-            var one = of(model, rate.applyAsDouble(model), price, process);
+            var one = of(model, rate.applyAsDouble(model), price, bf16, process);
             broken = broken(budget, one);
             if (!broken.isEmpty()) {
                 break;
@@ -72,11 +73,12 @@ public record Largest(
         return "";
     }
 
-    private static Largest of(Anatomy model, double rate, Prices prices, long process) {
+    private static Largest of(
+            Anatomy model, double rate, Prices prices, boolean bf16, long process) {
         var weights = model.parameterCount();
         var tokens = Plan.TOKENS_PER_PARAMETER * weights;
         var seconds = tokens * Cost.flopsPerToken(model, model.context(), 0, 1) / rate;
-        var pass = new Cost.Pass(1, model.context(), 0, 1, 1, true, false, weights, false);
+        var pass = new Cost.Pass(1, model.context(), 0, 1, 1, bf16, false, weights, false);
         var memory = Cost.trainingMemory(model, pass, 8 * weights, 0, process).total();
         return new Largest(model, tokens, seconds, memory, prices.of(seconds), "");
     }

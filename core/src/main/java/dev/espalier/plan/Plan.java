@@ -62,11 +62,15 @@ public record Plan(
     /// Floating-point operations.
     ///
     /// @param perToken of a token's forward and backward pass
-    /// @param attention what of these is attention itself
-    /// @param perTokenWritten of writing one token, with keys and values kept
+    /// @param attention what of these is attention itself; null where its shape is not known
+    /// @param perTokenWritten of writing one token, with keys and values kept; null where nothing
+    ///   is written
     /// @param all of the training; null where its length is not known
     public record Operations(
-            double perToken, double attention, double perTokenWritten, @Nullable Double all) {}
+            double perToken,
+            @Nullable Double attention,
+            @Nullable Double perTokenWritten,
+            @Nullable Double all) {}
 
     /// Memory to use the model with.
     ///
@@ -197,8 +201,11 @@ public record Plan(
                 work,
                 new Operations(
                         per,
-                        Cost.attentionFlops(model, pass.input(), pass.target()),
-                        written,
+                        model.heads() == 0
+                                ? null
+                                : Double.valueOf(
+                                        Cost.attentionFlops(model, pass.input(), pass.target())),
+                        model.decoderLayers() == 0 ? null : Double.valueOf(written),
                         work.tokens() == null ? null : per * work.tokens()),
                 training,
                 request.memory(true),

@@ -232,11 +232,15 @@ public final class PlanPage {
             rows.add(List.of("worth of the run's, in new tokens", count(deserved.worthOfRun())));
         }
         rows.add(List.of("operations " + each, operations(plan.operations().perToken())));
-        rows.add(List.of("of these attention", operations(plan.operations().attention())));
-        rows.add(
-                List.of(
-                        "operations " + each + " written",
-                        operations(plan.operations().perTokenWritten())));
+        if (plan.operations().attention() != null) {
+            rows.add(List.of("of these attention", operations(plan.operations().attention())));
+        }
+        if (plan.operations().perTokenWritten() != null) {
+            rows.add(
+                    List.of(
+                            "operations " + each + " written",
+                            operations(plan.operations().perTokenWritten())));
+        }
         rows.add(List.of("operations in all", operations(plan.operations().all())));
         return new Part("The work", List.of("what", "how much"), rows);
     }

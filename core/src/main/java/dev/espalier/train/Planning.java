@@ -3,8 +3,10 @@ package dev.espalier.train;
 import dev.espalier.EspalierException;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.model.LanguageModel;
+import dev.espalier.model.Problem;
 import dev.espalier.model.SequenceClassifier;
 import dev.espalier.model.TokenClassifier;
+import dev.espalier.model.VisionModel;
 import dev.espalier.nn.Module;
 import dev.espalier.nn.Parameter;
 import dev.espalier.plan.Anatomy;
@@ -304,17 +306,28 @@ public final class Planning {
     private static Plan planSeeing(
             Recipe recipe, boolean measure, Hardware hardware, History history, Watcher watcher) {
         var notes = new ArrayList<String>();
-        var seen =
-                new Run(recipe)
-                        .measured(
-                                measure ? MEASURED_STEPS : 0,
-                                MEASURED_SECONDS,
-                                watcher,
-                                Planning::seen);
+        Seen seen;
+        var absent = false;
+        try {
+            seen =
+                    new Run(recipe)
+                            .measured(
+                                    measure ? MEASURED_STEPS : 0,
+                                    MEASURED_SECONDS,
+                                    watcher,
+                                    Planning::seen);
+        } catch (EspalierException e) {
+            seen = unseen(recipe, e);
+            absent = true;
+            notes.add("no step was measured: " + e.getMessage());
+        }
         var request = seen.request();
         var key = key(request.model(), request.pass(), recipe);
         var steps = seen.measured().steps();
-        if (steps == 0) {
+        if (absent) {
+            notes.add(
+                    "classes that the data would tell are taken to be two; of the memory the activations are not known");
+        } else if (steps == 0) {
             notes.add(
                     "nothing was measured, as asked; of the memory the activations are not known");
         } else {
@@ -342,9 +355,75 @@ public final class Planning {
         return new Seen(seeing(job, measured), measured);
     }
 
+    /// What is known of a recipe of pictures without them.
+    ///
+    /// @param why they are not known, which is thrown where nothing is
+    private static Seen unseen(Recipe recipe, EspalierException why) {
+        var ready = alone(recipe);
+        if (ready == null) {
+            throw why;
+        }
+        var model = ready.model();
+        try {
+            if (recipe instanceof FinetuneRecipe finetune) {
+                Vision.adapt(finetune, model);
+            }
+            var load = Vision.load(model, ready.preprocessor());
+            var training = recipe.training();
+            var trained = trained(model);
+            var facts =
+                    new Measured(
+                            0,
+                            training.batch(),
+                            0,
+                            0,
+                            load.flops(),
+                            0,
+                            0,
+                            load.microBatch(ready, training),
+                            1,
+                            optimizerBytes(training.optimizer(), trained),
+                            trained,
+                            PROCESS,
+                            0);
+            var work = work(recipe, training.batch(), null);
+            return new Seen(seeing(recipe, model, facts, work), facts);
+        } finally {
+            model.free();
+        }
+    }
+
+    /// The model of a recipe without its data; null of a captioner, whose tokenizer is learnt from
+    /// them.
+    private static Vision.@Nullable Ready<? extends VisionModel> alone(Recipe recipe) {
+        var two = List.of("one", "other");
+        var model = recipe.model();
+        return switch (recipe) {
+            case PretrainRecipe _ -> Vision.mae(model, recipe.seed());
+            case FinetuneRecipe finetune ->
+                    switch (finetune.task()) {
+                        case TaskRecipe.ImageClassification _ ->
+                                Vision.vit(model, new Problem.SingleLabel(two), recipe.seed());
+                        case TaskRecipe.ObjectDetection _ ->
+                                Vision.detector(model, two, recipe.seed());
+                        case TaskRecipe.Segmentation task ->
+                                Vision.segmenter(
+                                        model,
+                                        task.classes().isEmpty() ? two : task.classes(),
+                                        recipe.seed());
+                        default -> null;
+                    };
+        };
+    }
+
     private static Plan.Request seeing(Job job, Measured measured) {
         var recipe = job.recipe();
-        var model = job.learner().model();
+        var work = work(recipe, measured.tokensPerStep(), measured);
+        return seeing(recipe, job.learner().model(), measured, work);
+    }
+
+    private static Plan.Request seeing(
+            Recipe recipe, Module model, Measured measured, Plan.Work work) {
         var counts = new java.util.LinkedHashMap<String, Long>();
         model.parameters().forEach((path, p) -> counts.put(path, p.value().count()));
         var family =
@@ -383,7 +462,7 @@ public final class Planning {
                 recipe.name(),
                 anatomy,
                 pass,
-                work(recipe, measured.tokensPerStep(), measured),
+                work,
                 measured.flopsPerToken() * passes(recipe),
                 measured.state(),
                 loader,
@@ -425,16 +504,15 @@ public final class Planning {
             Hardware hardware,
             History history) {
         var kind = hardware.named(machine);
-        var attainable = kind.attainable(true);
-        if (attainable == 0 && !kind.name().equals(Hardware.HERE)) {
+        var isHere = kind.name().equals(Hardware.HERE);
+        var bf16 = !isHere || Machine.hasBf16();
+        var attainable = kind.attainable(bf16);
+        if (attainable == 0 && !isHere) {
             throw EspalierException.usage(
                     "the table has no peak of '%s' to reckon with".formatted(machine));
         }
-        var here = attainable > 0 ? 0 : UNMEASURED * Machine.matmulRate(Machine.hasBf16());
-        var memory =
-                budget.memory() != null || kind.memoryGib() == null
-                        ? budget.memory()
-                        : Long.valueOf((long) (kind.memoryGib() * 0x1p30));
+        var here = attainable > 0 ? 0 : UNMEASURED * Machine.matmulRate(bf16);
+        var memory = budget.memory() == null ? memory(kind) : budget.memory();
         return Largest.of(
                 new Largest.Budget(budget.seconds(), budget.price(), memory),
                 model ->
@@ -446,7 +524,17 @@ public final class Planning {
                 Largest.Prices.on(kind, hardware.pricePerKwh()),
                 vocabulary,
                 context,
+                bf16,
                 PROCESS);
+    }
+
+    /// What a machine has for a process, or null where that is not known.
+    private static @Nullable Long memory(Hardware.Kind kind) {
+        if (kind.memoryGib() != null) {
+            return (long) (kind.memoryGib() * 0x1p30);
+        }
+        var here = kind.name().equals(Hardware.HERE) ? Machine.availableBytes() : 0;
+        return here > 0 ? Long.valueOf(here) : null;
     }
 
     private static Plan.Here here(

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.espalier.EspalierException;
+import dev.espalier.io.Json;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -94,7 +96,7 @@ class PlanTest {
                         new Largest.Budget(null, 10.0, null),
                         new Largest.Budget(null, null, 4L << 30),
                         new Largest.Budget(1e6, 10.0, 1L << 30))) {
-            var found = Largest.of(budget, model -> 1e12, prices, 1000, 256, 0);
+            var found = Largest.of(budget, model -> 1e12, prices, 1000, 256, true, 0);
             assertThat(found.seconds()).isLessThanOrEqualTo(or(budget.seconds(), 1e99));
             assertThat(found.price()).isLessThanOrEqualTo(or(budget.price(), 1e99));
             var room = budget.memory();
@@ -117,9 +119,51 @@ class PlanTest {
                                 prices,
                                 1000,
                                 256,
+                                true,
                                 0))
                 .isInstanceOf(EspalierException.class)
                 .hasMessageContaining("time");
+    }
+
+    /// Copies of the weights in bf16 are not kept where there is none.
+    @Test
+    void theLargestModelIsOfTheTypeThatTheMachineMultipliesIn() {
+        var prices = Largest.Prices.on(table(1000.0, null).machines().getFirst(), 0.5);
+        var budget = new Largest.Budget(1e6, null, null);
+        var memory = new long[2];
+        for (var bf16 : new boolean[] {false, true}) {
+            var found = Largest.of(budget, model -> 1e12, prices, 1000, 256, bf16, 0);
+            var model = found.model();
+            var weights = model.parameterCount();
+            var pass = new Cost.Pass(1, 256, 0, 1, 1, bf16, false, weights, false);
+            memory[bf16 ? 1 : 0] = found.memory();
+            assertThat(found.memory())
+                    .isEqualTo(Cost.trainingMemory(model, pass, 8 * weights, 0, 0).total());
+        }
+        assertThat(memory[0]).isNotEqualTo(memory[1]);
+    }
+
+    /// Nothing is written by what only reads, and of a model that sees attention's shape is not
+    /// known.
+    @Test
+    void operationsThatThereAreNotAreNotTold() {
+        var parts = new LinkedHashMap<String, Long>();
+        parts.put("vit.encoder.weight", 1000L);
+        var encoder = Anatomy.of(Json.mapper().readTree("{\"model_type\": \"bert\"}"));
+        var vit = operations(Anatomy.seeing("vit", 1, parts));
+        assertThat(vit.attention()).isNull();
+        assertThat(vit.perTokenWritten()).isNull();
+        assertThat(operations(encoder).attention()).isPositive();
+        assertThat(operations(encoder).perTokenWritten()).isNull();
+        assertThat(operations(GPT2).perTokenWritten()).isPositive();
+    }
+
+    private static Plan.Operations operations(Anatomy model) {
+        var pass = new Cost.Pass(4, 16, 0, 1, 1, false, false, 1, false);
+        var work = new Plan.Work("tokens", null, 64, null, null, null);
+        var request = new Plan.Request("plan", model, pass, work, 1e9, 0, 0, 0, false);
+        var here = new Plan.Here(null, "", 0);
+        return Plan.of(request, here, table(null, null), History.NONE, List.of()).operations();
     }
 
     private static double or(@Nullable Double value, double otherwise) {
