@@ -2,18 +2,28 @@ package dev.espalier.evaluate;
 
 import java.util.List;
 
-/// How often each true label was predicted as each other one, and the metrics that follow.
+/// How often each true label was predicted as each other one, and the metrics that follow; of
+/// records, or of the pixels of pictures and the things in them.
 ///
 /// A label that occurs neither in the truth nor among the predictions is left out of macro
 /// averages; one that occurs and is never predicted has a precision of 0, one that is predicted and
 /// never occurs a recall of 0.
 public final class ConfusionMatrix {
     private final List<String> labels;
-    private final int[] counts;
+    private final long[] counts;
 
-    private ConfusionMatrix(List<String> labels) {
+    private ConfusionMatrix(List<String> labels, long[] counts) {
         this.labels = List.copyOf(labels);
-        this.counts = new int[labels.size() * labels.size()];
+        this.counts = counts;
+    }
+
+    /// @param counts a row for each true label, of how often each was predicted
+    public static ConfusionMatrix of(List<String> labels, long[] counts) {
+        if (counts.length != labels.size() * labels.size()) {
+            throw new IllegalArgumentException(
+                    counts.length + " counts of " + labels.size() + " labels");
+        }
+        return new ConfusionMatrix(labels, counts.clone());
     }
 
     /// @param truth the true label's index of each record
@@ -23,7 +33,7 @@ public final class ConfusionMatrix {
             throw new IllegalArgumentException(
                     truth.length + " true labels, " + predicted.length + " predicted ones");
         }
-        var matrix = new ConfusionMatrix(labels);
+        var matrix = new ConfusionMatrix(labels, new long[labels.size() * labels.size()]);
         for (var i = 0; i < truth.length; i++) {
             matrix.counts[matrix.index(truth[i]) * labels.size() + matrix.index(predicted[i])]++;
         }
@@ -35,13 +45,13 @@ public final class ConfusionMatrix {
     }
 
     /// Records of label `truth` that were given label `predicted`.
-    public int count(int truth, int predicted) {
+    public long count(int truth, int predicted) {
         return counts[index(truth) * labels.size() + index(predicted)];
     }
 
     /// Records of label `label`.
-    public int support(int label) {
-        var sum = 0;
+    public long support(int label) {
+        var sum = 0L;
         for (var other = 0; other < labels.size(); other++) {
             sum += count(label, other);
         }
@@ -49,16 +59,16 @@ public final class ConfusionMatrix {
     }
 
     /// Records that were given label `label`.
-    public int predictions(int label) {
-        var sum = 0;
+    public long predictions(int label) {
+        var sum = 0L;
         for (var other = 0; other < labels.size(); other++) {
             sum += count(other, label);
         }
         return sum;
     }
 
-    public int total() {
-        var sum = 0;
+    public long total() {
+        var sum = 0L;
         for (var count : counts) {
             sum += count;
         }
@@ -66,7 +76,7 @@ public final class ConfusionMatrix {
     }
 
     public double accuracy() {
-        var right = 0;
+        var right = 0L;
         for (var label = 0; label < labels.size(); label++) {
             right += count(label, label);
         }
@@ -110,7 +120,7 @@ public final class ConfusionMatrix {
         return present == 0 ? 0 : sum / present;
     }
 
-    private static double share(int part, int whole) {
+    private static double share(long part, long whole) {
         return whole == 0 ? 0 : (double) part / whole;
     }
 

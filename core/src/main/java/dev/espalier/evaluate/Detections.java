@@ -324,6 +324,42 @@ public final class Detections {
         }
     }
 
+    /// What things were taken for by the detections of at least `score`: each, the surest first,
+    /// takes the thing of whatever class that it overlaps most, if by a half and not taken before.
+    /// The last class is nothing: what was seen where no thing is, and things that were not seen.
+    /// Crowds, and what was seen in them, are left out.
+    public ConfusionMatrix confusion(double score) {
+        var labels = new ArrayList<>(classes);
+        labels.add("nothing");
+        int k = labels.size(), nothing = k - 1;
+        var counts = new long[k * k];
+        for (var p = 0; p < truth.size(); p++) {
+            var things = truth.get(p).stream().sorted(Comparator.comparing(Region::crowd)).toList();
+            var taken = new boolean[things.size()];
+            var surest =
+                    seen.get(p).stream()
+                            .filter(d -> d.score() >= score)
+                            .sorted(Comparator.comparingDouble(Detection::score).reversed())
+                            .toList();
+            for (var detection : surest) {
+                var best = best(things, taken, detection.box(), threshold(0), Size.ALL);
+                var is = best < 0 ? nothing : labels.indexOf(things.get(best).label());
+                if (best >= 0) {
+                    taken[best] = true;
+                }
+                if (best < 0 || !things.get(best).crowd()) {
+                    counts[is * k + labels.indexOf(detection.label())]++;
+                }
+            }
+            for (var i = 0; i < taken.length; i++) {
+                if (!taken[i] && !things.get(i).crowd()) {
+                    counts[labels.indexOf(things.get(i).label()) * k + nothing]++;
+                }
+            }
+        }
+        return ConfusionMatrix.of(labels, counts);
+    }
+
     /// The places of the pictures, from the one whose things are told best to the worst: by the F1
     /// of detections of at least `score` at an overlap of a half.
     public List<Integer> bestFirst(double score) {

@@ -19,8 +19,12 @@ public final class Segmentations {
     /// For each picture the R, T and P of each class.
     private final List<int[]> counts = new ArrayList<>();
 
+    /// Pixels of all pictures, a row for each true class.
+    private final long[] taken;
+
     public Segmentations(List<String> classes) {
         this.classes = List.copyOf(classes);
+        taken = new long[classes.size() * classes.size()];
     }
 
     /// Adds a picture.
@@ -41,6 +45,7 @@ public final class Segmentations {
             row[k + is]++;
             if (said < k) {
                 row[2 * k + said]++;
+                taken[is * k + said]++;
             }
             if (said == is) {
                 row[is]++;
@@ -105,6 +110,11 @@ public final class Segmentations {
             }
         }
         return List.copyOf(scores);
+    }
+
+    /// Which class the pixels of each were told to be.
+    public ConfusionMatrix confusion() {
+        return ConfusionMatrix.of(classes, taken);
     }
 
     /// The places of the pictures, from the one with the highest mean IoU to the lowest.

@@ -222,7 +222,7 @@ public final class HtmlReport {
             out.append("<tr><th scope=\"row\">")
                     .append(escape(counts.labels().get(truth)))
                     .append("</th>");
-            var support = Math.max(1, counts.support(truth));
+            var support = Math.max(1L, counts.support(truth));
             for (var predicted = 0; predicted < n; predicted++) {
                 var count = counts.count(truth, predicted);
                 var share = (double) count / support;
@@ -234,7 +234,7 @@ public final class HtmlReport {
                                 share > 0.55 ? " strong" : "",
                                 // The square root lifts the few confusions above the paper.
                                 count == 0 ? 0 : 100 * Math.sqrt(share),
-                                count == 0 ? "·" : Integer.toString(count)));
+                                count == 0 ? "·" : Long.toString(count)));
             }
             out.append("<td class=\"sum\">")
                     .append(Numbers.percent(counts.recall(truth)))
@@ -243,7 +243,7 @@ public final class HtmlReport {
         out.append("</tbody></table></div>\n");
     }
 
-    private record Confusion(int truth, int predicted, int count) {}
+    private record Confusion(int truth, int predicted, long count) {}
 
     private static Block.Table confusions(String caption, ConfusionMatrix counts) {
         var n = counts.labels().size();
@@ -254,19 +254,19 @@ public final class HtmlReport {
                         IntStream.range(0, n)
                                 .mapToObj(p -> new Confusion(t, p, counts.count(t, p))))
                 .filter(c -> c.truth != c.predicted && c.count > 0)
-                .sorted(Comparator.comparingInt((Confusion c) -> -c.count))
+                .sorted(Comparator.comparingLong((Confusion c) -> -c.count))
                 .limit(CONFUSIONS_SHOWN)
                 .forEach(c ->
                         rows.add(
                                 List.of(
                                         counts.labels().get(c.truth),
                                         counts.labels().get(c.predicted),
-                                        Integer.toString(c.count),
+                                        Long.toString(c.count),
                                         Numbers.percent(
                                                 (double) c.count / counts.support(c.truth)))));
         return new Block.Table(
                 caption + ": the most frequent confusions",
-                List.of("true label", "predicted", "records", "of the label"),
+                List.of("true label", "predicted", "how often", "of the label"),
                 rows);
     }
 

@@ -60,6 +60,34 @@ class DetectionsTest {
         assertThat(score("recall-1", truth, seen)).isCloseTo(0.5, EXACT);
     }
 
+    /// A cat taken for a dog, a dog seen twice and one not at all, a cat where nothing is, and what
+    /// is seen in a crowd or with little certainty.
+    @Test
+    void thingsAreTakenForOthersAndForNothing() {
+        var truth =
+                List.of(
+                        cat(box(0, 0, 10, 10)),
+                        new Region(box(50, 0, 10, 10), "dog"),
+                        new Region(box(80, 0, 10, 10), "dog"),
+                        new Region(box(0, 100, 100, 100), "cat", 10_000, true));
+        var seen =
+                List.of(
+                        new Detection(box(0, 0, 10, 9), "dog", 0.9),
+                        new Detection(box(50, 0, 10, 10), "dog", 0.8),
+                        new Detection(box(51, 0, 10, 10), "dog", 0.7),
+                        cat(box(30, 50, 10, 10), 0.6),
+                        cat(box(10, 110, 10, 10), 0.6),
+                        new Detection(box(80, 0, 10, 10), "dog", 0.4));
+        var detections = new Detections(List.of("cat", "dog"), List.of(truth), List.of(seen));
+        var taken = detections.confusion(0.5);
+        assertThat(taken.labels()).containsExactly("cat", "dog", "nothing");
+        var counts = new ArrayList<Long>();
+        for (var i = 0; i < 9; i++) {
+            counts.add(taken.count(i / 3, i % 3));
+        }
+        assertThat(counts).containsExactly(0L, 1L, 0L, 0L, 1L, 1L, 1L, 1L, 0L);
+    }
+
     @Test
     void aSurerMistakeHalvesThePrecision() {
         var truth = List.of(cat(box(0, 0, 10, 10)));

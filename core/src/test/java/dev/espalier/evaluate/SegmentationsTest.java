@@ -43,6 +43,12 @@ class SegmentationsTest {
         assertThat(value(each, "accuracy:sky")).isCloseTo(3 / 4.0, within(1e-12));
         assertThat(each.stream().map(Score::metric).collect(Collectors.joining()))
                 .doesNotContain("land");
+        var taken = segmentations.confusion();
+        assertThat(taken.count(0, 0)).isEqualTo(3);
+        assertThat(taken.count(0, 1)).isEqualTo(1);
+        assertThat(taken.count(1, 0)).isEqualTo(1);
+        assertThat(taken.count(1, 1)).isEqualTo(1);
+        assertThat(taken.total()).isEqualTo(6);
         // Means of 1/3, since sea was told where there is none, and of 1/2.
         assertThat(segmentations.bestFirst()).containsExactly(1, 0);
     }
