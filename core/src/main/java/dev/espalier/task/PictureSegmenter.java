@@ -11,6 +11,7 @@ import dev.espalier.image.Geometry;
 import dev.espalier.image.Image;
 import dev.espalier.image.Mask;
 import dev.espalier.image.Preprocessor;
+import dev.espalier.image.Preprocessor.Size;
 import dev.espalier.image.Sample;
 import dev.espalier.model.Segmenter;
 import dev.espalier.objective.Pixels;
@@ -22,6 +23,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
@@ -36,8 +38,9 @@ public final class PictureSegmenter implements AutoCloseable {
     /// numbers.
     public static final String COLOURS = "colours";
 
-    /// Scores of a picture, which take four bytes each.
-    private static final long MOST_SCORES = 1L << 30;
+    /// The share of the memory that Java may use which a picture's scores may take, of four bytes
+    /// each.
+    private static final double SCORES = 0.5;
 
     private final Segmenter model;
     private final Preprocessor preprocessor;
@@ -185,30 +188,57 @@ public final class PictureSegmenter implements AutoCloseable {
     }
 
     private float[] scores(Image image) {
-        if ((long) model.labels().size() * image.width() * image.height() > MOST_SCORES) {
-            throw EspalierException.data(
-                    "%d x %d pixels of %d classes are more than can be told of a picture at once; a smaller one can"
-                            .formatted(image.width(), image.height(), model.labels().size()));
-        }
+        var classes = model.labels().size();
+        requireRoom(classes, image.width(), image.height(), Runtime.getRuntime().maxMemory());
         if (windows == null) {
             return probabilities(preprocessor.resize(image), image.width(), image.height());
         }
         var size = Objects.requireNonNull(preprocessor.fixed());
-        int classes = model.labels().size(), pixels = image.width() * image.height();
+        return together(
+                image,
+                size,
+                windows,
+                classes,
+                window -> probabilities(window, size.width(), size.height()));
+    }
+
+    /// @param heap bytes that Java may use
+    /// @throws EspalierException (DATA) where a picture's scores have no room in them
+    static void requireRoom(int classes, int width, int height, long heap) {
+        var scores = (long) classes * width * height;
+        var most = Math.min((long) (SCORES * heap / Float.BYTES), Integer.MAX_VALUE - 8);
+        if (scores > most) {
+            throw EspalierException.data(
+                    "%,d x %,d pixels of %d classes have %,d scores, and there is room for %,d; a smaller picture can be told, or one with more memory (ESPALIER_HEAP)"
+                            .formatted(width, height, classes, scores, most));
+        }
+    }
+
+    /// What is told of a picture (classes, height, width) by windows over it, where several see a
+    /// pixel their mean.
+    ///
+    /// @param told of a window of `size` (classes, height, width)
+    static float[] together(
+            Image image,
+            Size.Exact size,
+            double overlap,
+            int classes,
+            Function<Image, float[]> told) {
+        var pixels = image.width() * image.height();
         var sum = new float[classes * pixels];
         var times = new int[pixels];
-        for (var top : places(image.height(), size.height(), windows)) {
-            for (var left : places(image.width(), size.width(), windows)) {
+        for (var top : places(image.height(), size.height(), overlap)) {
+            for (var left : places(image.width(), size.width(), overlap)) {
                 var sample = new Sample(0, image, List.of(), null);
                 var window = Geometry.window(sample, left, top, size.width(), size.height());
-                var told = probabilities(window.image(), size.width(), size.height());
+                var scores = told.apply(window.image());
                 for (var y = 0; y < Math.min(size.height(), image.height() - top); y++) {
                     for (var x = 0; x < Math.min(size.width(), image.width() - left); x++) {
                         var to = (top + y) * image.width() + left + x;
                         times[to]++;
                         for (var c = 0; c < classes; c++) {
                             sum[c * pixels + to] +=
-                                    told[(c * size.height() + y) * size.width() + x];
+                                    scores[(c * size.height() + y) * size.width() + x];
                         }
                     }
                 }

@@ -1,10 +1,85 @@
 package dev.espalier.task;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.espalier.EspalierException;
+import dev.espalier.image.Image;
+import dev.espalier.image.Preprocessor;
+import dev.espalier.image.Preprocessor.Size;
+import dev.espalier.model.Unet;
+import dev.espalier.model.UnetConfig;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 
 class PictureSegmenterTest {
+    /// Grey and what is left of it, of each pixel by itself.
+    private static float[] pointwise(Image image) {
+        var pixels = image.width() * image.height();
+        var scores = new float[2 * pixels];
+        for (var at = 0; at < pixels; at++) {
+            scores[at] = image.at(at % image.width(), at / image.width(), 0) / 255f;
+            scores[pixels + at] = 1 - scores[at];
+        }
+        return scores;
+    }
+
+    @Test
+    void windowsPutTogetherTellOfAPixelWhatIsToldOfItAlone() {
+        for (var size : new int[][] {{70, 45}, {20, 45}, {32, 32}, {33, 9}}) {
+            var rgb = new byte[3 * size[0] * size[1]];
+            for (var i = 0; i < rgb.length; i++) {
+                rgb[i] = (byte) (i * 2654435761L >>> 7);
+            }
+            var image = new Image(size[0], size[1], rgb);
+            for (var overlap : new double[] {0, 0.25, 0.5, 0.9}) {
+                var told =
+                        PictureSegmenter.together(
+                                image,
+                                new Size.Exact(24, 32),
+                                overlap,
+                                2,
+                                PictureSegmenterTest::pointwise);
+                assertThat(told).containsExactly(pointwise(image), Offset.offset(1e-5f));
+            }
+        }
+    }
+
+    /// By a model of which the head's biases alone are left.
+    @Test
+    void windowsOfAModelThatSeesNothingTellWhatThePictureTells() {
+        var model = new Unet(new UnetConfig(3, 16, 8, 2, 255), List.of("a", "b")).initialize(1);
+        model.parameters()
+                .forEach((name, p) -> {
+                    if (name.startsWith("classifier.")) {
+                        var values = new float[(int) p.value().count()];
+                        values[0] = name.endsWith("bias") ? 1 : 0;
+                        p.value().segment().copyFrom(MemorySegment.ofArray(values));
+                    }
+                });
+        var image = new Image(40, 25, new byte[3 * 40 * 25]);
+        var preprocessor = Preprocessor.imageNet("SegformerImageProcessor", 16, 16);
+        try (var windowed = new PictureSegmenter(model, preprocessor, 0.5, null, null)) {
+            var whole = new PictureSegmenter(model, preprocessor, null, null, null);
+            assertThat(windowed.segment(image).scores())
+                    .containsExactly(whole.segment(image).scores(), Offset.offset(1e-6f));
+        }
+    }
+
+    @Test
+    void scoresThatHaveNoRoomAreRefusedBeforeTheyAreTold() {
+        PictureSegmenter.requireRoom(10, 1000, 1000, 80_000_000);
+        assertThatThrownBy(() -> PictureSegmenter.requireRoom(10, 1000, 1001, 80_000_000))
+                .isInstanceOf(EspalierException.class)
+                .hasMessage(
+                        "1,000 x 1,001 pixels of 10 classes have 10,010,000 scores, and there is room for 10,000,000; a smaller picture can be told, or one with more memory (ESPALIER_HEAP)");
+        // More than an array holds, whatever the memory.
+        assertThatThrownBy(() -> PictureSegmenter.requireRoom(150, 8000, 8000, Long.MAX_VALUE))
+                .isInstanceOf(EspalierException.class);
+    }
+
     @Test
     void windowsCoverAPictureAndOverlap() {
         for (var length : new int[] {1, 32, 33, 63, 64, 65, 200, 1001}) {
