@@ -73,6 +73,7 @@ final class SeenPictures {
     private final List<Map<String, Object>> annotations = new ArrayList<>();
     private int told;
     private int setAside;
+    private String firstSetAside = "";
 
     /// What a model tells of a picture.
     ///
@@ -164,7 +165,7 @@ final class SeenPictures {
                     "%d of %d pictures cannot be told and were set aside"
                             .formatted(setAside, setAside + told);
             if (told == 0) {
-                throw EspalierException.data(message);
+                throw EspalierException.data(message + ", the first: " + firstSetAside);
             }
             console.note(message);
         }
@@ -257,7 +258,9 @@ final class SeenPictures {
     }
 
     private void setAside(Console console, String name, String reason) {
-        setAside++;
+        if (setAside++ == 0) {
+            firstSetAside = reason;
+        }
         console.note(reason);
         if (console.json()) {
             var json = new LinkedHashMap<String, Object>();

@@ -3,6 +3,12 @@ package dev.espalier.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.espalier.checkpoint.Checkpoints;
+import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.image.Preprocessor;
+import dev.espalier.model.Problem;
+import dev.espalier.model.Vit;
+import dev.espalier.model.VitConfig;
+import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -17,9 +23,12 @@ import java.util.List;
 import java.util.Random;
 import java.util.Set;
 import java.util.stream.Stream;
+import java.util.zip.CRC32;
+import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.node.JsonNodeFactory;
 
 /// Whatever a user hands over: one clear message that names the culprit, the right exit code, and
 /// nothing half written.
@@ -171,6 +180,58 @@ class BadInputTest {
         refused(3, List.of("noise.txt"), "generate", good, "--file", noise);
         var model = shared.resolve("good/model");
         refused(3, List.of("noise.csv"), finetune(model, binary("noise.csv")));
+    }
+
+    /// A picture of 3.6 Gi pixels, by its header; what would follow is never asked for.
+    @Test
+    void aPictureThatIsTooLarge() throws IOException {
+        var model = Files.createDirectories(temp.resolve("vit"));
+        var vit =
+                new Vit(VitConfig.of(16, 8, 8, 1, 2, 0), new Problem.SingleLabel(List.of("a", "b")))
+                        .initialize(1);
+        HuggingFace.write(model, vit, JsonNodeFactory.instance.objectNode());
+        Preprocessor.vit(16, 16).write(model);
+        var header = ByteBuffer.allocate(17).put("IHDR".getBytes(StandardCharsets.US_ASCII));
+        header.putInt(60_000).putInt(60_000).put(new byte[] {1, 0, 0, 0, 0});
+        var crc = new CRC32();
+        crc.update(header.array());
+        var png = ByteBuffer.allocate(8 + 4 + 17 + 4 + 30_000).putLong(0x89504E470D0A1A0AL);
+        png.putInt(13).put(header.array()).putInt((int) crc.getValue());
+        var bomb = Files.write(temp.resolve("bomb.png"), png.array());
+        refused(
+                3,
+                List.of("bomb.png", "60,000 x 60,000"),
+                "predict",
+                model.toString(),
+                bomb.toString());
+    }
+
+    @Test
+    void aMaskOfAnotherSize() throws IOException {
+        for (var name : List.of("images", "masks")) {
+            var file = Files.createDirectories(temp.resolve("pictures/" + name)).resolve("a.png");
+            var height = name.equals("masks") ? 2 : 4;
+            ImageIO.write(
+                    new BufferedImage(4, height, BufferedImage.TYPE_BYTE_GRAY),
+                    "png",
+                    file.toFile());
+        }
+        var recipe =
+                write(
+                        "masks.yaml",
+                        """
+                        name: tiny
+                        data: {train: "%s", max-rejects: 0}
+                        model: {type: unet, image: 16, width: 8, levels: 2}
+                        task: {type: segmentation, classes: [no, yes]}
+                        training: {for: 2 steps}
+                        output: "%s"
+                        """
+                                .formatted(temp.resolve("pictures"), temp.resolve("set-aside")));
+        refused(
+                3,
+                List.of("images/a.png: has 4 x 4 pixels, and its mask 4 x 2"),
+                args("finetune", recipe));
     }
 
     @Test

@@ -9,7 +9,9 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.List;
+import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -111,6 +113,36 @@ class InspectTest {
         assertThat(err.toString(StandardCharsets.UTF_8))
                 .contains("18 of 18 examples of step 0; [to be told]");
         assertThat(run.resolve("out/model")).doesNotExist();
+    }
+
+    @Test
+    void aRecipeOfPicturesDrawsASheetOfThem() throws IOException {
+        var recipe = Path.of("../recipes/finetune/image-classification-toy.yaml");
+        var sheet = run.resolve("sheet.png");
+        var data = "../recipes/data/shapes-";
+        assertThat(
+                        inspect(
+                                recipe,
+                                false,
+                                "--sheet=" + sheet,
+                                "--set=data.train=" + data + "train-images-idx3-ubyte",
+                                "--set=data.test=" + data + "test-images-idx3-ubyte",
+                                "--set=training.batch=4"))
+                .isZero();
+        assertThat(err.toString(StandardCharsets.UTF_8))
+                .contains("3 of 4 examples of step 0", sheet + ": a sheet of 4 pictures");
+        assertThat(out.toString(StandardCharsets.UTF_8))
+                .containsPattern("shapes-train-images-idx3-ubyte#\\d+\n");
+        // Four of 16 pixels twelve times as wide, with gaps, each over its caption.
+        var drawn = ImageIO.read(sheet.toFile());
+        assertThat(drawn.getWidth()).isEqualTo(12 + 4 * (16 * 12 + 12));
+        for (var i = 0; i < 4; i++) {
+            var colours = new HashSet<Integer>();
+            for (var at = 6; at < 16 * 12; at += 12) {
+                colours.add(drawn.getRGB(12 + i * (16 * 12 + 12) + at, 12 + at));
+            }
+            assertThat(colours).as("picture %d", i).hasSizeGreaterThan(2);
+        }
     }
 
     @Test
