@@ -254,6 +254,7 @@ public final class RunReport {
     ///
     /// @param scores on the test at the end; those of single classes have a `:` in their names
     /// @param metric that sums them up, in the validations too
+    /// @param taken what was taken for what; may be empty
     /// @param cases pictures with what is true of them and what was told; may be empty
     public static Report seeing(
             Heading heading,
@@ -261,6 +262,7 @@ public final class RunReport {
             List<Evaluation> evaluations,
             List<Score> scores,
             String metric,
+            List<Block> taken,
             List<Block> cases) {
         var whole = scores.stream().filter(s -> !s.metric().contains(":")).toList();
         var each = scores.stream().filter(s -> s.metric().contains(":")).toList();
@@ -269,6 +271,7 @@ public final class RunReport {
         if (!each.isEmpty()) {
             judged.add(scoreTable("Of each class", each));
         }
+        judged.addAll(taken);
         var sections = new ArrayList<Report.Section>();
         sections.add(new Report.Section("How well it does the task", judged));
         if (!cases.isEmpty()) {

@@ -139,6 +139,7 @@ record Captioning(
         return new Seeing.Judged(
                 told.scores(),
                 null,
+                List.of(),
                 () ->
                         Vision.cases(
                                 told.texts().bestFirst(),

@@ -121,6 +121,10 @@ record Detecting(Yolos model, Preprocessor preprocessor, long seed) implements S
         return new Seeing.Judged(
                 scores,
                 null,
+                List.of(
+                        new Block.Matrix(
+                                "What things are taken for, by detections of a score of a half that overlap them by a half",
+                                detections.confusion(SEEN))),
                 () ->
                         Vision.cases(
                                 detections.bestFirst(SEEN),

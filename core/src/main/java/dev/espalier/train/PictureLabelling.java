@@ -150,6 +150,7 @@ final class PictureLabelling implements Seeing.Sight {
         return new Seeing.Judged(
                 Answers.scores(data, problem, right, answers, others, seed),
                 Answers.judge(problem, right, answers),
+                List.of(),
                 () -> cases(records, right, answers));
     }
 

@@ -310,6 +310,15 @@ final class PictureMasking implements Job {
             List<Evaluation> evaluations,
             List<Score> scores) {
         RunReports.seeing(
-                file, recipe, ended, steps, evaluations, scores, "loss", cases(), dataPassport());
+                file,
+                recipe,
+                ended,
+                steps,
+                evaluations,
+                scores,
+                "loss",
+                List.of(),
+                cases(),
+                dataPassport());
     }
 }

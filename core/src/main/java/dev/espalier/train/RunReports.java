@@ -93,6 +93,7 @@ public final class RunReports {
             List<Job.Evaluation> evaluations,
             List<Score> scores,
             String headline,
+            List<Block> taken,
             List<Block> cases,
             JsonNode data) {
         HtmlReport.write(
@@ -107,6 +108,7 @@ public final class RunReports {
                         evaluations(evaluations),
                         scores,
                         headline,
+                        taken,
                         cases));
     }
 

@@ -64,10 +64,16 @@ final class Seeing implements Job {
     /// What the model made of pictures.
     ///
     /// @param judgement of their labels; null where other things are told
+    /// @param taken what was taken for what, where no judgement tells it
     /// @param cases the best and the worst of them
-    record Judged(List<Score> scores, @Nullable Judgement judgement, Supplier<List<Block>> cases) {
+    record Judged(
+            List<Score> scores,
+            @Nullable Judgement judgement,
+            List<Block> taken,
+            Supplier<List<Block>> cases) {
         Judged {
             scores = List.copyOf(scores);
+            taken = List.copyOf(taken);
         }
     }
 
@@ -232,6 +238,7 @@ final class Seeing implements Job {
                     evaluations,
                     its,
                     sight.metric().name().toLowerCase(Locale.ROOT).replace('_', '-'),
+                    told.taken(),
                     told.cases().get(),
                     dataPassport());
         } else {

@@ -128,6 +128,7 @@ record Segmenting(
         return new Seeing.Judged(
                 told.scores(),
                 null,
+                List.of(new Block.Matrix("What pixels are taken for", told.result().confusion())),
                 () ->
                         Vision.cases(
                                 told.result().bestFirst(),

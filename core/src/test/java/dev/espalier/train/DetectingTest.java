@@ -111,7 +111,12 @@ class DetectingTest {
         assertThat(losses.getLast()).isLessThan(0.8 * losses.getFirst());
         assertThat(result.folder().resolve("report.html"))
                 .content()
-                .contains("Best and worst cases", "data:image/png", "map 50:red");
+                .contains(
+                        "Best and worst cases",
+                        "data:image/png",
+                        "map 50:red",
+                        "What things are taken for",
+                        "<th scope=\"row\">nothing</th>");
         var test =
                 ImageReader.read(
                                 new ImageData.Place(folder.resolve("test.json"), null),

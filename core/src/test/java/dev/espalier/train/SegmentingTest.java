@@ -197,7 +197,9 @@ class SegmentingTest {
                                 40)
                         .train(figures -> {});
         assertThat(iou(result)).isGreaterThan(0.8);
-        assertThat(result.folder().resolve("report.html")).isNotEmptyFile();
+        assertThat(result.folder().resolve("report.html"))
+                .content()
+                .contains("What pixels are taken for", "<th scope=\"row\">bright</th>");
         var image = Decoder.read(folder.resolve("test/images/20.png")).image();
         try (var segmenter = PictureSegmenter.load(result.model())) {
             assertThat(segmenter.labels()).containsExactly("dark", "bright");
