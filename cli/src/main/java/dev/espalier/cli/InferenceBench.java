@@ -9,6 +9,8 @@ import dev.espalier.generate.Limits;
 import dev.espalier.generate.Penalties;
 import dev.espalier.generate.Sampling;
 import dev.espalier.plan.Machine;
+import dev.espalier.task.PictureClassifier;
+import dev.espalier.task.PictureSegmenter;
 import dev.espalier.task.TextClassifier;
 import dev.espalier.tokenize.Tokenizers;
 import dev.espalier.torch.Torch;
@@ -17,6 +19,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /// How fast this machine tells or continues the texts of a file, or tells the pictures it names,
 /// one batch after another, as `predict` and `generate` do; loading the model is left out.
@@ -42,11 +45,16 @@ final class InferenceBench {
             long peakMemoryBytes) {}
 
     /// @param imagesPerSecond of all pictures, reading them included
+    /// @param matmulGflops the rate of 2048 x 2048 products in fp32, the mean of before and after
+    /// @param matmulShare the rate of telling over that of products; null where pictures differ in
+    ///   what they take
     record Seeing(
             String processor,
             int images,
             double seconds,
             double imagesPerSecond,
+            double matmulGflops,
+            @Nullable Double matmulShare,
             long peakMemoryBytes) {}
 
     /// @param tokensPerSecond new tokens of all texts, 16 texts at once
@@ -77,13 +85,20 @@ final class InferenceBench {
     }
 
     private static void pictures(Console console, Path model, List<String> names) {
+        var operations = operations(model);
+        var before = Machine.matmulRate(false);
         var seconds = SeenPictures.seconds(model, names);
+        var rate = (before + Machine.matmulRate(false)) / 2;
         var result =
                 new Seeing(
                         Machine.processor(),
                         names.size(),
                         seconds,
                         names.size() / seconds,
+                        rate / 1e9,
+                        operations == null
+                                ? null
+                                : Double.valueOf(operations * names.size() / seconds / rate),
                         Torch.peakResidentBytes());
         console.result(
                 String.format(
@@ -91,14 +106,39 @@ final class InferenceBench {
                         """
                         processor        %s
                         predict          %,.1f images/s, %,d images in %.1f s
+                        matrix products  %.0f GFLOP/s (2048 x 2048, before and after)
+                        share            %s
                         memory           %.2f GiB at the peak\
                         """,
                         result.processor(),
                         result.imagesPerSecond(),
                         result.images(),
                         result.seconds(),
+                        result.matmulGflops(),
+                        result.matmulShare() == null
+                                ? "not known, since pictures differ in what they take"
+                                : String.format(Locale.ROOT, "%.0f %%", 100 * result.matmulShare()),
                         result.peakMemoryBytes() / 0x1p30),
                 result);
+    }
+
+    /// Operations of telling a picture; null where it is written of, seen in windows, or read at a
+    /// size of its own.
+    private static @Nullable Double operations(Path folder) {
+        if (HuggingFace.isCaptioner(folder)) {
+            return null;
+        }
+        var loaded = HuggingFace.readVision(folder, null);
+        try {
+            var size = PictureClassifier.preprocessor(folder, loaded.model()).fixed();
+            var inWindows = loaded.config().path(HuggingFace.OWN).has(PictureSegmenter.WINDOWS);
+            return size == null || inWindows
+                    ? null
+                    : Double.valueOf(
+                            2 * loaded.model().multiplications(size.height(), size.width()));
+        } finally {
+            loaded.model().free();
+        }
     }
 
     private static void predict(Console console, Path model, List<String> texts) {

@@ -377,6 +377,7 @@ class SeenPicturesTest {
         assertThat(run("bench", model, "--file", names, "--json")).isZero();
         assertThat(lines().getFirst().path("images").asInt()).isEqualTo(40);
         assertThat(lines().getFirst().path("images-per-second").asDouble()).isPositive();
+        assertThat(lines().getFirst().path("matmul-share").asDouble()).isStrictlyBetween(0.0, 1.0);
         Files.writeString(names, "%s%n%s%n".formatted(folder.resolve("no.png"), picture));
         assertThat(run("bench", model, "--file", names)).isEqualTo(3);
         assertThat(run("predict", model, "--file", names)).isZero();
