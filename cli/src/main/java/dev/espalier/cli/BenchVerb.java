@@ -55,8 +55,19 @@ final class BenchVerb implements Callable<Integer> {
     @Option(names = "--steps", description = "Steps to make (default: ${DEFAULT-VALUE}).")
     private int steps = 7;
 
-    @Option(names = "--precision", description = "fp32 or bf16 (default: the recipe's).")
-    private @Nullable Precision precision;
+    @Option(
+            names = "--precision",
+            description =
+                    "Of a recipe fp32 or bf16 (default: its own), of a model that goes on with texts"
+                            + " fp32 or fp16, for one text (default: fp32).")
+    private @Nullable Wanted precision;
+
+    private enum Wanted {
+        FP32,
+        FP16,
+        BF16,
+        AUTO
+    }
 
     /// GPT-2 at its published smallest size.
     private static final String GPT2 =
@@ -80,8 +91,14 @@ final class BenchVerb implements Callable<Integer> {
         }
         var console = context.console();
         if (subject != null && Files.isDirectory(subject)) {
-            InferenceBench.run(console, subject, lines);
+            if (precision != null && precision != Wanted.FP32 && precision != Wanted.FP16) {
+                throw EspalierException.usage("a model is measured in fp32 or fp16");
+            }
+            InferenceBench.run(console, subject, lines, precision == Wanted.FP16);
             return 0;
+        }
+        if (precision == Wanted.FP16) {
+            throw EspalierException.usage("a recipe is trained in fp32 or bf16");
         }
         var recipe =
                 subject == null
@@ -92,7 +109,10 @@ final class BenchVerb implements Callable<Integer> {
             onItsData(console, RecipeBench.run(recipe, steps, console::note));
             return 0;
         }
-        var wanted = precision == null ? read.training().precision() : precision;
+        var wanted =
+                precision == null
+                        ? read.training().precision()
+                        : Precision.valueOf(precision.name());
         var bf16 = wanted == Precision.BF16 || wanted == Precision.AUTO && Machine.hasBf16();
         var result = TrainingBench.run(read, Planning.vocabulary(read), steps, bf16, console::note);
         console.result(

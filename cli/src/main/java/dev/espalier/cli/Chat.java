@@ -73,7 +73,7 @@ final class Chat implements Callable<Integer> {
     @Override
     public Integer call() {
         var decoder = options.adapted(HuggingFace.readDecoder(Given.writer(model)).model());
-        try {
+        try (var _ = options.precision(context.console(), decoder)) {
             var tokenizer = Tokenizers.read(model);
             TextClassifier.checkVocabulary(model, tokenizer, decoder.vocabulary());
             var found = template(tokenizer);

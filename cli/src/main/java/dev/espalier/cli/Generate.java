@@ -93,10 +93,10 @@ final class Generate implements Callable<Integer> {
     @Override
     public Integer call() {
         var writer = options.adapted(HuggingFace.readWriter(Given.writer(model), null).model());
-        try {
+        var console = context.console();
+        try (var _ = options.precision(console, writer)) {
             var tokenizer = Tokenizers.read(model);
             TextClassifier.checkVocabulary(model, tokenizer, writer.vocabulary());
-            var console = context.console();
             var template =
                     raw || !(writer instanceof Decoder)
                             ? null

@@ -59,6 +59,7 @@ final class InferenceBench {
 
     /// @param tokensPerSecond new tokens of all texts, 16 texts at once
     /// @param oneTextTokensPerSecond new tokens where a single text is continued
+    /// @param oneTextPrecision in which that is, fp32 or fp16
     record Generating(
             String processor,
             int texts,
@@ -66,21 +67,28 @@ final class InferenceBench {
             double seconds,
             double tokensPerSecond,
             double oneTextTokensPerSecond,
+            String oneTextPrecision,
             long peakMemoryBytes) {}
 
     /// @throws EspalierException if there is no text, or the folder holds no model that reads texts
-    static void run(Console console, Path model, TextLines lines) {
+    ///
+    /// @param fp16 whether a decoder goes on with a single text in half precision
+    static void run(Console console, Path model, TextLines lines, boolean fp16) {
         var texts = new ArrayList<String>();
         lines.forEach(List.of(), TOLD, (first, chunk) -> texts.addAll(chunk));
         if (texts.isEmpty()) {
             throw EspalierException.data("bench: there is no text to measure with");
+        }
+        var tells = SeenPictures.tells(model) || HuggingFace.isClassifier(model);
+        if (fp16 && tells) {
+            throw EspalierException.usage("--precision fp16 is for models that go on with texts");
         }
         if (SeenPictures.tells(model)) {
             pictures(console, model, texts);
         } else if (HuggingFace.isClassifier(model)) {
             predict(console, model, texts);
         } else {
-            generate(console, model, texts);
+            generate(console, model, texts, fp16);
         }
     }
 
@@ -173,9 +181,9 @@ final class InferenceBench {
         }
     }
 
-    private static void generate(Console console, Path model, List<String> texts) {
+    private static void generate(Console console, Path model, List<String> texts, boolean fp16) {
         var writer = HuggingFace.readWriter(Given.writer(model), null).model();
-        try {
+        try (var half = fp16 ? GenerationOptions.half(console, writer) : null) {
             var tokenizer = Tokenizers.read(model);
             TextClassifier.checkVocabulary(model, tokenizer, writer.vocabulary());
             var generator = new Generator(writer, tokenizer);
@@ -199,6 +207,7 @@ final class InferenceBench {
                             seconds,
                             tokens / seconds,
                             alone,
+                            half != null && half.isActive() ? "fp16" : "fp32",
                             Torch.peakResidentBytes());
             console.result(
                     String.format(
@@ -206,7 +215,7 @@ final class InferenceBench {
                             """
                             processor        %s
                             generate         %,.1f tokens/s, %,d texts, %d at once, %d tokens each, in %.1f s
-                            one text         %,.1f tokens/s
+                            one text         %,.1f tokens/s in %s
                             memory           %.2f GiB at the peak\
                             """,
                             result.processor(),
@@ -216,6 +225,7 @@ final class InferenceBench {
                             NEW_TOKENS,
                             result.seconds(),
                             result.oneTextTokensPerSecond(),
+                            result.oneTextPrecision(),
                             result.peakMemoryBytes() / 0x1p30),
                     result);
         } finally {

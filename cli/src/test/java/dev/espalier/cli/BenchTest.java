@@ -12,6 +12,7 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.Test;
@@ -141,10 +142,12 @@ class BenchTest {
         assertThat(temp.resolve("runs")).doesNotExist();
     }
 
-    private JsonNode measured(Path model) throws IOException {
+    private JsonNode measured(Path model, String... more) throws IOException {
         var texts = temp.resolve("texts.txt");
         Files.writeString(texts, "a hen\ntwo hens\n".repeat(9));
-        var out = run("bench", model.toString(), "--file", texts.toString(), "--json");
+        var args = new ArrayList<>(List.of(more));
+        args.addAll(0, List.of("bench", model.toString(), "--file", texts.toString(), "--json"));
+        var out = run(args.toArray(String[]::new));
         assertThat(code).as(out).isZero();
         var result = Json.mapper().readTree(out.lines().toList().getLast());
         assertThat(result.path("texts").asInt()).isEqualTo(18);
@@ -162,7 +165,15 @@ class BenchTest {
                         18 * 64 / result.path("seconds").asDouble(), Percentage.withPercentage(1));
         assertThat(result.path("one-text-tokens-per-second").asDouble()).isPositive();
         assertThat(run("bench", model.toString(), "--file", temp.resolve("texts.txt").toString()))
-                .contains("one text", "18 texts, 16 at once");
+                .contains("one text", "tokens/s in fp32", "18 texts, 16 at once");
+        assertThat(measured(model, "--precision=fp16").path("one-text-precision").asString())
+                .isEqualTo("fp16");
+        assertThat(run("bench", model.toString(), "--precision", "bf16"))
+                .contains("a model is measured in fp32 or fp16");
+        assertThat(code).isEqualTo(2);
+        assertThat(run("bench", "--precision", "fp16"))
+                .contains("a recipe is trained in fp32 or bf16");
+        assertThat(code).isEqualTo(2);
     }
 
     @Test
@@ -177,6 +188,10 @@ class BenchTest {
         var result = measured(model);
         assertThat(result.path("texts-per-second").asDouble())
                 .isCloseTo(18 / result.path("seconds").asDouble(), Percentage.withPercentage(1));
+        var texts = temp.resolve("texts.txt").toString();
+        assertThat(run("bench", model.toString(), "--file", texts, "--precision", "fp16"))
+                .contains("--precision fp16 is for models that go on with texts");
+        assertThat(code).isEqualTo(2);
     }
 
     @Test

@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -66,6 +67,21 @@ class ChatTest {
         assertThat(run("b\n", greedy)).isZero();
         assertThat(answers().getFirst()).isEqualTo(answers.getLast()).isNotEqualTo(answers.get(1));
         assertThat(err).contains("has no chat template; using plain");
+    }
+
+    @Test
+    void answersInHalfPrecisionAreTheSame() {
+        var greedy = new String[] {model, "--temperature=0", "--max-new-tokens=6", "--json"};
+        assertThat(run("a\nb\n", greedy)).isZero();
+        var answers = answers();
+        assertThat(
+                        run(
+                                "a\nb\n",
+                                Stream.concat(Stream.of(greedy), Stream.of("--precision=fp16"))
+                                        .toArray(String[]::new)))
+                .isZero();
+        assertThat(answers()).isEqualTo(answers);
+        assertThat(err).contains("weights in half precision");
     }
 
     @Test

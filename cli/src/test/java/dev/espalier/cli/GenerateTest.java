@@ -79,6 +79,19 @@ class GenerateTest {
     }
 
     @Test
+    void aTextIsWrittenInHalfPrecision() {
+        assertThat(run(model, "the", "--temperature=0")).as(err).isZero();
+        var written = out;
+        assertThat(run(model, "the", "--temperature=0", "--precision", "fp16")).as(err).isZero();
+        assertThat(out).isEqualTo(written);
+        assertThat(err).startsWith("weights in half precision, for one text at a time: ");
+        assertThat(run(model, "the", "--precision", "fp8")).isEqualTo(2);
+        var t5 = TinyModel.writeT5(temp.resolve("t5")).toString();
+        assertThat(run(t5, "abc", "--precision=fp16")).isEqualTo(2);
+        assertThat(err).contains("--precision fp16 is for decoders");
+    }
+
+    @Test
     void severalSequencesAndTheirBeamsComeAsLinesOfJson() {
         assertThat(run(model, "the", "--sequences", "3", "--max-new-tokens=5", "--json")).isZero();
         assertThat(lines()).hasSize(3).allMatch(line -> line.get("tokens").asInt() <= 5);

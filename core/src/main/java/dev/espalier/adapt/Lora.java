@@ -197,6 +197,7 @@ public final class Lora extends Module implements Adapter {
                     Torch.noGrad(() -> linear.weight().value().addInPlace(adapter.weightDelta()));
                 }
                 linear.detach();
+                linear.halve(null);
                 if (adapter instanceof Lora lora) {
                     lora.free();
                 }

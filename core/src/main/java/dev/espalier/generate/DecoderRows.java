@@ -5,8 +5,10 @@ import dev.espalier.nn.Attention;
 import dev.espalier.nn.KeyValueCache;
 import dev.espalier.torch.Scope;
 import dev.espalier.torch.Tensor;
+import dev.espalier.torch.Torch;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -15,6 +17,11 @@ import org.jspecify.annotations.Nullable;
 /// rows for each prompt, each position computed once thanks to the key-value cache. Its memory
 /// belongs to the scope that it is made in.
 final class DecoderRows implements Rows {
+    /// Bytes of a layer's keys and values that attention goes through, for a single row, in less
+    /// time on one thread than it takes libtorch's other threads to get a processor from those that
+    /// multiply in half precision.
+    private static final long SHORT = 4 << 20;
+
     private final Decoder decoder;
     private final List<int[]> prompts;
     private final int copies;
@@ -91,12 +98,17 @@ final class DecoderRows implements Rows {
             for (var row = 0; row < rows; row++) {
                 positions[row] = Math.min(position[row]++, decoder.context() - 1);
             }
-            return scores(
-                    decoder.hidden(
-                            Tensor.of(tokens, rows, 1),
-                            Tensor.of(positions, rows, 1),
-                            visible.narrow(3, 0, cache.length() + 1),
-                            cache));
+            Supplier<float[]> step =
+                    () ->
+                            scores(
+                                    decoder.hidden(
+                                            Tensor.of(tokens, rows, 1),
+                                            Tensor.of(positions, rows, 1),
+                                            visible.narrow(3, 0, cache.length() + 1),
+                                            cache));
+            return rows == 1 && decoder.isHalved() && cache.layerBytes() < SHORT
+                    ? Torch.onThisThread(step)
+                    : step.get();
         }
     }
 

@@ -1,5 +1,6 @@
 package dev.espalier.model;
 
+import dev.espalier.nn.HalfMatrix;
 import dev.espalier.torch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -7,6 +8,8 @@ import org.jspecify.annotations.Nullable;
 /// on top: a [Decoder], whose positions see what is before them, an [Encoder], whose positions see
 /// everything, or an [EncoderDecoder], which is one upon the other.
 public abstract sealed class LanguageModel extends Model permits Decoder, Encoder, EncoderDecoder {
+    private @Nullable HalfMatrix halfHead;
+
     /// The matrix (V, D) that the head multiplies by to score the vocabulary.
     public abstract Tensor head();
 
@@ -22,7 +25,18 @@ public abstract sealed class LanguageModel extends Model permits Decoder, Encode
 
     /// The scores (…, V) of `hidden` (…, D).
     public final Tensor logits(Tensor hidden) {
-        return transformed(hidden).linear(head(), headBias());
+        var x = transformed(hidden);
+        return halfHead != null && x.isOneRow() ? halfHead.times(x) : x.linear(head(), headBias());
+    }
+
+    /// Has single rows scored by `matrix`, a copy of the head and its bias, or by the head again.
+    public final void halveHead(@Nullable HalfMatrix matrix) {
+        halfHead = matrix;
+    }
+
+    /// Whether single rows are scored by a copy of the head.
+    public final boolean isHalved() {
+        return halfHead != null;
     }
 
     /// A new head with which the family classifies texts, by the state (B, D) of one position each:

@@ -28,6 +28,11 @@ public final class KeyValueCache {
         return length;
     }
 
+    /// Bytes of the keys and values that a layer has seen.
+    public long layerBytes() {
+        return 2 * length * keys.getFirst().bytes() / capacity;
+    }
+
     public long capacity() {
         return capacity;
     }

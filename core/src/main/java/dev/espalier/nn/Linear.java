@@ -13,6 +13,7 @@ public final class Linear extends Module {
     private final Parameter weight;
     private final @Nullable Parameter bias;
     private @Nullable Adapter adapter;
+    private @Nullable HalfMatrix half;
 
     private Linear(long inputs, long outputs, boolean biased, boolean transposed) {
         this.inputs = inputs;
@@ -36,9 +37,11 @@ public final class Linear extends Module {
 
     public Tensor forward(Tensor x) { // (..., in)
         var y =
-                transposed
-                        ? timesStoredWeight(x)
-                        : x.linear(weight.value(), bias == null ? null : bias.value());
+                half != null && x.isOneRow()
+                        ? half.times(x)
+                        : transposed
+                                ? timesStoredWeight(x)
+                                : x.linear(weight.value(), bias == null ? null : bias.value());
         return adapter == null ? y : y.add(adapter.delta(x, y)); // (..., out)
     }
 
@@ -74,6 +77,11 @@ public final class Linear extends Module {
     /// Whether the weight is stored as (in, out).
     public boolean transposed() {
         return transposed;
+    }
+
+    /// Has single rows multiplied by `matrix`, a copy of weight and bias, or by the weight again.
+    public void halve(@Nullable HalfMatrix matrix) {
+        half = matrix;
     }
 
     /// Fills the slot, which is empty. The adapter's weights become parameters of this part.

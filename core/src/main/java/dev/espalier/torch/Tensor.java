@@ -532,14 +532,17 @@ public final class Tensor implements AutoCloseable {
         return op(() -> torch.addmm(bias.raw, raw, weight.raw));
     }
 
-    /// Whether this is one row in fp32 and no gradient is wanted, as when a model writes a single
-    /// text: libtorch hands that to OpenBLAS as a product of matrices, which is several times
-    /// slower than that of a matrix and a vector.
+    /// As when a model writes a single text: libtorch hands that to OpenBLAS as a product of
+    /// matrices, which is several times slower than that of a matrix and a vector.
     private boolean isOneRow(Tensor weight) {
+        return isOneRow() && weight.dtype() == DType.FLOAT;
+    }
+
+    /// Whether this is one row in fp32, no gradient is wanted, and products are in fp32.
+    public boolean isOneRow() {
         return count() == raw.size(-1)
                 && !GradMode.is_enabled()
                 && dtype() == DType.FLOAT
-                && weight.dtype() == DType.FLOAT
                 && !Torch.inBf16();
     }
 

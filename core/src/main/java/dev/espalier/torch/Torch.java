@@ -350,6 +350,43 @@ public final class Torch {
         }
     }
 
+    /// Runs `body` with libtorch's operations on this thread alone, which is faster where they are
+    /// over before another has woken. OpenBLAS keeps its threads, and so do other threads.
+    public static <T> T onThisThread(Supplier<T> body) {
+        load();
+        var set = OpenMp.SET_THREADS;
+        if (set == null) {
+            return body.get();
+        }
+        var before = threads();
+        try {
+            set.invokeExact(1);
+            try {
+                return body.get();
+            } finally {
+                set.invokeExact(before);
+            }
+        } catch (RuntimeException | Error e) {
+            throw e;
+        } catch (Throwable e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    /// OpenMP's own setter, which is of one thread: libtorch's sets the count for threads that
+    /// start meanwhile too, and throws away what oneDNN keeps.
+    private static final class OpenMp {
+        static final @Nullable MethodHandle SET_THREADS =
+                SymbolLookup.loaderLookup()
+                        .find("omp_set_num_threads")
+                        .map(symbol ->
+                                Linker.nativeLinker()
+                                        .downcallHandle(
+                                                symbol,
+                                                FunctionDescriptor.ofVoid(ValueLayout.JAVA_INT)))
+                        .orElse(null);
+    }
+
     /// Each thread has a stream of its own, so that what one draws does not depend on the others.
     private static final ThreadLocal<Generator> STREAM =
             ThreadLocal.withInitial(() -> {

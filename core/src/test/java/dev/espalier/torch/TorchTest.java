@@ -9,6 +9,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -49,6 +51,35 @@ class TorchTest {
     @Test
     void theFirstLoadFromAnEmptyCacheWorks(@TempDir Path cache) throws Exception {
         assertThat(child(System.getProperty("java.class.path"), cache)).isEqualTo("48.0/0");
+    }
+
+    @Test
+    void oneThreadIsForThatBodyAndThreadAlone() throws Exception {
+        var before = Torch.threads();
+        Torch.intraOpThreads(3);
+        try {
+            var inside =
+                    Torch.onThisThread(() -> {
+                        var other = new FutureTask<>(Torch::threads);
+                        Thread.ofPlatform().start(other);
+                        try {
+                            return List.of(Torch.threads(), other.get());
+                        } catch (ExecutionException | InterruptedException e) {
+                            throw new IllegalStateException(e);
+                        }
+                    });
+            assertThat(inside).containsExactly(1, 3);
+            assertThat(Torch.threads()).isEqualTo(3);
+            assertThatThrownBy(() ->
+                            Torch.onThisThread(() -> {
+                                throw new IllegalStateException("as it is");
+                            }))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessage("as it is");
+            assertThat(Torch.threads()).isEqualTo(3);
+        } finally {
+            Torch.intraOpThreads(before);
+        }
     }
 
     @Test
