@@ -490,7 +490,7 @@ final class AdviseVerb implements Callable<Integer> {
                             base,
                             Json.line(String.valueOf(text)),
                             Json.line(base.toString()),
-                            Compare.isEncoder(base) ? "masked" : "causal");
+                            Compare.objective(base));
         }
         return """
         name: advice-%s

@@ -50,6 +50,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -90,7 +91,7 @@ public final class Compare {
 
     /// What the cells of a way at a number of labels come to.
     ///
-    /// @param accuracy the mean over seeds, by Student's t; of one seed by Wilson over the records
+    /// @param accuracy the mean over seeds; its interval is of other seeds and other test records
     public record Mean(
             Arm arm,
             int labels,
@@ -180,6 +181,7 @@ public final class Compare {
     private final KeptRuns runs;
     private final List<String> labels;
     private final List<LabelledText> train;
+    private final List<LabelledText> validation;
     private final List<LabelledText> test;
     private final int[] truth;
     private @Nullable Path scratch;
@@ -236,7 +238,7 @@ public final class Compare {
         for (var count : settings.counts()) {
             requireEnough(count, train.size());
         }
-        write(output.resolve("validation.jsonl"), lines(validation));
+        this.validation = List.copyOf(validation);
         AtomicFiles.write(output.resolve("recipe.yaml"), Recipes.write(this.recipe));
     }
 
@@ -380,15 +382,26 @@ public final class Compare {
 
     /// The recipe of a way on `drawn`.
     private Recipe trained(Arm arm, List<LabelledText> drawn, long seed, double rate, Path folder) {
-        var data = output.resolve("draws").resolve(drawn.size() + "-" + seed + ".jsonl");
+        var draws = output.resolve("draws");
+        var data = draws.resolve(drawn.size() + "-" + seed + ".jsonl");
         write(data, lines(drawn));
+        // Of labels that were not drawn nothing can be chosen by; in the test they are missed.
+        var known = drawn.stream().map(LabelledText::label).collect(Collectors.toSet());
+        var judged = validation.stream().filter(r -> known.contains(r.label())).toList();
+        if (judged.isEmpty() || known.size() < 2) {
+            throw EspalierException.usage(
+                    "--labels: %d are too few to train on and to choose by, of %d different labels"
+                            .formatted(drawn.size(), labels.size()));
+        }
+        var chosen = draws.resolve("%d-%d-validation.jsonl".formatted(drawn.size(), seed));
+        write(chosen, lines(judged));
         return Recipes.read(
                 output.resolve("recipe.yaml"),
-                overrides(arm, data, drawn.size(), seed, rate, folder));
+                overrides(arm, data, chosen, drawn.size(), seed, rate, folder));
     }
 
     private List<String> overrides(
-            Arm arm, Path data, int count, long seed, double rate, Path folder) {
+            Arm arm, Path data, Path chosen, int count, long seed, double rate, Path folder) {
         var changed =
                 new ArrayList<>(
                         List.of(
@@ -396,7 +409,7 @@ public final class Compare {
                                 "output=" + folder,
                                 "seed=" + Rng.seed(recipe.seed(), 300, seed) % 1_000_000_007L,
                                 "data.train=" + data,
-                                "data.validation=" + output.resolve("validation.jsonl"),
+                                "data.validation=" + chosen,
                                 "data.test=none",
                                 "task.text=text",
                                 "task.label=label",
@@ -534,7 +547,7 @@ public final class Compare {
                                         Json.line(texts.toString()),
                                         more,
                                         Json.line(saved.toString()),
-                                        isEncoder(saved) ? "masked" : "causal",
+                                        objective(saved),
                                         settings.furtherEpochs(),
                                         recipe.training().batch(),
                                         recipe.training().optimizer().rate()),
@@ -550,10 +563,14 @@ public final class Compare {
         return further;
     }
 
-    /// Whether the model in this folder foresees nothing and tells hidden tokens.
-    public static boolean isEncoder(Path model) {
-        return List.of("bert", "roberta", "distilbert")
-                .contains(HuggingFace.config(model).path("model_type").asString(""));
+    /// By which objective the model in this folder is pre-trained further.
+    public static String objective(Path model) {
+        return switch (HuggingFace.config(model).path("model_type").asString("")) {
+            case "bert", "roberta", "distilbert" -> "masked";
+            case "bart" -> "denoising";
+            case "t5" -> "span-corruption";
+            default -> "causal";
+        };
     }
 
     private static CharSequence lines(List<LabelledText> records) {
@@ -625,12 +642,25 @@ public final class Compare {
         return new Mean(
                 first.arm(),
                 first.labels(),
-                cells.size() > 1
-                        ? Interval.mean(accuracies)
-                        : Interval.share(Math.round(accuracies[0] * test.size()), test.size()),
+                accuracy(accuracies),
                 cells.stream().mapToDouble(Cell::seconds).average().orElse(0),
                 cells.stream().mapToDouble(Cell::flops).average().orElse(0),
                 rises.length == 0 ? null : Interval.mean(rises));
+    }
+
+    /// The mean over seeds. Seeds and test records are drawn apart from each other, so the squares
+    /// of what either leaves open add up: by Student's t, and by Wilson's interval.
+    private Interval accuracy(double[] seeds) {
+        var mean = Arrays.stream(seeds).average().orElseThrow();
+        var records = Interval.share(Math.round(mean * test.size()), test.size());
+        if (seeds.length == 1) {
+            return records;
+        }
+        var margin = Interval.mean(seeds).margin();
+        return new Interval(
+                mean,
+                Math.max(0, mean - Math.hypot(margin, mean - records.low())),
+                Math.min(1, mean + Math.hypot(margin, records.high() - mean)));
     }
 
     /// Every two ways at each number of labels, the better one first.

@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.time.LocalDate;
 import java.time.ZoneId;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.ToDoubleFunction;
@@ -42,7 +43,7 @@ public final class ComparePage {
                         "Accuracy",
                         new Block.LineChart(
                                 "Accuracy over labels",
-                                "Bars: 95 % over seeds by Student's t; of one seed over the test records",
+                                "Bars: 95 %, over seeds by Student's t and over the test records",
                                 "labels",
                                 "accuracy, %",
                                 true,
@@ -194,7 +195,7 @@ public final class ComparePage {
             var best =
                     r.means().stream()
                             .filter(m -> m.labels() == count)
-                            .max(java.util.Comparator.comparingDouble(m -> m.accuracy().value()))
+                            .max(Comparator.comparingDouble(m -> m.accuracy().value()))
                             .orElseThrow();
             var near =
                     r.comparisons().stream()
@@ -214,8 +215,25 @@ public final class ComparePage {
                     near.isEmpty()
                             ? ", better than all others beyond chance. "
                             : "; not told apart from it: " + String.join(", ", near) + ". ");
+            r.means().stream()
+                    .filter(m -> m.labels() == count && !m.arm().isTrained())
+                    .max(Comparator.comparingDouble(m -> m.accuracy().value()))
+                    .filter(plain -> !isBeaten(r, plain))
+                    .ifPresent(plain ->
+                            said.append(
+                                    "Too few to fine-tune: no trained way is better than %s beyond chance. "
+                                            .formatted(plain.arm().title())));
         }
         return said.toString().strip();
+    }
+
+    private static boolean isBeaten(Compare.Result r, Mean plain) {
+        return r.comparisons().stream()
+                .anyMatch(v ->
+                        v.labels() == plain.labels()
+                                && v.better().isTrained()
+                                && v.other() == plain.arm()
+                                && v.holm() < SIGNIFICANT);
     }
 
     private static List<Block.Table> tables(Compare.Result r) {
@@ -230,7 +248,7 @@ public final class ComparePage {
                                 .toList()));
         tables.add(
                 new Block.Table(
-                        "Differences beyond chance (randomization test, Holm over all)",
+                        "Differences beyond chance (randomization test over the test records, each seed as it is; Holm over all)",
                         List.of("labels", "better", "than", "by, points", "p", "p, Holm"),
                         r.comparisons().stream()
                                 .filter(v -> v.holm() < SIGNIFICANT)

@@ -19,10 +19,13 @@ final class Draws {
             byLabel.computeIfAbsent(record.label(), l -> new ArrayList<>()).add(record);
         }
         byLabel.values().forEach(same -> shuffle(same, Rng.at(seed, same.size())));
+        // Which labels come first is drawn too: there may be fewer records than labels.
+        var labels = new ArrayList<>(byLabel.values());
+        shuffle(labels, Rng.at(seed, 11));
         var drawn = new ArrayList<LabelledText>();
         for (var round = 0; drawn.size() < count; round++) {
             var at = round;
-            var left = byLabel.values().stream().filter(r -> at < r.size()).toList();
+            var left = labels.stream().filter(r -> at < r.size()).toList();
             if (left.isEmpty()) {
                 break;
             }

@@ -86,6 +86,43 @@ class CompareTest {
                 .model();
     }
 
+    /// With fewer labelled records than labels, what was not drawn is neither learnt nor chosen by,
+    /// and missed in the test.
+    @Test
+    void fewerRecordsThanLabelsAreStudiedToo() throws IOException {
+        var base = base();
+        for (var file : List.of("train.csv", "validation.csv", "test.csv")) {
+            var labelled = new StringBuilder("text,label\n");
+            for (var i = 0; i < 24; i++) {
+                var word = WORDS.get(i % 6);
+                labelled.append("On day %d they sold the %s,%s%n".formatted(i, word, word));
+            }
+            Files.writeString(folder.resolve(file), labelled);
+        }
+        var arms = List.of(Arm.MAJORITY, Arm.BAG_OF_WORDS, Arm.FROZEN);
+        var settings = new CompareRecipe(arms, List.of("4"), 2, 1, 1, 1, null, 10, 0.5);
+        var result =
+                new Compare(recipe(base, ""), settings, Hardware.builtIn(), new Watcher() {}).run();
+        assertThat(result.labels()).hasSize(6);
+        assertThat(result.means())
+                .hasSize(3)
+                .allSatisfy(m -> assertThat(m.accuracy().value()).isLessThanOrEqualTo(4 / 6.0));
+        // Seeds agree on the commonest label's share, which other test records would not.
+        assertThat(result.means().getFirst().accuracy())
+                .satisfies(i -> assertThat(i.value()).isEqualTo(1 / 6.0))
+                .satisfies(i -> assertThat(i.high()).isGreaterThan(0.3));
+        assertThat(ComparePage.text(result)).contains("Too few to fine-tune");
+    }
+
+    @Test
+    void furtherPretrainingHasTheObjectiveOfTheFamily() {
+        var goldens = Path.of(System.getProperty("espalier.goldens"));
+        assertThat(
+                        java.util.stream.Stream.of("gpt2", "bert_mlm", "roberta_mlm", "bart", "t5")
+                                .map(name -> Compare.objective(goldens.resolve(name))))
+                .containsExactly("causal", "masked", "masked", "denoising", "span-corruption");
+    }
+
     @Test
     void aStudyIsMadeOnceAndAgainWhereItsInputsChanged() throws IOException {
         var base = base();
