@@ -446,11 +446,12 @@ final class AdviseVerb implements Callable<Integer> {
                         model == null ? "1e-3" : "1e-4");
     }
 
-    /// The largest GPT-2 of blocks as GPT-2's own, 64 of width a layer and a head, for which there
-    /// are 20 tokens a weight (Hoffmann et al. 2022, arXiv:2203.15556).
+    /// The largest GPT-2 of 64 of width a layer and a head for which there are 20 tokens a weight
+    /// (Hoffmann et al. 2022, arXiv:2203.15556).
     static String recipeOfText(String text, long tokens) {
+        var vocabulary = tokens < 100_000_000 ? 4096 : tokens < 1_000_000_000 ? 8192 : 32_000;
         var layers = 2;
-        while (12L * (layers + 1) * square(64L * (layers + 1)) <= tokens / 20) {
+        while (weights(layers + 1, vocabulary) <= tokens / 20) {
             layers++;
         }
         return """
@@ -467,12 +468,12 @@ final class AdviseVerb implements Callable<Integer> {
           schedule: {type: cosine, warmup: 2%%, floor: 10%%}
           clip: 1
         """
-                .formatted(
-                        Json.line(text), layers < 8 ? 8192 : 32_000, layers, layers, 64 * layers);
+                .formatted(Json.line(text), vocabulary, layers, layers, 64 * layers);
     }
 
-    private static long square(long n) {
-        return n * n;
+    private static long weights(long layers, long vocabulary) {
+        var width = 64 * layers;
+        return width * (12 * layers * width + vocabulary + 256);
     }
 
     private String recipe(Way way, Path base) {

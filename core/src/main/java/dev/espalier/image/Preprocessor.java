@@ -113,6 +113,12 @@ public record Preprocessor(
         return this;
     }
 
+    /// The same under another processor's name.
+    public Preprocessor named(String other) {
+        return new Preprocessor(
+                other, size, resampling, crop, scale, mean, deviation, reduceLabels);
+    }
+
     /// The same for masks whose classes are counted as the model counts them.
     public Preprocessor withoutReduction() {
         return new Preprocessor(processor, size, resampling, crop, scale, mean, deviation, false);

@@ -266,17 +266,25 @@ public final class Compare {
         var problem = new Problem.SingleLabel(labels);
         var rates = new HashMap<Arm, Double>();
         var cells = new ArrayList<Cell>();
+        var counts =
+                settings.counts().stream().map(c -> c == 0 ? train.size() : c).distinct().toList();
+        if (settings.arms().stream().anyMatch(Arm::isTrained)) {
+            // What cannot be done is said before anything is.
+            for (var count : counts) {
+                for (var seed = 1; seed <= settings.seeds(); seed++) {
+                    judging(drawn(count, seed));
+                }
+            }
+        }
         for (var arm : settings.arms()) {
             if (arm.isTrained()) {
                 rates.put(arm, tuned(arm));
             }
         }
-        var counts =
-                settings.counts().stream().map(c -> c == 0 ? train.size() : c).distinct().toList();
         for (var count : counts) {
             for (var seed = 1; seed <= settings.seeds(); seed++) {
                 // All is all: seeds differ in order and weights alone.
-                var drawn = Draws.balanced(train, count, Rng.seed(recipe.seed(), 200, seed));
+                var drawn = drawn(count, seed);
                 requireEnough(Math.min(count, train.size()), drawn.size());
                 for (var arm : settings.arms()) {
                     cells.add(cell(arm, drawn, seed, problem, rates));
@@ -385,19 +393,28 @@ public final class Compare {
         var draws = output.resolve("draws");
         var data = draws.resolve(drawn.size() + "-" + seed + ".jsonl");
         write(data, lines(drawn));
-        // Of labels that were not drawn nothing can be chosen by; in the test they are missed.
+        var chosen = draws.resolve("%d-%d-validation.jsonl".formatted(drawn.size(), seed));
+        write(chosen, lines(judging(drawn)));
+        return Recipes.read(
+                output.resolve("recipe.yaml"),
+                overrides(arm, data, chosen, drawn.size(), seed, rate, folder));
+    }
+
+    /// The validation records of labels that were drawn, since by others nothing can be chosen; in
+    /// the test they are missed.
+    private List<LabelledText> judging(List<LabelledText> drawn) {
         var known = drawn.stream().map(LabelledText::label).collect(Collectors.toSet());
-        var judged = validation.stream().filter(r -> known.contains(r.label())).toList();
-        if (judged.isEmpty() || known.size() < 2) {
+        var judging = validation.stream().filter(r -> known.contains(r.label())).toList();
+        if (judging.isEmpty() || known.size() < 2) {
             throw EspalierException.usage(
                     "--labels: %d are too few to train on and to choose by, of %d different labels"
                             .formatted(drawn.size(), labels.size()));
         }
-        var chosen = draws.resolve("%d-%d-validation.jsonl".formatted(drawn.size(), seed));
-        write(chosen, lines(judged));
-        return Recipes.read(
-                output.resolve("recipe.yaml"),
-                overrides(arm, data, chosen, drawn.size(), seed, rate, folder));
+        return judging;
+    }
+
+    private List<LabelledText> drawn(int count, int seed) {
+        return Draws.balanced(train, count, Rng.seed(recipe.seed(), 200, seed));
     }
 
     private List<String> overrides(
@@ -450,7 +467,7 @@ public final class Compare {
         if (settings.rates() == 1) {
             return usual * factors(arm).getFirst();
         }
-        var drawn = Draws.balanced(train, count, Rng.seed(recipe.seed(), 200, 1));
+        var drawn = drawn(count, 1);
         var best = usual;
         var least = Double.POSITIVE_INFINITY;
         for (var factor : factors(arm).subList(0, settings.rates())) {

@@ -21,7 +21,7 @@ final class Draws {
         byLabel.values().forEach(same -> shuffle(same, Rng.at(seed, same.size())));
         // Which labels come first is drawn too: there may be fewer records than labels.
         var labels = new ArrayList<>(byLabel.values());
-        shuffle(labels, Rng.at(seed, 11));
+        shuffle(labels, Rng.at(seed, 0, 11));
         var drawn = new ArrayList<LabelledText>();
         for (var round = 0; drawn.size() < count; round++) {
             var at = round;

@@ -25,26 +25,25 @@ public final class Commonest {
         commonest.forEach(own.putArray(KEY)::add);
     }
 
-    /// What the `config` of `folder` says; null where it does not, as of models that were trained
-    /// elsewhere.
+    /// What the `config` of `folder` says; null where it does not, or names other labels, as of
+    /// models that were trained elsewhere.
     ///
     /// @param labels those that it may name, or none where it may be any text
-    /// @throws EspalierException (DATA) if it names another
+    /// @throws EspalierException (DATA) if it is no list
     static @Nullable List<String> of(Path folder, JsonNode config, List<String> labels) {
         var said = config.path(HuggingFace.OWN).path(KEY);
         if (said.isMissingNode()) {
             return null;
         }
-        var commonest = said.valueStream().map(each -> each.asString("")).toList();
-        if (!said.isArray() || !(labels.isEmpty() || labels.containsAll(commonest))) {
+        if (!said.isArray()) {
             throw EspalierException.data(
-                    "%s: %s.%s of config.json is %s; allowed: a list%s"
-                            .formatted(
-                                    folder,
-                                    HuggingFace.OWN,
-                                    KEY,
-                                    said,
-                                    labels.isEmpty() ? "" : " of " + labels));
+                    "%s: %s.%s of config.json is %s; allowed: a list"
+                            .formatted(folder, HuggingFace.OWN, KEY, said));
+        }
+        var commonest = said.valueStream().map(each -> each.asString("")).toList();
+        // Who gave the model another head elsewhere may have kept it.
+        if (!labels.isEmpty() && !labels.containsAll(commonest)) {
+            return null;
         }
         return commonest;
     }

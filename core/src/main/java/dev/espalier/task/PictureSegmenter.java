@@ -209,7 +209,7 @@ public final class PictureSegmenter implements AutoCloseable {
         var most = Math.min((long) (SCORES * heap / Float.BYTES), Integer.MAX_VALUE - 8);
         if (scores > most) {
             throw EspalierException.data(
-                    "%,d x %,d pixels of %d classes have %,d scores, and there is room for %,d; a smaller picture can be told, or one with more memory (ESPALIER_HEAP)"
+                    "%,d x %,d pixels of %d classes have %,d scores, and there is room for %,d; tell a smaller picture, or give Java more memory (ESPALIER_HEAP)"
                             .formatted(width, height, classes, scores, most));
         }
     }

@@ -328,6 +328,11 @@ final class Finetuning implements Job {
             case AdapterRecipe.None _ -> null;
             case AdapterRecipe.Frozen frozen -> {
                 var depths = Depths.of(body);
+                if (frozen.lastBlocks() > 0 && depths.isEmpty()) {
+                    throw EspalierException.usage(
+                            "adapter.last-blocks: a %s has no blocks one behind the other; allowed: 0"
+                                    .formatted(body.family().body()));
+                }
                 body.parameters()
                         .forEach((name, p) ->
                                 p.trained(

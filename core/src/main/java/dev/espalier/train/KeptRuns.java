@@ -89,7 +89,7 @@ public final class KeptRuns {
             kept++;
             return read(file, note, type);
         }
-        if (note != null && !same) {
+        if (note == null ? Files.isDirectory(folder) : !same) {
             watcher.said(name + ": what went into it has changed; made again");
         }
         if (note == null || !same || note.done()) {
@@ -105,8 +105,11 @@ public final class KeptRuns {
                 deleteAlone(file);
                 throw e;
             }
-            watcher.said(name + ": " + e.getMessage());
-            result = beyond.of(run, String.valueOf(e.getMessage()));
+            // What the message says of going on does not hold here.
+            var went = run.beyond();
+            var reason = went == null ? String.valueOf(e.getMessage()) : went.reason();
+            watcher.said(name + ": " + reason);
+            result = beyond.of(run, reason);
         }
         AtomicFiles.delete(folder.resolve("checkpoints"));
         write(

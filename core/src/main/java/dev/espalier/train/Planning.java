@@ -24,11 +24,13 @@ import dev.espalier.recipe.ObjectiveRecipe;
 import dev.espalier.recipe.OptimizerRecipe;
 import dev.espalier.recipe.PretrainRecipe;
 import dev.espalier.recipe.Recipe;
+import dev.espalier.recipe.SourceRecipe;
 import dev.espalier.recipe.TaskRecipe;
 import dev.espalier.recipe.TokenizerRecipe;
 import dev.espalier.recipe.TrainingRecipe.Precision;
 import dev.espalier.tokenize.Tokenizers;
 import dev.espalier.torch.Torch;
+import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -317,6 +319,9 @@ public final class Planning {
                                     watcher,
                                     Planning::seen);
         } catch (EspalierException e) {
+            if (isThere(recipe)) {
+                throw e;
+            }
             seen = unseen(recipe, e);
             absent = true;
             notes.add("no step was measured: " + e.getMessage());
@@ -353,6 +358,17 @@ public final class Planning {
 
     private static Seen seen(Job job, Measured measured) {
         return new Seen(seeing(job, measured), measured);
+    }
+
+    /// Whether the pictures of a recipe are there; what is wrong with them is told then.
+    private static boolean isThere(Recipe recipe) {
+        return switch (recipe) {
+            case FinetuneRecipe f -> Files.exists(f.data().train());
+            case PretrainRecipe p ->
+                    p.data().sources().stream()
+                            .anyMatch(s ->
+                                    s instanceof SourceRecipe.Images i && Files.exists(i.path()));
+        };
     }
 
     /// What is known of a recipe of pictures without them.

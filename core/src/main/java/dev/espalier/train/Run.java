@@ -154,7 +154,7 @@ public final class Run {
     /// What was measured when nothing had been within the forgetting budget, and the run ended.
     ///
     /// @param worse the share by which what suffered most was worse
-    record Beyond(List<Score> scores, double worse) {}
+    record Beyond(List<Score> scores, double worse, String reason) {}
 
     @Nullable Beyond beyond() {
         return beyond;
@@ -420,7 +420,7 @@ public final class Run {
             stopped = job.forgetting().verdict();
             if (stopped != null) {
                 if (best == null) {
-                    beyond = new Beyond(scores, job.forgetting().worse());
+                    beyond = new Beyond(scores, job.forgetting().worse(), stopped);
                     var saved = !folder.checkpoints().list().isEmpty();
                     if (!saved) {
                         folder.abandon();

@@ -140,13 +140,14 @@ final class Vision {
     /// A YOLOS that sees as a ViT has learnt to; its tokens for things, their positions and what is
     /// told of them are new.
     private static Ready<Yolos> detectorOn(Eye eye, List<String> classes, long seed) {
-        var model = new Yolos(YolosConfig.of(eye.shape(), DETECTIONS), classes).initialize(seed);
-        model.see(eye.model());
-        eye.model().free();
-        return new Ready<>(
-                model,
-                eye.preprocessor().whole(eye.folder()),
-                JsonNodeFactory.instance.objectNode());
+        try {
+            var preprocessor = eye.preprocessor().whole(eye.folder()).named("YolosImageProcessor");
+            var model = new Yolos(YolosConfig.of(eye.shape(), DETECTIONS), classes);
+            model.initialize(seed).see(eye.model());
+            return new Ready<>(model, preprocessor, JsonNodeFactory.instance.objectNode());
+        } finally {
+            eye.model().free();
+        }
     }
 
     /// A ViT that exists, or what a ViT-MAE has learnt.

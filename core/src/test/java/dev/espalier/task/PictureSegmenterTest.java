@@ -74,7 +74,7 @@ class PictureSegmenterTest {
         assertThatThrownBy(() -> PictureSegmenter.requireRoom(10, 1000, 1001, 80_000_000))
                 .isInstanceOf(EspalierException.class)
                 .hasMessage(
-                        "1,000 x 1,001 pixels of 10 classes have 10,010,000 scores, and there is room for 10,000,000; a smaller picture can be told, or one with more memory (ESPALIER_HEAP)");
+                        "1,000 x 1,001 pixels of 10 classes have 10,010,000 scores, and there is room for 10,000,000; tell a smaller picture, or give Java more memory (ESPALIER_HEAP)");
         // More than an array holds, whatever the memory.
         assertThatThrownBy(() -> PictureSegmenter.requireRoom(150, 8000, 8000, Long.MAX_VALUE))
                 .isInstanceOf(EspalierException.class);

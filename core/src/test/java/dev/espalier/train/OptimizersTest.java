@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.espalier.EspalierException;
 import dev.espalier.adapt.Lora;
+import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.model.Bert;
 import dev.espalier.model.EncoderConfig;
 import dev.espalier.model.Gpt2;
@@ -32,6 +33,7 @@ import dev.espalier.recipe.ScheduleRecipe;
 import dev.espalier.recipe.Share;
 import dev.espalier.recipe.TrainingRecipe;
 import dev.espalier.torch.Scope;
+import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -208,18 +210,45 @@ class OptimizersTest {
                 .isInstanceOf(EspalierException.class)
                 .hasMessageStartingWith(
                         "adapter: lora is for linear maps, of which a unet has none");
+        assertThatThrownBy(() -> Vision.adapt(adapted("frozen, last-blocks: 25%"), unet))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageStartingWith("adapter.last-blocks: a unet has no blocks");
+    }
+
+    /// Whatever is declared behind a stack's blocks: an embedding lies below them.
+    @Test
+    void embeddingsOfAnEncoderAndItsDecoderLieBelowTheBlocks() {
+        var bart =
+                HuggingFace.readModel(Path.of(System.getProperty("espalier.goldens"), "bart"), null)
+                        .model();
+        var depths = Depths.of(bart);
+        assertThat(bart.parameters().keySet())
+                .filteredOn(name -> name.contains("embed") || name.contains("shared"))
+                .hasSizeGreaterThan(6)
+                .allSatisfy(name ->
+                        assertThat(depths.get(name))
+                                .isNotNull()
+                                .satisfies(d -> assertThat(d.blocks()).isEqualTo(d.of() + 1)));
+        for (var half : List.of("encoder", "decoder")) {
+            assertThat(depths.get("model.%s.layers.1.fc1.weight".formatted(half)).blocks()).isOne();
+        }
+        bart.free();
     }
 
     private static FinetuneRecipe lora(String targets) {
+        return adapted("lora, rank: 2, targets: " + targets);
+    }
+
+    private static FinetuneRecipe adapted(String adapter) {
         return (FinetuneRecipe)
                 Recipes.parse(
                         """
                         data: {train: pictures}
                         model: {path: model}
                         task: {type: image-classification}
-                        adapter: {type: lora, rank: 2, targets: %s}
+                        adapter: {type: %s}
                         """
-                                .formatted(targets),
+                                .formatted(adapter),
                         "x");
     }
 
