@@ -16,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -113,7 +114,9 @@ class AdviseVerbTest {
         for (var tokens : List.of(20_000_000L, 100_000_000L, 3_000_000_000L)) {
             var recipe = Recipes.parse(AdviseVerb.recipeOfText("docs/*.txt", tokens), "advice");
             var model = (ModelRecipe.Gpt2) ((PretrainRecipe) recipe).model();
-            var tokenizer = (TokenizerRecipe.Bpe) ((PretrainRecipe) recipe).tokenizer();
+            var tokenizer =
+                    (TokenizerRecipe.Bpe)
+                            Objects.requireNonNull(((PretrainRecipe) recipe).tokenizer());
             var weights =
                     12L * model.layers() * model.width() * model.width()
                             + (tokenizer.vocabulary() + 256L) * model.width();
