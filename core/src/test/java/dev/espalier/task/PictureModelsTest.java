@@ -79,9 +79,11 @@ class PictureModelsTest {
         var config = model.resolve("config.json");
         Files.writeString(
                 config,
-                Files.readString(config)
-                        .replaceFirst("\\{", "{\"espalier\": {\"commonest\": [\"c\"]},"));
-        refused(model, PictureClassifier::load, "espalier.commonest of config.json is [\"c\"]");
+                Files.readString(config).replaceFirst("\\{", "{\"espalier\": {\"commonest\": 3},"));
+        refused(model, PictureClassifier::load, "espalier.commonest of config.json is 3");
+        // Another head's labels are none of this model's.
+        Files.writeString(config, Files.readString(config).replace(": 3}", ": [\"c\"]}"));
+        PictureClassifier.load(model).close();
         // A weight of another shape is found when some have been copied.
         Files.writeString(
                 config,
