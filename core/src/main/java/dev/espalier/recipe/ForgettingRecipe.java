@@ -19,6 +19,9 @@ public record ForgettingRecipe(
         @Doc(value = "What keeps the model from forgetting.", byDefault = "{type: none}")
                 DefenceRecipe defence) {
 
+    /// Names under which figures stand already, so that no earlier task can have them.
+    public static final List<String> TAKEN = List.of("general", "pairs", "validation", "test");
+
     @Doc(
             "What is measured before, while and after a model is fine-tuned; one of these at least. Of an encoder's text"
                     + " 15 % of the tokens are hidden, always the same ones, and told.")

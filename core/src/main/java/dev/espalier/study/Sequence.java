@@ -7,6 +7,7 @@ import dev.espalier.evaluate.Score;
 import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
 import dev.espalier.recipe.FinetuneRecipe;
+import dev.espalier.recipe.ForgettingRecipe;
 import dev.espalier.recipe.ModelRecipe;
 import dev.espalier.recipe.ProblemRecipe;
 import dev.espalier.recipe.Recipes;
@@ -102,7 +103,7 @@ public final class Sequence {
         if (tasks.size() < 2) {
             throw EspalierException.usage("sequence: needs the recipes of two tasks or more");
         }
-        var names = new HashSet<>(List.of("general", "pairs", "validation", "test"));
+        var names = new HashSet<>(ForgettingRecipe.TAKEN);
         for (var task : tasks) {
             metric(task);
             if (!names.add(task.name()) || !names.add(task.name() + "-test")) {

@@ -48,6 +48,12 @@ public final class Commonest {
         return commonest;
     }
 
+    /// The first that [#of] tells; null where there is none.
+    static @Nullable String first(Path folder, JsonNode config, List<String> labels) {
+        var commonest = of(folder, config, labels);
+        return commonest == null || commonest.isEmpty() ? null : commonest.getFirst();
+    }
+
     /// The name of the figures beside the model's: those of the data's own commonest say so, since
     /// who knows the answers sets the measure higher.
     static String name(String name, @Nullable Object known) {

@@ -71,13 +71,12 @@ public final class PictureCaptioner implements AutoCloseable {
                 throw EspalierException.data(folder + ": this model reads texts, not pictures");
             }
             var shape = model.config().encoder();
-            var commonest = Commonest.of(folder, loaded.config(), List.of());
             return new PictureCaptioner(
                     model,
                     PictureClassifier.preprocessor(folder, shape.imageHeight(), shape.imageWidth()),
                     Tokenizers.read(folder).plain(),
                     GenerationConfig.read(folder, TextRewriter.usual(model, model.context() - 1)),
-                    commonest == null || commonest.isEmpty() ? null : commonest.getFirst());
+                    Commonest.first(folder, loaded.config(), List.of()));
         } catch (EspalierException e) {
             loaded.model().free();
             throw e;

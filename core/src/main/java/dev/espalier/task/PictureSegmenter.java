@@ -109,15 +109,13 @@ public final class PictureSegmenter implements AutoCloseable {
                         e);
             }
         }
-        var commonest = Commonest.of(folder, config, segmenter.labels());
+        var commonest = Commonest.first(folder, config, segmenter.labels());
         return new PictureSegmenter(
                 segmenter,
                 preprocessor,
                 windows.isNumber() ? windows.doubleValue() : null,
                 colours.isEmpty() ? null : colours,
-                commonest == null || commonest.isEmpty()
-                        ? null
-                        : segmenter.labels().indexOf(commonest.getFirst()));
+                commonest == null ? null : segmenter.labels().indexOf(commonest));
     }
 
     /// How many pixels of each of `classes` classes the masks of `records` have.

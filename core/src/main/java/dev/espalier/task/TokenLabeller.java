@@ -32,7 +32,7 @@ public final class TokenLabeller implements AutoCloseable {
     private final TokenClassifier model;
     private final Tokenizer tokenizer;
     private final int maxLength;
-    private final @Nullable List<String> commonest;
+    private final @Nullable String commonest;
 
     /// A stretch of a text, from `start` to before `end` in chars.
     ///
@@ -58,10 +58,7 @@ public final class TokenLabeller implements AutoCloseable {
     }
 
     private TokenLabeller(
-            TokenClassifier model,
-            Tokenizer tokenizer,
-            int maxLength,
-            @Nullable List<String> commonest) {
+            TokenClassifier model, Tokenizer tokenizer, int maxLength, @Nullable String commonest) {
         this.model = model;
         this.tokenizer = tokenizer;
         this.maxLength = maxLength;
@@ -87,7 +84,7 @@ public final class TokenLabeller implements AutoCloseable {
                 loaded.model(),
                 tokenizer,
                 loaded.model().body().context(),
-                Commonest.of(folder, loaded.config(), loaded.model().labels()));
+                Commonest.first(folder, loaded.config(), loaded.model().labels()));
     }
 
     public List<String> labels() {
@@ -158,7 +155,7 @@ public final class TokenLabeller implements AutoCloseable {
             }
             truth.add(classes);
         }
-        var known = commonest == null || commonest.isEmpty() ? null : commonest.getFirst();
+        var known = commonest;
         var majority =
                 known == null
                         ? IntStream.range(0, counts.length)

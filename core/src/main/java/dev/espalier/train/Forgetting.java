@@ -74,7 +74,7 @@ final class Forgetting {
                             bf16,
                             seed));
         }
-        var taken = new HashSet<>(List.of("general", "pairs", "validation", "test"));
+        var taken = new HashSet<>(ForgettingRecipe.TAKEN);
         measure.domains().forEach(domain -> taken.add(domain.name()));
         for (var task : measure.tasks()) {
             all.add(EarlierTask.of(task, model, tokenizer, name -> free(name, taken)));
