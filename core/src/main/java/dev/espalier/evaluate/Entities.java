@@ -77,6 +77,22 @@ public final class Entities {
         }
     }
 
+    /// Micro-averaged F1, of which each sentence is a record.
+    ///
+    /// @param truth the tags of each sentence
+    /// @param told those that were predicted
+    public static Shares f1(List<List<String>> truth, List<List<String>> told) {
+        var right = new double[truth.size()];
+        var seen = new double[right.length];
+        for (var i = 0; i < right.length; i++) {
+            for (var count : Counts.of(truth.get(i), told.get(i)).byType().values()) {
+                right[i] += count[Counts.RIGHT];
+                seen[i] += count[Counts.TOLD] + count[Counts.TRUE] - count[Counts.RIGHT];
+            }
+        }
+        return new Shares(right, seen, true);
+    }
+
     /// Micro-averaged precision, recall and F1, `macro-f1` over the types that occur, and each
     /// type's F1, with intervals over the sentences, see [Interval#clustered]; n counts the true
     /// entities.

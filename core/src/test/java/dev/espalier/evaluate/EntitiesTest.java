@@ -71,6 +71,16 @@ class EntitiesTest {
         assertThat(value(scores, "f1:LOC")).isZero();
         assertThat(value(scores, "macro-f1")).isCloseTo(2.0 / 9, within(1e-12));
         assertThat(scores).allMatch(s -> s.low() <= s.value() && s.value() <= s.high());
+        var f1 = Entities.f1(truth, told);
+        assertThat(f1.value()).isEqualTo(0.25);
+        assertThat(Shares.interval(List.of(f1, f1)))
+                .isEqualTo(
+                        scores.stream()
+                                .filter(s -> s.metric().equals("f1"))
+                                .findFirst()
+                                .orElseThrow()
+                                .interval());
+        assertThat(Shares.ofWords(truth, told).value()).isCloseTo(10.0 / 14, within(1e-12));
     }
 
     @Test

@@ -48,6 +48,39 @@ class PairedTest {
         assertThat(paired.difference().value()).isCloseTo(0.3, within(0.15));
     }
 
+    private static Shares f1(double[] right, double[] seen) {
+        return new Shares(right, seen, true);
+    }
+
+    @Test
+    void sharesAreComparedByWhatAnExchangeMakesOfTheWhole() {
+        // F1 of 2 found among 3, and of 1 among 4: 0.8 and 0.4.
+        var one = f1(new double[] {1, 1, 0}, new double[] {1, 1, 1});
+        var two = f1(new double[] {1, 0, 0}, new double[] {1, 2, 1});
+        var paired = Paired.of(List.of(one), List.of(two), 1);
+        assertThat(paired.difference().value()).isCloseTo(0.4, within(1e-12));
+        // The records that are alike count in both figures, but can be exchanged for nothing.
+        assertThat(paired.p()).isEqualTo(1);
+        // Where all records count alike it is the test of their differences, over the seeds too.
+        var rng = Rng.at(3);
+        var right = new double[4][30];
+        for (var row : right) {
+            java.util.Arrays.setAll(row, i -> rng.nextInt(2));
+        }
+        var ones = new double[30];
+        java.util.Arrays.fill(ones, 1);
+        var shares =
+                java.util.Arrays.stream(right).map(row -> new Shares(row, ones, false)).toList();
+        var differences = new double[30];
+        java.util.Arrays.setAll(
+                differences, i -> (right[0][i] + right[1][i] - right[2][i] - right[3][i]) / 2);
+        var means = Paired.of(differences, 5);
+        var both = Paired.of(shares.subList(0, 2), shares.subList(2, 4), 5);
+        assertThat(both.difference().value()).isCloseTo(means.difference().value(), within(1e-12));
+        assertThat(both.difference().low()).isCloseTo(means.difference().low(), within(1e-12));
+        assertThat(both.p()).isCloseTo(means.p(), within(0.02));
+    }
+
     @Test
     void holmsValuesAreThoseOfHisProcedure() {
         assertThat(Paired.holm(new double[] {0.01, 0.04, 0.03, 0.005}))
