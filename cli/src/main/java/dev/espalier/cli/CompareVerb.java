@@ -23,17 +23,21 @@ import picocli.CommandLine.Parameters;
         name = "compare",
         description = {
             "Studies which way to go: from scratch, frozen, LoRA, all weights, pre-trained further,",
-            "beside a bag of words, over numbers of labels and seeds. Goes on where it was stopped."
+            "beside a bag of words, over numbers of labels and seeds. Goes on where it was stopped.",
+            "Of texts and pictures with one label each, and of texts whose words are tagged."
         },
         footer = {
             "",
-            "The recipe fine-tunes all weights of a model that exists, and names a test.",
+            "The recipe fine-tunes all weights of a model that exists, and names a test; of a new",
+            "model only the ways that begin anew are studied.",
             "Example: espalier compare recipes/finetune/classification-toy.yaml --labels 16,64,all --seeds 2"
         })
 final class CompareVerb implements Callable<Integer> {
     private final Main.Context context;
 
-    @Parameters(paramLabel = "RECIPE", description = "A recipe of classification.")
+    @Parameters(
+            paramLabel = "RECIPE",
+            description = "A recipe of classification, image-classification or token-labelling.")
     private Path recipe = Path.of("");
 
     @Option(
@@ -45,7 +49,8 @@ final class CompareVerb implements Callable<Integer> {
     @Option(
             names = {"--labels"},
             paramLabel = "N,…",
-            description = "Numbers of labels, or all. As compare.labels=[…] of the recipe.")
+            description =
+                    "Numbers of labelled records, or all. As compare.labels=[…] of the recipe.")
     private @Nullable String labels;
 
     @Option(names = "--seeds", description = "Draws at each. As compare.seeds.")

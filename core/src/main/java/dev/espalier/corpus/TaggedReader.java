@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.regex.Pattern;
@@ -63,11 +64,9 @@ public final class TaggedReader {
             Path file, String column, String text, String spans, Ledger ledger) {
         var reader = new TaggedReader(file, column, text, spans, ledger);
         try (var lines = new BufferedReader(TextFile.open(file, null, ledger))) {
-            var name = file.toString().toLowerCase(Locale.ROOT).replaceFirst("\\.(gz|zst)$", "");
-            if (name.endsWith(".jsonl")) {
-                reader.jsonLines(lines);
-            } else {
-                reader.columns(lines, name.endsWith(".conllu"));
+            switch (ending(file)) {
+                case "jsonl" -> reader.jsonLines(lines);
+                case String kind -> reader.columns(lines, kind.equals("conllu"));
             }
         } catch (IOException e) {
             throw EspalierException.data(file + ": cannot be read (" + Globs.why(e) + ")", e);
@@ -78,6 +77,53 @@ public final class TaggedReader {
             throw EspalierException.data(file + ": holds no tagged words" + ledger.leftOut());
         }
         return List.copyOf(reader.records);
+    }
+
+    /// The lines that `records` were read from, in the order of these: a file of the same kind,
+    /// with nothing lost.
+    ///
+    /// @throws EspalierException (DATA) if a file has changed, so that a record is not there
+    public static String lines(List<TaggedText> records) {
+        var files = new HashMap<String, List<String>>();
+        var lines = new StringBuilder();
+        for (var record : records) {
+            var colon = record.where().lastIndexOf(':');
+            var name = record.where().substring(0, colon);
+            var from = files.computeIfAbsent(name, n -> allLines(Path.of(n)));
+            var at = Integer.parseInt(record.where().substring(colon + 1)) - 1;
+            if (at >= from.size()) {
+                throw EspalierException.data(record.where() + ": has gone since it was read");
+            }
+            lines.append(from.get(at)).append('\n');
+            if (isJson(name)) {
+                continue;
+            }
+            while (++at < from.size() && !from.get(at).isBlank()) {
+                lines.append(from.get(at)).append('\n');
+            }
+            lines.append('\n');
+        }
+        return lines.toString();
+    }
+
+    private static List<String> allLines(Path file) {
+        try (var lines = new BufferedReader(TextFile.open(file, null))) {
+            return lines.readAllLines();
+        } catch (IOException e) {
+            throw EspalierException.data(file + ": cannot be read (" + Globs.why(e) + ")", e);
+        } catch (TextFile.NotText e) {
+            throw EspalierException.data(file + ": " + e.getMessage(), e);
+        }
+    }
+
+    private static boolean isJson(String file) {
+        return ending(Path.of(file)).equals("jsonl");
+    }
+
+    /// Which of the kinds `file` is of, as an ending of files that are not packed.
+    public static String ending(Path file) {
+        var name = file.toString().toLowerCase(Locale.ROOT).replaceFirst("\\.(gz|zst)$", "");
+        return name.endsWith(".jsonl") ? "jsonl" : name.endsWith(".conllu") ? "conllu" : "conll";
     }
 
     // CoNLL and CoNLL-U

@@ -1,6 +1,8 @@
 package dev.espalier.corpus;
 
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /// A text whose words have a tag each.
 ///
@@ -20,6 +22,14 @@ public record TaggedText(String text, int[] starts, int[] ends, List<String> tag
                     "%d starts, %d ends, %d tags"
                             .formatted(starts.length, ends.length, tags.size()));
         }
+    }
+
+    /// What words are tagged as, whether at an entity's begin or within it.
+    public Set<String> types() {
+        return tags.stream()
+                .filter(tag -> !tag.equals(OUTSIDE))
+                .map(tag -> tag.replaceFirst("^[BIES]-(?=.)", ""))
+                .collect(Collectors.toSet());
     }
 
     public int words() {

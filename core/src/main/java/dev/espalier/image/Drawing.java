@@ -36,6 +36,17 @@ public final class Drawing {
 
     private Drawing() {}
 
+    /// A picture as it is, as PNG, from which its samples are read again.
+    public static byte[] png(Image image) {
+        var drawn = new BufferedImage(image.width(), image.height(), BufferedImage.TYPE_INT_RGB);
+        for (var y = 0; y < image.height(); y++) {
+            for (var x = 0; x < image.width(); x++) {
+                drawn.setRGB(x, y, colour(image, null, x, y));
+            }
+        }
+        return png(drawn);
+    }
+
     /// A picture as PNG, at least as wide as a person needs it.
     public static byte[] png(ShownImage shown) {
         return png(drawn(shown));

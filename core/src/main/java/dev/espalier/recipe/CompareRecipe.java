@@ -5,15 +5,23 @@ import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 @Doc(
-        "What `compare` studies with a recipe of classification; of no account to `finetune`. The flags of `compare`"
-                + " go before these.")
+        "What `compare` studies with a recipe of classification or image-classification by one label, or of"
+                + " token-labelling; of no account to `finetune`. The flags of `compare` go before these.")
 public record CompareRecipe(
         @Doc(
-                        value = "The ways to a classifier.",
+                        value =
+                                "The ways to a model of the task. Of pictures there is no bag of words and no"
+                                        + " pre-training further, and of a new `model` nothing that is"
+                                        + " pre-trained; these are left out. Of token-labelling a word"
+                                        + " and its neighbours are the bag of words.",
                         byDefault =
                                 "[majority, bag-of-words, scratch, frozen, lora, full, further]")
                 List<Arm> arms,
-        @Doc(value = "Numbers of labels, or `all`.", byDefault = "[16, 64, 256, 1024, all]")
+        @Doc(
+                        value =
+                                "Numbers of labels, or `all`: of labelled records, of which those of"
+                                        + " token-labelling are texts.",
+                        byDefault = "[16, 64, 256, 1024, all]")
                 List<String> labels,
         @Doc(value = "Draws of labels at each number.", byDefault = "3", in = "[1, 1000]")
                 int seeds,
@@ -49,11 +57,11 @@ public record CompareRecipe(
         labels = List.copyOf(labels);
     }
 
-    /// A way to a classifier.
+    /// A way to a model of a task.
     public enum Arm {
         /// Always the most frequent label.
         MAJORITY,
-        /// A linear model of words.
+        /// A linear model of words; of a word and its neighbours, where they are tagged.
         BAG_OF_WORDS,
         /// The same shape with new weights.
         SCRATCH,

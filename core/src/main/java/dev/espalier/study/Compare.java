@@ -3,12 +3,6 @@ package dev.espalier.study;
 import dev.espalier.EspalierException;
 import dev.espalier.Rng;
 import dev.espalier.checkpoint.HuggingFace;
-import dev.espalier.corpus.Ledger;
-import dev.espalier.data.LabelledReader;
-import dev.espalier.data.LabelledText;
-import dev.espalier.data.Split;
-import dev.espalier.evaluate.BagOfWords;
-import dev.espalier.evaluate.Classification;
 import dev.espalier.evaluate.Interval;
 import dev.espalier.evaluate.LearningCurve;
 import dev.espalier.evaluate.Paired;
@@ -20,7 +14,6 @@ import dev.espalier.model.Encoder;
 import dev.espalier.model.Gpt2;
 import dev.espalier.model.LanguageModel;
 import dev.espalier.model.Llama;
-import dev.espalier.model.Problem;
 import dev.espalier.model.T5;
 import dev.espalier.plan.Hardware;
 import dev.espalier.plan.Largest;
@@ -29,12 +22,9 @@ import dev.espalier.recipe.CompareRecipe.Arm;
 import dev.espalier.recipe.Duration;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.ModelRecipe;
-import dev.espalier.recipe.ProblemRecipe;
 import dev.espalier.recipe.Recipe;
 import dev.espalier.recipe.Recipes;
-import dev.espalier.recipe.TaskRecipe;
-import dev.espalier.task.Example;
-import dev.espalier.task.TextClassifier;
+import dev.espalier.task.PictureClassifier;
 import dev.espalier.tokenize.Tokenizers;
 import dev.espalier.train.KeptRuns;
 import dev.espalier.train.Run;
@@ -49,18 +39,16 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
-import java.util.TreeSet;
-import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
-/// Which way to go: what each way to a classifier reaches from how many labels, what it costs, and
-/// what it makes the model forget.
+/// Which way to go: what each way to a model of a task reaches from how many labels, what it costs,
+/// and what it makes the model forget. What is known of the task is its [Studied].
 ///
 /// Each way has the same small budget of tuning, once and not for each number of labels: a few
 /// rates, tried at one number of labels and chosen by the validation records. The test records are
-/// told once by each trained model, after all is chosen. Labels are drawn in equal numbers of each,
-/// and a smaller draw of a seed is a part of a larger one.
+/// told once by each trained model, after all is chosen. A smaller draw of a seed is a part of a
+/// larger one; where each record has one label, labels are drawn in equal numbers of each.
 ///
 /// What is done is kept, see [KeptRuns].
 public final class Compare {
@@ -77,7 +65,10 @@ public final class Compare {
 
     /// One way at one number of labels with one seed.
     ///
-    /// @param predicted of each test record, the index of its label
+    /// @param accuracy the share of test records that were told rightly; where words are tagged,
+    ///   what [Result#metric] names: F1 of entities, or the share of words
+    /// @param predicted of each test record, or of each of their words in order, the index of its
+    ///   label
     /// @param rise of the general text's perplexity, where the recipe measures it
     public record Cell(
             Arm arm,
@@ -159,8 +150,13 @@ public final class Compare {
             @Nullable Integer labelsScratch,
             @Nullable Double tasks) {}
 
+    /// What a study found.
+    ///
+    /// @param metric what is called accuracy here: `accuracy`, or `f1` of entities
+    /// @param labels the number of which is spoken of elsewhere is that of labelled records
     public record Result(
             String name,
+            String metric,
             List<String> labels,
             int testRecords,
             Map<String, Double> rates,
@@ -179,17 +175,15 @@ public final class Compare {
     private final Hardware hardware;
     private final Path output;
     private final KeptRuns runs;
-    private final List<String> labels;
-    private final List<LabelledText> train;
-    private final List<LabelledText> validation;
-    private final List<LabelledText> test;
-    private final int[] truth;
+    private final Studied studied;
+    private final List<Arm> arms;
     private @Nullable Path scratch;
     private @Nullable Path further;
 
-    /// @param recipe of fine-tuning all weights of a model that exists
+    /// @param recipe of fine-tuning all weights of a model; of a new one there are only the ways
+    ///   that begin anew
     /// @param hardware what this machine draws and costs, where its row says so
-    /// @throws EspalierException if the recipe is of another kind, or has no test
+    /// @throws EspalierException if the recipe's task is not studied, or has no test
     public Compare(
             FinetuneRecipe recipe, CompareRecipe settings, Hardware hardware, Watcher watcher) {
         // What is studied is no part of what a cell is made of.
@@ -199,58 +193,35 @@ public final class Compare {
         runs = new KeptRuns(watcher);
         // Beside the folder of a run of the recipe, which may be there.
         output = recipe.output().resolveSibling(recipe.output().getFileName() + "-compare");
-        if (!(recipe.task() instanceof TaskRecipe.Classification task)
-                || !(task.problem() instanceof ProblemRecipe.SingleLabel)) {
-            throw EspalierException.usage("task: compare studies classification by one label");
-        }
-        if (!(recipe.model() instanceof ModelRecipe.Saved)) {
-            throw EspalierException.usage("model: compare needs the `path` of a pre-trained one");
-        }
-        if (recipe.data().test() == null) {
+        studied = Studied.of(this.recipe, output.resolve("pictures"));
+        arms = settings.arms().stream().filter(this::isThere).toList();
+        var left = settings.arms().stream().filter(a -> !isThere(a)).map(Arm::title).toList();
+        if (arms.isEmpty()) {
             throw EspalierException.usage(
-                    "data.test: compare needs records that nothing else sees");
+                    "--arms: there is no %s of this task and model"
+                            .formatted(String.join(", ", left)));
         }
-        var columns =
-                new LabelledReader.Columns(
-                        task.text(), task.pair(), task.label(), new LabelledReader.Labels.One());
-        var all = read(recipe.data().train(), columns);
-        var validation =
-                recipe.data().validation() == null
-                        ? null
-                        : read(recipe.data().validation(), columns);
-        if (validation == null) {
-            var split =
-                    Split.stratified(
-                            all,
-                            LabelledText::text,
-                            LabelledText::labels,
-                            recipe.data().validationShare(),
-                            recipe.seed());
-            all = split.train();
-            validation = split.validation();
+        if (!left.isEmpty()) {
+            watcher.said("of this task and model there is no " + String.join(", ", left));
         }
-        train = List.copyOf(all);
-        test = read(recipe.data().test(), columns);
-        labels = List.copyOf(new TreeSet<>(train.stream().map(LabelledText::label).toList()));
-        LabelledReader.requireKnown(test, labels);
-        LabelledReader.requireKnown(validation, labels);
-        truth = test.stream().mapToInt(r -> labels.indexOf(r.label())).toArray();
         for (var count : settings.counts()) {
-            requireEnough(count, train.size());
+            requireEnough(count, studied.records());
         }
-        this.validation = List.copyOf(validation);
         AtomicFiles.write(output.resolve("recipe.yaml"), Recipes.write(this.recipe));
+    }
+
+    /// The base model; null where the recipe's is new.
+    private @Nullable Path base() {
+        return recipe.model() instanceof ModelRecipe.Saved saved ? saved.path() : null;
+    }
+
+    private boolean isThere(Arm arm) {
+        return studied.has(arm) && (base() != null || !arm.isPretrained());
     }
 
     /// Where the study is kept: beside the run of its recipe, with `-compare` after its name.
     public Path folder() {
         return output;
-    }
-
-    private static List<LabelledText> read(Path file, LabelledReader.Columns columns) {
-        try (var ledger = Ledger.strict()) {
-            return LabelledReader.read(file, columns, null, ledger);
-        }
     }
 
     private void requireEnough(int count, int there) {
@@ -263,20 +234,18 @@ public final class Compare {
 
     /// Makes what is not made, and sums up.
     public Result run() {
-        var problem = new Problem.SingleLabel(labels);
         var rates = new HashMap<Arm, Double>();
         var cells = new ArrayList<Cell>();
-        var counts =
-                settings.counts().stream().map(c -> c == 0 ? train.size() : c).distinct().toList();
-        if (settings.arms().stream().anyMatch(Arm::isTrained)) {
+        var counts = counts().stream().distinct().toList();
+        if (arms.stream().anyMatch(Arm::isTrained)) {
             // What cannot be done is said before anything is.
             for (var count : counts) {
                 for (var seed = 1; seed <= settings.seeds(); seed++) {
-                    judging(drawn(count, seed));
+                    drawn(count, seed).judging();
                 }
             }
         }
-        for (var arm : settings.arms()) {
+        for (var arm : arms) {
             if (arm.isTrained()) {
                 rates.put(arm, tuned(arm));
             }
@@ -285,63 +254,43 @@ public final class Compare {
             for (var seed = 1; seed <= settings.seeds(); seed++) {
                 // All is all: seeds differ in order and weights alone.
                 var drawn = drawn(count, seed);
-                requireEnough(Math.min(count, train.size()), drawn.size());
-                for (var arm : settings.arms()) {
-                    cells.add(cell(arm, drawn, seed, problem, rates));
+                requireEnough(Math.min(count, studied.records()), drawn.size());
+                for (var arm : arms) {
+                    cells.add(cell(arm, drawn, seed, rates));
                 }
             }
         }
         return summed(cells, rates);
     }
 
-    private Cell cell(
-            Arm arm, List<LabelledText> drawn, int seed, Problem problem, Map<Arm, Double> rates) {
+    private List<Integer> counts() {
+        return settings.counts().stream().map(c -> c == 0 ? studied.records() : c).toList();
+    }
+
+    private Studied.Draw drawn(int count, int seed) {
+        return studied.drawn(count, Rng.seed(recipe.seed(), 200, seed));
+    }
+
+    private Cell cell(Arm arm, Studied.Draw drawn, int seed, Map<Arm, Double> rates) {
         var name = "%s-%d-%d".formatted(arm.name().toLowerCase(Locale.ROOT), drawn.size(), seed);
         if (!arm.isTrained()) {
             var start = System.nanoTime();
-            var classes = drawn.stream().mapToInt(r -> labels.indexOf(r.label())).toArray();
-            var predicted =
-                    arm == Arm.MAJORITY
-                            ? IntStream.generate(
-                                            () -> Classification.majority(classes, labels.size()))
-                                    .limit(test.size())
-                                    .toArray()
-                            : bag(problem, drawn);
+            var answers = drawn.untrained(arm);
             var seconds = (System.nanoTime() - start) / 1e9;
-            return cell(arm, drawn.size(), seed, predicted, seconds, 0, null);
+            return cell(arm, drawn.size(), seed, answers, seconds, 0, null);
         }
         var folder = output.resolve("cells").resolve(name);
         var rate = Objects.requireNonNull(rates.get(arm));
         return runs.of(
                 name,
                 trained(arm, drawn, seed, rate, folder),
-                asked(),
+                studied.asked(),
                 Cell.class,
                 run -> told(arm, drawn.size(), seed, run));
     }
 
-    /// What a cell's figures depend on beside its run.
-    private String asked() {
-        var task = (TaskRecipe.Classification) recipe.task();
-        return AtomicFiles.sha256(Objects.requireNonNull(recipe.data().test()))
-                + Json.line(
-                        List.of(task.text(), String.valueOf(task.pair()), task.label(), labels));
-    }
-
     private Cell told(Arm arm, int count, int seed, Run.Result run) {
-        int[] predicted;
-        try (var classifier = TextClassifier.load(run.model())) {
-            predicted =
-                    classifier
-                            .predict(
-                                    test.stream()
-                                            .map(r ->
-                                                    new TextClassifier.Input(r.text(), r.second()))
-                                            .toList())
-                            .stream()
-                            .mapToInt(p -> labels.indexOf(p.label()))
-                            .toArray();
-        }
+        var answers = studied.told(run.model());
         // Figures are what is wanted of a study; models of all cells would fill the disk.
         AtomicFiles.delete(run.model());
         var cost = Json.read(run.folder().resolve("passport.json")).path("cost");
@@ -349,7 +298,7 @@ public final class Compare {
                 arm,
                 count,
                 seed,
-                predicted,
+                answers,
                 cost.path("training-seconds").asDouble(),
                 cost.path("flops").asDouble(),
                 Score.find(run.scores(), "general", "perplexity-rise")
@@ -357,64 +306,38 @@ public final class Compare {
                         .orElse(null));
     }
 
-    private int[] bag(Problem problem, List<LabelledText> drawn) {
-        var bag =
-                BagOfWords.fit(
-                        problem,
-                        drawn,
-                        drawn.stream()
-                                .map(t -> Example.truth(problem, t))
-                                .toArray(double[][]::new));
-        return dev.espalier.task.Answers.likeliest(bag.answers(test));
-    }
-
     private Cell cell(
             Arm arm,
             int count,
             int seed,
-            int[] predicted,
+            int[] answers,
             double seconds,
             double flops,
             @Nullable Double rise) {
-        var accuracy = new Classification(labels, truth, predicted).accuracy().value();
         return new Cell(
                 arm,
                 count,
                 seed,
-                accuracy,
+                studied.value(answers),
                 seconds,
                 flops,
                 rise,
-                Arrays.stream(predicted).boxed().toList());
+                Arrays.stream(answers).boxed().toList());
     }
 
     /// The recipe of a way on `drawn`.
-    private Recipe trained(Arm arm, List<LabelledText> drawn, long seed, double rate, Path folder) {
-        var draws = output.resolve("draws");
-        var data = draws.resolve(drawn.size() + "-" + seed + ".jsonl");
-        write(data, lines(drawn));
-        var chosen = draws.resolve("%d-%d-validation.jsonl".formatted(drawn.size(), seed));
-        write(chosen, lines(judging(drawn)));
+    private Recipe trained(Arm arm, Studied.Draw drawn, long seed, double rate, Path folder) {
+        var data = written("%d-%d".formatted(drawn.size(), seed), drawn.training());
+        var chosen = written("%d-%d-validation".formatted(drawn.size(), seed), drawn.judging());
         return Recipes.read(
                 output.resolve("recipe.yaml"),
                 overrides(arm, data, chosen, drawn.size(), seed, rate, folder));
     }
 
-    /// The validation records of labels that were drawn, since by others nothing can be chosen; in
-    /// the test they are missed.
-    private List<LabelledText> judging(List<LabelledText> drawn) {
-        var known = drawn.stream().map(LabelledText::label).collect(Collectors.toSet());
-        var judging = validation.stream().filter(r -> known.contains(r.label())).toList();
-        if (judging.isEmpty() || known.size() < 2) {
-            throw EspalierException.usage(
-                    "--labels: %d are too few to train on and to choose by, of %d different labels"
-                            .formatted(drawn.size(), labels.size()));
-        }
-        return judging;
-    }
-
-    private List<LabelledText> drawn(int count, int seed) {
-        return Draws.balanced(train, count, Rng.seed(recipe.seed(), 200, seed));
+    private Path written(String name, Studied.Content content) {
+        var file = output.resolve("draws").resolve(name + "." + content.ending());
+        write(file, content.lines());
+        return file;
     }
 
     private List<String> overrides(
@@ -428,12 +351,8 @@ public final class Compare {
                                 "data.train=" + data,
                                 "data.validation=" + chosen,
                                 "data.test=none",
-                                "task.text=text",
-                                "task.label=label",
                                 "training.optimizer.rate=" + rate));
-        if (((TaskRecipe.Classification) recipe.task()).pair() != null) {
-            changed.add("task.pair=pair");
-        }
+        changed.addAll(studied.overrides());
         var steps =
                 recipe.training()
                         .duration()
@@ -449,10 +368,12 @@ public final class Compare {
             case FROZEN -> changed.add("adapter={type: frozen}");
             case LORA -> changed.add("adapter={type: lora, targets: all, merge: true}");
             case SCRATCH -> {
-                changed.add("model.path=" + scratch());
+                if (base() != null) {
+                    changed.add("model.path=" + scratch(base()));
+                }
                 changed.add("forgetting=none");
             }
-            case FURTHER -> changed.add("model.path=" + further());
+            case FURTHER -> changed.add("model.path=" + further(Objects.requireNonNull(base())));
             default -> {}
         }
         return changed;
@@ -460,8 +381,7 @@ public final class Compare {
 
     /// The rate that does best on the validation records at the middle one of the label counts.
     private double tuned(Arm arm) {
-        var counts =
-                settings.counts().stream().map(c -> c == 0 ? train.size() : c).sorted().toList();
+        var counts = counts().stream().sorted().toList();
         var count = counts.get(counts.size() / 2);
         var usual = recipe.training().optimizer().rate();
         if (settings.rates() == 1) {
@@ -497,15 +417,26 @@ public final class Compare {
         return best;
     }
 
-    /// A folder with a model of the parent's shape and new weights, a pure function of both and of
+    /// A folder with a model of the shape of `base` and new weights, a pure function of both and of
     /// the seed.
-    private Path scratch() {
+    private Path scratch(Path base) {
         if (scratch != null) {
             return scratch;
         }
         scratch = output.resolve("scratch");
-        var path = ((ModelRecipe.Saved) recipe.model()).path();
-        var loaded = HuggingFace.readModel(path, null);
+        if (HuggingFace.isVision(base)) {
+            var loaded = HuggingFace.readVision(base, null);
+            var model = loaded.model().initialize(recipe.seed());
+            AtomicFiles.writeFolder(
+                    scratch,
+                    aside -> {
+                        HuggingFace.write(aside, model, loaded.config());
+                        PictureClassifier.preprocessor(base, model).write(aside);
+                    });
+            model.free();
+            return scratch;
+        }
+        var loaded = HuggingFace.readModel(base, null);
         LanguageModel model = loaded.model().withVocabulary(loaded.model().vocabulary());
         loaded.model().free();
         switch (model) {
@@ -516,32 +447,27 @@ public final class Compare {
             case T5 m -> m.initialize(recipe.seed());
             default ->
                     throw EspalierException.usage(
-                            "compare knows no way to begin anew with " + path);
+                            "compare knows no way to begin anew with " + base);
         }
         AtomicFiles.writeFolder(
                 scratch,
                 aside -> {
                     HuggingFace.write(aside, model, loaded.config());
-                    Tokenizers.read(path).save(aside);
+                    Tokenizers.read(base).save(aside);
                 });
         model.free();
         return scratch;
     }
 
     /// The model pre-trained further on the texts of the training records, and on `text`.
-    private Path further() {
+    private Path further(Path base) {
         if (further != null) {
             return further;
         }
         var folder = output.resolve("further");
-        var saved = ((ModelRecipe.Saved) recipe.model()).path();
         var texts = output.resolve("unlabelled.jsonl");
         var lines = new StringBuilder();
-        for (var record : train) {
-            for (var text : record.texts()) {
-                lines.append(Json.line(Map.of("text", text))).append('\n');
-            }
-        }
+        studied.texts().forEach(text -> lines.append(Json.line(Map.of("text", text))).append('\n'));
         write(texts, lines);
         var more =
                 settings.text() == null
@@ -563,15 +489,15 @@ public final class Compare {
                                         Json.line(folder.toString()),
                                         Json.line(texts.toString()),
                                         more,
-                                        Json.line(saved.toString()),
-                                        objective(saved),
+                                        Json.line(base.toString()),
+                                        objective(base),
                                         settings.furtherEpochs(),
                                         recipe.training().batch(),
                                         recipe.training().optimizer().rate()),
                         "further");
         var unused =
                 runs.of(
-                        "pre-training further on the texts of " + train.size() + " records",
+                        "pre-training further on the texts of " + studied.records() + " records",
                         pretraining,
                         "",
                         Boolean.class,
@@ -590,20 +516,6 @@ public final class Compare {
         };
     }
 
-    private static CharSequence lines(List<LabelledText> records) {
-        var lines = new StringBuilder();
-        for (var record : records) {
-            var line = Json.mapper().createObjectNode();
-            line.put("text", record.text());
-            if (record.second() != null) {
-                line.put("pair", record.second());
-            }
-            line.put("label", record.label());
-            lines.append(Json.line(line)).append('\n');
-        }
-        return lines;
-    }
-
     private static void write(Path file, CharSequence lines) {
         // A file that is as it should be keeps its time, and what went by it its hash.
         try {
@@ -620,7 +532,7 @@ public final class Compare {
     private Result summed(List<Cell> cells, Map<Arm, Double> rates) {
         var counts = cells.stream().map(Cell::labels).distinct().sorted().toList();
         var means = new ArrayList<Mean>();
-        for (var arm : settings.arms()) {
+        for (var arm : arms) {
             for (var count : counts) {
                 means.add(mean(of(cells, arm, count)));
             }
@@ -629,8 +541,9 @@ public final class Compare {
         rates.forEach((arm, rate) -> named.put(arm.title(), rate));
         return new Result(
                 recipe.name(),
-                labels,
-                test.size(),
+                studied.metric(),
+                studied.labels(),
+                studied.tests(),
                 new java.util.TreeMap<>(named),
                 means,
                 comparisons(cells, counts),
@@ -649,7 +562,6 @@ public final class Compare {
 
     private Mean mean(List<Cell> cells) {
         var first = cells.getFirst();
-        var accuracies = cells.stream().mapToDouble(Cell::accuracy).toArray();
         var rises =
                 cells.stream()
                         .map(Cell::rise)
@@ -659,17 +571,18 @@ public final class Compare {
         return new Mean(
                 first.arm(),
                 first.labels(),
-                accuracy(accuracies),
+                accuracy(cells),
                 cells.stream().mapToDouble(Cell::seconds).average().orElse(0),
                 cells.stream().mapToDouble(Cell::flops).average().orElse(0),
                 rises.length == 0 ? null : Interval.mean(rises));
     }
 
     /// The mean over seeds. Seeds and test records are drawn apart from each other, so the squares
-    /// of what either leaves open add up: by Student's t, and by Wilson's interval.
-    private Interval accuracy(double[] seeds) {
+    /// of what either leaves open add up: by Student's t, and by the figure's own interval.
+    private Interval accuracy(List<Cell> cells) {
+        var seeds = cells.stream().mapToDouble(Cell::accuracy).toArray();
         var mean = Arrays.stream(seeds).average().orElseThrow();
-        var records = Interval.share(Math.round(mean * test.size()), test.size());
+        var records = studied.interval(mean, answers(cells));
         if (seeds.length == 1) {
             return records;
         }
@@ -680,21 +593,26 @@ public final class Compare {
                 Math.min(1, mean + Math.hypot(margin, records.high() - mean)));
     }
 
+    private static List<int[]> answers(List<Cell> cells) {
+        return cells.stream()
+                .map(c -> c.predicted().stream().mapToInt(Integer::intValue).toArray())
+                .toList();
+    }
+
     /// Every two ways at each number of labels, the better one first.
     private List<Versus> comparisons(List<Cell> cells, List<Integer> counts) {
         var found = new ArrayList<Versus>();
-        var arms = settings.arms();
         for (var count : counts) {
             for (var i = 0; i < arms.size(); i++) {
                 for (var j = i + 1; j < arms.size(); j++) {
-                    var one = right(of(cells, arms.get(i), count));
-                    var two = right(of(cells, arms.get(j), count));
-                    var isBetter = Arrays.stream(one).sum() >= Arrays.stream(two).sum();
-                    var differences = new double[one.length];
-                    for (var r = 0; r < one.length; r++) {
-                        differences[r] = isBetter ? one[r] - two[r] : two[r] - one[r];
-                    }
-                    var paired = Paired.of(differences, recipe.seed());
+                    var one = of(cells, arms.get(i), count);
+                    var two = of(cells, arms.get(j), count);
+                    var isBetter = level(one) >= level(two);
+                    var paired =
+                            studied.paired(
+                                    answers(isBetter ? one : two),
+                                    answers(isBetter ? two : one),
+                                    recipe.seed());
                     found.add(
                             new Versus(
                                     arms.get(isBetter ? i : j),
@@ -716,15 +634,8 @@ public final class Compare {
                 .toList();
     }
 
-    /// The share of the seeds that tell each test record rightly.
-    private double[] right(List<Cell> cells) {
-        return Paired.means(
-                cells.stream()
-                        .map(cell ->
-                                IntStream.range(0, truth.length)
-                                        .map(i -> cell.predicted().get(i) == truth[i] ? 1 : 0)
-                                        .toArray())
-                        .toList());
+    private static double level(List<Cell> cells) {
+        return cells.stream().mapToDouble(Cell::accuracy).average().orElseThrow();
     }
 
     private List<Outlook> outlooks(List<Cell> cells, List<Integer> counts) {
@@ -732,7 +643,7 @@ public final class Compare {
             return List.of();
         }
         var outlooks = new ArrayList<Outlook>();
-        for (var arm : settings.arms()) {
+        for (var arm : arms) {
             if (arm == Arm.MAJORITY) {
                 continue;
             }
@@ -777,7 +688,8 @@ public final class Compare {
 
     /// Of the base model's pre-training.
     private @Nullable Double pretraining() {
-        return seconds(((ModelRecipe.Saved) recipe.model()).path().resolveSibling(""));
+        var base = base();
+        return base == null ? null : seconds(base.resolveSibling(""));
     }
 
     private Hardware.@Nullable Kind here() {
@@ -824,7 +736,7 @@ public final class Compare {
 
     /// From how many labels the model from scratch reaches what the tuned one does.
     private List<BreakEven> breakEven(List<Mean> means, List<Integer> counts) {
-        if (!settings.arms().contains(Arm.FULL) || !settings.arms().contains(Arm.SCRATCH)) {
+        if (!arms.contains(Arm.FULL) || !arms.contains(Arm.SCRATCH)) {
             return List.of();
         }
         var seconds = pretraining();

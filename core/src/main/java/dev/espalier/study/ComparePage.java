@@ -15,6 +15,7 @@ import java.time.ZoneId;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
@@ -40,12 +41,12 @@ public final class ComparePage {
         var sections = new ArrayList<Report.Section>();
         sections.add(
                 new Report.Section(
-                        "Accuracy",
+                        title(r),
                         new Block.LineChart(
-                                "Accuracy over labels",
+                                title(r) + " over labels",
                                 "Bars: 95 %, over seeds by Student's t and over the test records",
                                 "labels",
-                                "accuracy, %",
+                                metric(r) + ", %",
                                 true,
                                 false,
                                 series(r, true, m -> 100 * m.accuracy().value())),
@@ -55,7 +56,7 @@ public final class ComparePage {
         costs.add(
                 overCost(
                         r,
-                        "Accuracy over seconds of training",
+                        "seconds of training",
                         "A point a number of labels; pre-training is not among the seconds",
                         "seconds",
                         Compare.Expense::seconds));
@@ -65,27 +66,15 @@ public final class ComparePage {
         costs.add(
                 overCost(
                         r,
-                        "Accuracy over seconds, pre-training's share included",
+                        "seconds, pre-training's share included",
                         spread,
                         "seconds",
                         Compare.Expense::shared));
         if (r.expenses().stream().anyMatch(e -> e.kilowattHours() != null)) {
-            costs.add(
-                    overCost(
-                            r,
-                            "Accuracy over energy",
-                            spread,
-                            "kWh",
-                            Compare.Expense::kilowattHours));
+            costs.add(overCost(r, "energy", spread, "kWh", Compare.Expense::kilowattHours));
         }
         if (r.expenses().stream().anyMatch(e -> e.price() != null)) {
-            costs.add(
-                    overCost(
-                            r,
-                            "Accuracy over money",
-                            spread,
-                            r.currency(),
-                            Compare.Expense::price));
+            costs.add(overCost(r, "money", spread, r.currency(), Compare.Expense::price));
         }
         costs.add(tables.get(2));
         sections.add(new Report.Section("Cost", costs));
@@ -154,23 +143,32 @@ public final class ComparePage {
     }
 
     private static Block overCost(
-            Compare.Result r, String title, String note, String unit, Spent spent) {
+            Compare.Result r, String cost, String note, String unit, Spent spent) {
         var series = new ArrayList<Block.Series>();
         for (var arm : arms(r)) {
             var points = new ArrayList<Block.Point>();
             for (var e : r.expenses()) {
-                var cost = spent.of(e);
-                if (e.arm() == arm && cost != null && cost > 0) {
+                var known = spent.of(e);
+                if (e.arm() == arm && known != null && known > 0) {
                     points.add(
                             new Block.Point(
-                                    cost, 100 * mean(r, arm, e.labels()).accuracy().value()));
+                                    known, 100 * mean(r, arm, e.labels()).accuracy().value()));
                 }
             }
             if (!points.isEmpty()) {
                 series.add(new Block.Series(arm.title(), points));
             }
         }
-        return new Block.LineChart(title, note, unit, "accuracy, %", true, false, series);
+        return new Block.LineChart(
+                title(r) + " over " + cost, note, unit, metric(r) + ", %", true, false, series);
+    }
+
+    private static String metric(Compare.Result r) {
+        return r.metric().equals("f1") ? "F1" : r.metric();
+    }
+
+    private static String title(Compare.Result r) {
+        return r.metric().substring(0, 1).toUpperCase(Locale.ROOT) + r.metric().substring(1);
     }
 
     private static Mean mean(Compare.Result r, Arm arm, int labels) {
@@ -241,7 +239,7 @@ public final class ComparePage {
         var counts = counts(r);
         tables.add(
                 new Block.Table(
-                        "Accuracy on %s test records".formatted(Numbers.count(r.testRecords())),
+                        "%s on %s test records".formatted(title(r), Numbers.count(r.testRecords())),
                         header("labels", counts),
                         arms(r).stream()
                                 .map(arm -> row(r, arm, m -> Numbers.percent(m.accuracy())))
@@ -287,8 +285,7 @@ public final class ComparePage {
         }
         tables.add(
                 new Block.Table(
-                        "Cost of a classifier with pre-training's share of 1 in %d"
-                                .formatted(r.tasks()),
+                        "Cost of a model with pre-training's share of 1 in %d".formatted(r.tasks()),
                         List.of(
                                 "way",
                                 "labels",
@@ -313,7 +310,7 @@ public final class ComparePage {
                             List.of(
                                     "way",
                                     "labels",
-                                    "accuracy foreseen",
+                                    metric(r) + " foreseen",
                                     "at the most measured, foreseen",
                                     "measured",
                                     "came as foreseen",

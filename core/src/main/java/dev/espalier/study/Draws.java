@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.TreeMap;
+import java.util.function.Function;
 
 /// Records drawn for a study.
 final class Draws {
@@ -14,15 +15,20 @@ final class Draws {
     /// The same number of each label as far as there are so many, drawn by `seed`, in an order
     /// drawn by it too. A smaller draw of the same seed is a part of a larger one.
     static List<LabelledText> balanced(List<LabelledText> records, int count, long seed) {
-        var byLabel = new TreeMap<String, List<LabelledText>>();
+        return balanced(records, LabelledText::label, count, seed);
+    }
+
+    /// As above.
+    static <R> List<R> balanced(List<R> records, Function<R, String> label, int count, long seed) {
+        var byLabel = new TreeMap<String, List<R>>();
         for (var record : records) {
-            byLabel.computeIfAbsent(record.label(), l -> new ArrayList<>()).add(record);
+            byLabel.computeIfAbsent(label.apply(record), l -> new ArrayList<>()).add(record);
         }
         byLabel.values().forEach(same -> shuffle(same, Rng.at(seed, same.size())));
         // Which labels come first is drawn too: there may be fewer records than labels.
         var labels = new ArrayList<>(byLabel.values());
         shuffle(labels, Rng.at(seed, 0, 11));
-        var drawn = new ArrayList<LabelledText>();
+        var drawn = new ArrayList<R>();
         for (var round = 0; drawn.size() < count; round++) {
             var at = round;
             var left = labels.stream().filter(r -> at < r.size()).toList();

@@ -105,6 +105,14 @@ public final class TokenLabeller implements AutoCloseable {
                 .toList();
     }
 
+    /// The tag of each word of each of `texts`, whatever their own tags are, in their order.
+    public List<List<String>> tags(List<TaggedText> texts) {
+        return probabilities(model, tokenizer, texts, maxLength).stream()
+                .map(each ->
+                        Arrays.stream(Answers.likeliest(each)).mapToObj(labels()::get).toList())
+                .toList();
+    }
+
     private Prediction prediction(TaggedText text, double[][] probabilities) {
         var classes = Answers.likeliest(probabilities);
         var words = new ArrayList<Span>();

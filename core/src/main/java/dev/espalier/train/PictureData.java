@@ -6,15 +6,12 @@ import dev.espalier.data.ImageData;
 import dev.espalier.data.ImageReader;
 import dev.espalier.data.LabelledImage;
 import dev.espalier.data.MaskSource;
-import dev.espalier.data.Picture;
-import dev.espalier.io.AtomicFiles;
 import dev.espalier.recipe.FinetuneData;
 import dev.espalier.recipe.TaskRecipe;
 import dev.espalier.task.PictureClassifier;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -40,7 +37,7 @@ final class PictureData {
                 watcher,
                 new TextData.Kind<>(
                         (path, part, ledger) -> read(path, part, task, ledger),
-                        r -> content(r.picture()),
+                        r -> r.picture().content(),
                         LabelledImage::labels));
     }
 
@@ -144,7 +141,7 @@ final class PictureData {
                                                 wanted,
                                                 ledger,
                                                 classes),
-                                r -> content(r.picture()),
+                                r -> r.picture().content(),
                                 labels));
         return new Named(records, classes);
     }
@@ -173,9 +170,5 @@ final class PictureData {
         return task.colours().isEmpty()
                 ? null
                 : task.colours().stream().map(c -> Integer.parseInt(c.substring(1), 16)).toList();
-    }
-
-    static String content(Picture picture) {
-        return HexFormat.of().formatHex(AtomicFiles.sha256(picture.image().rgb()));
     }
 }

@@ -145,7 +145,7 @@ final class PictureMasking implements Job {
         var split =
                 Split.stratified(
                         images,
-                        r -> PictureData.content(r.picture()),
+                        r -> r.picture().content(),
                         _ -> List.<String>of(),
                         recipe.data().validation(),
                         recipe.seed());

@@ -53,12 +53,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalInt;
-import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.function.LongFunction;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.node.JsonNodeFactory;
@@ -594,7 +592,7 @@ final class TextData implements AutoCloseable {
                         (file, ledger) ->
                                 TaggedReader.read(file, column, task.text(), task.spans(), ledger),
                         TaggedText::text,
-                        TextData::types));
+                        TaggedText::types));
     }
 
     /// As [#labelled] for conversations.
@@ -636,14 +634,6 @@ final class TextData implements AutoCloseable {
                                 PairReader.read(file, task.input(), task.target(), ledger),
                         TextPair::input,
                         pair -> List.of()));
-    }
-
-    /// What the words of a text are tagged as, whether at an entity's begin or within it.
-    private static Set<String> types(TaggedText text) {
-        return text.tags().stream()
-                .filter(tag -> !tag.equals(TaggedText.OUTSIDE))
-                .map(tag -> tag.replaceFirst("^[BIES]-(?=.)", ""))
-                .collect(Collectors.toSet());
     }
 
     static <R> Labelled<R> labelled(

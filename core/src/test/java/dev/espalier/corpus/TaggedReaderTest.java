@@ -50,6 +50,30 @@ class TaggedReaderTest {
                 .containsExactly("Anna/NNP");
     }
 
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "a.conll|'# O\r\nAnna B-PER\n\n\nsang O\n-DOCSTART- O\n\nParis B-LOC'",
+                "a.conllu|'# text = a\n1\tDo\t_\tX\t_\t_\t_\t_\t_\tSpaceAfter=No\n\n1\tn\t_\tY\t_\t_\t_\t_\t_\t_\n\n1\ta\t_\tZ\t_\t_\t_\t_\t_\t_\n'",
+                "a.jsonl|'{\"text\": \"Anna\", \"spans\": []}\n\n{\"text\": \"a  b\", \"spans\": [{\"start\": 0, \"end\": 1, \"label\": \"X\"}]}\n{\"text\": \"c\", \"spans\": []}\n'"
+            })
+    void recordsAreWrittenAgainAsTheyWere(String name, String content) throws IOException {
+        var texts = read(name, "", content);
+        assertThat(texts).hasSize(3);
+        var some = List.of(texts.get(2), texts.getFirst());
+        var again =
+                read("again." + TaggedReader.ending(Path.of(name)), "", TaggedReader.lines(some));
+        assertThat(again.stream().map(TaggedReaderTest::words))
+                .isEqualTo(some.stream().map(TaggedReaderTest::words).toList());
+        assertThat(again.stream().map(TaggedText::text))
+                .isEqualTo(some.stream().map(TaggedText::text).toList());
+        Files.writeString(folder.resolve(name), "\n");
+        assertThatThrownBy(() -> TaggedReader.lines(some))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("has gone");
+    }
+
     @Test
     void conlluHasTenColumns() throws IOException {
         var content =

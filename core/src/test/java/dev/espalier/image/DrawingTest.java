@@ -53,6 +53,17 @@ class DrawingTest {
     }
 
     @Test
+    void aPictureIsReadAsItWasWritten() {
+        var rgb = new byte[3 * 7 * 5];
+        for (var i = 0; i < rgb.length; i++) {
+            rgb[i] = (byte) (i * 61);
+        }
+        var image = decoded(Drawing.png(new Image(7, 5, rgb)));
+        assertThat(image.width()).isEqualTo(7);
+        assertThat(image.rgb()).isEqualTo(rgb);
+    }
+
+    @Test
     void aSheetHasAllPictures() {
         var one = new ShownImage(BLACK, "what it is: a text that is far too long for its picture");
         var image = decoded(Drawing.sheet(Collections.nCopies(5, one), 3));

@@ -282,6 +282,166 @@ class CompareTest {
         assertThat(Draws.balanced(records, 99, 5)).hasSize(40);
     }
 
+    private static final Path RECIPES = Path.of("../recipes");
+
+    /// A shipped recipe, cut down to two steps.
+    private FinetuneRecipe shipped(String name, Path model, String train, String test) {
+        return (FinetuneRecipe)
+                Recipes.read(
+                        RECIPES.resolve("finetune/" + name + ".yaml"),
+                        List.of(
+                                "output=" + folder.resolve("study"),
+                                "data.train=" + RECIPES.resolve("data/" + train),
+                                "data.test=" + RECIPES.resolve("data/" + test),
+                                "model={path: %s}".formatted(Json.line(model.toString())),
+                                "training.for=2 steps",
+                                "training.early-stopping=none",
+                                "evaluate.every=2 steps"));
+    }
+
+    @Test
+    void taggedWordsAreStudiedByTheirEntities() {
+        var base =
+                new Run(
+                                Recipes.parse(
+                                        """
+                                        output: %s/base
+                                        data: {sources: [{type: text, path: %s/data/village.txt}], validation: 10%%}
+                                        tokenizer: {type: wordpiece, vocabulary: 300}
+                                        model: {type: bert, layers: 1, heads: 2, width: 16, context: 64, dropout: 0}
+                                        objective: {type: masked}
+                                        training: {for: 2 steps, batch: 4}
+                                        """
+                                                .formatted(folder, RECIPES),
+                                        "base"))
+                        .train(s -> {})
+                        .model();
+        var recipe =
+                shipped(
+                        "token-labelling-toy",
+                        base,
+                        "village-tagged.conll",
+                        "village-tagged-test.conll");
+        var all = study(recipe, List.of(Arm.values()));
+        assertThat(all.metric()).isEqualTo("f1");
+        assertThat(all.made()).isEqualTo(6);
+        assertThat(all.means()).hasSize(7);
+        assertThat(all.comparisons()).hasSize(7 * 6 / 2);
+        // Words of no entity are the commonest, and who tells no entity has found none.
+        assertThat(all.means().getFirst().accuracy().value()).isZero();
+        assertThat(all.means().get(1).arm()).isEqualTo(Arm.BAG_OF_WORDS);
+        assertThat(all.means().get(1).accuracy().value()).isGreaterThan(0.3);
+        assertThat(all.comparisons())
+                .filteredOn(v -> v.better() == Arm.BAG_OF_WORDS && v.other() == Arm.MAJORITY)
+                .singleElement()
+                .satisfies(v -> assertThat(v.holm()).isLessThan(0.05))
+                .satisfies(v ->
+                        assertThat(v.difference().value())
+                                .isEqualTo(all.means().get(1).accuracy().value()));
+        // A word a line, an empty one behind each of eight sentences.
+        assertThat(folder.resolve("study-compare/draws/8-1.conll"))
+                .content()
+                .matches("(?s)((\\S+ [OBI]\\S*\\n)+\\n){8}");
+        assertThat(ComparePage.text(all)).contains("F1 on ");
+        var page = folder.resolve("report.html");
+        ComparePage.write(page, all);
+        assertThat(page).content().contains("F1 over labels", "<svg");
+        assertThat(study(recipe, List.of(Arm.values())).made()).isZero();
+    }
+
+    @Test
+    void picturesAreStudiedOnAModelThatExistsAndOnANewOne() throws IOException {
+        var base =
+                new Run(
+                                Recipes.read(
+                                        RECIPES.resolve("pretrain/vit-mae-toy.yaml"),
+                                        List.of(
+                                                "output=" + folder.resolve("base"),
+                                                "data.sources=[{type: images, path: %s/data/shapes-test-images-idx3-ubyte}]"
+                                                        .formatted(RECIPES),
+                                                "model.layers=1",
+                                                "model.width=12",
+                                                "training.for=2 steps",
+                                                "evaluate.every=2 steps")))
+                        .train(s -> {})
+                        .model();
+        var recipe =
+                shipped(
+                        "image-classification-toy",
+                        base,
+                        "shapes-train-images-idx3-ubyte",
+                        "shapes-test-images-idx3-ubyte");
+        var said = new ArrayList<String>();
+        var watcher =
+                new Watcher() {
+                    @Override
+                    public void said(String what) {
+                        said.add(what);
+                    }
+                };
+        var all =
+                new Compare(
+                                recipe,
+                                settings(List.of(Arm.values()), 8, 1),
+                                Hardware.builtIn(),
+                                watcher)
+                        .run();
+        assertThat(said).contains("of this task and model there is no bag of words, further");
+        assertThat(all.metric()).isEqualTo("accuracy");
+        assertThat(all.means().stream().map(Compare.Mean::arm))
+                .containsExactly(Arm.MAJORITY, Arm.SCRATCH, Arm.FROZEN, Arm.LORA, Arm.FULL);
+        assertThat(all.made()).isEqualTo(4);
+        // Three shapes, equally often.
+        assertThat(all.means().getFirst().accuracy().value()).isEqualTo(1 / 3.0);
+        assertThat(all.breakEven())
+                .hasSize(1)
+                .allSatisfy(b -> assertThat(b.seconds()).isPositive());
+        // Eight to train on and a tenth of all to choose by.
+        try (var pictures = Files.list(folder.resolve("study-compare/pictures"))) {
+            assertThat(pictures).hasSizeBetween(9, 8 + 45);
+        }
+        assertThat(study(recipe, List.of(Arm.values())).made()).isZero();
+
+        var anew =
+                (FinetuneRecipe)
+                        Recipes.parse(
+                                Recipes.write(recipe)
+                                        .replaceFirst(
+                                                "(?s)model:.*?task:",
+                                                "model: {type: vit, image: 16, patch: 4, width: 12, layers: 1, heads: 3}\ntask:"),
+                                "anew");
+        assertThat(study(anew, List.of(Arm.values())).means().stream().map(Compare.Mean::arm))
+                .containsExactly(Arm.MAJORITY, Arm.SCRATCH);
+        assertThatThrownBy(() -> study(anew, List.of(Arm.FULL, Arm.BAG_OF_WORDS)))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("there is no full, bag of words");
+    }
+
+    @Test
+    void otherTasksAreRefusedByName() {
+        for (var task :
+                List.of(
+                        "{type: sequence-to-sequence}",
+                        "{type: classification, problem: {type: multi-label}}")) {
+            assertThatThrownBy(() ->
+                            study(
+                                    (FinetuneRecipe)
+                                            Recipes.parse(
+                                                    """
+                                                    data: {train: a.csv, validation: b.csv, test: c.csv}
+                                                    model: {path: none}
+                                                    task: %s
+                                                    """
+                                                            .formatted(task),
+                                                    "study"),
+                                    List.of(Arm.FULL)))
+                    .as(task)
+                    .isInstanceOf(EspalierException.class)
+                    .hasMessageContaining("compare")
+                    .hasMessageContaining("allowed:");
+        }
+    }
+
     @Test
     void pretrainingPaysFromSoManyTasksOn() {
         // 100 for all, and 2 instead of 12 for each.
