@@ -35,6 +35,20 @@ public final class Machine {
         return rates[rates.length / 2];
     }
 
+    /// As [#matmulRate], measured when it is first asked for and not again in this process, which
+    /// may make many short runs.
+    public static double usualMatmulRate(boolean bf16) {
+        return bf16 ? Bf16.RATE : Fp32.RATE;
+    }
+
+    private static final class Bf16 {
+        static final double RATE = matmulRate(true);
+    }
+
+    private static final class Fp32 {
+        static final double RATE = matmulRate(false);
+    }
+
     /// The processor's instruction sets as Linux names them; empty where the system does not say.
     public static Set<String> instructionSets() {
         try {

@@ -206,7 +206,7 @@ public final class Quickstart {
                         .withActivation("gelu");
         var base = new Gpt2(shape).initialize(seed);
         var parameters = base.parameterCount();
-        var rate = Machine.matmulRate(false);
+        var rate = Machine.usualMatmulRate(false);
         listener.begins("pre-training");
         var before = held.loss(base, false);
         var windows = GeneralText.of(text, tokenizer, LENGTH).windows();

@@ -527,7 +527,7 @@ public final class Planning {
             throw EspalierException.usage(
                     "the table has no peak of '%s' to reckon with".formatted(machine));
         }
-        var here = attainable > 0 ? 0 : UNMEASURED * Machine.matmulRate(bf16);
+        var here = attainable > 0 ? 0 : UNMEASURED * Machine.usualMatmulRate(bf16);
         var memory = budget.memory() == null ? memory(kind) : budget.memory();
         return Largest.of(
                 new Largest.Budget(budget.seconds(), budget.price(), memory),
@@ -583,7 +583,7 @@ public final class Planning {
                     room);
         }
         return new Plan.Here(
-                UNMEASURED * Machine.matmulRate(bf16) / request.flopsPerToken(),
+                UNMEASURED * Machine.usualMatmulRate(bf16) / request.flopsPerToken(),
                 "%.0f %% of this machine's matrix products, a guess".formatted(100 * UNMEASURED),
                 room);
     }

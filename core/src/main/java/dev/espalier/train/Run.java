@@ -276,7 +276,7 @@ public final class Run {
     private Result train(RunFolder folder, Job job, Watcher watcher, @Nullable Path resumeFrom) {
         var completed = job.recipe();
         var bf16 = job.bf16();
-        var speeds = new Trainer.Speeds(Machine.matmulRate(bf16), job.flopsPerToken());
+        var speeds = new Trainer.Speeds(Machine.usualMatmulRate(bf16), job.flopsPerToken());
         var process = process(job);
         try (var trainer =
                 new Trainer(job.learner(), completed.training(), bf16, completed.seed(), speeds)) {
