@@ -3,6 +3,7 @@ package dev.espalier.io;
 import dev.espalier.EspalierException;
 import dev.espalier.EspalierException.Kind;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
@@ -21,6 +22,9 @@ import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HexFormat;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
@@ -32,6 +36,7 @@ public final class AtomicFiles {
         void write(Path aside) throws IOException;
     }
 
+    private static final int SYNCED_AT_ONCE = 16;
     private static final String PARTIAL = "partial";
     private static final String REPLACED = "replaced";
     private static final Pattern LEFT =
@@ -39,19 +44,25 @@ public final class AtomicFiles {
 
     private AtomicFiles() {}
 
-    /// Replaces `file` by what `writer` writes. A failure leaves the old file as it was.
+    /// Replaces `file` by what `writer` writes. A failure leaves the old file as it was. In a
+    /// folder that is being written aside it is synced with all that the folder holds.
     public static void write(Path file, Writer writer) {
         var aside = aside(file);
+        var part = isAside(parent(aside));
         try {
             Files.createDirectories(parent(aside));
             writer.write(aside);
-            sync(aside);
+            if (!part) {
+                sync(aside);
+            }
             Files.move(
                     aside,
                     file,
                     StandardCopyOption.ATOMIC_MOVE,
                     StandardCopyOption.REPLACE_EXISTING);
-            syncFolder(parent(aside));
+            if (!part) {
+                syncFolder(parent(aside));
+            }
         } catch (IOException e) {
             throw failure(file, e);
         } finally {
@@ -72,15 +83,7 @@ public final class AtomicFiles {
             deleteTree(aside);
             Files.createDirectories(aside);
             writer.write(aside);
-            try (var files = Files.walk(aside)) {
-                for (var file : (Iterable<Path>) files::iterator) {
-                    if (Files.isDirectory(file)) {
-                        syncFolder(file);
-                    } else {
-                        sync(file);
-                    }
-                }
-            }
+            syncTree(aside);
             replace(aside, folder);
             syncFolder(parent(aside));
         } catch (IOException e) {
@@ -249,8 +252,49 @@ public final class AtomicFiles {
                                 Thread.currentThread().threadId()));
     }
 
+    /// Whether `folder` is, or lies in, one that [#writeFolder] will sync.
+    private static boolean isAside(Path folder) {
+        for (var name : folder) {
+            var left = LEFT.matcher(name.toString());
+            if (left.matches() && left.group(2).equals(PARTIAL)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     private static Path parent(Path aside) {
         return java.util.Objects.requireNonNull(aside.getParent());
+    }
+
+    /// Many at once, which waits for the disk's journal about as long as a single file does.
+    private static void syncTree(Path folder) throws IOException {
+        try (var walk = Files.walk(folder);
+                var threads = Executors.newFixedThreadPool(SYNCED_AT_ONCE)) {
+            var synced = new ArrayList<Future<?>>();
+            for (var path : (Iterable<Path>) walk::iterator) {
+                synced.add(
+                        threads.submit(() -> {
+                            if (Files.isDirectory(path)) {
+                                syncFolder(path);
+                            } else {
+                                sync(path);
+                            }
+                            return path;
+                        }));
+            }
+            for (var one : synced) {
+                one.get();
+            }
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof IOException failure) {
+                throw failure;
+            }
+            throw new IllegalStateException(e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new InterruptedIOException("interrupted");
+        }
     }
 
     private static void sync(Path file) throws IOException {
