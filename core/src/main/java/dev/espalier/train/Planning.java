@@ -601,7 +601,11 @@ public final class Planning {
                     case FinetuneRecipe r ->
                             r.task().getClass().getSimpleName()
                                     + " "
-                                    + r.adapter().getClass().getSimpleName();
+                                    + r.adapter().getClass().getSimpleName()
+                                    + (r.adapter() instanceof AdapterRecipe.Frozen f
+                                                    && f.lastBlocks() > 0
+                                            ? " last-blocks " + f.lastBlocks()
+                                            : "");
                 };
         return String.format(
                         Locale.ROOT,
