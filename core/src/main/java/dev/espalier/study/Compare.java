@@ -15,6 +15,7 @@ import dev.espalier.model.Gpt2;
 import dev.espalier.model.LanguageModel;
 import dev.espalier.model.Llama;
 import dev.espalier.model.T5;
+import dev.espalier.plan.Anatomy;
 import dev.espalier.plan.Hardware;
 import dev.espalier.plan.Largest;
 import dev.espalier.recipe.CompareRecipe;
@@ -391,11 +392,9 @@ public final class Compare {
         var best = usual;
         var least = Double.POSITIVE_INFINITY;
         for (var factor : factors(arm).subList(0, settings.rates())) {
-            var rate = Double.parseDouble(String.format(Locale.ROOT, "%.3g", usual * factor));
-            var name =
-                    arm.name().toLowerCase(Locale.ROOT)
-                            + "-"
-                            + String.format(Locale.ROOT, "%.3g", rate);
+            var digits = String.format(Locale.ROOT, "%.3g", usual * factor);
+            var rate = Double.parseDouble(digits);
+            var name = arm.name().toLowerCase(Locale.ROOT) + "-" + digits;
             var folder = output.resolve("tuning").resolve(name);
             var loss =
                     runs.of(
@@ -508,12 +507,11 @@ public final class Compare {
 
     /// By which objective the model in this folder is pre-trained further.
     public static String objective(Path model) {
-        return switch (HuggingFace.config(model).path("model_type").asString("")) {
-            case "bert", "roberta", "distilbert" -> "masked";
-            case "bart" -> "denoising";
-            case "t5" -> "span-corruption";
-            default -> "causal";
-        };
+        var anatomy = Anatomy.of(HuggingFace.config(model));
+        if (anatomy.isEncoderDecoder()) {
+            return anatomy.family().equals("t5") ? "span-corruption" : "denoising";
+        }
+        return anatomy.decoderLayers() == 0 ? "masked" : "causal";
     }
 
     private static void write(Path file, CharSequence lines) {
