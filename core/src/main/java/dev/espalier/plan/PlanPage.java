@@ -295,15 +295,6 @@ public final class PlanPage {
     }
 
     private static String operations(@Nullable Double value) {
-        if (value == null) {
-            return "–";
-        }
-        var units = List.of("", "k", "M", "G", "T", "P", "E", "Z", "Y");
-        var unit = 0;
-        while (value >= 1000 && unit < units.size() - 1) {
-            value /= 1000;
-            unit++;
-        }
-        return Numbers.fixed(value, 1) + "\u202f" + units.get(unit) + "FLOP";
+        return value == null ? "–" : Numbers.operations(value);
     }
 }

@@ -1,6 +1,7 @@
 package dev.espalier.report;
 
 import dev.espalier.evaluate.Interval;
+import java.util.List;
 import java.util.Locale;
 import java.util.regex.Pattern;
 
@@ -59,6 +60,17 @@ public final class Numbers {
             return digits(value / 1e6) + "\u202fM";
         }
         return size >= 9999.5 ? digits(value / 1e3) + "\u202fk" : digits(value);
+    }
+
+    /// `1.5 TFLOP`.
+    public static String operations(double value) {
+        var units = List.of("", "k", "M", "G", "T", "P", "E", "Z", "Y");
+        var unit = 0;
+        while (value >= 1000 && unit < units.size() - 1) {
+            value /= 1000;
+            unit++;
+        }
+        return fixed(value, 1) + "\u202f" + units.get(unit) + "FLOP";
     }
 
     /// `512 MiB`.

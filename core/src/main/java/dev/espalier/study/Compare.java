@@ -40,6 +40,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -71,6 +72,8 @@ public final class Compare {
     /// @param predicted of each test record, or of each of their words in order, the index of its
     ///   label
     /// @param rise of the general text's perplexity, where the recipe measures it
+    /// @param beyond why nothing is told, where it went beyond the forgetting budget; null
+    ///   elsewhere
     public record Cell(
             Arm arm,
             int labels,
@@ -79,7 +82,8 @@ public final class Compare {
             double seconds,
             double flops,
             @Nullable Double rise,
-            List<Integer> predicted) {}
+            List<Integer> predicted,
+            @Nullable String beyond) {}
 
     /// What the cells of a way at a number of labels come to.
     ///
@@ -91,6 +95,12 @@ public final class Compare {
             double seconds,
             double flops,
             @Nullable Interval rise) {}
+
+    /// A way at a number of labels that went beyond the forgetting budget. It has no [Mean]: of the
+    /// seeds that were left alone nothing is to be told, as they are the lucky ones.
+    ///
+    /// @param seed the first that did
+    public record Beyond(Arm arm, int labels, int seed, String reason) {}
 
     /// Two ways on the same test records, means over the seeds.
     ///
@@ -127,6 +137,7 @@ public final class Compare {
     /// @param seconds of its training
     /// @param shared seconds with its part of what came before: of pre-training where it begins
     ///   with that, and of pre-training further; null where a part is not known
+    /// @param operations of its training, with its part of what came before; null likewise
     /// @param kilowattHours of `shared`; null where the machine's watts are not known
     /// @param price of `shared`; null where the machine's price is not known
     public record Expense(
@@ -134,6 +145,7 @@ public final class Compare {
             int labels,
             double seconds,
             @Nullable Double shared,
+            @Nullable Double operations,
             @Nullable Double kilowattHours,
             @Nullable Double price) {}
 
@@ -162,6 +174,7 @@ public final class Compare {
             int testRecords,
             Map<String, Double> rates,
             List<Mean> means,
+            List<Beyond> beyond,
             List<Versus> comparisons,
             List<Outlook> outlooks,
             List<Expense> expenses,
@@ -287,21 +300,22 @@ public final class Compare {
                 trained(arm, drawn, seed, rate, folder),
                 studied.asked(),
                 Cell.class,
-                run -> told(arm, drawn.size(), seed, run));
+                run -> told(arm, drawn.size(), seed, run),
+                (_, why) ->
+                        new Cell(arm, drawn.size(), seed, Double.NaN, 0, 0, null, List.of(), why));
     }
 
     private Cell told(Arm arm, int count, int seed, Run.Result run) {
         var answers = studied.told(run.model());
         // Figures are what is wanted of a study; models of all cells would fill the disk.
         AtomicFiles.delete(run.model());
-        var cost = Json.read(run.folder().resolve("passport.json")).path("cost");
         return cell(
                 arm,
                 count,
                 seed,
                 answers,
-                cost.path("training-seconds").asDouble(),
-                cost.path("flops").asDouble(),
+                Objects.requireNonNull(cost(run.folder(), SECONDS)),
+                Objects.requireNonNull(cost(run.folder(), OPERATIONS)),
                 Score.find(run.scores(), "general", "perplexity-rise")
                         .map(Score::value)
                         .orElse(null));
@@ -323,7 +337,8 @@ public final class Compare {
                 seconds,
                 flops,
                 rise,
-                Arrays.stream(answers).boxed().toList());
+                Arrays.stream(answers).boxed().toList(),
+                null);
     }
 
     /// The recipe of a way on `drawn`.
@@ -380,7 +395,8 @@ public final class Compare {
         return changed;
     }
 
-    /// The rate that does best on the validation records at the middle one of the label counts.
+    /// The rate that does best on the validation records at the middle one of the label counts; the
+    /// recipe's where all go beyond the forgetting budget.
     private double tuned(Arm arm) {
         var counts = counts().stream().sorted().toList();
         var count = counts.get(counts.size() / 2);
@@ -407,7 +423,8 @@ public final class Compare {
                                 return Score.find(run.scores(), "validation", "loss")
                                         .orElseThrow()
                                         .value();
-                            });
+                            },
+                            (_, _) -> Double.POSITIVE_INFINITY);
             if (loss < least) {
                 least = loss;
                 best = rate;
@@ -530,11 +547,27 @@ public final class Compare {
     private Result summed(List<Cell> cells, Map<Arm, Double> rates) {
         var counts = cells.stream().map(Cell::labels).distinct().sorted().toList();
         var means = new ArrayList<Mean>();
+        var beyond = new ArrayList<Beyond>();
         for (var arm : arms) {
             for (var count : counts) {
-                means.add(mean(of(cells, arm, count)));
+                var same = of(cells, arm, count);
+                same.stream()
+                        .filter(c -> c.beyond() != null)
+                        .findFirst()
+                        .ifPresentOrElse(
+                                c ->
+                                        beyond.add(
+                                                new Beyond(
+                                                        arm,
+                                                        count,
+                                                        c.seed(),
+                                                        Objects.requireNonNull(c.beyond()))),
+                                () -> means.add(mean(same)));
             }
         }
+        // Of these alone figures are told.
+        var told =
+                cells.stream().filter(c -> find(means, c.arm(), c.labels()).isPresent()).toList();
         var named = new HashMap<String, Double>();
         rates.forEach((arm, rate) -> named.put(arm.title(), rate));
         return new Result(
@@ -544,8 +577,9 @@ public final class Compare {
                 studied.tests(),
                 new java.util.TreeMap<>(named),
                 means,
-                comparisons(cells, counts),
-                outlooks(cells, counts),
+                beyond,
+                comparisons(told, counts),
+                outlooks(told),
                 expenses(means),
                 settings.tasks(),
                 hardware.currency(),
@@ -605,6 +639,9 @@ public final class Compare {
                 for (var j = i + 1; j < arms.size(); j++) {
                     var one = of(cells, arms.get(i), count);
                     var two = of(cells, arms.get(j), count);
+                    if (one.isEmpty() || two.isEmpty()) {
+                        continue;
+                    }
                     var isBetter = level(one) >= level(two);
                     var paired =
                             studied.paired(
@@ -636,10 +673,7 @@ public final class Compare {
         return cells.stream().mapToDouble(Cell::accuracy).average().orElseThrow();
     }
 
-    private List<Outlook> outlooks(List<Cell> cells, List<Integer> counts) {
-        if (counts.size() < 3) {
-            return List.of();
-        }
+    private List<Outlook> outlooks(List<Cell> cells) {
         var outlooks = new ArrayList<Outlook>();
         for (var arm : arms) {
             if (arm == Arm.MAJORITY) {
@@ -650,6 +684,16 @@ public final class Compare {
                             .filter(c -> c.arm() == arm)
                             .map(c -> new LearningCurve.Point(c.labels(), 1 - c.accuracy()))
                             .toList();
+            var counts =
+                    cells.stream()
+                            .filter(c -> c.arm() == arm)
+                            .map(Cell::labels)
+                            .distinct()
+                            .sorted()
+                            .toList();
+            if (counts.size() < 3) {
+                continue;
+            }
             var most = counts.getLast();
             var smaller = points.stream().filter(p -> p.labels() < most).toList();
             var measured =
@@ -677,17 +721,37 @@ public final class Compare {
         return outlooks;
     }
 
-    private static @Nullable Double seconds(Path run) {
+    private static final String SECONDS = "/cost/training-seconds";
+    private static final String OPERATIONS = "/cost/flops";
+
+    /// What a run cost, of one of these kinds; null where it is not there, or does not tell.
+    private static @Nullable Double cost(Path run, String kind) {
         var passport = run.resolve("passport.json");
-        return Files.isRegularFile(passport)
-                ? Double.valueOf(Json.read(passport).at("/cost/training-seconds").asDouble())
-                : null;
+        if (!Files.isRegularFile(passport)) {
+            return null;
+        }
+        var cost = Json.read(passport).at(kind);
+        return cost.isNumber() ? Double.valueOf(cost.doubleValue()) : null;
     }
 
-    /// Of the base model's pre-training.
-    private @Nullable Double pretraining() {
+    /// What the base model's pre-training cost.
+    private @Nullable Double pretraining(String kind) {
         var base = base();
-        return base == null ? null : seconds(base.resolveSibling(""));
+        return base == null ? null : cost(base.resolveSibling(""), kind);
+    }
+
+    /// `own` of training with its part of what came before.
+    private @Nullable Double shared(Arm arm, double own, String kind) {
+        Double shared = own;
+        if (arm.isPretrained()) {
+            var base = pretraining(kind);
+            shared = base == null ? null : Double.valueOf(own + base / settings.tasks());
+        }
+        if (arm == Arm.FURTHER && shared != null) {
+            var further = cost(output.resolve("further"), kind);
+            shared = further == null ? null : Double.valueOf(shared + further);
+        }
+        return shared;
     }
 
     private Hardware.@Nullable Kind here() {
@@ -703,27 +767,20 @@ public final class Compare {
     }
 
     private List<Expense> expenses(List<Mean> means) {
-        var base = pretraining();
         var here = here();
         var found = new ArrayList<Expense>();
         for (var mean : means) {
             if (!mean.arm().isTrained()) {
                 continue;
             }
-            Double shared = mean.seconds();
-            if (mean.arm().isPretrained()) {
-                shared = base == null ? null : Double.valueOf(shared + base / settings.tasks());
-            }
-            if (mean.arm() == Arm.FURTHER && shared != null) {
-                var further = seconds(output.resolve("further"));
-                shared = further == null ? null : Double.valueOf(shared + further);
-            }
+            var shared = shared(mean.arm(), mean.seconds(), SECONDS);
             found.add(
                     new Expense(
                             mean.arm(),
                             mean.labels(),
                             mean.seconds(),
                             shared,
+                            shared(mean.arm(), mean.flops(), OPERATIONS),
                             shared == null || here == null || here.watts() == null
                                     ? null
                                     : Double.valueOf(here.watts() * shared / 3.6e6),
@@ -737,37 +794,41 @@ public final class Compare {
         if (!arms.contains(Arm.FULL) || !arms.contains(Arm.SCRATCH)) {
             return List.of();
         }
-        var seconds = pretraining();
+        var seconds = pretraining(SECONDS);
         var found = new ArrayList<BreakEven>();
         for (var count : counts) {
-            var tuned = accuracy(means, Arm.FULL, count);
-            Integer enough =
-                    counts.stream()
-                            .filter(c -> accuracy(means, Arm.SCRATCH, c) >= tuned)
+            var tuned = find(means, Arm.FULL, count).orElse(null);
+            if (tuned == null) {
+                continue;
+            }
+            var scratch =
+                    means.stream()
+                            .filter(m ->
+                                    m.arm() == Arm.SCRATCH
+                                            && m.accuracy().value() >= tuned.accuracy().value())
                             .findFirst()
                             .orElse(null);
+            var enough = scratch == null ? null : Integer.valueOf(scratch.labels());
             found.add(
                     new BreakEven(
                             count,
                             seconds,
                             enough,
-                            seconds == null || enough == null
+                            seconds == null || scratch == null
                                     ? null
                                     : tasks(
                                             seconds,
-                                            meanOf(means, Arm.FULL, count).seconds(),
+                                            tuned.seconds(),
                                             count,
-                                            meanOf(means, Arm.SCRATCH, enough).seconds(),
-                                            enough)));
+                                            scratch.seconds(),
+                                            scratch.labels())));
         }
         return found;
     }
 
-    private static Mean meanOf(List<Mean> means, Arm arm, int count) {
-        return means.stream()
-                .filter(m -> m.arm() == arm && m.labels() == count)
-                .findFirst()
-                .orElseThrow();
+    /// Of a way at a number of labels; empty where it went beyond the budget.
+    static Optional<Mean> find(List<Mean> means, Arm arm, int count) {
+        return means.stream().filter(m -> m.arm() == arm && m.labels() == count).findFirst();
     }
 
     private @Nullable Double tasks(
@@ -787,9 +848,5 @@ public final class Compare {
     /// each; null where there is none.
     static @Nullable Double tasks(double once, double with, double without) {
         return without > with ? Double.valueOf(Math.ceil(once / (without - with))) : null;
-    }
-
-    private static double accuracy(List<Mean> means, Arm arm, int count) {
-        return meanOf(means, arm, count).accuracy().value();
     }
 }

@@ -16,8 +16,9 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
-import java.util.Objects;
 import java.util.function.ToDoubleFunction;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /// What [Compare] found, as tables for a terminal and as a page.
@@ -70,6 +71,13 @@ public final class ComparePage {
                         spread,
                         "seconds",
                         Compare.Expense::shared));
+        costs.add(
+                overCost(
+                        r,
+                        "operations",
+                        spread,
+                        "TFLOP",
+                        e -> e.operations() == null ? null : e.operations() / 1e12));
         if (r.expenses().stream().anyMatch(e -> e.kilowattHours() != null)) {
             costs.add(overCost(r, "energy", spread, "kWh", Compare.Expense::kilowattHours));
         }
@@ -152,7 +160,12 @@ public final class ComparePage {
                 if (e.arm() == arm && known != null && known > 0) {
                     points.add(
                             new Block.Point(
-                                    known, 100 * mean(r, arm, e.labels()).accuracy().value()));
+                                    known,
+                                    100
+                                            * Compare.find(r.means(), arm, e.labels())
+                                                    .orElseThrow()
+                                                    .accuracy()
+                                                    .value()));
                 }
             }
             if (!points.isEmpty()) {
@@ -171,19 +184,21 @@ public final class ComparePage {
         return r.metric().substring(0, 1).toUpperCase(Locale.ROOT) + r.metric().substring(1);
     }
 
-    private static Mean mean(Compare.Result r, Arm arm, int labels) {
-        return r.means().stream()
-                .filter(m -> m.arm() == arm && m.labels() == labels)
-                .findFirst()
-                .orElseThrow();
-    }
-
     private static List<Arm> arms(Compare.Result r) {
-        return r.means().stream().map(Mean::arm).distinct().toList();
+        return Stream.concat(
+                        r.means().stream().map(Mean::arm),
+                        r.beyond().stream().map(Compare.Beyond::arm))
+                .distinct()
+                .toList();
     }
 
     private static List<Integer> counts(Compare.Result r) {
-        return r.means().stream().map(Mean::labels).distinct().toList();
+        return Stream.concat(
+                        r.means().stream().map(Mean::labels),
+                        r.beyond().stream().map(Compare.Beyond::labels))
+                .distinct()
+                .sorted()
+                .toList();
     }
 
     /// Of each number of labels the way that is best, and which others are no worse beyond chance.
@@ -194,7 +209,10 @@ public final class ComparePage {
                     r.means().stream()
                             .filter(m -> m.labels() == count)
                             .max(Comparator.comparingDouble(m -> m.accuracy().value()))
-                            .orElseThrow();
+                            .orElse(null);
+            if (best == null) {
+                continue;
+            }
             var near =
                     r.comparisons().stream()
                             .filter(v ->
@@ -221,6 +239,18 @@ public final class ComparePage {
                             said.append(
                                     "Too few to fine-tune: no trained way is better than %s beyond chance. "
                                             .formatted(plain.arm().title())));
+        }
+        if (!r.beyond().isEmpty()) {
+            said.append("Beyond the forgetting budget: ")
+                    .append(
+                            r.beyond().stream()
+                                    .map(b ->
+                                            "%s of %s labels"
+                                                    .formatted(
+                                                            b.arm().title(),
+                                                            Numbers.count(b.labels())))
+                                    .collect(Collectors.joining(", ")))
+                    .append('.');
         }
         return said.toString().strip();
     }
@@ -283,6 +313,20 @@ public final class ComparePage {
                                                                             m.rise().value())))
                                     .toList()));
         }
+        if (!r.beyond().isEmpty()) {
+            tables.add(
+                    new Block.Table(
+                            "Beyond the forgetting budget, so that no figure is told",
+                            List.of("way", "labels", "seed", "why"),
+                            r.beyond().stream()
+                                    .map(b ->
+                                            List.of(
+                                                    b.arm().title(),
+                                                    String.valueOf(b.labels()),
+                                                    String.valueOf(b.seed()),
+                                                    b.reason()))
+                                    .toList()));
+        }
         tables.add(
                 new Block.Table(
                         "Cost of a model with pre-training's share of 1 in %d".formatted(r.tasks()),
@@ -291,6 +335,7 @@ public final class ComparePage {
                                 "labels",
                                 "training, s",
                                 "with the share, s",
+                                "operations",
                                 "kWh",
                                 r.currency()),
                         r.expenses().stream()
@@ -300,6 +345,9 @@ public final class ComparePage {
                                                 String.valueOf(e.labels()),
                                                 Numbers.fixed(e.seconds(), 1),
                                                 known(e.shared(), 1),
+                                                e.operations() == null
+                                                        ? "–"
+                                                        : Numbers.operations(e.operations()),
                                                 known(e.kilowattHours(), 6),
                                                 known(e.price(), 6)))
                                 .toList()));
@@ -399,9 +447,9 @@ public final class ComparePage {
             Compare.Result r, Arm arm, java.util.function.Function<Mean, String> cell) {
         var row = new ArrayList<String>();
         row.add(arm.title());
-        r.means().stream()
-                .filter(m -> m.arm() == arm)
-                .forEach(m -> row.add(Objects.requireNonNull(cell.apply(m))));
+        for (var count : counts(r)) {
+            row.add(Compare.find(r.means(), arm, count).map(cell).orElse("beyond"));
+        }
         return row;
     }
 

@@ -3,8 +3,10 @@ package dev.espalier.report;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.espalier.evaluate.Interval;
-import java.util.List;
+
 import org.junit.jupiter.api.Test;
+
+import java.util.List;
 
 class TextTableTest {
     @Test
@@ -51,6 +53,8 @@ class TextTableTest {
     @Test
     void numbersForPeople() {
         assertThat(Numbers.count(-1234567)).isEqualTo("−1\u202f234\u202f567");
+        assertThat(Numbers.operations(1.25e12)).isEqualTo("1.3\u202fTFLOP");
+        assertThat(Numbers.operations(999)).isEqualTo("999.0\u202fFLOP");
         assertThat(Numbers.compact(700_416)).isEqualTo("700\u202fk");
         assertThat(Numbers.compact(999_800)).isEqualTo("1.00\u202fM");
         assertThat(Numbers.compact(2_620_000)).isEqualTo("2.62\u202fM");

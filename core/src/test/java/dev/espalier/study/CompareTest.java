@@ -147,7 +147,13 @@ class CompareTest {
                 .allSatisfy(b -> assertThat(b.seconds()).isPositive());
         var page = folder.resolve("report.html");
         ComparePage.write(page, all);
-        assertThat(page).content().contains("bag of words").contains("<svg");
+        assertThat(page).content().contains("bag of words", "Accuracy over operations", "<svg");
+        // Of what came before, a tenth of the base's and all of pre-training further.
+        assertThat(all.expenses())
+                .filteredOn(e -> e.arm() == Arm.FULL || e.arm() == Arm.FURTHER)
+                .extracting(Compare.Expense::operations)
+                .satisfies(o -> assertThat(o.getFirst()).isPositive())
+                .satisfies(o -> assertThat(o.get(1)).isGreaterThan(o.getFirst()));
         assertThat(ComparePage.text(all)).contains("labels: ");
 
         // Nothing has changed, and so nothing is made; what is found is the same.
@@ -183,6 +189,39 @@ class CompareTest {
         assertThat(folder.resolve("study-compare/cells/full-8-1/recipe.yaml"))
                 .content()
                 .contains("for: 5 steps");
+    }
+
+    /// What goes beyond the forgetting budget is said to, and the others are studied.
+    @Test
+    void whoeverForgetsTooMuchIsAPointWithoutAFigure() throws IOException {
+        var recipe =
+                (FinetuneRecipe)
+                        Recipes.parse(
+                                Recipes.write(recipe(base(), ""))
+                                        .replaceFirst("budget: none", "budget: 0")
+                                        .replaceFirst("rate: 0.01", "rate: 0.3"),
+                                "study");
+        var arms = List.of(Arm.MAJORITY, Arm.FULL, Arm.SCRATCH);
+        var settings = new CompareRecipe(arms, List.of("8"), 1, 2, 1, 1, null, 10, 0.5);
+        var result = new Compare(recipe, settings, Hardware.builtIn(), new Watcher() {}).run();
+        assertThat(result.means().stream().map(Compare.Mean::arm))
+                .containsExactly(Arm.MAJORITY, Arm.SCRATCH);
+        assertThat(result.beyond())
+                .singleElement()
+                .satisfies(b -> assertThat(b.arm()).isEqualTo(Arm.FULL))
+                .satisfies(b -> assertThat(b.labels()).isEqualTo(8))
+                .satisfies(b -> assertThat(b.reason()).contains("forgetting.budget"));
+        assertThat(result.comparisons()).hasSize(1);
+        assertThat(result.breakEven()).isEmpty();
+        assertThat(ComparePage.text(result))
+                .contains("Beyond the forgetting budget: full of 8 labels.")
+                .containsPattern("full +beyond");
+        var page = folder.resolve("report.html");
+        ComparePage.write(page, result);
+        assertThat(page).content().contains("Beyond the forgetting budget");
+        var again = new Compare(recipe, settings, Hardware.builtIn(), new Watcher() {}).run();
+        assertThat(again.made()).isZero();
+        assertThat(again.beyond()).isEqualTo(result.beyond());
     }
 
     @Test
