@@ -21,6 +21,8 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import tools.jackson.databind.JsonNode;
 
 class EvaluateTest {
@@ -140,6 +142,68 @@ class EvaluateTest {
                         "--max-new-tokens",
                         "256");
         assertThat(told.getFirst().get("answer")).isEqualTo(written.getFirst().get("text"));
+    }
+
+    /// Where the run left the adapter alone, what it said of itself is said of its folder, and the
+    /// answers are those of the merged model.
+    @ParameterizedTest
+    @CsvSource({"instruction, false", "instruction, true", "preference, true"})
+    void anAdapterAnswersAsTheModelThatItMakes(String task, boolean dora) throws IOException {
+        var base = TinyModel.write(temp.resolve("chat"), List.of("<|im_start|>", "<|im_end|>"));
+        var records =
+                task.equals("instruction")
+                        ? "{\"instruction\": \"Who comes\", \"output\": \"Lise\"}\n"
+                        : "{\"prompt\": \"a\", \"chosen\": \"be\", \"rejected\": \"cd\"}\n";
+        var train = Files.writeString(temp.resolve("train.jsonl"), records.repeat(4));
+        var held =
+                Files.writeString(temp.resolve("held.jsonl"), records + records.replace("Li", "i"));
+        var recipe =
+                Files.writeString(
+                        temp.resolve("recipe.yaml"),
+                        """
+                        name: adapted
+                        output: "%s"
+                        data: {train: "%s", validation: "%s"}
+                        model: {path: "%s"}
+                        task: {type: %s, template: chatml}
+                        adapter: {type: lora, rank: 2, dora: %s, targets: all, merge: false}
+                        training: {for: 6 steps, batch: 2, precision: fp32, optimizer: {type: adamw, rate: 0.1}}
+                        """
+                                .formatted(temp.resolve("run"), train, held, base, task, dora));
+        run("finetune", recipe.toString());
+        var adapter = temp.resolve("run/model");
+        assertThat(adapter.resolve("model.safetensors")).doesNotExist();
+        var merged = temp.resolve("merged");
+        run("merge", base + "", "--adapter", adapter + "", "--output", merged.toString());
+
+        var answers = run("predict", adapter.toString(), "Who comes", "ab");
+        assertThat(answers).isEqualTo(run("predict", merged.toString(), "Who comes", "ab"));
+        assertThat(answers).isNotEqualTo(run("predict", spoken(base), "Who comes", "ab"));
+        var metric = task.equals("instruction") ? "loss" : "preference-accuracy";
+        var measured =
+                run(
+                        "evaluate",
+                        adapter.toString(),
+                        task.equals("instruction") ? "--answers" : "--preferences",
+                        "--data",
+                        "validation=" + held);
+        var said = Json.read(temp.resolve("run/evaluation.json"));
+        assertThat(value(measured, metric)).isCloseTo(value(said, metric), within(1e-5));
+    }
+
+    private static String spoken(Path base) throws IOException {
+        ChatTemplate.of(ChatTemplate.Known.CHATML, Tokenizers.read(base)).write(base);
+        return base.toString();
+    }
+
+    private static double value(Iterable<JsonNode> scores, String metric) {
+        for (var score : scores) {
+            if (score.get("data").asString().equals("validation")
+                    && score.get("metric").asString().equals(metric)) {
+                return score.get("value").asDouble();
+            }
+        }
+        throw new AssertionError(metric);
     }
 
     /// A model that knows nothing writes the same each time, and copying is right in one of four.

@@ -163,36 +163,39 @@ public final class HuggingFace {
     }
 
     /// The language model in `folder` with every dropout set to `dropout`, if one is given. An
-    /// encoder may lack its head, as may what a classifier left.
+    /// encoder may lack its head, as may what a classifier left. Where the folder holds an adapter,
+    /// the model is that of the folder that `base_model_name_or_path` names, with the adapter added
+    /// to its weights.
     public static Loaded<LanguageModel> readModel(Path folder, @Nullable Double dropout) {
-        var config = config(folder);
-        var plan = plan(folder, config, dropout, true);
-        try (var weights = WeightFiles.open(folder)) {
-            return load(weights, plan.make(folder, weights), config);
+        var adapter = isAdapter(folder);
+        var base = adapter ? adapted(folder) : folder;
+        var plan = plan(base, config(base), dropout, true);
+        try (var weights = WeightFiles.open(base)) {
+            var loaded = load(weights, plan.make(base, weights), config(folder));
+            if (adapter) {
+                try {
+                    mergeAdapter(folder, loaded.model());
+                } catch (RuntimeException e) {
+                    loaded.model().free();
+                    throw e;
+                }
+            }
+            return loaded;
         }
     }
 
-    /// The encoder with a decoder in `folder`; where the folder holds an adapter, that of the
-    /// folder that `base_model_name_or_path` names, with the adapter added to its weights.
+    /// The encoder with a decoder in `folder`, read as [#readModel] does.
     ///
     /// @throws EspalierException if it is another model
     public static Loaded<EncoderDecoder> readEncoderDecoder(Path folder) {
-        var adapter = isAdapter(folder);
-        var loaded = readModel(adapter ? adapted(folder) : folder, null);
+        var loaded = readModel(folder, null);
         if (!(loaded.model() instanceof EncoderDecoder model)) {
             loaded.model().free();
             throw EspalierException.data(
                     "%s: a %s does not write one text from another; an encoder with a decoder is needed"
                             .formatted(folder.resolve(CONFIG), type(loaded.config())));
         }
-        if (adapter) {
-            mergeAdapter(folder, model);
-        }
-        return new Loaded<>(
-                model,
-                adapter ? config(folder) : loaded.config(),
-                loaded.missing(),
-                loaded.extra());
+        return new Loaded<>(model, loaded.config(), loaded.missing(), loaded.extra());
     }
 
     /// Whether the model in `folder` is an encoder with a decoder that writes text.
@@ -240,16 +243,24 @@ public final class HuggingFace {
         return classifier;
     }
 
-    /// The model that the adapter in `folder` was made for.
+    /// The folder of the model that the adapter in `folder` was made for.
     private static Path adapted(Path folder) {
         var file = folder.resolve(ADAPTER_CONFIG);
-        var base = Json.read(file).path("base_model_name_or_path");
+        var named = Json.read(file).path("base_model_name_or_path");
         try {
-            return Path.of(base.asString(""));
+            var base = Path.of(named.asString(""));
+            if (!base.toString().isEmpty()
+                    && Files.isRegularFile(base.resolve(CONFIG))
+                    && !isAdapter(base)) {
+                return base;
+            }
         } catch (InvalidPathException e) {
             throw EspalierException.data(
-                    file + ": base_model_name_or_path is " + base + ", no path", e);
+                    file + ": base_model_name_or_path is " + named + ", no path", e);
         }
+        throw EspalierException.data(
+                "%s: an adapter without its model: base_model_name_or_path %s is no model's folder; name the model's folder, or merge the adapter"
+                        .formatted(folder, named));
     }
 
     /// The model of pictures in `folder`, with every dropout set to `dropout`, if one is given.
@@ -688,16 +699,17 @@ public final class HuggingFace {
         return config.path("model_type").asString("");
     }
 
-    /// The `config.json` of `folder`.
+    /// The `config.json` of `folder`, or of its adapter's model where it has none of its own.
     public static ObjectNode config(Path folder) {
         var file = folder.resolve(CONFIG);
+        if (!Files.isRegularFile(file) && isAdapter(folder)) {
+            return config(adapted(folder));
+        }
         if (!Files.isRegularFile(file)) {
-            var adapter = Files.isRegularFile(folder.resolve(ADAPTER_CONFIG));
             throw EspalierException.data(
                     folder
-                            + (adapter
-                                    ? ": an adapter without its model; name the model's folder, or merge the adapter"
-                                    : ": not a model's folder, it has no " + CONFIG)
+                            + ": not a model's folder, it has no "
+                            + CONFIG
                             + (Files.isRegularFile(folder.resolve("model").resolve(CONFIG))
                                     ? "; did you mean " + folder.resolve("model") + "?"
                                     : ""));

@@ -97,6 +97,11 @@ final class Models {
                     ModelRecipe.VisionEncoderDecoder _ ->
                     throw EspalierException.usage("model: sees pictures, and reads no texts");
             case ModelRecipe.Saved saved -> {
+                if (HuggingFace.isAdapter(saved.path())) {
+                    throw EspalierException.usage(
+                            "model.path: %s holds an adapter alone; 'espalier merge' makes a model of it"
+                                    .formatted(saved.path()));
+                }
                 var loaded = HuggingFace.readModel(saved.path(), saved.dropout());
                 if (!loaded.missing().isEmpty() && loaded.model() instanceof Encoder encoder) {
                     encoder.initializeHead(seed);
