@@ -15,7 +15,7 @@ import java.util.stream.IntStream;
 ///    follows its end.
 /// 3. Text infilling: spans of words, whose lengths are drawn from a Poisson distribution, become
 ///    one mask each until a share of the words is hidden; a span of no words puts a mask between
-///    two words.
+///    two words, if that makes the text no longer than it was.
 /// 4. Token masking: a share of the tokens become masks.
 /// 5. Token deletion: a share of the tokens disappear.
 ///
@@ -150,24 +150,38 @@ public final class Denoising {
         return infilled.build().toArray();
     }
 
-    /// Lengths of spans of `hidden` words together; the last that was drawn is cut to fit.
+    /// Lengths of spans of `hidden` words together, at most as many as these words, so that their
+    /// masks make the text no longer; the last that was drawn is cut to fit.
     private int[] spans(int hidden, Rng rng) {
         var spans = IntStream.builder();
+        int hiding = 0, inserted = 0;
         for (var left = hidden; left > 0; ) {
-            var length = Math.min(left, poisson(rng));
-            spans.add(length);
-            left -= length;
+            var length = Math.min(left, poisson(inserted < hidden, rng));
+            if (length == 0) {
+                inserted++;
+            } else {
+                spans.add(length);
+                hiding++;
+                left -= length;
+            }
         }
+        IntStream.range(0, Math.min(inserted, hidden - hiding)).forEach(_ -> spans.add(0));
         var lengths = spans.build().toArray();
         rng.shuffle(lengths); // the one that was cut must not always be the last
         return lengths;
     }
 
-    /// Knuth, "The art of computer programming", section 3.4.1, algorithm Q.
-    private int poisson(Rng rng) {
+    /// Knuth, "The art of computer programming", section 3.4.1, algorithm Q: as many draws as
+    /// multiply to more than exp(-span).
+    ///
+    /// @param none whether it may be 0; if not, the first draw is one of those above exp(-span)
+    private int poisson(boolean none, Rng rng) {
         var least = StrictMath.exp(-rates.span);
+        var first = rng.uniform();
         var count = 0;
-        for (var product = rng.uniform(); product > least; product *= rng.uniform()) {
+        for (var product = none ? first : 1 - first * (1 - least);
+                product > least;
+                product *= rng.uniform()) {
             count++;
         }
         return count;

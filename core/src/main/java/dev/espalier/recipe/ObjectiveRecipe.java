@@ -94,7 +94,7 @@ public sealed interface ObjectiveRecipe {
             @Doc(
                             value =
                                     "The mean of the Poisson distribution from which the words of a span are drawn; a"
-                                            + " span of none inserts a mask.",
+                                            + " span of none inserts a mask where the text gets no longer by it.",
                             byDefault = "3",
                             in = "(0, 100]")
                     double span,

@@ -387,7 +387,7 @@ final class Pretraining implements Job {
                         d.masking(),
                         d.deletion(),
                         d.rotation());
-        // Each span drawn puts a mask for its words, or where there are none.
+        // Each span drawn puts a mask for its words, or where there are none while there is room.
         var input = 2 + (length - 2) * (1 - d.infilling() * (1 - 1 / d.span()) - d.deletion());
         return new Pairs(
                 new ObjectiveRecipe.Denoising(
@@ -399,7 +399,7 @@ final class Pretraining implements Job {
                         d.deletion(),
                         d.rotation()),
                 length - 2,
-                Math.clamp(Math.round(input), 2, 2 * length),
+                Math.clamp(Math.round(input), 2, length),
                 length,
                 new Denoising(rates, tokenizer, mask.getAsInt())::of);
     }

@@ -14,6 +14,8 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class DenoisingTest {
     private static final String WORDS =
@@ -93,6 +95,28 @@ class DenoisingTest {
             assertThat(lengths[k] / (double) n).as("length %d", k).isCloseTo(p, within(0.015));
             p *= 3 / (k + 1.0);
         }
+    }
+
+    /// Documents of a few words, and spans so short that nearly all of them hide nothing.
+    @ParameterizedTest
+    @ValueSource(doubles = {3, 1, 0.01, 1e-6})
+    void aTextGetsNoLonger(double span) {
+        var window = TOKENIZER.encode("w1 w2 w3 Four!</s>".repeat(40));
+        var denoising =
+                new Denoising(new Denoising.Rates(0.3, span, 1, 0, 0, 0.5), TOKENIZER, MASK);
+        var masks = 0L;
+        for (var seed = 0; seed < 100; seed++) {
+            var pair = denoising.of(window, "", Rng.at(seed));
+            assertThat(pair.input()).hasSizeLessThanOrEqualTo(pair.target().length);
+            masks += Arrays.stream(pair.input()).filter(id -> id == MASK).count();
+            var long_ = denoising.of(TOKENIZER.encode(WORDS), "", Rng.at(seed));
+            assertThat(long_.input()).hasSizeLessThanOrEqualTo(long_.target().length);
+            var hiding = Arrays.stream(long_.input()).filter(id -> id == MASK).count();
+            // 60 words are hidden: one each where spans are short, but then nothing is inserted.
+            assertThat(hiding).isBetween(12L, 60L);
+        }
+        // Of each document's five words, more where rotation cuts one, some 1.5 are hidden.
+        assertThat(masks / (100 * 40.0)).isBetween(0.9, 1.7);
     }
 
     /// "w1" is two tokens or more; either all of them stay or none.
