@@ -143,6 +143,21 @@ public final class TokenLabeller implements AutoCloseable {
         return new Prediction(text.text(), words, spans);
     }
 
+    /// The class of each word of `text` by its tag, as a place in `labels`.
+    ///
+    /// @throws EspalierException (DATA) if a tag is none of them
+    public static int[] classes(TaggedText text, List<String> labels) {
+        var classes = text.tags().stream().mapToInt(labels::indexOf).toArray();
+        for (var w = 0; w < classes.length; w++) {
+            if (classes[w] < 0) {
+                throw EspalierException.data(
+                        "%s: the tag `%s` is none of those that are learnt: %s"
+                                .formatted(text.where(), text.tags().get(w), labels));
+            }
+        }
+        return classes;
+    }
+
     /// How well `records` are told, by the metrics of [#scores]; where the model's folder does not
     /// tell the training words' commonest tag, theirs stands for it, as `data-majority-accuracy`.
     ///
@@ -151,16 +166,8 @@ public final class TokenLabeller implements AutoCloseable {
         var counts = new int[labels().size()];
         var truth = new ArrayList<int[]>();
         for (var record : records) {
-            var classes = new int[record.words()];
-            for (var w = 0; w < classes.length; w++) {
-                classes[w] = labels().indexOf(record.tags().get(w));
-                if (classes[w] < 0) {
-                    throw EspalierException.data(
-                            "%s: the tag `%s` is none of the model's: %s"
-                                    .formatted(record.where(), record.tags().get(w), labels()));
-                }
-                counts[classes[w]]++;
-            }
+            var classes = classes(record, labels());
+            Arrays.stream(classes).forEach(c -> counts[c]++);
             truth.add(classes);
         }
         var known = commonest;

@@ -24,7 +24,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -83,11 +82,24 @@ final class Labelling implements Job {
         return Classification.majority(classes, labels.size());
     }
 
+    /// Those of the training file; its records that are kept back may have some that the others
+    /// lack, such as `I-LOC` where all other places are single words.
+    ///
+    /// @param split whether the validation records are such
+    private static List<String> tags(TextData.Labelled<TaggedText> data, boolean split) {
+        var file = new ArrayList<>(data.train());
+        if (split) {
+            file.addAll(data.validation());
+        }
+        var tags = file.stream().flatMap(t -> t.tags().stream()).distinct().sorted().toList();
+        data.all().forEach(text -> TokenLabeller.classes(text, tags));
+        return tags;
+    }
+
     static Job prepare(
             FinetuneRecipe recipe, TaskRecipe.TokenLabelling task, Path folder, Watcher watcher) {
         var data = TextData.tagged(recipe.data(), task, recipe.seed(), folder, watcher);
-        var tags = new TreeSet<String>();
-        data.all().forEach(text -> tags.addAll(text.tags()));
+        var tags = tags(data, recipe.data().validation() == null);
         if (tags.size() < 2) {
             throw EspalierException.data(
                     recipe.data().train()
@@ -104,7 +116,7 @@ final class Labelling implements Job {
                         folder,
                         watcher);
         var ready = Models.of(recipe.model(), tokenizer, recipe.seed());
-        var model = new TokenClassifier(Forgetting.withHead(recipe, ready), List.copyOf(tags));
+        var model = new TokenClassifier(Forgetting.withHead(recipe, ready), tags);
         model.initializeHead(recipe.seed());
         var maxLength = Finetuning.maxLength(task.maxLength(), model.body(), tokenizer);
         ready.config().remove(HuggingFace.OWN);
@@ -115,7 +127,6 @@ final class Labelling implements Job {
         model.trainHead();
         var stretches = new ArrayList<TaggedTokens>();
         var labels = new ArrayList<int[]>();
-        var index = List.copyOf(tags);
         for (var text : data.train()) {
             for (var part :
                     TaggedTokens.of(tokenizer, text, maxLength, TokenLabeller.byLast(model))) {
@@ -125,7 +136,7 @@ final class Labelling implements Job {
                                 .tags()
                                 .subList(part.firstWord(), part.firstWord() + part.words())
                                 .stream()
-                                .mapToInt(index::indexOf)
+                                .mapToInt(tags::indexOf)
                                 .toArray());
             }
         }
@@ -165,7 +176,7 @@ final class Labelling implements Job {
     }
 
     private int[] classes(TaggedText text) {
-        return text.tags().stream().mapToInt(model.labels()::indexOf).toArray();
+        return TokenLabeller.classes(text, model.labels());
     }
 
     @Override

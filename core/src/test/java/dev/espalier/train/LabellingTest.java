@@ -16,6 +16,7 @@ import dev.espalier.task.TokenLabeller;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -56,12 +57,16 @@ class LabellingTest {
     }
 
     private Run.Result run(String name, String data, String model, String more) {
+        return runOn(name, data + ", validation-share: 25%", model, more);
+    }
+
+    private Run.Result runOn(String name, String data, String model, String more) {
         return new Run(
                         Recipes.parse(
                                 """
                                 name: %s
                                 output: %s/%s
-                                data: {train: %s/%s, validation-share: 25%%}
+                                data: {train: %s/%s}
                                 %s
                                 task: {type: token-labelling}
                                 training: {for: 4 epochs, batch: 16, optimizer: {type: adamw, rate: 5e-3}}
@@ -149,6 +154,27 @@ class LabellingTest {
                     .extracting(TokenLabeller.Span::label)
                     .containsExactly("PER", "LOC");
         }
+    }
+
+    @Test
+    void tagsAreThoseOfTheTrainingFile() throws IOException {
+        Files.writeString(folder.resolve("later.conll"), "Rome B-LOC\nLtd B-ORG\n\n");
+        Files.writeString(folder.resolve("known.conll"), "Rome B-LOC\n\n");
+        var model =
+                "tokenizer: {type: wordpiece, vocabulary: 80}\nmodel: {type: bert, layers: 1, heads: 2, width: 8, context: 32}";
+        for (var data :
+                List.of(
+                        "names.conll, validation-share: 25%, test: ",
+                        "names.conll, validation: ")) {
+            assertThatThrownBy(() -> runOn("unknown", data + folder + "/later.conll", model, ""))
+                    .isInstanceOf(EspalierException.class)
+                    .hasMessageContainingAll(
+                            "later.conll:", "the tag `B-ORG`", "[B-LOC, B-PER, I-PER, O]");
+        }
+        var known =
+                runOn("known", "names.conll, validation: " + folder + "/known.conll", model, "");
+        assertThat(HuggingFace.readTokenClassifier(known.model()).model().labels())
+                .containsExactly("B-LOC", "B-PER", "I-PER", "O");
     }
 
     @Test
