@@ -218,7 +218,7 @@ final class Instruction implements Job {
         before.add(test == null ? null : AnswerBatch.measure(model, test.all(), tokenizer, bf16));
         var forgetting = Forgetting.of(recipe.forgetting(), model, tokenizer, bf16, recipe.seed());
         var lora = Finetuning.adapt(recipe, model, model);
-        requireTrained(recipe, model);
+        requireTrained(model);
         var loss = Run.loss(recipe.training());
         var weight = Replaying.taskWeight(recipe);
         var answers =
@@ -282,12 +282,10 @@ final class Instruction implements Job {
     }
 
     /// Frozen weights leave nothing to train: a language model brings no head of its own.
-    static void requireTrained(FinetuneRecipe recipe, Module model) {
+    static void requireTrained(Module model) {
         if (model.parameters().values().stream().noneMatch(p -> p.trained())) {
             throw EspalierException.usage(
-                    "adapter: "
-                            + recipe.adapter()
-                            + " leaves nothing to train, since the task has no head of its own; allowed: none, lora");
+                    "adapter: frozen leaves nothing to train, since the task has no head of its own; allowed: none, lora, frozen with last-blocks");
         }
     }
 

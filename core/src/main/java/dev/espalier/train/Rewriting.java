@@ -240,7 +240,7 @@ final class Rewriting implements Job {
         var head = model.parameters().get(Decoder.HEAD);
         if (head == null) {
             throw EspalierException.usage(
-                    "adapter: frozen leaves nothing to train, since this %s writes by the table that it reads by; allowed: none, lora"
+                    "adapter: frozen leaves nothing to train, since this %s writes by the table that it reads by; allowed: none, lora, frozen with last-blocks"
                             .formatted(model.family().architecture()));
         }
         head.trained(true);

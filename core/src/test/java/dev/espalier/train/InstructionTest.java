@@ -192,7 +192,7 @@ class InstructionTest {
                                                 "x"))
                                 .train(s -> {}))
                 .isInstanceOf(EspalierException.class)
-                .hasMessageContaining("leaves nothing to train");
+                .hasMessageContainingAll("leaves nothing to train", "frozen with last-blocks");
     }
 
     @Test

@@ -328,7 +328,7 @@ class RewritingTest {
                 "pairs.csv",
                 fresh(BART) + "\nadapter: frozen",
                 "",
-                "frozen leaves nothing to train");
+                "reads by; allowed: none, lora, frozen with last-blocks");
         refused(
                 "pairs.csv",
                 fresh(T5) + "\nforgetting: {measure: {corpus: x.txt}}",
