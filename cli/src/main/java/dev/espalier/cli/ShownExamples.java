@@ -15,6 +15,8 @@ final class ShownExamples {
     private static final String RED = "\u001b[31m";
     private static final String GREEN = "\u001b[32m";
     private static final String YELLOW = "\u001b[33m";
+    private static final String MAGENTA = "\u001b[35m";
+    private static final String CYAN = "\u001b[36m";
     private static final String FAINT = "\u001b[2m";
     private static final String END = "\u001b[0m";
 
@@ -27,13 +29,15 @@ final class ShownExamples {
     /// What the marks mean.
     String legend() {
         return colour
-                ? "%s, %s, %s, %s"
+                ? "%s, %s, %s, %s, %s, %s"
                         .formatted(
                                 GREEN + "to be told" + END,
-                                RED + "noise" + END,
+                                RED + "hidden" + END,
+                                MAGENTA + "random" + END,
                                 YELLOW + "kept, and to be told" + END,
+                                CYAN + "moved" + END,
                                 FAINT + "cut" + END)
-                : "[to be told]  {noise}  {seen|to be told}  <cut: ...>";
+                : "[to be told]  {noise}  {seen|to be told}  <moved: ...>  <cut: ...>";
     }
 
     /// For programs, the marks' names in lower case.
@@ -75,8 +79,10 @@ final class ShownExamples {
                     switch (piece.mark()) {
                         case READ -> text;
                         case TARGET -> GREEN + text + END;
-                        case HIDDEN, RANDOM -> RED + text + END;
+                        case HIDDEN -> RED + text + END;
+                        case RANDOM -> MAGENTA + text + END;
                         case KEPT -> YELLOW + text + END;
+                        case MOVED -> CYAN + text + END;
                         case CUT -> FAINT + text + END;
                     };
             return target == null || piece.mark() == Mark.KEPT
@@ -90,6 +96,7 @@ final class ShownExamples {
             case READ -> text;
             case TARGET -> "[" + text + "]";
             case HIDDEN, RANDOM, KEPT -> "{" + text + "}";
+            case MOVED -> "<moved: " + text + ">";
             case CUT -> "<cut: " + text + ">";
         };
     }

@@ -146,6 +146,47 @@ class InspectTest {
     }
 
     @Test
+    void eachKindOfNoiseHasAColourOfItsOwn() throws IOException {
+        Files.writeString(run.resolve("prose.txt"), "one two three. four five! ".repeat(90));
+        var recipe =
+                Files.writeString(
+                        run.resolve("masked.yaml"),
+                        """
+                        name: run
+                        output: %1$s/out
+                        data: {sources: [{type: text, path: "%1$s/prose.txt"}], validation: 20%%}
+                        tokenizer: {type: wordpiece, vocabulary: 60}
+                        model: {type: bert, layers: 1, heads: 1, width: 8, context: 32}
+                        objective: {type: masked, rate: 50%%, masked: 30%%, random: 40%%}
+                        training: {for: 2 steps, batch: 8}
+                        """
+                                .formatted(run));
+        assertThat(inspect(recipe, true, "--examples", "8")).as(err.toString()).isZero();
+        assertThat(out.toString(StandardCharsets.UTF_8))
+                .containsPattern(
+                        "\u001b\\[31m\\[MASK]\u001b\\[0m\u001b\\[32m\\([^)]+\\)\u001b\\[0m")
+                .containsPattern("\u001b\\[35m[^\u001b\\[]+\u001b\\[0m\u001b\\[32m\\(")
+                .containsPattern("\u001b\\[33m[^\u001b\\[]+\u001b\\[0m(?!\u001b\\[32m)");
+        Files.writeString(
+                recipe,
+                Files.readString(recipe)
+                        .replaceFirst(
+                                "tokenizer: .*",
+                                "tokenizer: {type: bpe, vocabulary: 270, special-tokens: [<s>, <pad>, </s>, <unk>, <mask>]}")
+                        .replace("type: bert", "type: bart")
+                        .replaceFirst(
+                                "objective: .*", "objective: {type: denoising, deletion: 20%}"));
+        assertThat(inspect(recipe, true, "--examples", "8")).as(err.toString()).isZero();
+        var moved = out.toString(StandardCharsets.UTF_8);
+        for (var colour : List.of("31m<mask>", "36m", "2m", "32m")) {
+            assertThat(moved).contains("\u001b[" + colour);
+        }
+        assertThat(moved).doesNotContain("\u001b[33m", "\u001b[35m");
+        assertThat(inspect(recipe, false)).isZero();
+        assertThat(out.toString(StandardCharsets.UTF_8)).contains("{<mask>}", "<moved: ", "<cut: ");
+    }
+
+    @Test
     void onATerminalMarksAreColoursAndForProgramsTheyHaveNames() throws IOException {
         assertThat(inspect(recipe(), true, "--set", "training.batch=4")).isZero();
         assertThat(out.toString(StandardCharsets.UTF_8))

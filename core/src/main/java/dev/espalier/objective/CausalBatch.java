@@ -66,7 +66,8 @@ public record CausalBatch(
         return windows.stream().map(Window::where).toList();
     }
 
-    /// A field a document; nothing is to tell the first token of what a model sees.
+    /// A field a document; nothing is to tell the first token of what a model sees. Sentinels,
+    /// though told as well, are shown as what they are.
     @Override
     public List<ExampleText> examples(Tokenizer tokenizer) {
         return windows.stream()
@@ -83,12 +84,16 @@ public record CausalBatch(
                     for (var b = 0; b + 1 < borders.length; b++) {
                         var start = borders[b];
                         var told = acrossDocuments && start > 0;
+                        var document = Arrays.copyOfRange(ids, start, borders[b + 1]);
                         fields.add(
                                 ExampleText.field(
                                         "document " + (b + 1),
                                         tokenizer,
-                                        Arrays.copyOfRange(ids, start, borders[b + 1]),
-                                        i -> told || i > 0 ? Mark.TARGET : Mark.READ));
+                                        document,
+                                        i ->
+                                                ExampleText.standsForText(tokenizer, document[i])
+                                                        ? Mark.HIDDEN
+                                                        : told || i > 0 ? Mark.TARGET : Mark.READ));
                     }
                     return new ExampleText(window.where(), fields);
                 })

@@ -22,6 +22,9 @@ import java.util.stream.IntStream;
 /// Counts are rounded up or down at random so that their means are exact. Special tokens stay where
 /// they are, those that end a document too: each document is spoilt for itself.
 public final class Denoising {
+    /// In [SequencePair#places] what stands for a mask.
+    static final int MASK = -1;
+
     private final Rates rates;
     private final Tokenizer tokenizer;
     private final Boundaries boundaries;
@@ -69,35 +72,46 @@ public final class Denoising {
 
     /// The text `ids`, spoilt as `rng` has it, and the text itself, with what stands around both.
     public SequencePair of(int[] ids, String where, Rng rng) {
-        var noisy = IntStream.builder();
+        var target = tokenizer.template().apply(ids);
+        var before = tokenizer.template().before();
+        var all = IntStream.builder();
+        IntStream.range(0, before).forEach(all);
         for (int start = 0, at = 0; at <= ids.length; at++) {
             if (at == ids.length || special.get(ids[at])) {
                 if (at > start) {
-                    Arrays.stream(noisy(Arrays.copyOfRange(ids, start, at), rng)).forEach(noisy);
+                    var from = before + start;
+                    Arrays.stream(spoilt(Arrays.copyOfRange(ids, start, at), rng))
+                            .map(i -> i == MASK ? MASK : i < 0 ? i - from : i + from)
+                            .forEach(all);
                 }
                 if (at < ids.length) {
-                    noisy.add(ids[at]);
+                    all.add(before + at);
                 }
                 start = at + 1;
             }
         }
-        var template = tokenizer.template();
-        return new SequencePair(
-                template.apply(noisy.build().toArray()), template.apply(ids), where);
+        IntStream.range(before + ids.length, target.length).forEach(all);
+        var places = all.build().toArray();
+        var input =
+                Arrays.stream(places)
+                        .filter(i -> i >= MASK)
+                        .map(i -> i == MASK ? mask : target[i])
+                        .toArray();
+        return new SequencePair(input, target, where, places);
     }
 
-    /// A document, or the part of it that is seen, spoilt.
-    private int[] noisy(int[] ids, Rng rng) {
-        ids = permuted(ids, rng);
-        ids = rotated(ids, rng);
-        ids = infilled(ids, rng);
-        ids = masked(ids, rng);
-        return deleted(ids, rng);
+    /// A document, or the part of it that is seen, spoilt: for each token that is left its place in
+    /// `ids`, for each that disappeared [#gone] of its place, and for each mask [#MASK].
+    private int[] spoilt(int[] ids, Rng rng) {
+        var places = rotated(permuted(ids, rng), rng);
+        places = infilled(places, ids, rng);
+        places = masked(places, rng);
+        return deleted(places, rng);
     }
 
     private int[] permuted(int[] ids, Rng rng) {
         if (rates.permutation == 0) {
-            return ids;
+            return IntStream.range(0, ids.length).toArray();
         }
         var starts = boundaries.sentences(ids);
         var chosen = rng.choose(rng.round(rates.permutation * starts.length), starts.length);
@@ -108,27 +122,32 @@ public final class Denoising {
         for (var place = 0; place < starts.length; place++) {
             var sentence = chosen[place] ? moved[next++] : place;
             var end = sentence + 1 < starts.length ? starts[sentence + 1] : ids.length;
-            Arrays.stream(ids, starts[sentence], end).forEach(permuted);
+            IntStream.range(starts[sentence], end).forEach(permuted);
         }
         return permuted.build().toArray();
     }
 
-    private int[] rotated(int[] ids, Rng rng) {
+    private int[] rotated(int[] places, Rng rng) {
         if (rates.rotation == 0 || rng.uniform() >= rates.rotation) {
-            return ids;
+            return places;
         }
-        var first = rng.below(ids.length);
-        return IntStream.concat(Arrays.stream(ids, first, ids.length), Arrays.stream(ids, 0, first))
+        var first = rng.below(places.length);
+        return IntStream.concat(
+                        Arrays.stream(places, first, places.length),
+                        Arrays.stream(places, 0, first))
                 .toArray();
     }
 
-    private int[] infilled(int[] ids, Rng rng) {
+    private int[] infilled(int[] places, int[] ids, Rng rng) {
         if (rates.infilling == 0) {
-            return ids;
+            return places;
         }
         var starts =
-                IntStream.range(0, ids.length)
-                        .filter(i -> i == 0 || !boundaries.continuesWord(ids[i - 1], ids[i]))
+                IntStream.range(0, places.length)
+                        .filter(i ->
+                                i == 0
+                                        || !boundaries.continuesWord(
+                                                ids[places[i - 1]], ids[places[i]]))
                         .toArray();
         var hidden = rng.round(rates.infilling * starts.length);
         var spans = spans(hidden, rng);
@@ -139,11 +158,11 @@ public final class Denoising {
         int word = 0, span = 0;
         for (var slot = 0; slot < slots; slot++) {
             if (isSpan[slot]) {
-                infilled.add(mask);
+                infilled.add(MASK);
                 word += spans[span++];
             } else {
-                var end = word + 1 < starts.length ? starts[word + 1] : ids.length;
-                Arrays.stream(ids, starts[word], end).forEach(infilled);
+                var end = word + 1 < starts.length ? starts[word + 1] : places.length;
+                Arrays.stream(places, starts[word], end).forEach(infilled);
                 word++;
             }
         }
@@ -187,19 +206,27 @@ public final class Denoising {
         return count;
     }
 
-    private int[] masked(int[] ids, Rng rng) {
+    private int[] masked(int[] places, Rng rng) {
         if (rates.masking == 0) {
-            return ids;
+            return places;
         }
-        var chosen = rng.choose(rng.round(rates.masking * ids.length), ids.length);
-        return IntStream.range(0, ids.length).map(i -> chosen[i] ? mask : ids[i]).toArray();
+        var chosen = rng.choose(rng.round(rates.masking * places.length), places.length);
+        return IntStream.range(0, places.length).map(i -> chosen[i] ? MASK : places[i]).toArray();
     }
 
-    private int[] deleted(int[] ids, Rng rng) {
+    private int[] deleted(int[] places, Rng rng) {
         if (rates.deletion == 0) {
-            return ids;
+            return places;
         }
-        var chosen = rng.choose(rng.round(rates.deletion * ids.length), ids.length);
-        return IntStream.range(0, ids.length).filter(i -> !chosen[i]).map(i -> ids[i]).toArray();
+        var chosen = rng.choose(rng.round(rates.deletion * places.length), places.length);
+        return IntStream.range(0, places.length)
+                .filter(i -> !chosen[i] || places[i] != MASK)
+                .map(i -> chosen[i] ? gone(places[i]) : places[i])
+                .toArray();
+    }
+
+    /// What stands for the token at `place` where it disappeared; its own inverse.
+    static int gone(int place) {
+        return MASK - 1 - place;
     }
 }

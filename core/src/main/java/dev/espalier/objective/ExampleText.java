@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.IntFunction;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /// An example of a batch as text, for a person who wants to see what a model is trained on: what it
@@ -52,6 +53,8 @@ public record ExampleText(String where, List<Field> fields, @Nullable ShownImage
         RANDOM,
         /// As it was, yet to be told like what is hidden.
         KEPT,
+        /// Noise: the text's, but at another place.
+        MOVED,
         /// In the data, but beyond what the model sees.
         CUT
     }
@@ -71,6 +74,20 @@ public record ExampleText(String where, List<Field> fields, @Nullable ShownImage
                         })
                         .toList(),
                 picture);
+    }
+
+    /// Whether `id` is a mask or a sentinel, rather than text or what stands around texts.
+    static boolean standsForText(Tokenizer tokenizer, int id) {
+        var s = tokenizer.specials();
+        return tokenizer.isSpecial(id)
+                && Stream.of(
+                                s.beginOfText(),
+                                s.endOfText(),
+                                s.unknown(),
+                                s.separator(),
+                                s.padding(),
+                                s.classification())
+                        .noneMatch(role -> role.isPresent() && role.getAsInt() == id);
     }
 
     /// A field that is one piece.

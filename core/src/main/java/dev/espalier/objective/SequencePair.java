@@ -8,7 +8,14 @@ import org.jspecify.annotations.Nullable;
 /// @param input at least one token
 /// @param target with the token that ends it
 /// @param where the example stands, for a person who wants to look at it
-public record SequencePair(int[] input, int[] target, String where) {
+/// @param places where the input is the target spoilt, how, for a person: in the order of the input
+///   the place in the target of each token that is left, [Denoising#MASK] for each mask, and
+///   [Denoising#gone] of its place for each token that disappeared
+public record SequencePair(int[] input, int[] target, String where, int @Nullable [] places) {
+    public SequencePair(int[] input, int[] target, String where) {
+        this(input, target, where, null);
+    }
+
     public SequencePair {
         if (input.length == 0 || target.length == 0) {
             throw new IllegalArgumentException("a pair without tokens");

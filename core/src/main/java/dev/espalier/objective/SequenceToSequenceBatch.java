@@ -6,7 +6,6 @@ import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.torch.Tensor;
 import java.util.Arrays;
 import java.util.List;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /// Inputs from which each token of a target is to be told, those of the target before it being
@@ -47,14 +46,7 @@ public record SequenceToSequenceBatch(
                         new ExampleText(
                                 pair.where(),
                                 List.of(
-                                        ExampleText.field(
-                                                "input",
-                                                tokenizer,
-                                                pair.input(),
-                                                i ->
-                                                        standsForText(tokenizer, pair.input()[i])
-                                                                ? Mark.HIDDEN
-                                                                : Mark.READ),
+                                        input(tokenizer, pair),
                                         ExampleText.field(
                                                 "target",
                                                 tokenizer,
@@ -63,18 +55,34 @@ public record SequenceToSequenceBatch(
                 .toList();
     }
 
-    /// Whether `id` is a mask or a sentinel, rather than text or what stands around texts.
-    private static boolean standsForText(Tokenizer tokenizer, int id) {
-        var s = tokenizer.specials();
-        return tokenizer.isSpecial(id)
-                && Stream.of(
-                                s.beginOfText(),
-                                s.endOfText(),
-                                s.unknown(),
-                                s.separator(),
-                                s.padding(),
-                                s.classification())
-                        .noneMatch(role -> role.isPresent() && role.getAsInt() == id);
+    /// Of a text that was spoilt what disappeared too, and what stands elsewhere than before.
+    private static ExampleText.Field input(Tokenizer tokenizer, SequencePair pair) {
+        var places = pair.places();
+        if (places == null) {
+            var ids = pair.input();
+            return ExampleText.field(
+                    "input",
+                    tokenizer,
+                    ids,
+                    i -> ExampleText.standsForText(tokenizer, ids[i]) ? Mark.HIDDEN : Mark.READ);
+        }
+        var left = Arrays.stream(places).filter(p -> p >= 0).sorted().toArray();
+        var ids = new int[places.length];
+        var marks = new Mark[places.length];
+        int input = 0, read = 0;
+        for (var i = 0; i < ids.length; i++) {
+            if (places[i] < Denoising.MASK) {
+                ids[i] = pair.target()[Denoising.gone(places[i])];
+                marks[i] = Mark.CUT;
+                continue;
+            }
+            ids[i] = pair.input()[input++];
+            marks[i] =
+                    places[i] == Denoising.MASK
+                            ? Mark.HIDDEN
+                            : places[i] == left[read++] ? Mark.READ : Mark.MOVED;
+        }
+        return ExampleText.field("input", tokenizer, ids, i -> marks[i]);
     }
 
     @Override

@@ -26,12 +26,7 @@ public record TaggedTokens(int[] ids, int[] places, int firstWord, String where)
     public static List<TaggedTokens> of(
             Tokenizer tokenizer, TaggedText text, int most, boolean last) {
         var template = tokenizer.template();
-        var marker = new int[] {Integer.MIN_VALUE};
-        var around = template.apply(marker);
-        var before = 0;
-        while (around[before] != marker[0]) {
-            before++;
-        }
+        var before = template.before();
         var room = most - template.addedToOne();
         var stretches = new ArrayList<TaggedTokens>();
         var ids = IntStream.builder();

@@ -105,6 +105,11 @@ public final class Template {
         return (int) IntStream.of(single).filter(id -> id >= 0).count();
     }
 
+    /// The number of these that stand before it.
+    public int before() {
+        return (int) IntStream.of(single).takeWhile(id -> id != FIRST).count();
+    }
+
     /// The number of tokens that are put around two texts.
     public int addedToTwo() {
         return (int) IntStream.of(pair).filter(id -> id >= 0).count();

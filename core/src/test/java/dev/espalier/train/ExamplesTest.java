@@ -131,6 +131,13 @@ class ExamplesTest {
                 .anySatisfy(e ->
                         assertThat(text(e))
                                 .contains("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"));
+        assertThat(marked(examples, Mark.HIDDEN))
+                .extracting(Piece::text)
+                .contains("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>")
+                .allMatch(text -> text.matches("(<\\|fim_\\w+\\|>)+"));
+        assertThat(marked(examples, Mark.TARGET))
+                .isNotEmpty()
+                .noneMatch(p -> p.text().contains("fim_"));
     }
 
     @Test
@@ -187,6 +194,36 @@ class ExamplesTest {
         assertThat(marked(examples, Mark.HIDDEN))
                 .isNotEmpty()
                 .allSatisfy(p -> assertThat(p.text()).matches("(<mask>)+"));
+    }
+
+    @Test
+    void whatMovedAndWhatDisappearedIsShown() throws IOException {
+        for (var i = 0; i < 40; i++) {
+            Files.writeString(folder.resolve("prose-" + i + ".txt"), "One is two. Four! Is it?");
+        }
+        var plain = "infilling: 0%, permute-sentences: 0%";
+        assertThat(marked(examples(BART, "{type: denoising, " + plain + "}"), Mark.READ))
+                .allSatisfy(p -> assertThat(p.text()).startsWith("<s>").endsWith("</s>"));
+        var deleted = examples(BART, "{type: denoising, deletion: 20%, " + plain + "}");
+        assertThat(marked(deleted, Mark.MOVED)).isEmpty();
+        // Where nothing moved, what disappeared stands between what is left.
+        assertThat(deleted)
+                .allSatisfy(e -> {
+                    assertThat(marked(List.of(e), Mark.CUT)).isNotEmpty();
+                    assertThat(text(e.fields().get(0))).isEqualTo(text(e.fields().get(1)));
+                });
+        for (var noise : List.of("infilling: 0%", plain + ", rotation: 100%")) {
+            var moved = examples(BART, "{type: denoising, %s}".formatted(noise));
+            assertThat(marked(moved, Mark.MOVED)).isNotEmpty();
+            assertThat(marked(moved, Mark.CUT)).isEmpty();
+            assertThat(moved)
+                    .allSatisfy(e -> {
+                        var input = text(e.fields().get(0));
+                        var target = text(e.fields().get(1));
+                        var marked = marked(List.of(e), Mark.MOVED);
+                        assertThat(marked.isEmpty()).isEqualTo(input.equals(target));
+                    });
+        }
     }
 
     @Test
