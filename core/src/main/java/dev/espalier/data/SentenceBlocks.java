@@ -2,6 +2,7 @@ package dev.espalier.data;
 
 import dev.espalier.Rng;
 import java.util.BitSet;
+import java.util.function.UnaryOperator;
 import java.util.stream.LongStream;
 
 /// Text in blocks of whole sentences, as RoBERTa is trained on (Liu et al. 2019, arXiv:1907.11692,
@@ -11,18 +12,25 @@ import java.util.stream.LongStream;
 public final class SentenceBlocks implements Windows {
     private static final int SLICE = 1 << 16;
 
+    /// Tokens before and behind a slice by which it is told where sentences begin in it.
+    private static final int AROUND = 16;
+
     private final TokenShard shard;
     private final int separator;
 
     /// Where each block begins; it ends where the next begins, but for separators.
     private final long[] starts;
 
-    /// @param ends the tokens that end a sentence
+    /// @param sentences tells where among tokens the sentences of their text begin
     /// @param separator the token that ends a document, left out at a block's ends; -1 for none
     /// @param length the most tokens of a block
     /// @param acrossDocuments whether a block may go on in the next document
     public SentenceBlocks(
-            TokenShard shard, BitSet ends, int separator, int length, boolean acrossDocuments) {
+            TokenShard shard,
+            UnaryOperator<int[]> sentences,
+            int separator,
+            int length,
+            boolean acrossDocuments) {
         if (length < 1) {
             throw new IllegalArgumentException("blocks of " + length);
         }
@@ -33,12 +41,15 @@ public final class SentenceBlocks implements Windows {
         var whole = 0L; // where its last whole sentence ends
         var document = 0L;
         var ids = new int[0];
+        var begins = new BitSet();
         for (var at = 0L; at < shard.tokens(); at++) {
             if (at % SLICE == 0) {
                 ids = shard.read(at, (int) Math.min(SLICE, shard.tokens() - at));
+                begins = begins(at, ids.length, sentences);
             }
-            var id = ids[(int) (at % SLICE)];
-            if (id == separator) {
+            var place = (int) (at % SLICE);
+            var id = ids[place];
+            if (id == separator || begins.get(place)) {
                 whole = at;
             }
             if (at - start == length) {
@@ -47,8 +58,6 @@ public final class SentenceBlocks implements Windows {
             }
             if (id == separator && at == start) {
                 start++;
-            } else if (ends.get(id)) {
-                whole = at + 1;
             }
             if (at + 1 == shard.documentEnd(document)) {
                 whole = at + 1;
@@ -63,6 +72,20 @@ public final class SentenceBlocks implements Windows {
             blocks.add(start);
         }
         starts = blocks.build().toArray();
+    }
+
+    /// At which of `length` tokens from `at` on a sentence begins.
+    private BitSet begins(long at, int length, UnaryOperator<int[]> sentences) {
+        var from = Math.max(0, at - AROUND);
+        var to = Math.min(shard.tokens(), at + length + AROUND);
+        var begins = new BitSet();
+        for (var start : sentences.apply(shard.read(from, (int) (to - from)))) {
+            var place = from + start - at;
+            if (place >= 0 && place < length) {
+                begins.set((int) place);
+            }
+        }
+        return begins;
     }
 
     /// Blocks in one pass over the text; 0 where there is none.

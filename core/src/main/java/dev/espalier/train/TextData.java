@@ -411,7 +411,7 @@ final class TextData implements AutoCloseable {
             Path file, Boundaries boundaries, int length, boolean acrossDocuments) {
         return new SentenceBlocks(
                 open(file),
-                boundaries.sentenceEnds(),
+                boundaries::sentences,
                 separator(tokenizer).orElse(-1),
                 length,
                 acrossDocuments);

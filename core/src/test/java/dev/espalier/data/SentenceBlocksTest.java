@@ -3,9 +3,12 @@ package dev.espalier.data;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.espalier.Rng;
+import dev.espalier.tokenize.Boundaries;
+import dev.espalier.tokenize.BytePairTrainer;
+import dev.espalier.tokenize.Tokenizer;
+import dev.espalier.tokenize.WordPieceTrainer;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.BitSet;
 import java.util.HashSet;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -20,15 +23,15 @@ class SentenceBlocksTest {
 
     @TempDir Path folder;
 
-    private static BitSet stops() {
-        var stops = new BitSet();
-        stops.set(STOP);
-        return stops;
+    /// A sentence begins behind each stop.
+    private static int[] sentences(int[] ids) {
+        var behind = IntStream.range(1, ids.length).filter(i -> ids[i - 1] == STOP);
+        return IntStream.concat(IntStream.of(0), behind).toArray();
     }
 
     private TokenShard shard(int[]... documents) {
         var file = folder.resolve("shard");
-        try (var writer = new TokenShardWriter(file, 100, TokenShardTest.HASH)) {
+        try (var writer = new TokenShardWriter(file, 300, TokenShardTest.HASH)) {
             for (var document : documents) {
                 writer.add(document, document.length);
             }
@@ -38,7 +41,7 @@ class SentenceBlocksTest {
     }
 
     private SentenceBlocks blocks(TokenShard shard, int length, boolean across) {
-        return new SentenceBlocks(shard, stops(), SEPARATOR, length, across);
+        return new SentenceBlocks(shard, SentenceBlocksTest::sentences, SEPARATOR, length, across);
     }
 
     private static List<int[]> all(SentenceBlocks blocks) {
@@ -66,6 +69,32 @@ class SentenceBlocksTest {
                             new int[] {10, 11, STOP, 12, STOP},
                             new int[] {13, 14, STOP},
                             new int[] {15, 16, 17, STOP});
+        }
+    }
+
+    /// Numbers stay whole in what a masked model reads, whatever its tokens.
+    @Test
+    void aBlockDoesNotEndWithinANumber() {
+        var text = "pi is 3.14 and more. e is 2.72 and less. ".repeat(3).strip();
+        for (var tokenizer :
+                List.<Tokenizer>of(
+                        WordPieceTrainer.train(List.of(text), 60, 1, true, true),
+                        BytePairTrainer.train(List.of(text), 262, 1, List.of("</s>")))) {
+            var ids = tokenizer.encode(text);
+            try (var shard = shard(ids)) {
+                var boundaries = new Boundaries(tokenizer);
+                var starts = boundaries.sentences(ids);
+                assertThat(starts).hasSize(6);
+                var longest = starts[3] - starts[2];
+                // Room for each sentence, but not for the one behind it to its end.
+                for (var length = longest; length < 2 * longest - 3; length++) {
+                    var blocks = new SentenceBlocks(shard, boundaries::sentences, -1, length, true);
+                    assertThat(all(blocks))
+                            .allSatisfy(block ->
+                                    assertThat(tokenizer.decode(block).strip())
+                                            .matches("(pi|e) is .* (more|less) ?\\."));
+                }
+            }
         }
     }
 
