@@ -284,7 +284,7 @@ public final class ImageReader {
             return null;
         }
         var folder = root.toAbsolutePath().normalize();
-        if (!file.toAbsolutePath().startsWith(folder) || Path.of(name).isAbsolute()) {
+        if (!file.toAbsolutePath().normalize().startsWith(folder) || Path.of(name).isAbsolute()) {
             ledger.reject(
                     from,
                     line,
