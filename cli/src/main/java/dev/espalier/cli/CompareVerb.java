@@ -22,14 +22,15 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "compare",
         description = {
-            "Studies which way to go: from scratch, frozen, LoRA, all weights, pre-trained further,",
-            "beside a bag of words, over numbers of labels and seeds. Goes on where it was stopped.",
-            "Of texts and pictures with one label each, and of texts whose words are tagged."
+            "Studies which way to go: from scratch, frozen, LoRA, all weights,",
+            "pre-trained further, beside a bag of words, over numbers of labels and seeds;",
+            "of texts and pictures with one label each, and of texts whose words are",
+            "tagged. Goes on where it was stopped."
         },
         footer = {
             "",
-            "The recipe fine-tunes all weights of a model that exists, and names a test; of a new",
-            "model only the ways that begin anew are studied.",
+            "The recipe fine-tunes all weights of a model that exists, and names a test;",
+            "of a new model only the ways that begin anew are studied.",
             "Example: espalier compare recipes/finetune/classification-toy.yaml --labels 16,64,all --seeds 2"
         })
 final class CompareVerb implements Callable<Integer> {
