@@ -3,10 +3,8 @@ package dev.espalier.report;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.espalier.evaluate.Interval;
-
-import org.junit.jupiter.api.Test;
-
 import java.util.List;
+import org.junit.jupiter.api.Test;
 
 class TextTableTest {
     @Test
