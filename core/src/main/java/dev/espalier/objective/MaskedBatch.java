@@ -1,5 +1,6 @@
 package dev.espalier.objective;
 
+import dev.espalier.data.Batches;
 import dev.espalier.model.Decoder;
 import dev.espalier.model.Encoder;
 import dev.espalier.model.EncoderDecoder;
@@ -86,22 +87,23 @@ public record MaskedBatch(
 
     /// The last hidden states (places, D) of a decoder or an encoder at the places of all `rows`.
     public static Tensor states(LanguageModel model, List<Masking.Masked> rows) {
-        var longest = rows.stream().mapToInt(r -> r.ids().length).max().orElseThrow();
-        var ids = new long[rows.size() * longest];
+        var length =
+                Batches.paddedLength(rows.stream().mapToInt(r -> r.ids().length), model.context());
+        var ids = new long[rows.size() * length];
         var keep = new long[ids.length];
         var places = LongStream.builder();
         Arrays.fill(ids, model.padding());
         for (var r = 0; r < rows.size(); r++) {
             var row = rows.get(r);
             for (var t = 0; t < row.ids().length; t++) {
-                ids[r * longest + t] = row.ids()[t];
-                keep[r * longest + t] = 1;
+                ids[r * length + t] = row.ids()[t];
+                keep[r * length + t] = 1;
             }
             for (var place : row.places()) {
-                places.add((long) r * longest + place);
+                places.add((long) r * length + place);
             }
         }
-        var read = Tensor.of(ids, rows.size(), longest); // (B, T)
+        var read = Tensor.of(ids, rows.size(), length); // (B, T)
         var padded = Arrays.stream(keep).anyMatch(k -> k == 0);
         var hidden =
                 switch (model) {
@@ -111,7 +113,7 @@ public record MaskedBatch(
                             encoder.hidden(
                                     read,
                                     null,
-                                    padded ? Tensor.of(keep, rows.size(), longest) : null);
+                                    padded ? Tensor.of(keep, rows.size(), length) : null);
                     case EncoderDecoder _ ->
                             throw new IllegalArgumentException("an encoder with a decoder");
                 }; // (B, T, D)

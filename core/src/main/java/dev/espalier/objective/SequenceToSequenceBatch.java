@@ -1,5 +1,6 @@
 package dev.espalier.objective;
 
+import dev.espalier.data.Batches;
 import dev.espalier.model.EncoderDecoder;
 import dev.espalier.objective.ExampleText.Mark;
 import dev.espalier.tokenize.Tokenizer;
@@ -88,34 +89,37 @@ public record SequenceToSequenceBatch(
     @Override
     public VocabularyLoss forward() {
         var inputs = pairs.stream().map(SequencePair::input).toList();
-        var ids = padded(inputs, model.padding()); // (B, S)
+        var ids = padded(inputs, model.padding(), model.context()); // (B, S)
         var keep = keep(inputs, ids.size(1));
         var labels =
-                padded(pairs.stream().map(SequencePair::target).toList(), Tensor.IGNORE); // (B, T)
+                padded(
+                        pairs.stream().map(SequencePair::target).toList(),
+                        Tensor.IGNORE,
+                        model.context()); // (B, T)
         var memory = model.encode(ids, keep); // (B, S, D)
         var hidden = model.decode(model.shiftedRight(labels), memory, keep); // (B, T, D)
         return new VocabularyLoss(model, hidden, labels, loss);
     }
 
-    private static Tensor padded(List<int[]> rows, int padding) {
-        var longest = rows.stream().mapToInt(row -> row.length).max().orElseThrow();
-        var ids = new int[rows.size() * longest];
+    private static Tensor padded(List<int[]> rows, int padding, int most) {
+        var length = Batches.paddedLength(rows.stream().mapToInt(row -> row.length), most);
+        var ids = new int[rows.size() * length];
         Arrays.fill(ids, padding);
         for (var r = 0; r < rows.size(); r++) {
-            System.arraycopy(rows.get(r), 0, ids, r * longest, rows.get(r).length);
+            System.arraycopy(rows.get(r), 0, ids, r * length, rows.get(r).length);
         }
-        return Tensor.of(ids, rows.size(), longest);
+        return Tensor.of(ids, rows.size(), length);
     }
 
-    private static @Nullable Tensor keep(List<int[]> rows, long longest) {
-        if (rows.stream().allMatch(row -> row.length == longest)) {
+    private static @Nullable Tensor keep(List<int[]> rows, long length) {
+        if (rows.stream().allMatch(row -> row.length == length)) {
             return null;
         }
-        var keep = new long[Math.toIntExact(rows.size() * longest)];
+        var keep = new long[Math.toIntExact(rows.size() * length)];
         for (var r = 0; r < rows.size(); r++) {
-            var start = (int) (r * longest);
+            var start = (int) (r * length);
             Arrays.fill(keep, start, start + rows.get(r).length, 1);
         }
-        return Tensor.of(keep, rows.size(), longest);
+        return Tensor.of(keep, rows.size(), length);
     }
 }

@@ -1,5 +1,6 @@
 package dev.espalier.task;
 
+import dev.espalier.data.Batches;
 import dev.espalier.evaluate.TextLoss;
 import dev.espalier.model.Decoder;
 import dev.espalier.objective.CrossEntropy;
@@ -77,15 +78,16 @@ public record AnswerBatch(
 
     @Override
     public VocabularyLoss forward() {
-        var longest = rows.stream().mapToInt(AnswerBatch::length).max().orElseThrow();
-        var inputs = new long[rows.size() * longest];
+        var length =
+                Batches.paddedLength(rows.stream().mapToInt(AnswerBatch::length), model.context());
+        var inputs = new long[rows.size() * length];
         var documents = new long[inputs.length];
         var places = new long[(int) count()];
         var labels = new long[places.length];
         var found = 0;
         var apart = false;
         for (var r = 0; r < rows.size(); r++) {
-            var at = r * longest;
+            var at = r * length;
             var document = 0;
             for (var answered : rows.get(r)) {
                 var ids = answered.ids();
@@ -101,15 +103,15 @@ public record AnswerBatch(
                 document++;
             }
             // What fills the row up is a document of its own, which nothing looks at.
-            for (; at < (r + 1) * longest; at++) {
+            for (; at < (r + 1) * length; at++) {
                 documents[at] = document;
             }
             apart |= rows.get(r).size() > 1;
         }
-        var ids = Tensor.of(inputs, rows.size(), longest);
+        var ids = Tensor.of(inputs, rows.size(), length);
         var hidden =
                 apart
-                        ? model.hidden(ids, Tensor.of(documents, rows.size(), longest))
+                        ? model.hidden(ids, Tensor.of(documents, rows.size(), length))
                         : model.hidden(ids); // (B, T, D)
         var told =
                 hidden.reshape(inputs.length, model.width())

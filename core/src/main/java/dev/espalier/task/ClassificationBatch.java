@@ -1,5 +1,6 @@
 package dev.espalier.task;
 
+import dev.espalier.data.Batches;
 import dev.espalier.model.Decoder;
 import dev.espalier.model.SequenceClassifier;
 import dev.espalier.nn.Stack;
@@ -100,20 +101,22 @@ public record ClassificationBatch(
 
     private Tensor sumOverTokens() {
         var texts = texts();
-        var longest = longest(texts);
-        var weights = new float[texts.size() * longest];
+        var length = length(model, texts);
+        var weights = new float[texts.size() * length];
         for (var r = 0; r < texts.size(); r++) {
             var n = texts.get(r).length();
             var weight = examples.get(r).weight();
             for (var t = 0; t < n; t++) {
-                weights[r * longest + t] = (float) (0.5 * weight * (t + 1) / (0.5 * n * (n + 1)));
+                weights[r * length + t] = (float) (0.5 * weight * (t + 1) / (0.5 * n * (n + 1)));
             }
-            weights[r * longest + n - 1] += (float) (0.5 * weight);
+            weights[r * length + n - 1] += (float) (0.5 * weight);
         }
         var scores =
                 model.scoresOfAll(
-                        padded(model, texts), types(texts), lengths(texts)); // (B, T, classes)
-        return sum(scores.view(weights.length, -1), longest, weights);
+                        padded(model, texts),
+                        types(model, texts),
+                        lengths(texts)); // (B, T, classes)
+        return sum(scores.view(weights.length, -1), length, weights);
     }
 
     /// The loss of `scores` (N, classes), of which `each` in a row are an example's.
@@ -124,7 +127,7 @@ public record ClassificationBatch(
 
     /// The scores (B, classes) of `texts`, in the scope that is open.
     public static Tensor scores(SequenceClassifier model, List<TextReader.Tokens> texts) {
-        return model.scores(padded(model, texts), types(texts), lengths(texts));
+        return model.scores(padded(model, texts), types(model, texts), lengths(texts));
     }
 
     private static long[] lengths(List<TextReader.Tokens> texts) {
@@ -133,35 +136,37 @@ public record ClassificationBatch(
 
     private static Tensor padded(
             SequenceClassifier model, List<TextReader.Tokens> texts) { // (B, T)
-        var longest = longest(texts);
-        var ids = new int[texts.size() * longest];
+        var length = length(model, texts);
+        var ids = new int[texts.size() * length];
         Arrays.fill(ids, model.body().padding());
         for (var r = 0; r < texts.size(); r++) {
             var text = texts.get(r).ids();
             if (text.length == 0) {
                 throw new IllegalArgumentException("a text without tokens");
             }
-            System.arraycopy(text, 0, ids, r * longest, text.length);
+            System.arraycopy(text, 0, ids, r * length, text.length);
         }
-        return Tensor.of(ids, texts.size(), longest);
+        return Tensor.of(ids, texts.size(), length);
     }
 
-    private static @Nullable Tensor types(List<TextReader.Tokens> texts) { // (B, T)
+    private static @Nullable Tensor types(
+            SequenceClassifier model, List<TextReader.Tokens> texts) { // (B, T)
         if (texts.stream().allMatch(t -> t.types() == null)) {
             return null;
         }
-        var longest = longest(texts);
-        var types = new int[texts.size() * longest];
+        var length = length(model, texts);
+        var types = new int[texts.size() * length];
         for (var r = 0; r < texts.size(); r++) {
             if (texts.get(r).types() instanceof int[] text) {
-                System.arraycopy(text, 0, types, r * longest, text.length);
+                System.arraycopy(text, 0, types, r * length, text.length);
             }
         }
-        return Tensor.of(types, texts.size(), longest);
+        return Tensor.of(types, texts.size(), length);
     }
 
-    private static int longest(List<TextReader.Tokens> texts) {
-        return texts.stream().mapToInt(TextReader.Tokens::length).max().orElseThrow();
+    private static int length(SequenceClassifier model, List<TextReader.Tokens> texts) {
+        return Batches.paddedLength(
+                texts.stream().mapToInt(TextReader.Tokens::length), model.body().context());
     }
 
     @Override

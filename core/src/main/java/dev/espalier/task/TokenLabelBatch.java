@@ -1,5 +1,6 @@
 package dev.espalier.task;
 
+import dev.espalier.data.Batches;
 import dev.espalier.model.TokenClassifier;
 import dev.espalier.nn.Stack;
 import dev.espalier.objective.CrossEntropy;
@@ -105,8 +106,10 @@ public record TokenLabelBatch(
 
     /// The scores (words, classes) of the words of `rows`, in the scope that is open.
     static Tensor scores(TokenClassifier model, List<TaggedTokens> rows) {
-        var longest = rows.stream().mapToInt(r -> r.ids().length).max().orElseThrow();
-        var ids = new int[rows.size() * longest];
+        var length =
+                Batches.paddedLength(
+                        rows.stream().mapToInt(r -> r.ids().length), model.body().context());
+        var ids = new int[rows.size() * length];
         Arrays.fill(ids, model.body().padding());
         var lengths = new long[rows.size()];
         var places = new long[rows.stream().mapToInt(TaggedTokens::words).sum()];
@@ -114,12 +117,12 @@ public record TokenLabelBatch(
         for (var r = 0; r < lengths.length; r++) {
             var row = rows.get(r);
             lengths[r] = row.ids().length;
-            System.arraycopy(row.ids(), 0, ids, r * longest, row.ids().length);
+            System.arraycopy(row.ids(), 0, ids, r * length, row.ids().length);
             for (var place : row.places()) {
-                places[found++] = (long) r * longest + place;
+                places[found++] = (long) r * length + place;
             }
         }
         return model.scores(
-                Tensor.of(ids, lengths.length, longest), lengths, Tensor.of(places, found));
+                Tensor.of(ids, lengths.length, length), lengths, Tensor.of(places, found));
     }
 }
