@@ -8,9 +8,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
@@ -215,7 +217,28 @@ public final class TaggedReader {
 
     private record Span(int start, int end, String label) {}
 
+    private record Marked(long at, String text, JsonNode spans) {
+        boolean isBeyondBasic() {
+            return text.codePoints().anyMatch(Character::isSupplementaryCodePoint);
+        }
+
+        /// Where in the text each place lies that a span can name; null where that is itself.
+        int @Nullable [] places(boolean byCodePoints) {
+            if (!byCodePoints || !isBeyondBasic()) {
+                return null;
+            }
+            return IntStream.rangeClosed(0, text.length())
+                    .filter(i -> i == 0 || i == text.length() || !isInside(i))
+                    .toArray();
+        }
+
+        private boolean isInside(int i) {
+            return Character.isSurrogatePair(text.charAt(i - 1), text.charAt(i));
+        }
+    }
+
     private void jsonLines(BufferedReader lines) throws IOException {
+        var marked = new ArrayList<Marked>();
         var at = 0L;
         for (var line = lines.readLine(); line != null; line = lines.readLine()) {
             at++;
@@ -227,34 +250,66 @@ public final class TaggedReader {
                 continue;
             }
             try {
-                json(Json.mapper().readTree(line), at);
+                var node = Json.mapper().readTree(line);
+                if (node.path(text).isString() && node.path(spans).isArray()) {
+                    marked.add(new Marked(at, node.path(text).stringValue(), node.path(spans)));
+                } else {
+                    ledger.reject(
+                            file,
+                            at,
+                            "missing field",
+                            "`%s` must be a text and `%s` a list".formatted(text, spans));
+                }
             } catch (JacksonException e) {
                 ledger.reject(file, at, "broken JSON", "not JSON (" + Json.why(e) + ")");
             }
         }
+        var byCodePoints = wholeWords(marked, true) > wholeWords(marked, false);
+        marked.forEach(m -> spans(m, byCodePoints));
     }
 
-    private void json(JsonNode node, long at) {
-        var given = node.path(text);
-        var list = node.path(spans);
-        if (!given.isString() || !list.isArray()) {
-            ledger.reject(
-                    file,
-                    at,
-                    "missing field",
-                    "`%s` must be a text and `%s` a list".formatted(text, spans));
-            return;
+    /// How many spans of texts with emoji or the like, which Java counts as two and Python as one,
+    /// begin and end with words, if places are counted so.
+    private static long wholeWords(List<Marked> marked, boolean byCodePoints) {
+        var whole = 0L;
+        for (var m : marked) {
+            if (m.spans().isEmpty() || !m.isBeyondBasic()) {
+                continue;
+            }
+            var starts = new HashSet<Integer>();
+            var ends = new HashSet<Integer>();
+            WORD.matcher(m.text())
+                    .results()
+                    .forEach(word -> {
+                        starts.add(word.start());
+                        ends.add(word.end());
+                    });
+            var places = m.places(byCodePoints);
+            for (var node : m.spans()) {
+                var span = span(node, m.text().length(), places);
+                whole +=
+                        span != null && starts.contains(span.start()) && ends.contains(span.end())
+                                ? 1
+                                : 0;
+            }
         }
+        return whole;
+    }
+
+    private void spans(Marked marked, boolean byCodePoints) {
+        var given = marked.text();
+        var at = marked.at();
         var found = new ArrayList<Span>();
-        for (var span : list) {
-            var read = span(span, given.stringValue().length());
+        var places = marked.places(byCodePoints);
+        for (var node : marked.spans()) {
+            var read = span(node, given.length(), places);
             if (read == null) {
                 ledger.reject(
                         file,
                         at,
                         "bad span",
                         "`%s` needs a label and places within the text's %d characters"
-                                .formatted(shown(span), given.stringValue().length()));
+                                .formatted(shown(node), given.length()));
                 return;
             }
             found.add(read);
@@ -270,7 +325,15 @@ public final class TaggedReader {
                 return;
             }
         }
-        tagged(given.stringValue(), found, at);
+        if (!found.isEmpty() && marked.isBeyondBasic()) {
+            ledger.change(
+                    "a text with emoji or the like: places are counted in "
+                            + (byCodePoints
+                                    ? "code points, by which more spans are whole words"
+                                    : "UTF-16"),
+                    1);
+        }
+        tagged(given, found, at);
     }
 
     private static String shown(JsonNode node) {
@@ -278,20 +341,24 @@ public final class TaggedReader {
         return text.length() <= 80 ? text : text.substring(0, 80) + "…";
     }
 
-    private static @Nullable Span span(JsonNode node, int length) {
+    private static @Nullable Span span(JsonNode node, int length, int @Nullable [] places) {
         var start = node.path("start");
         var end = node.path("end");
         var label = node.path("label");
         if (!start.canConvertToInt() || !end.canConvertToInt() || !label.isString()) {
             return null;
         }
-        var span = new Span(start.intValue(), end.intValue(), label.stringValue().strip());
-        return span.start() < 0
-                        || span.end() > length
-                        || span.start() >= span.end()
-                        || span.label().isEmpty()
-                ? null
-                : span;
+        var from = start.intValue();
+        var to = end.intValue();
+        var last = places == null ? length : places.length - 1;
+        if (from < 0 || to > last || from >= to || label.stringValue().isBlank()) {
+            return null;
+        }
+        if (places != null) {
+            from = places[from];
+            to = places[to];
+        }
+        return new Span(from, to, label.stringValue().strip());
     }
 
     private void tagged(String given, List<Span> spans, long at) {
@@ -327,9 +394,6 @@ public final class TaggedReader {
         if (told < spans.size()) {
             ledger.reject(file, at, "bad span", "two spans share a word, which can have one tag");
             return;
-        }
-        if (!spans.isEmpty() && given.codePoints().anyMatch(Character::isSupplementaryCodePoint)) {
-            ledger.change("a text with emoji or the like: places are counted in UTF-16", 1);
         }
         keep(given, starts, ends, tags, at);
     }

@@ -2,6 +2,7 @@ package dev.espalier.corpus;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.entry;
 
 import dev.espalier.EspalierException;
 import java.io.IOException;
@@ -127,6 +128,27 @@ class TaggedReaderTest {
                         .getFirst();
         assertThat(words(widened)).containsExactly("Parisians/B-LOC", "sing/O");
         assertThat(ledger.counts().changed()).containsEntry("a span widened to whole words", 1L);
+    }
+
+    /// Java counts the sun as two characters, Python as one.
+    @Test
+    void spansBehindEmojiAreCountedAsTheirFileCountsThem() throws IOException {
+        var line =
+                "{\"text\": \"🌞 Anna saw Paris\", \"spans\": [{\"start\": %d, \"end\": %d, \"label\": \"PER\"},"
+                        + " {\"start\": %d, \"end\": %d, \"label\": \"LOC\"}]}";
+        var expected = List.of("🌞/O", "Anna/B-PER", "saw/O", "Paris/B-LOC");
+        assertThat(words(read("java.jsonl", "", line.formatted(3, 7, 12, 17)).getFirst()))
+                .isEqualTo(expected);
+        assertThat(ledger.counts().changed())
+                .containsOnly(
+                        entry("a text with emoji or the like: places are counted in UTF-16", 1L));
+        assertThat(words(read("python.jsonl", "", line.formatted(2, 6, 11, 16)).getFirst()))
+                .isEqualTo(expected);
+        assertThat(ledger.counts().changed())
+                .containsEntry(
+                        "a text with emoji or the like: places are counted in code points, by which more"
+                                + " spans are whole words",
+                        1L);
     }
 
     @ParameterizedTest
