@@ -43,12 +43,13 @@ class StopTest {
                                 "pretrain",
                                 recipe.toString())
                         .start();
+        // Its first line of progress comes only after ten seconds.
+        var journal = temp.resolve("run/metrics.jsonl");
         try (var err = run.errorReader()) {
-            var line = err.readLine();
-            while (line != null && !line.contains("tokens/s")) {
-                line = err.readLine();
+            while (run.isAlive() && !(Files.exists(journal) && Files.size(journal) > 0)) {
+                Thread.sleep(20);
             }
-            assertThat(line).contains("tokens/s");
+            assertThat(journal).isNotEmptyFile();
             run.toHandle().destroy(); // unlike the process's own, this leaves the streams open
             assertThat(err.readAllLines())
                     .anyMatch(said -> said.contains("stopping after this step"))
@@ -58,7 +59,7 @@ class StopTest {
             run.destroyForcibly();
         }
         assertThat(run.exitValue()).isEqualTo(130);
-        var steps = Files.readAllLines(temp.resolve("run/metrics.jsonl")).size();
+        var steps = Files.readAllLines(journal).size();
         assertThat(temp.resolve("run/checkpoints/step-%06d/resume/trainer.json".formatted(steps)))
                 .exists();
     }

@@ -86,10 +86,10 @@ class HuggingFaceLibraryTest {
 
     static Stream<Arguments> sentencePieces() {
         return Stream.of(
-                Arguments.of(unigram(Normalization.NMT_NFKC, false), 20, STRINGS),
+                Arguments.of(Trained.UNIGRAM, 20, STRINGS),
                 Arguments.of(unigram(Normalization.NFKC, true), 21, 20_000),
                 Arguments.of(unigram(Normalization.IDENTITY, false), 22, 20_000),
-                Arguments.of(pairs(), 23, STRINGS));
+                Arguments.of(Trained.PAIRS, 23, STRINGS));
     }
 
     private static List<String> texts() {
@@ -101,9 +101,12 @@ class HuggingFaceLibraryTest {
                 texts(), 3000, 0.8, normalization, bytes, List.of("<pad>", "</s>", "<unk>"));
     }
 
-    private static Tokenizer pairs() {
-        return SentencePieceTrainer.bytePairs(
-                texts(), 3000, 2, 0.8, List.of("<unk>", "<s>", "</s>"));
+    /// Trained once for all that ask for them.
+    private static final class Trained {
+        static final Tokenizer UNIGRAM = unigram(Normalization.NMT_NFKC, false);
+        static final Tokenizer PAIRS =
+                SentencePieceTrainer.bytePairs(
+                        texts(), 3000, 2, 0.8, List.of("<unk>", "<s>", "</s>"));
     }
 
     @ParameterizedTest
@@ -128,7 +131,7 @@ class HuggingFaceLibraryTest {
     void waysOfPuttingSpacesAgree(boolean unigram, boolean whitespace, String scheme, boolean split)
             throws Exception {
         var source = Files.createTempDirectory(folder, "source");
-        (unigram ? unigram(Normalization.NMT_NFKC, false) : pairs()).save(source);
+        (unigram ? Trained.UNIGRAM : Trained.PAIRS).save(source);
         var json = (ObjectNode) Json.read(source.resolve("tokenizer.json"));
         var steps =
                 json.putObject("pre_tokenizer").put("type", "Sequence").putArray("pretokenizers");
@@ -157,7 +160,7 @@ class HuggingFaceLibraryTest {
                         .withAddedTokens(List.of("the", " stop", "ab", "abc", "木", "'s", "a b"))
                         .withSpecialTokens(List.of("<sep>", "🌳", "\n"));
         agree(tokenizer, 6, 10_000);
-        for (var each : List.of(unigram(Normalization.NMT_NFKC, false), pairs())) {
+        for (var each : List.of(Trained.UNIGRAM, Trained.PAIRS)) {
             agree(
                     each.withAddedTokens(List.of("the", " stop", "ab", "ABC", "木", "'s", "a b"))
                             .withSpecialTokens(List.of("<sep>", "🌳", "\n")),

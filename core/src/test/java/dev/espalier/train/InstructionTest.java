@@ -87,7 +87,11 @@ class InstructionTest {
 
     /// A run that is too short to learn much.
     private Run shortRun(String name, String model, String task) {
-        var recipe = recipe(name, model, task, "").replace("40 epochs", "2 epochs");
+        return shortRun(name, model, task, "");
+    }
+
+    private Run shortRun(String name, String model, String task, String more) {
+        var recipe = recipe(name, model, task, more).replace("40 epochs", "2 epochs");
         return new Run(Recipes.parse(recipe, name));
     }
 
@@ -149,24 +153,26 @@ class InstructionTest {
     @Test
     void anAdapterKeepsTheTemplateAndLearnsWhatTheModelDidNot() {
         var base =
-                run(
-                        "base",
-                        SPECIALS
-                                + "model: {type: gpt2, layers: 1, heads: 2, width: 32, context: 64}",
-                        "template: chatml",
-                        "");
+                shortRun(
+                                "base",
+                                SPECIALS
+                                        + "model: {type: gpt2, layers: 1, heads: 2, width: 32, context: 64}",
+                                "template: chatml",
+                                "")
+                        .train(s -> {});
         var before = AtomicFiles.sha256(base.model().resolve("model.safetensors"));
         var tuned =
-                run(
-                        "lora",
-                        "model: {path: " + base.model() + "}",
-                        "packing: false",
-                        "adapter: {type: lora, rank: 4, targets: all, merge: false}");
+                shortRun(
+                                "lora",
+                                "model: {path: " + base.model() + "}",
+                                "packing: false",
+                                "adapter: {type: lora, rank: 4, targets: all, merge: false}")
+                        .train(s -> {});
         assertThat(tuned.model().resolve("adapter_config.json")).isRegularFile();
         assertThat(ChatTemplate.readOnly(tuned.model()).orElseThrow().source())
                 .isEqualTo(ChatTemplate.readOnly(base.model()).orElseThrow().source());
         assertThat(value(tuned, "validation", "loss"))
-                .isLessThanOrEqualTo(value(tuned, "validation-before", "loss"));
+                .isLessThan(value(tuned, "validation-before", "loss"));
         assertThat(value(tuned, "validation-before", "loss"))
                 .isEqualTo(value(base, "validation", "loss"));
         assertThat(AtomicFiles.sha256(base.model().resolve("model.safetensors"))).isEqualTo(before);

@@ -126,10 +126,20 @@ class MaskedRunTest {
                             data: {train: %s/labelled.csv, validation-share: 25%%}
                             model: {path: %s}
                             task: {type: classification, text: sentence, label: topic}
-                            training: {for: 25 epochs, batch: 16, optimizer: {type: adamw, rate: %s}}
+                            training: {for: %d epochs, batch: 16, optimizer: {type: adamw, rate: %s}}
                             adapter: %s
                             """
-                                    .formatted(name, folder, name, folder, base, "2e-3", adapter),
+                                    .formatted(
+                                            name,
+                                            folder,
+                                            name,
+                                            folder,
+                                            base,
+                                            adapter.contains("lora")
+                                                    ? 25
+                                                    : adapter.contains("frozen") ? 8 : 12,
+                                            "2e-3",
+                                            adapter),
                             name);
             var result = new Run(recipe).train(s -> {});
             if (adapter.contains("frozen")) {

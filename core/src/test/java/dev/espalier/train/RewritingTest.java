@@ -180,7 +180,7 @@ class RewritingTest {
     void aRunThatWasStoppedAndResumedIsOneThatNeverStopped(String type) {
         var model = fresh(type.equals("bart") ? BART : T5);
         var more =
-                "training: {for: 4 epochs, batch: 16, label-smoothing: 0.1, early-stopping: {patience: 9, metric: chrf}}\n"
+                "training: {for: 24 steps, batch: 16, label-smoothing: 0.1, early-stopping: {patience: 9, metric: chrf}}\n"
                         + "evaluate: {every: 5 steps, tokens: 400}\nsave: {every: 6 steps, keep: 1}";
         var whole = run(recipe("whole", "pairs.csv", model, "", more));
         var recipe = recipe("stopped", "pairs.csv", model, "", more);

@@ -19,6 +19,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -30,10 +31,25 @@ class RunTest {
     private static final List<String> FRUITS = List.of("apple", "pear", "plum", "fig", "grape");
     private static final List<String> TOOLS = List.of("saw", "axe", "drill", "plane", "chisel");
 
+    @TempDir static Path shared;
+
+    /// What [#pretraining] trains, which many tests begin with.
+    private static Path base;
+
     @TempDir Path folder;
+
+    @BeforeAll
+    static void pretrain() throws IOException {
+        writeText(shared);
+        base = new Run(pretraining(shared, "base")).train(s -> {}).model();
+    }
 
     @BeforeEach
     void writeText() throws IOException {
+        writeText(folder);
+    }
+
+    private static void writeText(Path folder) throws IOException {
         var rng = Rng.at(1);
         var prose = new StringBuilder();
         var labelled = new StringBuilder("sentence,topic\n");
@@ -52,6 +68,10 @@ class RunTest {
     }
 
     private Recipe pretraining(String name, String... overrides) {
+        return pretraining(folder, name, overrides);
+    }
+
+    private static Recipe pretraining(Path folder, String name, String... overrides) {
         return Recipes.parse(
                 """
                 name: %s
@@ -87,7 +107,7 @@ class RunTest {
                                 folder,
                                 model,
                                 // Fewer weights take more and larger steps.
-                                String.join("", more).contains("adapter") ? 15 : 8,
+                                String.join("", more).contains("lora") ? 15 : 8,
                                 String.join("", more).contains("frozen")
                                         ? "1e-2"
                                         // A magnitude steps far at LoRA's rate.
@@ -254,7 +274,6 @@ class RunTest {
 
     @Test
     void fineTuningGoesOnOnlyWithWhatItWasBegunWith() throws IOException {
-        var base = new Run(pretraining("base")).train(s -> {}).model();
         var general = Files.copy(folder.resolve("prose.txt"), folder.resolve("general.txt"));
         var replay = Files.copy(folder.resolve("prose.txt"), folder.resolve("replay.txt"));
         var test = Files.copy(folder.resolve("labelled.csv"), folder.resolve("test.csv"));
@@ -329,7 +348,6 @@ class RunTest {
 
     /// A model whose scores overflow.
     private Path overflowing() {
-        var base = new Run(pretraining("base")).train(s -> {}).model();
         var read = HuggingFace.readDecoder(base);
         read.model()
                 .parameters()
@@ -427,7 +445,6 @@ class RunTest {
 
     @Test
     void fineTuningLearnsInEveryWayAndPredictsWhatItLearnt() {
-        var base = new Run(pretraining("base")).train(s -> {}).model();
         for (var adapter : List.of("none", "frozen", "lora", "merged", "dora")) {
             var settings =
                     switch (adapter) {
@@ -486,7 +503,6 @@ class RunTest {
     /// What a recipe of pre-training may say of training, one of fine-tuning may.
     @Test
     void fineTuningTakesEveryWayOfTraining() throws IOException {
-        var base = new Run(pretraining("base")).train(s -> {}).model();
         var adamw = "optimizer: {type: adamw, rate: 3e-3}";
         var plain = steps(tuned("plain", base, adamw));
 
@@ -576,7 +592,6 @@ class RunTest {
 
     @Test
     void forgettingIsMeasuredAndReplayed() throws IOException {
-        var base = new Run(pretraining("base")).train(s -> {}).model();
         var corpus = folder.resolve("prose.txt");
         var other = Files.copy(corpus, folder.resolve("replayed.txt"));
         var measured =
@@ -642,7 +657,6 @@ class RunTest {
 
     @Test
     void aRunEndsWhenItNoLongerImprovesAndKeepsItsBestWeights() throws IOException {
-        var base = new Run(pretraining("base")).train(s -> {}).model();
         // Who is told otherwise of one in four does best when it is not too sure.
         var records = Files.readAllLines(folder.resolve("labelled.csv"));
         for (var i = 4; i < records.size(); i += 4) {
@@ -707,7 +721,6 @@ class RunTest {
 
     @Test
     void aRunEndsBeyondItsForgettingBudgetAndKeepsWeightsWithinIt() {
-        var base = new Run(pretraining("base")).train(s -> {}).model();
         var evaluations = new Evaluations();
         var free = new Run(forgetful("free", base, "none", "30 steps")).train(evaluations, false);
         var before = value(free, "general-before", "perplexity");
@@ -745,7 +758,6 @@ class RunTest {
 
     @Test
     void aRunThatHasNothingWithinItsBudgetLeavesItsFolderForAnother() {
-        var base = new Run(pretraining("base")).train(s -> {}).model();
         assertThatThrownBy(() -> new Run(forgetful("over", base, "1e-9", "2 steps")).train(s -> {}))
                 .isInstanceOfSatisfying(
                         EspalierException.class,
@@ -763,7 +775,6 @@ class RunTest {
 
     @Test
     void aModelIsPretrainedFurtherWithMoreTokens() {
-        var base = new Run(pretraining("base")).train(s -> {}).model();
         var further =
                 Recipes.parse(
                         """

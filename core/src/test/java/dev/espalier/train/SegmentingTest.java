@@ -230,9 +230,9 @@ class SegmentingTest {
     @Test
     void aSegformerThatIsStoppedAndResumedEndsAlike() {
         var changes = "augment: {scale: [0.8, 1.2]}";
-        var first = run("whole", SEGFORMER, changes, 40).train(figures -> {});
-        var stopped = recipe("stopped", SEGFORMER, changes, 40);
-        StopAfter.run(stopped, 20);
+        var first = run("whole", SEGFORMER, changes, 12).train(figures -> {});
+        var stopped = recipe("stopped", SEGFORMER, changes, 12);
+        StopAfter.run(stopped, 6);
         var second = new Run(stopped).train(new Watcher() {}, true);
         assertThat(second.scores()).isEqualTo(first.scores());
         assertThat(second.model().resolve("model.safetensors"))
