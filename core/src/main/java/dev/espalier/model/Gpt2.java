@@ -9,6 +9,7 @@ import dev.espalier.nn.Linear;
 import dev.espalier.nn.Module;
 import dev.espalier.nn.MultiHeadAttention.KeysAndValues;
 import dev.espalier.nn.Stack;
+import dev.espalier.torch.DType;
 import dev.espalier.torch.Tensor;
 import java.util.ArrayList;
 import java.util.List;
@@ -103,6 +104,19 @@ public final class Gpt2 extends Decoder {
         return transformer.blocks.blocks().stream()
                 .map(block -> Objects.requireNonNull(block.memory).read(memory))
                 .toList();
+    }
+
+    /// How much each of `ids` (B, T) attends to each position of `memory` (B, S, D): the mean of
+    /// the weights of all heads of all blocks, (B, T, S), each row of which sums to 1.
+    Tensor looks(Tensor ids, Tensor memory) {
+        var states = new ArrayList<Tensor>();
+        hidden(ids, memory, states::add);
+        var blocks = transformer.blocks.blocks();
+        var sum = Tensor.zeros(DType.FLOAT, ids.size(0), ids.size(1), memory.size(1));
+        for (var i = 0; i < blocks.size(); i++) {
+            sum = sum.add(blocks.get(i).weights(states.get(i), memory).sum(1).select(1, 0));
+        }
+        return sum.mul(1.0 / (config.layers() * config.heads()));
     }
 
     @Override
@@ -254,6 +268,14 @@ public final class Gpt2 extends Decoder {
             }
             return x.add(mlp.forward(between.forward(x)));
         }
+
+        /// How much each position attends to each of the memory: (B, H, T, S).
+        Tensor weights(Tensor x, Tensor read) { // (B, T, D), (B, S, D)
+            var attending = Objects.requireNonNull(memory);
+            x = x.add(attention.forward(before.forward(x), null, null));
+            return attending.weights(
+                    Objects.requireNonNull(beforeMemory).forward(x), attending.read(read));
+        }
     }
 
     private static final class SelfAttention extends Module {
@@ -337,18 +359,27 @@ public final class Gpt2 extends Decoder {
             return new KeysAndValues(kv.select(0, 0), kv.select(0, 1)); // (B, H, S, d)
         }
 
-        Tensor forward(Tensor x, KeysAndValues read) { // (B, T, D)
+        private Tensor queries(Tensor x) { // (B, T, D)
             long b = x.size(0), t = x.size(1), width = x.size(2);
-            var q = query.forward(x).view(b, t, heads, width / heads).transpose(1, 2);
+            return query.forward(x)
+                    .view(b, t, heads, width / heads)
+                    .transpose(1, 2); // (B, H, T, d)
+        }
+
+        Tensor weights(Tensor x, KeysAndValues read) { // (B, T, D)
+            return Attention.weights(queries(x), read.keys(), null, scale); // (B, H, T, S)
+        }
+
+        Tensor forward(Tensor x, KeysAndValues read) { // (B, T, D)
             var y =
                     Attention.attendToAll(
-                            q,
+                            queries(x),
                             read.keys(),
                             read.values(),
                             null,
                             scale,
                             training() ? attentionDropout : 0); // (B, H, T, d)
-            y = y.transpose(1, 2).reshape(b, t, width); // (B, T, D)
+            y = y.transpose(1, 2).reshape(x.size(0), x.size(1), x.size(2)); // (B, T, D)
             return projection.forward(y).dropout(residualDropout, training());
         }
     }

@@ -105,6 +105,16 @@ public final class VisionEncoderDecoder extends EncoderDecoder {
         return 1 + config.encoder().grid(height, pictureWidth).count();
     }
 
+    /// How much each of `ids` (B, T), from which the next token is told, attends to each patch of
+    /// `pixels` (B, C, H, W), (B, T, h, w): the mean of the weights of all heads of the decoder's
+    /// blocks, all of a token's together at most 1.
+    public Tensor looks(Tensor ids, Tensor pixels) {
+        var weights = decoder.looks(ids, encode(pixels, null)); // (B, T, S)
+        var grid = config.encoder().grid(pixels.size(2), pixels.size(3));
+        return weights.narrow(2, 1, grid.count())
+                .reshape(ids.size(0), ids.size(1), grid.height(), grid.width());
+    }
+
     @Override
     Tensor encode(Tensor pixels, @Nullable Tensor mask, Consumer<Tensor> states) {
         var seen = encoder.forward(pixels, states); // (B, S, D)

@@ -77,6 +77,23 @@ public final class Yolos extends VisionModel {
         return new Told(states, classes.forward(things), boxes.forward(things).sigmoid());
     }
 
+    /// How much the token of each thing attends to each patch of `pixels`, of which `told` was told
+    /// with its states, in the last block: the mean of the heads' weights, (B, Q, h, w), all of a
+    /// token's together at most 1.
+    public Tensor looks(Told told, Tensor pixels) { // (B, C, H, W)
+        var blocks = vit.blocks.blocks();
+        var weights =
+                blocks.getLast().weights(told.states().get(blocks.size() - 1)); // (B, H, T, T)
+        long b = weights.size(0), t = weights.size(2), things = config.detections();
+        var grid = config.encoder().grid(pixels.size(2), pixels.size(3));
+        return weights.sum(1)
+                .mul(1.0 / weights.size(1))
+                .select(1, 0) // (B, T, T)
+                .narrow(1, t - things, things)
+                .narrow(2, 1, grid.count())
+                .reshape(b, things, grid.height(), grid.width());
+    }
+
     /// Where things and patches of pictures of another size lie; see [Positions].
     public List<Tensor> positions(long height, long width, boolean between) {
         var table = between ? vit.between : vit.positions;

@@ -62,7 +62,7 @@ public final class Attention {
     }
 
     /// softmax(Q Kᵀ / √d + M): how much each position attends to each, (B, H, T, S).
-    static Tensor weights(Tensor q, Tensor k, @Nullable Tensor mask, double scale) {
+    public static Tensor weights(Tensor q, Tensor k, @Nullable Tensor mask, double scale) {
         var d = q.size(-1);
         var scores = q.mul(scale / Math.sqrt(d)).matmul(k.transpose(-2, -1)); // (B, H, T, S)
         var shown = mask == null ? scores : scores.add(mask.to(scores.dtype()));

@@ -4,16 +4,19 @@ import dev.espalier.EspalierException;
 import dev.espalier.data.Picture;
 import dev.espalier.image.Box;
 import dev.espalier.image.Detection;
+import dev.espalier.image.Image;
 import dev.espalier.image.Preprocessor;
 import dev.espalier.model.Yolos;
 import dev.espalier.objective.Pixels;
 import dev.espalier.torch.DType;
 import dev.espalier.torch.Scope;
+import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /// A fine-tuned detector, ready to use: it tells which things are where in a picture. Safe for use
 /// by many threads until it is closed.
@@ -66,8 +69,8 @@ public final class ObjectDetector implements AutoCloseable {
         try (var scope = new Scope()) {
             var stacked = Pixels.stacked(PictureModels.pixels(pictures));
             var told = Torch.noGrad(() -> model.tellOnly(stacked));
-            scores = told.scores().to(DType.FLOAT).floats();
-            boxes = told.boxes().to(DType.FLOAT).floats();
+            scores = floats(told.scores());
+            boxes = floats(told.boxes());
         }
         var scored = scores.length / pictures.size();
         var placed = boxes.length / pictures.size();
@@ -83,6 +86,32 @@ public final class ObjectDetector implements AutoCloseable {
                             true));
         }
         return seen;
+    }
+
+    /// `picture` as the model sees it, the redder where those tokens look whose thing has a score
+    /// of at least `least`, or, where none has, the surest: the mean of [Yolos#looks].
+    public static Image attention(
+            Yolos model, Preprocessor preprocessor, Picture picture, double least) {
+        return PictureClassifier.heated(
+                preprocessor,
+                picture,
+                pixels -> {
+                    var told = model.tell(pixels);
+                    var looks = model.looks(told, pixels); // (1, Q, h, w)
+                    var seen =
+                            seen(model, floats(told.scores()), floats(told.boxes()), 1, 1, false);
+                    var most = seen.stream().mapToDouble(Detection::score).max().orElse(0);
+                    var those =
+                            IntStream.range(0, seen.size())
+                                    .filter(q -> seen.get(q).score() >= Math.min(least, most))
+                                    .mapToObj(q -> looks.narrow(1, q, 1))
+                                    .toArray(Tensor[]::new);
+                    return Tensor.concat(1, those).sum(1).mul(1.0 / those.length).select(1, 0);
+                });
+    }
+
+    private static float[] floats(Tensor tensor) {
+        return tensor.to(DType.FLOAT).floats();
     }
 
     /// What each token tells of a picture of this size.

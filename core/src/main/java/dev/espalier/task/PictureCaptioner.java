@@ -9,6 +9,7 @@ import dev.espalier.evaluate.TextLoss;
 import dev.espalier.evaluate.WrittenTexts;
 import dev.espalier.generate.GenerationConfig;
 import dev.espalier.generate.TokenGenerator;
+import dev.espalier.image.Image;
 import dev.espalier.image.Preprocessor;
 import dev.espalier.model.VisionEncoderDecoder;
 import dev.espalier.objective.CaptionBatch;
@@ -17,6 +18,7 @@ import dev.espalier.objective.Pixels;
 import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.tokenize.Tokenizers;
 import dev.espalier.torch.Scope;
+import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -107,6 +109,23 @@ public final class PictureCaptioner implements AutoCloseable {
                             .map(ids -> TextRewriter.plain(tokenizer, ids).strip())
                             .toList();
         }
+    }
+
+    /// `picture` as the model sees it, the redder where it looks while it writes `caption`: the
+    /// mean of [VisionEncoderDecoder#looks] over its tokens, without the one that ends it.
+    public Image attention(Picture picture, String caption) {
+        var ids = Arrays.stream(ids(caption)).asLongStream().toArray();
+        var written = Math.max(1, ids.length - 1);
+        return PictureClassifier.heated(
+                preprocessor,
+                picture,
+                pixels -> {
+                    var read = model.shiftedRight(Tensor.of(ids, 1, ids.length));
+                    return model.looks(read.narrow(1, 0, written), pixels)
+                            .sum(1)
+                            .mul(1.0 / written)
+                            .select(1, 0);
+                });
     }
 
     /// What this captioner makes of pictures with captions.

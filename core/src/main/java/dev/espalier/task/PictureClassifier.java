@@ -14,6 +14,7 @@ import dev.espalier.model.Vit;
 import dev.espalier.objective.Pixels;
 import dev.espalier.torch.DType;
 import dev.espalier.torch.Scope;
+import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -24,6 +25,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SequencedMap;
 import java.util.TreeSet;
+import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -217,14 +219,20 @@ public final class PictureClassifier implements AutoCloseable {
 
     /// `picture` as the model sees it, the redder where what it tells goes by: [Vit#rollout].
     public static Image attention(Vit model, Preprocessor preprocessor, Picture picture) {
+        return heated(preprocessor, picture, model::rollout);
+    }
+
+    /// `picture` as a model sees it, the redder where `looks` tells more of its patches (1, h, w)
+    /// from its pixels (1, C, H, W).
+    static Image heated(Preprocessor preprocessor, Picture picture, UnaryOperator<Tensor> looks) {
         var read = pixels(preprocessor, picture.image(), picture.where());
         try (var scope = new Scope()) {
-            var rollout = Torch.noGrad(() -> model.rollout(Pixels.stacked(List.of(read))));
+            var weights = Torch.noGrad(() -> looks.apply(Pixels.stacked(List.of(read))));
             return Drawing.heated(
                     preprocessor.picture(read.values(), read.height(), read.width()),
-                    (int) rollout.size(2),
-                    (int) rollout.size(1),
-                    rollout.to(DType.FLOAT).floats());
+                    (int) weights.size(2),
+                    (int) weights.size(1),
+                    weights.to(DType.FLOAT).floats());
         }
     }
 

@@ -143,18 +143,21 @@ record Captioning(
                 () ->
                         Vision.cases(
                                 told.texts().bestFirst(),
-                                i ->
-                                        new Block.Picture(
-                                                Drawing.png(
-                                                        new ShownImage(
-                                                                records.get(i).picture().image(),
-                                                                "")),
-                                                "wanted: %s%nwritten: %s"
-                                                        .formatted(
-                                                                String.join(
-                                                                        " | ",
-                                                                        records.get(i).captions()),
-                                                                written.get(i)))));
+                                i -> beside(records.get(i), written.get(i))));
+    }
+
+    /// A picture and what was written of it.
+    private Block.Picture beside(LabelledImage record, String written) {
+        return new Block.Picture(
+                Drawing.sheet(
+                        List.of(
+                                new ShownImage(record.picture().image(), "the picture"),
+                                new ShownImage(
+                                        captioner.attention(record.picture(), written),
+                                        "what it looks at")),
+                        2),
+                "wanted: %s%nwritten: %s"
+                        .formatted(String.join(" | ", record.captions()), written));
     }
 
     @Override

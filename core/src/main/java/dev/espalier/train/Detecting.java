@@ -152,8 +152,12 @@ record Detecting(Yolos model, Preprocessor preprocessor, long seed) implements S
                                         image,
                                         ShownImage.seen(seen, labels, SEEN),
                                         null,
-                                        "what is seen")),
-                        2),
+                                        "what is seen"),
+                                new ShownImage(
+                                        ObjectDetector.attention(
+                                                model, preprocessor, record.picture(), SEEN),
+                                        "what it looks at")),
+                        3),
                 record.where());
     }
 }
