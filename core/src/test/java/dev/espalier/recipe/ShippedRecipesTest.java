@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -27,69 +28,77 @@ class ShippedRecipesTest {
         }
     }
 
+    /// Every objective on each family that has it, every task, and of those of texts each kind, has
+    /// a recipe at a toy size and one at a published size.
     @Test
     void areAllThere() throws IOException {
-        assertThat(recipes().map(f -> ROOT.resolve("recipes").relativize(f).toString()))
-                .contains(
-                        "pretrain/gpt2-toy.yaml",
-                        "pretrain/gpt2-124m.yaml",
-                        "pretrain/llama-toy.yaml",
-                        "pretrain/llama-7b.yaml",
-                        "pretrain/mistral-toy.yaml",
-                        "pretrain/mistral-7b.yaml",
-                        "pretrain/qwen2-toy.yaml",
-                        "pretrain/qwen2-0.5b.yaml",
-                        "pretrain/distilbert-toy.yaml",
-                        "pretrain/distilbert-base.yaml",
-                        "pretrain/gpt2-fill-in-the-middle.yaml",
-                        "pretrain/t5-prefix-base.yaml",
-                        "pretrain/bert-toy.yaml",
-                        "pretrain/bert-base.yaml",
-                        "pretrain/roberta-toy.yaml",
-                        "pretrain/roberta-base.yaml",
-                        "pretrain/bart-toy.yaml",
-                        "pretrain/bart-large.yaml",
-                        "pretrain/t5-toy.yaml",
-                        "pretrain/t5-prefix-toy.yaml",
-                        "pretrain/t5-base.yaml",
-                        "pretrain/gpt2-fill-in-the-middle-toy.yaml",
-                        "pretrain/shakespeare-characters.yaml",
-                        "finetune/classification-toy.yaml",
-                        "finetune/classification-lora-toy.yaml",
-                        "finetune/classification-encoder-toy.yaml",
-                        "finetune/multi-label-toy.yaml",
-                        "finetune/regression-toy.yaml",
-                        "finetune/pair-toy.yaml",
-                        "finetune/windows-toy.yaml",
-                        "finetune/token-labelling-toy.yaml",
-                        "finetune/instruction-toy.yaml",
-                        "finetune/instruction-lora-0.5b.yaml",
-                        "finetune/preference-toy.yaml",
-                        "finetune/preference-lora-0.5b.yaml",
-                        "finetune/sequence-to-sequence-bart-toy.yaml",
-                        "finetune/sequence-to-sequence-t5-toy.yaml",
-                        "finetune/sequence-to-sequence-bart-large.yaml",
-                        "finetune/sequence-to-sequence-t5-base.yaml",
-                        "finetune/image-classification-toy.yaml",
-                        "finetune/image-classification-vit-base.yaml",
-                        "finetune/object-detection-toy.yaml",
-                        "finetune/object-detection-yolos-tiny.yaml",
-                        "experiments/nlvr-boxes.yaml",
-                        "finetune/captioning-toy.yaml",
-                        "finetune/captioning-vit-gpt2.yaml",
-                        "experiments/nlvr-captions.yaml",
-                        "experiments/emoji-captions.yaml",
-                        "finetune/segmentation-toy.yaml",
-                        "finetune/segmentation-segformer-b0.yaml",
-                        "pretrain/vit-mae-toy.yaml",
-                        "pretrain/vit-mae-base.yaml",
-                        "experiments/cmudict-phonemes.yaml",
-                        "experiments/sentence-polarity.yaml",
-                        "finetune/forgetting-encoder-toy.yaml",
-                        "finetune/forgetting-tasks-toy.yaml",
-                        "finetune/compare-toy.yaml",
-                        "finetune/forgetting-cheapest-toy.yaml",
-                        "finetune/classification-gpt2.yaml");
+        var toys = new TreeSet<String>();
+        var published = new TreeSet<String>();
+        for (var file : recipes().filter(f -> !f.toString().contains("experiments")).toList()) {
+            var text = file.toString();
+            if (!text.contains("-books") && !text.contains("shakespeare")) {
+                (text.contains("-toy") ? toys : published).add(kind(Recipes.read(file)));
+            }
+        }
+        assertThat(toys).isEqualTo(published);
+        for (var sealed :
+                List.of(
+                        ObjectiveRecipe.class,
+                        TaskRecipe.class,
+                        ProblemRecipe.class,
+                        PreferenceLossRecipe.class)) {
+            for (var one : sealed.getPermittedSubclasses()) {
+                assertThat(toys).anyMatch(kind -> kind.contains(one.getSimpleName()));
+            }
+        }
+        for (var family : List.of("Gpt2", "Llama", "Bart", "encoder")) {
+            assertThat(toys).contains("SingleLabel of " + family);
+        }
+    }
+
+    /// What is learnt, and by which family where it matters.
+    private static String kind(Recipe recipe) {
+        var family = family(recipe.model());
+        return switch (recipe) {
+            case PretrainRecipe p -> p.objective().getClass().getSimpleName() + " of " + family;
+            case FinetuneRecipe f ->
+                    switch (f.task()) {
+                        case TaskRecipe.Classification c -> {
+                            var kind = c.problem().getClass().getSimpleName();
+                            yield !kind.equals("SingleLabel")
+                                    ? kind
+                                    : c.windows() != null
+                                            ? "Classification of windows"
+                                            : c.pair() != null
+                                                    ? "Classification of pairs"
+                                                    : kind + " of " + family;
+                        }
+                        case TaskRecipe.Preference p ->
+                                "Preference by " + p.loss().getClass().getSimpleName();
+                        case TaskRecipe.SequenceToSequence _ ->
+                                "SequenceToSequence of " + family.replace(" 1.1", "");
+                        default -> f.task().getClass().getSimpleName();
+                    };
+        };
+    }
+
+    /// A saved model's is in its folder's name; encoders are fine-tuned alike.
+    private static String family(ModelRecipe model) {
+        return switch (model) {
+            case ModelRecipe.Saved saved -> {
+                var path = saved.path().toString();
+                yield Stream.of("bart", "bert", "gpt2", "llama", "t5")
+                        .filter(path::contains)
+                        .findFirst()
+                        .map(name ->
+                                name.equals("bert")
+                                        ? "encoder"
+                                        : Character.toUpperCase(name.charAt(0)) + name.substring(1))
+                        .orElse(path);
+            }
+            case ModelRecipe.T5 t -> t.gated() ? "T5 1.1" : "T5";
+            default -> model.getClass().getSimpleName();
+        };
     }
 
     @ParameterizedTest
