@@ -25,7 +25,7 @@ import picocli.CommandLine.Parameters;
         description = {
             "Adds adapters, as PEFT writes them, to a model's weights, one after another, and writes"
                     + " the model.",
-            "A classifier's adapter brings its labels and head, and gives a classifier."
+            "A classifier's adapter brings its labels and head, and gives a classifier of texts or of words."
         },
         footer = {
             "",
@@ -62,9 +62,10 @@ final class Merge implements Callable<Integer> {
         }
         Given.folder(model, "a model");
         adapters.forEach(adapter -> Given.folder(adapter, "an adapter"));
-        // A classifier's adapter has a config.json beside it, since PEFT's files name no labels.
-        var classifying =
-                adapters.stream().filter(a -> Files.exists(a.resolve("config.json"))).toList();
+        // A classifier's adapter has a config.json beside it, since PEFT's files name no labels; so
+        // has that of an encoder with a decoder, for what is put before texts.
+        var own = adapters.stream().filter(a -> Files.exists(a.resolve("config.json"))).toList();
+        var classifying = own.stream().filter(a -> !HuggingFace.isEncoderDecoder(a)).toList();
         if (classifying.size() > 1) {
             throw EspalierException.usage(
                     classifying
@@ -84,9 +85,12 @@ final class Merge implements Callable<Integer> {
             AtomicFiles.writeFolder(
                     output,
                     folder -> {
-                        HuggingFace.write(folder, loaded.model(), loaded.config());
+                        var config =
+                                own.isEmpty() ? loaded.config() : HuggingFace.config(own.getLast());
+                        HuggingFace.write(folder, loaded.model(), config);
                         if (classifying.isEmpty()) {
-                            HuggingFace.copyGenerationConfig(model, folder);
+                            HuggingFace.copyGenerationConfig(
+                                    own.isEmpty() ? model : own.getLast(), folder);
                         }
                         tokenizer.save(folder);
                         if (classifying.isEmpty()) {
@@ -115,7 +119,10 @@ final class Merge implements Callable<Integer> {
     }
 
     private Loaded<? extends Module> classifier(Path adapter) {
-        var loaded = HuggingFace.readClassifier(adapter, model);
+        var loaded =
+                HuggingFace.isTokenClassifier(adapter)
+                        ? HuggingFace.readTokenClassifier(adapter, model)
+                        : HuggingFace.readClassifier(adapter, model);
         if (!loaded.missing().isEmpty()) {
             throw EspalierException.data(adapter + ": " + loaded.missing() + " is missing");
         }

@@ -17,6 +17,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -189,6 +190,57 @@ class EvaluateTest {
                         "validation=" + held);
         var said = Json.read(temp.resolve("run/evaluation.json"));
         assertThat(value(measured, metric)).isCloseTo(value(said, metric), within(1e-5));
+    }
+
+    /// What a run by LoRA left of a task with a head, or of an encoder with a decoder, is merged
+    /// with all that it says of itself.
+    @Test
+    void adaptersOfWordsAndOfPairsAreMerged() throws IOException {
+        var t5 = TinyModel.writeT5(temp.resolve("t5"));
+        var bert = TinyModel.writeBert(temp.resolve("bert"), temp.resolve("x"), List.of("O", "A"));
+        var pairs = "input,target\n" + "ab,yz\nba,zy\n".repeat(6);
+        var words =
+                Stream.of("quick", "brown", "jumps", "over", "lazy", "dog")
+                        .map("the O\nfox B-ANIMAL\n%s O\n\n"::formatted)
+                        .collect(Collectors.joining());
+        var tasks =
+                List.of(
+                        List.of(
+                                t5,
+                                "pairs.csv",
+                                pairs,
+                                "sequence-to-sequence, prefix: \"c\"",
+                                "ab"),
+                        List.of(bert, "words.conll", words, "token-labelling", "the fox"));
+        for (var task : tasks) {
+            var data = Files.writeString(temp.resolve(task.get(1) + ""), task.get(2) + "");
+            var run = temp.resolve("run-" + task.get(1));
+            var recipe =
+                    Files.writeString(
+                            temp.resolve("recipe.yaml"),
+                            """
+                            name: adapted
+                            output: "%s"
+                            data: {train: "%s", validation-share: 25%%}
+                            model: {path: "%s"}
+                            task: {type: %s}
+                            adapter: {type: lora, rank: 2, targets: all}
+                            training: {for: 9 steps, batch: 2, optimizer: {type: adamw, rate: 0.03}}
+                            """
+                                    .formatted(run, data, task.get(0), task.get(3)));
+            run("finetune", recipe.toString());
+            var adapter = run.resolve("model").toString();
+            var merged = temp.resolve("merged-" + task.get(1)).toString();
+            run("merge", task.get(0) + "", "--adapter", adapter, "--output", merged);
+            var text = task.get(4) + "";
+            assertThat(withoutNumbers(run("predict", merged, text)))
+                    .isEqualTo(withoutNumbers(run("predict", adapter, text)));
+        }
+    }
+
+    /// Probabilities differ in their last digits.
+    private static String withoutNumbers(List<JsonNode> lines) {
+        return lines.toString().replaceAll("\\d\\.\\d+(E-\\d+)?", "p");
     }
 
     private static String spoken(Path base) throws IOException {

@@ -382,13 +382,18 @@ public final class HuggingFace {
         }
     }
 
-    /// The classifier of tokens in `folder`: its labels are those of `id2label`.
+    /// The classifier of tokens in `folder`: its labels are those of `id2label`. Where the folder
+    /// holds an adapter, its model is read from the folder that `base_model_name_or_path` names.
     public static Loaded<TokenClassifier> readTokenClassifier(Path folder) {
         var config = config(folder);
-        if (!isAdapter(folder)) {
-            return readTokenClassifier(folder, config, labels(folder, config));
-        }
-        var base = adapted(folder);
+        return isAdapter(folder)
+                ? readTokenClassifier(folder, adapted(folder))
+                : readTokenClassifier(folder, config, labels(folder, config));
+    }
+
+    /// The classifier of tokens that the adapter in `folder` makes of the model in `base`.
+    public static Loaded<TokenClassifier> readTokenClassifier(Path folder, Path base) {
+        var config = config(folder);
         var loaded = readTokenClassifier(base, config(base), labels(folder, config));
         var given = readAdapter(folder, loaded.model());
         var missing = loaded.missing().stream().filter(name -> !given.contains(name)).toList();
