@@ -6,9 +6,11 @@ import dev.espalier.nn.Module;
 import dev.espalier.nn.MultiHeadAttention.KeysAndValues;
 import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -61,18 +63,25 @@ public final class VisionEncoderDecoder extends EncoderDecoder {
     }
 
     /// Takes over what `encoder`, a ViT or a ViT-MAE of this shape, sees with, but for its head.
-    public void see(VisionModel encoder) {
-        take(encoder, encoder.family().body() + ".", this, "encoder.");
+    ///
+    /// @return the paths of the weights that it gave
+    public Set<String> see(VisionModel encoder) {
+        return take(encoder, encoder.family().body() + ".", this, "encoder.");
     }
 
     /// Takes over what `decoder` writes with.
-    public void write(Gpt2 decoder) {
-        take(decoder, "", this, "decoder.");
+    ///
+    /// @return the paths of the weights that it gave
+    public Set<String> write(Gpt2 decoder) {
+        return take(decoder, "", this, "decoder.");
     }
 
     /// Gives `to` the weights of `from` whose paths begin with `theirs`.
-    static void take(Module from, String theirs, Module to, String ours) {
+    ///
+    /// @return the paths of the weights that were given whole
+    static Set<String> take(Module from, String theirs, Module to, String ours) {
         var own = to.parameters();
+        var given = new HashSet<String>();
         Torch.noGrad(() ->
                 from.parameters()
                         .forEach((path, parameter) -> {
@@ -85,8 +94,12 @@ public final class VisionEncoderDecoder extends EncoderDecoder {
                                                 ? weight.narrow(1, 0, parameter.value().size(1))
                                                 : weight;
                                 shared.copyInPlace(parameter.value());
+                                if (shared.count() == weight.count()) {
+                                    given.add(name);
+                                }
                             }
                         }));
+        return given;
     }
 
     /// Multiplications of the forward pass of a picture of this size with `written` tokens of it,

@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -220,8 +221,10 @@ public final class Yolos extends VisionModel {
     }
 
     /// Takes over what `encoder`, a ViT or a ViT-MAE of this shape, sees with, but for its head.
-    public void see(VisionModel encoder) {
-        VisionEncoderDecoder.take(encoder, encoder.family().body() + ".", this, "vit.");
+    ///
+    /// @return the paths of the weights that it gave whole; of the positions only a part is known
+    public Set<String> see(VisionModel encoder) {
+        return VisionEncoderDecoder.take(encoder, encoder.family().body() + ".", this, "vit.");
     }
 
     private void fill(Module part, long seed) {

@@ -2,7 +2,8 @@ package dev.espalier.recipe;
 
 import java.util.List;
 
-/// Which weights fine-tuning trains. The task's head is always trained.
+/// Which weights fine-tuning trains. The task's head is always trained, and in a model that is made
+/// of parts that exist what joins them.
 public sealed interface AdapterRecipe {
     @Doc("All weights are trained.")
     record None() implements AdapterRecipe {}
@@ -51,7 +52,8 @@ public sealed interface AdapterRecipe {
             @Doc(
                             value =
                                     "Whether the run leaves the updates added into the model's weights, rather than as"
-                                            + " an adapter beside them.",
+                                            + " an adapter beside them. A model of pictures, and one that begins here,"
+                                            + " is always left so.",
                             byDefault = "false")
                     boolean merge)
             implements AdapterRecipe {

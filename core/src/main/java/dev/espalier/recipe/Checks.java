@@ -269,7 +269,12 @@ final class Checks {
             problems.add(
                     "task.caption", "is the column of the picture as well, `" + task.image() + "`");
         }
-        if (recipe.adapter() instanceof AdapterRecipe.Frozen f && f.lastBlocks() == 0) {
+        // What joins parts that exist begins here, and is trained.
+        var joined =
+                recipe.model() instanceof ModelRecipe.VisionEncoderDecoder both
+                        && (both.encoder() instanceof ModelRecipe.Saved
+                                || both.decoder() instanceof ModelRecipe.Saved);
+        if (recipe.adapter() instanceof AdapterRecipe.Frozen f && f.lastBlocks() == 0 && !joined) {
             problems.add(
                     "adapter",
                     "frozen leaves nothing to train here; allowed: none, lora, frozen with last-blocks");

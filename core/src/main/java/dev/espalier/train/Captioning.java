@@ -52,7 +52,7 @@ record Captioning(
         var tokenizer = TextData.tokenizer(recipe, texts, folder, watcher);
         var ready = Vision.captioner(recipe.model(), tokenizer, recipe.seed());
         var model = ready.model();
-        var lora = Finetuning.adapt(recipe, model, model);
+        var lora = Vision.adapt(recipe, ready);
         var reader =
                 new PictureCaptioner(
                         model, ready.preprocessor(), tokenizer, TextRewriter.usual(model, 1), null);

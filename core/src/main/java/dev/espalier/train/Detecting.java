@@ -33,7 +33,7 @@ record Detecting(Yolos model, Preprocessor preprocessor, long seed) implements S
         var data = read.records();
         var ready = Vision.detector(recipe.model(), read.classes(), recipe.seed());
         var model = ready.model();
-        var lora = Vision.adapt(recipe, model);
+        var lora = Vision.adapt(recipe, ready);
         var train = data.train();
         var most = train.stream().mapToInt(r -> r.regions().size()).max().orElse(0);
         watcher.said(

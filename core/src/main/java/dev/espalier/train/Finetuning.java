@@ -157,6 +157,15 @@ final class Finetuning implements Job {
     }
 
     static Job prepare(FinetuneRecipe recipe, Path folder, Watcher watcher) {
+        if (recipe.adapter() instanceof AdapterRecipe.Lora lora
+                && !lora.merge()
+                && merges(lora, recipe)) {
+            watcher.said(
+                    "adapter: the run leaves the updates added into the model's weights, since "
+                            + (recipe.task().ofPictures()
+                                    ? "no adapter holds all that a model of pictures learns"
+                                    : "the model that they belong to begins here and is kept nowhere else"));
+        }
         return switch (recipe.task()) {
             case TaskRecipe.Classification task -> prepare(recipe, task, folder, watcher);
             case TaskRecipe.TokenLabelling task -> Labelling.prepare(recipe, task, folder, watcher);
@@ -591,6 +600,14 @@ final class Finetuning implements Job {
         tokenizer.save(folder);
     }
 
+    /// Whether a run leaves updates added into the model's weights: where the recipe asks for it,
+    /// and where none could read them by themselves.
+    private static boolean merges(AdapterRecipe.Lora lora, FinetuneRecipe recipe) {
+        return lora.merge()
+                || recipe.task().ofPictures()
+                || !(recipe.model() instanceof ModelRecipe.Saved);
+    }
+
     /// Writes all weights of `model`, its adapter alone, or both as one, as the recipe has it.
     static void writeModel(
             Path folder,
@@ -601,12 +618,10 @@ final class Finetuning implements Job {
             throws IOException {
         if (lora == null) {
             HuggingFace.write(folder, model, config);
-        } else if (recipe.adapter() instanceof AdapterRecipe.Lora l && !l.merge()) {
-            var base =
-                    recipe.model() instanceof ModelRecipe.Saved saved
-                            ? saved.path().toString()
-                            : "";
-            HuggingFace.writeAdapter(folder, model, config, lora, base);
+        } else if (recipe.model() instanceof ModelRecipe.Saved saved
+                && recipe.adapter() instanceof AdapterRecipe.Lora l
+                && !merges(l, recipe)) {
+            HuggingFace.writeAdapter(folder, model, config, lora, saved.path().toString());
         } else {
             HuggingFace.writeMerged(folder, model, config);
         }

@@ -68,7 +68,7 @@ final class PictureLabelling implements Seeing.Sight {
         var problem = problem(recipe.data().train(), task.problem(), train);
         PictureClassifier.requireKnown(data.all().toList(), problem.labels());
         var ready = Vision.vit(recipe.model(), problem, recipe.seed());
-        var lora = Vision.adapt(recipe, ready.model());
+        var lora = Vision.adapt(recipe, ready);
         watcher.said(
                 "%,d pictures to train on, %,d to validate on, %d labels"
                         .formatted(

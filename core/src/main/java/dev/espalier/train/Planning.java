@@ -382,7 +382,7 @@ public final class Planning {
         var model = ready.model();
         try {
             if (recipe instanceof FinetuneRecipe finetune) {
-                Vision.adapt(finetune, model);
+                Vision.adapt(finetune, ready);
             }
             var load = Vision.load(model, ready.preprocessor());
             var training = recipe.training();

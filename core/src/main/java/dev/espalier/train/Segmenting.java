@@ -38,7 +38,7 @@ record Segmenting(
         var data = read.records();
         var ready = Vision.segmenter(recipe.model(), read.classes(), recipe.seed());
         var model = ready.model();
-        var lora = Vision.adapt(recipe, model);
+        var lora = Vision.adapt(recipe, ready);
         var train = data.train();
         watcher.said(
                 "%,d pictures to train on, %,d to validate on, %d classes of pixels"

@@ -40,7 +40,9 @@ import dev.espalier.task.PictureClassifier;
 import dev.espalier.tokenize.Tokenizer;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.function.IntFunction;
 import java.util.function.IntToDoubleFunction;
 import java.util.function.UnaryOperator;
@@ -58,7 +60,26 @@ final class Vision {
     private Vision() {}
 
     /// A model, how it reads pictures, and its `config.json`.
-    record Ready<M extends Model>(M model, Preprocessor preprocessor, ObjectNode config) {}
+    ///
+    /// @param begun the paths of weights beside the task's own that no source of the model had,
+    ///   which know nothing yet; none where all of it begins here
+    record Ready<M extends Model>(
+            M model, Preprocessor preprocessor, ObjectNode config, Set<String> begun) {
+        Ready(M model, Preprocessor preprocessor, ObjectNode config) {
+            this(model, preprocessor, config, Set.of());
+        }
+    }
+
+    private static Set<String> begun(Model model, Set<String> given) {
+        var begun = new HashSet<String>();
+        model.parameters()
+                .forEach((path, parameter) -> {
+                    if (parameter.trained() && !given.contains(path)) {
+                        begun.add(path);
+                    }
+                });
+        return begun;
+    }
 
     /// A ViT that tells `problem`.
     static Ready<Vit> vit(ModelRecipe recipe, Problem problem, long seed) {
@@ -143,8 +164,12 @@ final class Vision {
         try {
             var preprocessor = eye.preprocessor().whole(eye.folder()).named("YolosImageProcessor");
             var model = new Yolos(YolosConfig.of(eye.shape(), DETECTIONS), classes);
-            model.initialize(seed).see(eye.model());
-            return new Ready<>(model, preprocessor, JsonNodeFactory.instance.objectNode());
+            var given = model.initialize(seed).see(eye.model());
+            return new Ready<>(
+                    model,
+                    preprocessor,
+                    JsonNodeFactory.instance.objectNode(),
+                    begun(model, given));
         } finally {
             eye.model().free();
         }
@@ -229,10 +254,14 @@ final class Vision {
                                         end,
                                         tokenizer.specials().padding().orElse(end)))
                         .initialize(seed);
-        model.write(decoder);
+        var given = new HashSet<String>();
+        var written = model.write(decoder);
         decoder.free();
+        if (recipe.decoder() instanceof ModelRecipe.Saved) {
+            given.addAll(written);
+        }
         if (eye != null) {
-            model.see(eye.model());
+            given.addAll(model.see(eye.model()));
             eye.model().free();
         }
         return new Ready<>(
@@ -240,7 +269,8 @@ final class Vision {
                 eye == null
                         ? Preprocessor.vit(shape.imageHeight(), shape.imageWidth())
                         : eye.preprocessor(),
-                JsonNodeFactory.instance.objectNode());
+                JsonNodeFactory.instance.objectNode(),
+                given.isEmpty() ? Set.of() : begun(model, given));
     }
 
     private static VitConfig shape(ModelRecipe.Vit v) {
@@ -380,10 +410,17 @@ final class Vision {
                         "Best", bestFirst.stream().limit(few).map(picture::apply).toList()));
     }
 
-    /// As [Finetuning#adapt], with what is the task's own trained in any case.
-    static Lora.@Nullable Settings adapt(FinetuneRecipe recipe, VisionModel model) {
+    /// As [Finetuning#adapt], with what is the task's own, and what knows nothing yet, trained in
+    /// any case.
+    static Lora.@Nullable Settings adapt(FinetuneRecipe recipe, Ready<?> ready) {
+        var model = ready.model();
         var lora = Finetuning.adapt(recipe, model, model);
-        model.trainHead();
+        if (model instanceof VisionModel vision) {
+            vision.trainHead();
+        }
+        model.parameters()
+                .forEach((path, parameter) ->
+                        parameter.trained(parameter.trained() || ready.begun().contains(path)));
         return lora;
     }
 

@@ -3,6 +3,7 @@ package dev.espalier.train;
 import static dev.espalier.train.PictureRuns.value;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.espalier.EspalierException;
 import dev.espalier.Rng;
@@ -18,6 +19,7 @@ import dev.espalier.model.Gpt2Config;
 import dev.espalier.model.VitConfig;
 import dev.espalier.model.VitMae;
 import dev.espalier.model.VitMaeConfig;
+import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.task.PictureCaptioner;
 import dev.espalier.tokenize.CharacterTokenizer;
@@ -30,6 +32,8 @@ import java.util.Objects;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.node.JsonNodeFactory;
 
 class CaptioningTest {
@@ -114,27 +118,14 @@ class CaptioningTest {
         assertThat(result.folder().resolve("report.html"))
                 .content()
                 .contains("Best and worst cases", "data:image/png", "written: ", "CIDEr-D");
-        var test =
-                ImageReader.read(
-                                new ImageData.Place(folder.resolve("test.csv"), null),
-                                new ImageData.Wanted.Captions("image", "caption"),
-                                Ledger.strict())
-                        .images();
-        assertThat(test).hasSize(8).allMatch(r -> r.captions().size() == 2);
         assertThat(Files.readString(result.model().resolve("generation_config.json")))
                 .contains("\"num_beams\": 2", "\"max_new_tokens\": 15");
         try (var captioner = PictureCaptioner.load(result.model())) {
-            var written = captioner.caption(test.stream().map(LabelledImage::picture).toList());
+            var written = captioner.caption(test().stream().map(LabelledImage::picture).toList());
             for (var i = 0; i < written.size(); i++) {
-                assertThat(test.get(i).captions()).contains(written.get(i));
+                assertThat(test().get(i).captions()).contains(written.get(i));
             }
-            var again = captioner.evaluate("test", test, 1).scores();
-            assertThat(again)
-                    .extracting(Score::metric)
-                    .contains("loss", "cider", "commonest-exact-match", "commonest-cider");
-            for (var score : again) {
-                assertThat(value(result.scores(), score.metric())).isEqualTo(score.value());
-            }
+            readsAlike(captioner, result, 0);
         }
         // A run goes on from what this one left, with its tokens.
         var shown =
@@ -146,29 +137,85 @@ class CaptioningTest {
                 .contains("endoftext");
     }
 
+    private List<LabelledImage> test() {
+        var test =
+                ImageReader.read(
+                                new ImageData.Place(folder.resolve("test.csv"), null),
+                                new ImageData.Wanted.Captions("image", "caption"),
+                                Ledger.strict())
+                        .images();
+        assertThat(test).hasSize(8).allMatch(r -> r.captions().size() == 2);
+        return test;
+    }
+
+    private void readsAlike(PictureCaptioner captioner, Run.Result result, double offset) {
+        var again = captioner.evaluate("test", test(), 1).scores();
+        assertThat(again)
+                .extracting(Score::metric)
+                .contains("loss", "cider", "commonest-exact-match", "commonest-cider");
+        for (var score : again) {
+            assertThat(score.value())
+                    .as(score.metric())
+                    .isCloseTo(value(result.scores(), score.metric()), within(offset));
+        }
+    }
+
+    /// A model of parts is kept nowhere else than in what the run leaves.
+    @Test
+    void updatesAreLeftInTheWeightsThatAreWritten() throws IOException {
+        var recipe = recipe(parts(), "", "adapter: lora").replace("80 steps", "20 steps");
+        var result = new Run(Recipes.parse(recipe, "x")).train(_ -> {});
+        assertThat(HuggingFace.isAdapter(result.model())).isFalse();
+        try (var captioner = PictureCaptioner.load(result.model())) {
+            readsAlike(captioner, result, 1e-5);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"lora", "frozen"})
+    void whatJoinsPartsIsTrainedWhateverIsFrozen(String adapter) throws IOException {
+        var recipe =
+                (FinetuneRecipe) Recipes.parse(recipe(parts(), "", "adapter: " + adapter), "x");
+        var model = Vision.captioner(recipe.model(), TOKENIZER, 1);
+        Vision.adapt(recipe, model);
+        assertThat(model.model().parameters().keySet())
+                .anyMatch(path -> path.contains("enc_to_dec_proj"));
+        assertThat(model.model().parameters())
+                .allSatisfy((path, parameter) ->
+                        assertThat(parameter.trained())
+                                .as(path)
+                                .isEqualTo(
+                                        path.contains(".lora_")
+                                                || path.contains("cross")
+                                                || path.contains("enc_to_dec_proj")));
+    }
+
+    private static final VitMae MAE =
+            new VitMae(VitMaeConfig.of(VitConfig.of(8, 4, 16, 1, 2, 0), 8, 1, 2)).initialize(7);
+    private static final CharacterTokenizer TOKENIZER =
+            CharacterTokenizer.train(List.of("it is all so red blue"), List.of("<|endoftext|>"));
+    private static final Gpt2 GPT2 =
+            new Gpt2(Gpt2Config.of(TOKENIZER.vocabularySize(), 20, 24, 1, 2, 0)).initialize(8);
+
+    /// A model that sees as one folder and writes as another.
+    private String parts() throws IOException {
+        var eye = Files.createDirectories(folder.resolve("eye"));
+        HuggingFace.write(eye, MAE, JsonNodeFactory.instance.objectNode());
+        Preprocessor.imageNet("ViTImageProcessor", 8, 8).write(eye);
+        var pen = Files.createDirectories(folder.resolve("pen"));
+        HuggingFace.write(pen, GPT2, JsonNodeFactory.instance.objectNode());
+        TOKENIZER.save(pen);
+        return "{type: vision-encoder-decoder, encoder: {path: %s}, decoder: {path: %s}}"
+                .formatted(eye, pen);
+    }
+
     @Test
     void itsPartsAreTakenFromFolders() throws IOException {
-        var mae =
-                new VitMae(VitMaeConfig.of(VitConfig.of(8, 4, 16, 1, 2, 0), 8, 1, 2)).initialize(7);
-        var eye = Files.createDirectories(folder.resolve("eye"));
-        HuggingFace.write(eye, mae, JsonNodeFactory.instance.objectNode());
-        Preprocessor.imageNet("ViTImageProcessor", 8, 8).write(eye);
-        var tokenizer =
-                CharacterTokenizer.train(
-                        List.of("it is all so red blue"), List.of("<|endoftext|>"));
-        var pen = Files.createDirectories(folder.resolve("pen"));
-        var gpt2 =
-                new Gpt2(Gpt2Config.of(tokenizer.vocabularySize(), 20, 16, 1, 2, 0)).initialize(8);
-        HuggingFace.write(pen, gpt2, JsonNodeFactory.instance.objectNode());
-        tokenizer.save(pen);
-        var model =
-                "{type: vision-encoder-decoder, encoder: {path: %s}, decoder: {path: %s}}"
-                        .formatted(eye, pen);
-        var recipe = recipe(model, "", "").replace("rate: 5e-3", "rate: 1e-12");
+        var recipe = recipe(parts(), "", "").replace("rate: 5e-3", "rate: 1e-12");
         var result = new Run(Recipes.parse(recipe, "x")).train(_ -> {});
         var loaded = HuggingFace.readEncoderDecoder(result.model()).model().parameters();
-        var seen = mae.parameters();
-        var written = gpt2.parameters();
+        var seen = MAE.parameters();
+        var written = GPT2.parameters();
         assertThat(loaded.keySet()).anyMatch(name -> name.contains("crossattention"));
         for (var name : List.of("embeddings.cls_token", "layernorm.bias")) {
             assertThat(Objects.requireNonNull(loaded.get("encoder." + name)).value().floats())
@@ -182,7 +229,7 @@ class CaptioningTest {
                     .containsExactly(Objects.requireNonNull(written.get(name)).value().floats());
         }
         assertThat(Preprocessor.read(result.model()).mean())
-                .isEqualTo(Preprocessor.read(eye).mean());
+                .isEqualTo(Preprocessor.read(folder.resolve("eye")).mean());
         assertThat(Files.readString(result.folder().resolve("passport.json")))
                 .contains("parent-encoder", "parent-decoder");
     }

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import dev.espalier.EspalierException;
 import dev.espalier.adapt.Lora;
 import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.image.Preprocessor;
 import dev.espalier.model.Bert;
 import dev.espalier.model.EncoderConfig;
 import dev.espalier.model.Gpt2;
@@ -18,6 +19,7 @@ import dev.espalier.model.SegformerConfig;
 import dev.espalier.model.SequenceClassifier;
 import dev.espalier.model.Unet;
 import dev.espalier.model.UnetConfig;
+import dev.espalier.model.VisionModel;
 import dev.espalier.model.Vit;
 import dev.espalier.model.VitConfig;
 import dev.espalier.model.Yolos;
@@ -41,6 +43,7 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import tools.jackson.databind.node.JsonNodeFactory;
 
 class OptimizersTest {
     private static final double RATE = 0.01;
@@ -206,11 +209,11 @@ class OptimizersTest {
         assertThatThrownBy(() -> steps(unet, recipe(ADAMW, List.of(), 0.5)))
                 .isInstanceOf(EspalierException.class)
                 .hasMessageStartingWith("training.layer-decay: goes by blocks");
-        assertThatThrownBy(() -> Vision.adapt(lora("attention"), unet))
+        assertThatThrownBy(() -> Vision.adapt(lora("attention"), ready(unet)))
                 .isInstanceOf(EspalierException.class)
                 .hasMessageStartingWith(
                         "adapter: lora is for linear maps, of which a unet has none");
-        assertThatThrownBy(() -> Vision.adapt(adapted("frozen, last-blocks: 25%"), unet))
+        assertThatThrownBy(() -> Vision.adapt(adapted("frozen, last-blocks: 25%"), ready(unet)))
                 .isInstanceOf(EspalierException.class)
                 .hasMessageStartingWith("adapter.last-blocks: a unet has no blocks");
     }
@@ -237,6 +240,11 @@ class OptimizersTest {
         bart.free();
     }
 
+    private static Vision.Ready<?> ready(VisionModel model) {
+        return new Vision.Ready<>(
+                model, Preprocessor.vit(16, 16), JsonNodeFactory.instance.objectNode());
+    }
+
     private static FinetuneRecipe lora(String targets) {
         return adapted("lora, rank: 2, targets: " + targets);
     }
@@ -260,7 +268,7 @@ class OptimizersTest {
     void adaptersOfModelsThatSeeAreTrainedWithTheHeadAlone(String targets, int maps) {
         for (var model : List.of(vit(), segformer(), yolos())) {
             var before = model.parameters().size();
-            Vision.adapt(lora(targets), model);
+            Vision.adapt(lora(targets), ready(model));
             var blocks = model instanceof Segformer ? 5 : 2;
             assertThat(model.parameters().size() - before).isEqualTo(2 * maps * blocks);
             var steps = steps(model, recipe(ADAMW, List.of(), 0.5));

@@ -3,6 +3,7 @@ package dev.espalier.train;
 import static dev.espalier.train.PictureRuns.value;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.espalier.EspalierException;
 import dev.espalier.Rng;
@@ -16,6 +17,7 @@ import dev.espalier.task.PictureClassifier;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import org.junit.jupiter.api.BeforeEach;
@@ -130,6 +132,34 @@ class PictureLabellingTest {
         assertThat(HuggingFace.readVision(other.model(), null).model().labels())
                 .containsExactly("flat", "standing");
         assertThat(accuracy(other)).isGreaterThan(0.9);
+    }
+
+    /// An adapter has no place for the head, nor for what is read with it.
+    @Test
+    void updatesAreLeftInTheWeightsThatAreWritten() {
+        var said = new ArrayList<String>();
+        var result =
+                prepared("lora", "train", VIT, "adapter: lora")
+                        .train(
+                                new Watcher() {
+                                    @Override
+                                    public void said(String line) {
+                                        said.add(line);
+                                    }
+                                },
+                                false);
+        assertThat(said)
+                .anyMatch(line -> line.contains("the updates added into the model's weights"));
+        assertThat(HuggingFace.isAdapter(result.model())).isFalse();
+        var records =
+                dev.espalier.data.ImageReader.folders(folder.resolve("test"), Ledger.strict());
+        try (var classifier = PictureClassifier.load(result.model())) {
+            for (var score : classifier.evaluate("test", records, 1).scores()) {
+                assertThat(score.value())
+                        .as(score.metric())
+                        .isCloseTo(value(result.scores(), score.metric()), within(1e-5));
+            }
+        }
     }
 
     @Test

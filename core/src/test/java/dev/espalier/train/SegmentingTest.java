@@ -103,16 +103,10 @@ class SegmentingTest {
         var written = Preprocessor.read(result.model());
         assertThat(written.reduceLabels()).isFalse();
         assertThat(written.size()).isEqualTo(new Preprocessor.Size.Edge(32, 0));
-        var test =
-                ImageReader.read(
-                        new ImageData.Place(folder.resolve("test"), null),
-                        new ImageData.Wanted.Masks(
-                                new MaskSource.Classes(List.of("dark", "bright"), null)),
-                        Ledger.strict());
         try (var segmenter = PictureSegmenter.load(result.model())) {
             assertThat(segmenter.classes().names()).containsExactly("dark", "bright");
             // What it stands beside in the run it stands beside here.
-            for (var score : segmenter.evaluate("validation", test.images(), 1).scores()) {
+            for (var score : segmenter.evaluate("validation", test().images(), 1).scores()) {
                 assertThat(result.scores())
                         .anyMatch(s ->
                                 s.metric().equals(score.metric()) && s.value() == score.value());
@@ -237,6 +231,30 @@ class SegmentingTest {
         assertThat(second.scores()).isEqualTo(first.scores());
         assertThat(second.model().resolve("model.safetensors"))
                 .hasSameBinaryContentAs(first.model().resolve("model.safetensors"));
+    }
+
+    /// The head that upsamples, and what its norms gather, are written with the updates.
+    @Test
+    void updatesAreLeftInTheWeightsThatAreWritten() {
+        var result =
+                new Run(recipe("lora", SEGFORMER + "\nadapter: lora", "", 20)).train(figures -> {});
+        assertThat(HuggingFace.isAdapter(result.model())).isFalse();
+        try (var segmenter = PictureSegmenter.load(result.model())) {
+            for (var score : segmenter.evaluate("validation", test().images(), 1).scores()) {
+                assertThat(result.scores())
+                        .as(score.metric())
+                        .anyMatch(s ->
+                                s.metric().equals(score.metric())
+                                        && Math.abs(s.value() - score.value()) < 1e-3);
+            }
+        }
+    }
+
+    private ImageData test() {
+        return ImageReader.read(
+                new ImageData.Place(folder.resolve("test"), null),
+                new ImageData.Wanted.Masks(new MaskSource.Classes(List.of("dark", "bright"), null)),
+                Ledger.strict());
     }
 
     @Test
