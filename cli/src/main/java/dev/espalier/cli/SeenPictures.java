@@ -299,12 +299,7 @@ final class SeenPictures {
         // Pictures of one name may come from several folders.
         var png = "%04d-%s.png".formatted(told, Path.of(name).getFileName());
         if (drawn != null) {
-            // What is told of the whole picture stands below it.
-            write(
-                    drawn.resolve(png),
-                    answer.shown().caption().isEmpty()
-                            ? Drawing.png(answer.shown())
-                            : Drawing.sheet(List.of(answer.shown()), 1));
+            write(drawn.resolve(png), Drawing.whole(answer.shown()));
         }
         if (masks != null && answer.mask() != null) {
             write(masks.resolve(png), Drawing.palette(answer.mask()));
@@ -533,12 +528,13 @@ final class SeenPictures {
         }
 
         /// Drawings leave class 0 out, which has a colour where it is a class like the others.
-        private Mask drawn(Mask mask) {
+        private ShownImage.Areas drawn(Mask mask) {
             var classes = mask.classes().clone();
             for (var i = 0; i < classes.length; i++) {
                 classes[i] += (byte) (1 - first());
             }
-            return new Mask(mask.width(), mask.height(), classes);
+            return new ShownImage.Areas(
+                    new Mask(mask.width(), mask.height(), classes), segmenter.classes().names());
         }
 
         @Override

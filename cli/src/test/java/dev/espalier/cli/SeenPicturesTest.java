@@ -258,11 +258,13 @@ class SeenPicturesTest {
         }
         assertThat(drawn.resolve("0001-one.png.png"))
                 .hasBinaryContent(
-                        Drawing.png(
+                        Drawing.whole(
                                 new ShownImage(
                                         Decoder.read(picture).image(),
                                         List.of(),
-                                        new Mask(40, 20, coloured),
+                                        new ShownImage.Areas(
+                                                new Mask(40, 20, coloured),
+                                                List.of("background", "wall", "sky")),
                                         "")));
         var truth = new BufferedImage(40, 20, BufferedImage.TYPE_BYTE_GRAY);
         for (var i = 0; i < 800; i++) {

@@ -6,13 +6,22 @@ import org.jspecify.annotations.Nullable;
 /// A picture for a person to look at, with what is marked in it.
 ///
 /// @param marks what is drawn over it
-/// @param mask laid over it in colours, class 0 and what is ignored left out; null for none
+/// @param areas what its pixels are, laid over it in colours; null where that is not told
 /// @param caption what stands below it; may be empty
-public record ShownImage(Image image, List<Mark> marks, @Nullable Mask mask, String caption) {
+public record ShownImage(Image image, List<Mark> marks, @Nullable Areas areas, String caption) {
     /// A box with its name.
     ///
     /// @param kind boxes of one kind have one colour
     public record Mark(Box box, String name, int kind) {}
+
+    /// The classes of pixels. Class 0 and what is ignored have no colour.
+    ///
+    /// @param names of the classes, by their numbers: those that are there stand below the picture
+    public record Areas(Mask mask, List<String> names) {
+        public Areas {
+            names = List.copyOf(names);
+        }
+    }
 
     public ShownImage {
         marks = List.copyOf(marks);

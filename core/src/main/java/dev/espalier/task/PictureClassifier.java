@@ -8,6 +8,7 @@ import dev.espalier.evaluate.Score;
 import dev.espalier.image.Drawing;
 import dev.espalier.image.Image;
 import dev.espalier.image.Preprocessor;
+import dev.espalier.image.Resampling;
 import dev.espalier.model.Problem;
 import dev.espalier.model.VisionModel;
 import dev.espalier.model.Vit;
@@ -217,19 +218,23 @@ public final class PictureClassifier implements AutoCloseable {
         return answers;
     }
 
-    /// `picture` as the model sees it, the redder where what it tells goes by: [Vit#rollout].
+    /// What the model sees of `picture`, the redder where what it tells goes by: [Vit#rollout].
     public static Image attention(Vit model, Preprocessor preprocessor, Picture picture) {
         return heated(preprocessor, picture, model::rollout);
     }
 
-    /// `picture` as a model sees it, the redder where `looks` tells more of its patches (1, h, w)
-    /// from its pixels (1, C, H, W).
+    /// What a model sees of `picture`, the redder where `looks` tells more of its patches (1, h, w)
+    /// from its pixels (1, C, H, W), as large as a page has room for.
     static Image heated(Preprocessor preprocessor, Picture picture, UnaryOperator<Tensor> looks) {
-        var read = pixels(preprocessor, picture.image(), picture.where());
+        var image = picture.image();
+        var read = pixels(preprocessor, image, picture.where());
+        var seen = preprocessor.picture(read.values(), read.height(), read.width());
+        // Of what is cut from a picture's middle, it has not the shape.
+        var page = preprocessor.crop() == null ? Drawing.shrunk(image) : seen;
         try (var scope = new Scope()) {
             var weights = Torch.noGrad(() -> looks.apply(Pixels.stacked(List.of(read))));
             return Drawing.heated(
-                    preprocessor.picture(read.values(), read.height(), read.width()),
+                    Resampling.BILINEAR.resize(seen, page.width(), page.height()),
                     (int) weights.size(2),
                     (int) weights.size(1),
                     weights.to(DType.FLOAT).floats());

@@ -3,11 +3,13 @@ package dev.espalier.train;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.data.LabelledImage;
 import dev.espalier.image.Drawing;
+import dev.espalier.image.Image;
 import dev.espalier.image.Mask;
 import dev.espalier.image.Preprocessor;
 import dev.espalier.image.ShownImage;
 import dev.espalier.model.Segmenter;
 import dev.espalier.objective.ExampleText;
+import dev.espalier.objective.ExampleText.Mark;
 import dev.espalier.objective.MicroBatch;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.TaskRecipe;
@@ -21,6 +23,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
@@ -117,9 +120,27 @@ record Segmenting(
                     var mask = new Mask(p.width(), p.height(), batch.masks().get(i));
                     return new ExampleText(
                             p.where(),
-                            List.of(),
-                            new ShownImage(image, List.of(), mask, p.where()));
+                            List.of(
+                                    ExampleText.field(
+                                            "classes", shares(mask, model.labels()), Mark.TARGET)),
+                            shown(image, mask, p.where()));
                 });
+    }
+
+    /// How much of a picture each class has, so that a wrong list of classes shows before a run.
+    static String shares(Mask mask, List<String> classes) {
+        var counts = new int[256];
+        for (var number : mask.classes()) {
+            counts[number & 0xFF]++;
+        }
+        return IntStream.range(0, counts.length)
+                .filter(number -> counts[number] > 0)
+                .mapToObj(number ->
+                        "%s %.1f %%"
+                                .formatted(
+                                        number == Mask.IGNORED ? "(ignored)" : classes.get(number),
+                                        100.0 * counts[number] / mask.classes().length))
+                .collect(Collectors.joining(", "));
     }
 
     @Override
@@ -141,15 +162,20 @@ record Segmenting(
     }
 
     /// What a picture's pixels are beside what was told of them.
-    private static Block.Picture beside(LabelledImage record, Mask told) {
+    private Block.Picture beside(LabelledImage record, Mask told) {
         var image = record.picture().image();
         var truth = PictureSegmenter.mask(record);
         return new Block.Picture(
                 Drawing.sheet(
                         List.of(
-                                new ShownImage(image, List.of(), truth, "what is there"),
-                                new ShownImage(image, List.of(), told, "what is told")),
+                                shown(image, truth, "what is there"),
+                                shown(image, told, "what is told")),
                         2),
                 record.where());
+    }
+
+    private ShownImage shown(Image image, Mask mask, String caption) {
+        return new ShownImage(
+                image, List.of(), new ShownImage.Areas(mask, model.labels()), caption);
     }
 }

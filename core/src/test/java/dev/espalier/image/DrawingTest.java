@@ -46,10 +46,62 @@ class DrawingTest {
         classes[0] = 1;
         classes[1] = (byte) Mask.IGNORED;
         var mask = new Mask(64, 32, classes);
-        var image = decoded(Drawing.png(new ShownImage(BLACK, List.of(), mask, "")));
+        var areas = new ShownImage.Areas(mask, List.of("none", "cell", "absent"));
+        var image = decoded(Drawing.png(new ShownImage(BLACK, List.of(), areas, "")));
         assertThat(isBlack(image, 1, 1)).isFalse();
         assertThat(isBlack(image, 4, 1)).isTrue();
         assertThat(isBlack(image, 7, 1)).isTrue();
+    }
+
+    /// An empty square and a red one, with names behind them.
+    @Test
+    void theClassesThatAreThereStandBelowThePicture() {
+        var classes = new byte[64 * 32];
+        classes[0] = 1;
+        classes[1] = (byte) Mask.IGNORED;
+        var mask = new Mask(64, 32, classes);
+        var names = List.of("n", "c", "absent");
+        var areas = new ShownImage.Areas(mask, names);
+        var image = decoded(Drawing.png(new ShownImage(BLACK, List.of(), areas, "")));
+        assertThat(image.height()).isEqualTo(96 + 18);
+        var white = 0;
+        var coloured = 0;
+        for (var x = 0; x < image.width(); x++) {
+            var sum = image.at(x, 105, 0) + image.at(x, 105, 1) + image.at(x, 105, 2);
+            white += sum == 3 * 255 ? 1 : 0;
+            // The hue of class 1: blue.
+            coloured += image.at(x, 105, 2) > 200 && image.at(x, 105, 0) < 100 ? 1 : 0;
+        }
+        assertThat(isBlack(image, 6, 105)).isFalse();
+        assertThat(white).isGreaterThan(100);
+        assertThat(coloured).isBetween(8, 12);
+        // A name that needs a line of its own has one.
+        var many = new ShownImage.Areas(mask, List.of("a name that is long", "another, as long"));
+        assertThat(decoded(Drawing.png(new ShownImage(BLACK, List.of(), many, ""))).height())
+                .isBetween(96 + 18, 96 + 36);
+    }
+
+    @Test
+    void aLargePictureIsShrunkForAPageAndDrawnInWhole() {
+        var large = new Image(2000, 1000, new byte[3 * 2000 * 1000]);
+        var marks = List.of(new ShownImage.Mark(new Box(500, 250, 1500, 750), "a", 1));
+        var shown = new ShownImage(large, marks, null, "");
+        var page = decoded(Drawing.png(shown));
+        assertThat(page.width()).isEqualTo(640);
+        assertThat(page.height()).isEqualTo(320);
+        assertThat(isBlack(page, 160, 200)).isFalse();
+        assertThat(isBlack(page, 480, 200)).isFalse();
+        assertThat(isBlack(page, 320, 200)).isTrue();
+        var sheet = decoded(Drawing.sheet(List.of(shown, shown), 2));
+        assertThat(sheet.width()).isEqualTo(12 + 2 * (640 + 12));
+        var whole = decoded(Drawing.whole(shown));
+        assertThat(whole.width()).isEqualTo(2000);
+        assertThat(whole.height()).isEqualTo(1000);
+        // A line three times as wide as on a page.
+        for (var x = 498; x <= 501; x++) {
+            assertThat(isBlack(whole, x, 600)).as("column " + x).isFalse();
+        }
+        assertThat(isBlack(whole, 490, 600)).isTrue();
     }
 
     @Test

@@ -12,6 +12,7 @@ import dev.espalier.corpus.Ledger;
 import dev.espalier.data.LabelledImage;
 import dev.espalier.image.Image;
 import dev.espalier.image.Preprocessor;
+import dev.espalier.model.Vit;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.task.PictureClassifier;
 import java.io.IOException;
@@ -119,6 +120,11 @@ class PictureLabellingTest {
             }
         }
         assertThat(Preprocessor.read(result.model())).isEqualTo(Preprocessor.vit(8, 8));
+        var seen = (Vit) HuggingFace.readVision(result.model(), null).model();
+        var attention =
+                PictureClassifier.attention(
+                        seen, Preprocessor.vit(8, 8), records.getFirst().picture());
+        assertThat(attention.width()).isEqualTo(SIDE);
 
         // The same labels keep the head: frozen, it need learn nothing.
         var again =

@@ -11,7 +11,9 @@ import dev.espalier.data.ImageData;
 import dev.espalier.data.ImageReader;
 import dev.espalier.data.MaskSource;
 import dev.espalier.image.Decoder;
+import dev.espalier.image.Mask;
 import dev.espalier.image.Preprocessor;
+import dev.espalier.image.ShownImage;
 import dev.espalier.model.Unet;
 import dev.espalier.model.UnetConfig;
 import dev.espalier.model.VitConfig;
@@ -26,6 +28,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -255,6 +258,27 @@ class SegmentingTest {
                 new ImageData.Place(folder.resolve("test"), null),
                 new ImageData.Wanted.Masks(new MaskSource.Classes(List.of("dark", "bright"), null)),
                 Ledger.strict());
+    }
+
+    @Test
+    void examplesSayHowMuchOfThemEachClassHas() {
+        var examples = run("shown", UNET, "", 1).examples(0, new Watcher() {});
+        assertThat(examples).hasSize(4);
+        for (var example : examples) {
+            var field = example.fields().getFirst();
+            assertThat(field.name()).isEqualTo("classes");
+            // Squares of 10 to 19 pixels in 48 x 40.
+            assertThat(field.pieces().getFirst().text())
+                    .matches("dark [89]\\d\\.\\d %, bright [01]?\\d\\.\\d %");
+            assertThat(Objects.requireNonNull(example.picture()).areas())
+                    .extracting(ShownImage.Areas::names)
+                    .isEqualTo(List.of("dark", "bright"));
+        }
+        assertThat(
+                        Segmenting.shares(
+                                new Mask(2, 2, new byte[] {1, 1, (byte) Mask.IGNORED, 0}),
+                                List.of("dark", "bright")))
+                .isEqualTo("dark 25.0 %, bright 50.0 %, (ignored) 25.0 %");
     }
 
     @Test
