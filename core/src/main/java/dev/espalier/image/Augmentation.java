@@ -72,6 +72,10 @@ public record Augmentation(
             var top = i / 2 == 0 ? 0 : y;
             var columns = i % 2 == 0 ? x : width - x;
             var rows = i / 2 == 0 ? y : height - y;
+            // Of a picture a pixel wide or high, two of the parts have nothing.
+            if (columns == 0 || rows == 0) {
+                continue;
+            }
             var sample = four.get(i);
             // Those on the left show their right side, those above their lower one.
             var fromX = i % 2 == 0 ? sample.image().width() - columns : 0;
@@ -147,10 +151,16 @@ public record Augmentation(
     /// From Beta(α, α), by Jöhnk's method (1964).
     static double beta(double alpha, Rng rng) {
         while (true) {
-            var x = StrictMath.pow(rng.uniform(), 1 / alpha);
-            var y = StrictMath.pow(rng.uniform(), 1 / alpha);
-            if (x + y <= 1 && x + y > 0) {
+            var u = rng.uniform();
+            var v = rng.uniform();
+            var x = StrictMath.pow(u, 1 / alpha);
+            var y = StrictMath.pow(v, 1 / alpha);
+            if (x + y > 0 && x + y <= 1) {
                 return x / (x + y);
+            }
+            // Of a small α both are too small for a number, but not their ratio's logarithm.
+            if (x + y == 0 && u != v) {
+                return 1 / (1 + StrictMath.exp((StrictMath.log(v) - StrictMath.log(u)) / alpha));
             }
         }
     }

@@ -8,6 +8,9 @@ import java.util.Arrays;
 public final class Geometry {
     private static final byte OUTSIDE = (byte) 128;
 
+    /// Pixels of a window that reaches beyond its picture; a larger picture is made smaller first.
+    private static final long MOST_PIXELS = 4L << 20;
+
     /// How often a window of a random shape is drawn until it fits.
     private static final int TRIES = 10;
 
@@ -65,13 +68,26 @@ public final class Geometry {
             var height = Math.max(1, (int) Math.rint(image.height() / s));
             var x = rng.uniform() * (image.width() - width);
             var y = rng.uniform() * (image.height() - height);
-            return window(sample, (int) Math.rint(x), (int) Math.rint(y), width, height);
+            var room = Math.max(MOST_PIXELS, (long) image.width() * image.height());
+            var less = Math.sqrt(room / ((double) width * height));
+            return less >= 1
+                    ? window(sample, (int) Math.rint(x), (int) Math.rint(y), width, height)
+                    : window(
+                            sample.resized(part(image.width(), less), part(image.height(), less)),
+                            (int) Math.rint(x * less),
+                            (int) Math.rint(y * less),
+                            part(width, less),
+                            part(height, less));
         };
+    }
+
+    private static int part(int length, double share) {
+        return Math.max(1, (int) (length * share));
     }
 
     /// Puts noise in place of a rectangle (Zhong et al. 2017, arXiv:1708.04896): 2 % to a third of
     /// the picture, up to 3.3 times as wide as high or the other way round. There the mask is
-    /// ignored.
+    /// ignored; a thing of which less than a tenth is left is none.
     public static Change erase(double probability) {
         return (sample, rng) -> {
             if (rng.uniform() >= probability) {
@@ -107,9 +123,14 @@ public final class Geometry {
                 Arrays.fill(classes, from, from + width, (byte) Mask.IGNORED);
             }
         }
+        var hole = new Box(left, top, left + width, top + height);
         return new Sample(
                 new Image(image.width(), image.height(), rgb),
-                sample.regions(),
+                sample.regions().stream()
+                        .filter(r ->
+                                r.box().area() - r.box().in(hole).area()
+                                        >= Sample.LEFT * r.box().area())
+                        .toList(),
                 classes == null ? null : new Mask(image.width(), image.height(), classes),
                 sample.parts());
     }

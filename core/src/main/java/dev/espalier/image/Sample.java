@@ -16,7 +16,7 @@ public record Sample(Image image, List<Region> regions, @Nullable Mask mask, Lis
     public record Part(int index, double share) {}
 
     /// Of a thing that is cut, at least this share of its box must be left for it to be told.
-    private static final double LEFT = 0.1;
+    static final double LEFT = 0.1;
 
     public Sample {
         regions = List.copyOf(regions);
@@ -38,13 +38,23 @@ public record Sample(Image image, List<Region> regions, @Nullable Mask mask, Lis
 
     /// At the size that a model reads.
     public Sample resized(Preprocessor preprocessor) {
-        var resized = preprocessor.resize(image);
+        return resized(preprocessor.resize(image), mask == null ? null : preprocessor.resize(mask));
+    }
+
+    /// At another size.
+    Sample resized(int width, int height) {
+        return resized(
+                Resampling.BILINEAR.resize(image, width, height),
+                mask == null ? null : mask.resize(width, height));
+    }
+
+    private Sample resized(Image resized, @Nullable Mask itsMask) {
         var across = (double) resized.width() / image.width();
         var down = (double) resized.height() / image.height();
         return new Sample(
                 resized,
                 moved(regions, across, 0, down, 0, resized.width(), resized.height()),
-                mask == null ? null : preprocessor.resize(mask),
+                itsMask,
                 parts);
     }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.espalier.Rng;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -239,6 +240,84 @@ class AugmentationTest {
         }
         assertThat(sum / n).isCloseTo(0.5, within(0.01));
         assertThat(squares / n).isCloseTo(1 / (8 * alpha + 4), within(0.005));
+    }
+
+    /// As α goes to 0, one picture or the other is all that is seen.
+    @ParameterizedTest
+    @ValueSource(doubles = {1e-3, 1e-12, Double.MIN_VALUE})
+    void ofASmallAlphaAShareIsAllOrNothing(double alpha) {
+        var rng = Rng.at(2);
+        var all = 0;
+        for (var i = 0; i < 1000; i++) {
+            var share = Augmentation.beta(alpha, rng);
+            assertThat(Math.min(share, 1 - share)).isBetween(0.0, 0.5);
+            all += share > 0.5 ? 1 : 0;
+        }
+        assertThat(all).isBetween(430, 570);
+    }
+
+    @Test
+    void picturesAPixelWideMakeAMosaic() {
+        for (var i = 0; i < 20; i++) {
+            var image = new Image(1, 3, new byte[9]);
+            var sample = new Sample(i, image, List.of(), Mask.of(1, 3, 0));
+            var mosaic = Augmentation.mosaic(Collections.nCopies(4, sample), Rng.at(i));
+            assertThat(Objects.requireNonNull(mosaic.mask()).classes()).containsOnly(0);
+            assertThat(mosaic.parts().stream().mapToDouble(Sample.Part::share).sum())
+                    .isCloseTo(1, within(1e-9));
+        }
+    }
+
+    /// A window of ten times the sides of 7 MP would have more bytes than an array.
+    @Test
+    void aLargePictureIsMadeSmallerBeforeMuchIsPutAroundIt() {
+        int width = 3500, height = 2000;
+        var large =
+                new Sample(
+                        0,
+                        new Image(width, height, new byte[3 * width * height]),
+                        List.of(new Region(new Box(0, 0, width, height), "all")),
+                        Mask.of(width, height, 1));
+        var small = Geometry.scale(0.1, 0.1).apply(large, Rng.at(1));
+        var image = small.image();
+        assertThat((long) image.width() * image.height()).isBetween(6_900_000L, 7_000_000L);
+        assertThat((double) image.width() / image.height()).isCloseTo(1.75, within(0.01));
+        var box = small.regions().getFirst().box();
+        assertThat(box.width() / image.width()).isCloseTo(0.1, within(0.001));
+        assertThat(box.height() / image.height()).isCloseTo(0.1, within(0.001));
+        var mask = Objects.requireNonNull(small.mask());
+        int x = (int) box.left() + 2, y = (int) box.top() + 2;
+        assertThat(mask.at(x, y)).isEqualTo(1);
+        assertThat(image.at(x, y, 0)).isZero();
+        assertThat(mask.at(x, y - 5)).isEqualTo(Mask.IGNORED);
+    }
+
+    @Test
+    void whatNoiseCoversIsNoThing() {
+        var erase = Geometry.erase(1);
+        var kept = 0;
+        for (var i = 0; i < 200; i++) {
+            var before = sample(0);
+            var box = new Box(20, 12, 24, 16);
+            var thing =
+                    new Sample(
+                            0,
+                            before.image(),
+                            List.of(new Region(box, "thing")),
+                            Mask.of(48, 32, 1));
+            var after = erase.apply(thing, Rng.at(i));
+            var mask = Objects.requireNonNull(after.mask());
+            var left = 0;
+            for (var y = 12; y < 16; y++) {
+                for (var x = 20; x < 24; x++) {
+                    left += mask.at(x, y) == 1 ? 1 : 0;
+                }
+            }
+            // A tenth of 16 pixels lies between 1 and 2.
+            assertThat(after.regions()).hasSize(left < 2 ? 0 : 1);
+            kept += after.regions().size();
+        }
+        assertThat(kept).isBetween(100, 195);
     }
 
     @Test
