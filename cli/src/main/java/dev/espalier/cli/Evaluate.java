@@ -114,7 +114,8 @@ final class Evaluate implements Callable<Integer> {
             names = "--pictures",
             paramLabel = "DIR",
             description =
-                    "The folder from which a table or COCO names its pictures. Default: the one that it lies in.")
+                    "The folder from which a table, COCO or YOLO's description names its pictures. Default: the one"
+                            + " that it lies in.")
     private @Nullable Path pictures;
 
     @Option(

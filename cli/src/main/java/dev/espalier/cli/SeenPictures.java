@@ -2,6 +2,7 @@ package dev.espalier.cli;
 
 import dev.espalier.EspalierException;
 import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.data.ImageReader;
 import dev.espalier.data.Picture;
 import dev.espalier.image.Box;
 import dev.espalier.image.Decoder;
@@ -36,9 +37,6 @@ final class SeenPictures {
     /// Pictures that are told together, and lie in memory at once.
     private static final int TOGETHER = 32;
 
-    /// As many pixels as these have at most, unless one alone has more.
-    private static final long MOST_PIXELS = 1L << 24;
-
     private static final double SCORE = 0.5;
 
     @Option(
@@ -66,7 +64,7 @@ final class SeenPictures {
             names = "--coco",
             paramLabel = "FILE",
             description =
-                    "Where the boxes, masks or captions of all pictures go, as COCO has them.")
+                    "Where the boxes, masks, captions or labels of all pictures go, as COCO has them.")
     private @Nullable Path coco;
 
     private final List<Map<String, Object>> images = new ArrayList<>();
@@ -92,8 +90,8 @@ final class SeenPictures {
     private interface Teller extends AutoCloseable {
         List<Answer> tell(List<Picture> pictures);
 
-        /// COCO's categories, by their numbers; null where the model tells nothing that COCO has.
-        @Nullable Map<Integer, String> categories();
+        /// COCO's categories, by their numbers.
+        Map<Integer, String> categories();
 
         @Override
         void close();
@@ -139,13 +137,6 @@ final class SeenPictures {
     void tell(Console console, Path model, List<String> names, TextLines lines) {
         names.forEach(name -> Given.file(Path.of(name)));
         try (var teller = open(model)) {
-            var categories = teller.categories();
-            if (categories == null) {
-                refuse(
-                        "--coco",
-                        coco,
-                        "it tells labels of whole pictures; COCO's predictions are boxes, masks and captions");
-            }
             if (!(teller instanceof Masks)) {
                 refuse("--masks", masks, "it tells no classes of pixels");
             }
@@ -156,8 +147,8 @@ final class SeenPictures {
                     names,
                     TOGETHER,
                     (first, chunk) -> groups(chunk).forEach(group -> tell(console, teller, group)));
-            if (coco != null && categories != null && told > 0) {
-                writeCoco(coco, categories);
+            if (coco != null && told > 0) {
+                writeCoco(coco, teller.categories());
             }
         }
         if (setAside > 0) {
@@ -195,29 +186,14 @@ final class SeenPictures {
 
     /// `names` in parts that are told together.
     static List<List<String>> groups(List<String> names) {
-        var groups = new ArrayList<List<String>>();
-        var start = 0;
-        var pixels = 0L;
-        for (var i = 0; i < names.size(); i++) {
-            var more = pixels(names.get(i));
-            if (i > start && (i - start == TOGETHER || pixels + more > MOST_PIXELS)) {
-                groups.add(names.subList(start, i));
-                start = i;
-                pixels = 0;
-            }
-            pixels += more;
-        }
-        groups.add(names.subList(start, names.size()));
-        return groups;
+        return ImageReader.groups(names, TOGETHER, SeenPictures::pixels);
     }
 
-    /// By the picture's header; of what is none, 0.
     private static long pixels(String name) {
         try {
-            var size = Decoder.size(Path.of(name));
-            return (long) size.width() * size.height();
-        } catch (EspalierException | InvalidPathException e) {
-            // Decoding will say why.
+            return ImageReader.pixels(Path.of(name));
+        } catch (InvalidPathException e) {
+            // Reading will say so.
             return 0;
         }
     }
@@ -352,6 +328,13 @@ final class SeenPictures {
         return String.format(Locale.ROOT, format, values);
     }
 
+    /// From 1 on, as COCO counts.
+    private static Map<Integer, String> numbered(List<String> labels) {
+        var names = new LinkedHashMap<Integer, String>();
+        labels.forEach(label -> names.put(names.size() + 1, label));
+        return names;
+    }
+
     private static List<Double> bbox(Box box) {
         return List.of(box.left(), box.top(), box.width(), box.height());
     }
@@ -365,7 +348,7 @@ final class SeenPictures {
                     .toList();
         }
 
-        private static Answer told(Image image, PictureClassifier.Prediction prediction) {
+        private Answer told(Image image, PictureClassifier.Prediction prediction) {
             var labels =
                     prediction.labels().stream()
                             .map(label ->
@@ -379,12 +362,21 @@ final class SeenPictures {
                     json,
                     new ShownImage(image, labels.replace('\t', ' ')),
                     null,
-                    List.of());
+                    prediction.labels().stream()
+                            .map(label -> annotation(label, prediction.probabilities()))
+                            .toList());
+        }
+
+        private Map<String, Object> annotation(String label, Map<String, Double> probabilities) {
+            var annotation = new LinkedHashMap<String, Object>();
+            annotation.put("category_id", classifier.problem().labels().indexOf(label) + 1);
+            annotation.put("score", probabilities.get(label));
+            return annotation;
         }
 
         @Override
-        public @Nullable Map<Integer, String> categories() {
-            return null;
+        public Map<Integer, String> categories() {
+            return numbered(classifier.problem().labels());
         }
 
         @Override
@@ -471,9 +463,7 @@ final class SeenPictures {
 
         @Override
         public Map<Integer, String> categories() {
-            var names = new LinkedHashMap<Integer, String>();
-            detector.labels().forEach(label -> names.put(names.size() + 1, label));
-            return names;
+            return numbered(detector.labels());
         }
 
         @Override

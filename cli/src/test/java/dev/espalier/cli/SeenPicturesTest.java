@@ -387,8 +387,14 @@ class SeenPicturesTest {
         assertThat(said).contains("no.png");
         assertThat(run("predict", model, broken)).isEqualTo(3);
         assertThat(run("predict", model, folder.resolve("no.png"))).isEqualTo(2);
-        assertThat(run("predict", model, picture, "--coco", folder.resolve("c.json"))).isEqualTo(2);
-        assertThat(said).contains("--coco: not for this model: it tells labels of whole pictures");
+        var coco = folder.resolve("c.json");
+        assertThat(run("predict", model, picture, "--coco", coco)).isZero();
+        var annotation = Json.read(coco).path("annotations").path(0);
+        assertThat(annotation.path("image_id").asInt()).isEqualTo(1);
+        assertThat(annotation.path("score").asDouble()).isBetween(0.5, 1.0);
+        var category =
+                Json.read(coco).path("categories").path(annotation.path("category_id").asInt() - 1);
+        assertThat(told).startsWith(category.path("name").asString() + "\t");
         assertThat(run("predict", model, picture, "--masks", folder)).isEqualTo(2);
         assertThat(said).contains("--masks: not for this model: it tells no classes of pixels");
         assertThat(run("predict", model, picture, "--score", 0.1)).isEqualTo(2);

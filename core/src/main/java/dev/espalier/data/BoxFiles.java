@@ -9,6 +9,7 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -35,10 +36,12 @@ final class BoxFiles {
     /// of the picture, x and y being the box's middle, or of a file beside it; more numbers are an
     /// outline. A picture without a file has nothing in it.
     ///
-    /// @param data a folder, a list of pictures (`.txt`), or a description (`.yaml`), which names
-    ///   those of each part; the names of classes stand there, or in `data.yaml`, `classes.txt` or
-    ///   `obj.names` in the folder or above
-    static ImageData yolo(Path data, ImageData.Part part, Ledger ledger) {
+    /// @param place of a folder, a list of pictures (`.txt`), or a description (`.yaml`), which
+    ///   names those of each part, in the folder that is its `path` unless another one is given;
+    ///   the names of classes stand there, or in `data.yaml`, `classes.txt` or `obj.names` in the
+    ///   folder or above
+    static ImageData yolo(ImageData.Place place, Ledger ledger) {
+        var data = place.data();
         var file = data.toString();
         var described = file.endsWith(".yaml") || file.endsWith(".yml");
         var folder = Files.isDirectory(data) ? data : parent(data);
@@ -46,13 +49,11 @@ final class BoxFiles {
         var pictures = new ArrayList<Path>();
         if (described) {
             var yaml = yaml(data);
-            var base = yaml.containsKey("path") ? yaml.get("path") : ".";
-            for (var place : places(data, yaml, part)) {
-                listed(
-                        ImageReader.inside(folder, base + "/" + place, data, 0, ledger),
-                        folder,
-                        pictures,
-                        ledger);
+            var given = place.pictures();
+            var base = given == null && yaml.containsKey("path") ? yaml.get("path") + "/" : "";
+            var root = given == null ? folder : given;
+            for (var of : places(data, yaml, place.part())) {
+                listed(inside(data, root, base + of), root, pictures, ledger);
             }
         } else {
             listed(data, folder, pictures, ledger);
@@ -65,6 +66,28 @@ final class BoxFiles {
             }
         }
         return whole(data, images, names, ledger);
+    }
+
+    /// What a description names in `root`. Published ones often name folders of another machine.
+    private static Path inside(Path data, Path root, String name) {
+        var folder = root.toAbsolutePath().normalize();
+        Path at;
+        try {
+            at = root.resolve(name).normalize();
+        } catch (InvalidPathException e) {
+            throw EspalierException.data("%s: `%s` is no path".formatted(data, name), e);
+        }
+        if (!at.toAbsolutePath().startsWith(folder) || !Files.exists(at)) {
+            throw EspalierException.data(
+                    "%s: names `%s`, %s; allowed: what lies there, or `pictures` with the folder that `path` stands for, in which the rest is looked up"
+                            .formatted(
+                                    data,
+                                    name,
+                                    Files.exists(at)
+                                            ? "which lies outside of " + folder
+                                            : "and there is no such file in " + folder));
+        }
+        return at;
     }
 
     /// Where a description says that the pictures of a part lie.
@@ -81,11 +104,7 @@ final class BoxFiles {
     }
 
     /// Adds the pictures of a folder, of a list, or the picture itself.
-    private static void listed(
-            @Nullable Path place, Path folder, List<Path> pictures, Ledger ledger) {
-        if (place == null) {
-            return;
-        }
+    private static void listed(Path place, Path folder, List<Path> pictures, Ledger ledger) {
         if (Files.isDirectory(place)) {
             var images = place.resolve("images");
             pictures.addAll(
@@ -282,23 +301,12 @@ final class BoxFiles {
     ///
     /// @param data the folder that holds them, or a list of names (`ImageSets/Main/train.txt`)
     static ImageData voc(Path data, Ledger ledger) {
-        var root = Files.isDirectory(data) ? data : parent(parent(parent(data)));
-        var folder = root.resolve("Annotations");
-        var files = new ArrayList<Path>();
-        if (Files.isDirectory(data)) {
-            files.addAll(ImageReader.visible(folder));
-        } else {
-            var lines = lines(data);
-            for (var i = 0; i < lines.size(); i++) {
-                var name = lines.get(i).strip().split("\\s+", -1)[0];
-                if (!name.isEmpty()) {
-                    var file = ImageReader.inside(folder, name + ".xml", data, i + 1, ledger);
-                    if (file != null) {
-                        files.add(file);
-                    }
-                }
-            }
-        }
+        var folder = Files.isDirectory(data);
+        var root = folder ? data : vocRoot(data);
+        var files =
+                folder
+                        ? ImageReader.visible(root.resolve("Annotations"))
+                        : vocNamed(data, "Annotations", ".xml", ledger);
         var images = new ArrayList<LabelledImage>();
         for (var file : files) {
             var xml = xml(file, ledger);
@@ -312,6 +320,28 @@ final class BoxFiles {
         var names = new TreeSet<String>();
         images.forEach(image -> names.addAll(image.labels()));
         return whole(data, images, List.copyOf(names), ledger);
+    }
+
+    /// Where a list of VOC's, two folders deep, says that the rest lies.
+    static Path vocRoot(Path list) {
+        return parent(parent(parent(list)));
+    }
+
+    /// What a list of VOC's names in a folder beside `ImageSets`.
+    static List<Path> vocNamed(Path list, String folder, String ending, Ledger ledger) {
+        var files = new ArrayList<Path>();
+        var lines = lines(list);
+        for (var i = 0; i < lines.size(); i++) {
+            var name = lines.get(i).strip().split("\\s+", -1)[0];
+            if (!name.isEmpty()) {
+                var in = vocRoot(list).resolve(folder);
+                var file = ImageReader.inside(in, name + ending, list, i + 1, ledger);
+                if (file != null) {
+                    files.add(file);
+                }
+            }
+        }
+        return files;
     }
 
     private static @Nullable LabelledImage voc(Path root, Path file, Document xml, Ledger ledger) {

@@ -25,6 +25,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.ToLongFunction;
 import java.util.stream.IntStream;
 import java.util.zip.GZIPInputStream;
 import org.jspecify.annotations.Nullable;
@@ -35,9 +36,36 @@ public final class ImageReader {
     private static final Set<String> ENDINGS =
             Set.of("jpg", "jpeg", "png", "gif", "bmp", "tif", "tiff", "webp");
 
-    /// Pictures whose samples are held are not decoded again; together they take at most this share
-    /// of the memory that Java may use.
-    private static final double HELD = 0.25;
+    /// Pictures that are decoded together, and lie in memory at once.
+    private static final int TOGETHER = 64;
+
+    /// As many pixels as these have at most, unless one alone has more.
+    private static final long MOST_PIXELS = 1L << 24;
+
+    /// Room in memory for the samples of pictures, which are not decoded again then. All data of a
+    /// run share one.
+    public static final class Room {
+        /// Of the memory that Java may use.
+        private static final double SHARE = 0.25;
+
+        private long bytes;
+
+        public Room() {
+            this((long) (Runtime.getRuntime().maxMemory() * SHARE));
+        }
+
+        Room(long bytes) {
+            this.bytes = bytes;
+        }
+
+        private boolean take(long more) {
+            if (more > bytes) {
+                return false;
+            }
+            bytes -= more;
+            return true;
+        }
+    }
 
     private static final int IDX_IMAGES = 0x0803;
     private static final int IDX_LABELS = 0x0801;
@@ -55,13 +83,19 @@ public final class ImageReader {
     /// | `.json` | COCO |
     /// | `.csv`, `.tsv`, `.jsonl`, packed or not | a table of pictures and labels, or captions |
     /// | `…idx3…`, packed or not | IDX, its labels in `…idx1…` |
-    /// | `.yaml`, `.txt` | YOLO, or a list of VOC's names under `ImageSets` |
+    /// | `.yaml`, `.txt` | YOLO, or a list of VOC's names under `ImageSets`, of boxes or of masks |
     ///
     /// @throws EspalierException (DATA) if it is of no such kind, or does not tell what is wanted
     public static ImageData read(ImageData.Place place, ImageData.Wanted wanted, Ledger ledger) {
+        return read(place, wanted, ledger, new Room());
+    }
+
+    /// As the other, with pictures held in what is left of `room`.
+    public static ImageData read(
+            ImageData.Place place, ImageData.Wanted wanted, Ledger ledger, Room room) {
         var read = undecoded(place, wanted, ledger);
         var seen = new BitSet();
-        var images = decoded(read.images(), seen, ledger);
+        var images = decoded(read.images(), room, seen, ledger);
         if (wanted instanceof ImageData.Wanted.Masks) {
             var unused = read.classes().size() - seen.get(0, read.classes().size()).cardinality();
             if (unused > 0) {
@@ -74,7 +108,7 @@ public final class ImageReader {
     /// All pictures of a folder and of those in it, or of a file in IDX, without labels.
     ///
     /// @throws EspalierException (DATA) if there are none
-    public static List<LabelledImage> unlabelled(Path path, Ledger ledger) {
+    public static List<LabelledImage> unlabelled(Path path, Ledger ledger, Room room) {
         if (!Files.exists(path)) {
             throw EspalierException.data(path + ": there is no such file or folder");
         }
@@ -89,18 +123,21 @@ public final class ImageReader {
         if (found.isEmpty()) {
             throw EspalierException.data(path + ": holds no picture" + ledger.leftOut());
         }
-        return decoded(found, new BitSet(), ledger);
+        return decoded(found, room, new BitSet(), ledger);
     }
 
     /// As [#read] of a folder for each label.
     public static List<LabelledImage> folders(Path root, Ledger ledger) {
         return decoded(
-                folders(root, ledger, new LabelledReader.Labels.One()), new BitSet(), ledger);
+                folders(root, ledger, new LabelledReader.Labels.One()),
+                new Room(),
+                new BitSet(),
+                ledger);
     }
 
     /// As [#read] of IDX.
     public static List<LabelledImage> idx(Path images, Path labels, Ledger ledger) {
-        return decoded(pairs(images, labels), new BitSet(), ledger);
+        return decoded(pairs(images, labels), new Room(), new BitSet(), ledger);
     }
 
     private static ImageData undecoded(
@@ -113,6 +150,11 @@ public final class ImageReader {
         }
         if (name.endsWith(".json")) {
             return CocoReader.read(place, wanted, ledger);
+        }
+        if (place.pictures() != null && !(isTable(name) || isDescription(name))) {
+            throw EspalierException.usage(
+                    "pictures: %s is not looked at, since %s lies beside its pictures; allowed with a table, COCO's JSON, or YOLO's description"
+                            .formatted(place.pictures(), data));
         }
         return switch (wanted) {
             case ImageData.Wanted.Labels labels when folder ->
@@ -130,18 +172,43 @@ public final class ImageReader {
                     when Files.isDirectory(data.resolve("Annotations"))
                             || data.toString().contains("ImageSets") ->
                     BoxFiles.voc(data, ledger);
-            case ImageData.Wanted.Boxes _ -> BoxFiles.yolo(data, place.part(), ledger);
+            case ImageData.Wanted.Boxes _ when isTable(name) ->
+                    throw EspalierException.data(
+                            data
+                                    + ": a table tells no boxes; boxes are COCO's JSON, YOLO or"
+                                    + " Pascal VOC");
+            case ImageData.Wanted.Boxes _ -> BoxFiles.yolo(place, ledger);
+            case ImageData.Wanted.Masks(var classes)
+                    when !folder && classes != null && data.toString().contains("ImageSets") ->
+                    new ImageData(
+                            masks(
+                                    BoxFiles.vocRoot(data),
+                                    BoxFiles.vocNamed(data, "SegmentationClass", ".png", ledger),
+                                    classes,
+                                    ledger),
+                            classes.names());
             case ImageData.Wanted.Masks(var classes) when folder && classes != null ->
-                    new ImageData(masks(data, classes, ledger), classes.names());
+                    new ImageData(masks(data, null, classes, ledger), classes.names());
             case ImageData.Wanted.Masks _ ->
                     throw EspalierException.data(
                             data
                                     + ": tells no classes of pixels; allowed: a folder with `images`"
-                                    + " and `masks` where the classes are named, or COCO's JSON");
+                                    + " and `masks`, or a list of VOC's, where the classes are"
+                                    + " named, or COCO's JSON");
             case ImageData.Wanted.Captions _ ->
                     throw EspalierException.data(
                             data + ": tells no captions; allowed: a table, or COCO's JSON");
         };
+    }
+
+    /// Whether its rows name pictures.
+    private static boolean isTable(String name) {
+        return name.matches(".*\\.(csv|tsv|jsonl)(\\.\\w+)?");
+    }
+
+    /// Whether it is a description of YOLO's, which names folders of pictures.
+    private static boolean isDescription(String name) {
+        return name.endsWith(".yaml") || name.endsWith(".yml");
     }
 
     private static ImageData classes(List<LabelledImage> images) {
@@ -232,7 +299,10 @@ public final class ImageReader {
 
     /// Pictures in `images` and what their pixels are in `masks`, under the same names but for
     /// their endings; in VOC's folders too.
-    private static List<LabelledImage> masks(Path root, MaskSource.Classes classes, Ledger ledger) {
+    ///
+    /// @param listed the masks that are wanted, of VOC's; null for all
+    private static List<LabelledImage> masks(
+            Path root, @Nullable List<Path> listed, MaskSource.Classes classes, Ledger ledger) {
         var voc = Files.isDirectory(root.resolve("SegmentationClass"));
         var pictures = root.resolve(voc ? "JPEGImages" : "images");
         var masks = root.resolve(voc ? "SegmentationClass" : "masks");
@@ -243,7 +313,7 @@ public final class ImageReader {
                             + " needed");
         }
         var byName = new HashMap<String, Path>();
-        for (var mask : pictures(masks, ledger)) {
+        for (var mask : listed == null ? pictures(masks, ledger) : listed) {
             byName.put(stem(masks.relativize(mask)), mask);
         }
         var found = new ArrayList<LabelledImage>();
@@ -257,9 +327,9 @@ public final class ImageReader {
                                 List.of(),
                                 new MaskSource.InFile(mask, classes),
                                 List.of()));
-            } else if (voc) {
+            } else if (voc && listed == null) {
                 ledger.drop("picture without a mask");
-            } else {
+            } else if (listed == null) {
                 ledger.reject(file, 0, "picture without a mask", "has no mask in " + masks);
             }
         }
@@ -404,6 +474,18 @@ public final class ImageReader {
                                     .formatted(file, Arrays.toString(sizes)));
                 }
             }
+            if (dimensions == 3 && (long) sizes[1] * sizes[2] > Decoder.MOST_PIXELS) {
+                throw EspalierException.data(
+                        "%s: pictures of %,d x %,d pixels; at most %,d pixels are read"
+                                .formatted(file, sizes[2], sizes[1], Decoder.MOST_PIXELS));
+            }
+            // A grey pixel becomes three bytes, beside the one that was read.
+            var most = Runtime.getRuntime().maxMemory() / 2;
+            if (4 * bytes > most) {
+                throw EspalierException.data(
+                        "%s: its %,d bytes take %,d in memory, where half of Java's is %,d; split the file, or give Java more memory (ESPALIER_HEAP)"
+                                .formatted(file, bytes, 4 * bytes, most));
+            }
             // In pieces, so that a header alone takes no memory.
             var content = in.readNBytes((int) bytes);
             if (content.length < bytes) {
@@ -474,22 +556,59 @@ public final class ImageReader {
         }
     }
 
-    private static List<LabelledImage> decoded(
-            List<LabelledImage> images, BitSet seen, Ledger ledger) {
-        return decoded(images, (long) (Runtime.getRuntime().maxMemory() * HELD), seen, ledger);
+    /// `all` in parts that lie in memory at once, so that a few large ones do not fill it.
+    ///
+    /// @param together at most so many in a part
+    /// @param pixels of each, by its header
+    public static <T> List<List<T>> groups(List<T> all, int together, ToLongFunction<T> pixels) {
+        var each = all.parallelStream().mapToLong(pixels).toArray();
+        var groups = new ArrayList<List<T>>();
+        var start = 0;
+        var sum = 0L;
+        for (var i = 0; i < each.length; i++) {
+            if (i > start && (i - start == together || sum + each[i] > MOST_PIXELS)) {
+                groups.add(all.subList(start, i));
+                start = i;
+                sum = 0;
+            }
+            sum += each[i];
+        }
+        if (start < each.length) {
+            groups.add(all.subList(start, each.length));
+        }
+        return groups;
+    }
+
+    /// The pixels of a picture by its header; of what is none, 0.
+    public static long pixels(Path file) {
+        try {
+            var size = Decoder.size(file);
+            return (long) size.width() * size.height();
+        } catch (EspalierException e) {
+            // Decoding will say why.
+            return 0;
+        }
+    }
+
+    /// Those that decoding a picture, and its mask, adds to what lies in memory.
+    static long pixels(LabelledImage labelled) {
+        var picture = labelled.picture() instanceof Picture.InFile(var file) ? pixels(file) : 0;
+        return switch (labelled.mask()) {
+            case MaskSource.InFile(var mask, _) -> picture + pixels(mask);
+            case MaskSource.Outlined outlined ->
+                    picture + (long) outlined.width() * outlined.height();
+            case null, default -> picture;
+        };
     }
 
     /// Those of `images` that can be decoded, held in memory as far as there is room.
     ///
-    /// @param room in bytes
     /// @param seen the numbers that masks hold are set
     static List<LabelledImage> decoded(
-            List<LabelledImage> images, long room, BitSet seen, Ledger ledger) {
+            List<LabelledImage> images, Room room, BitSet seen, Ledger ledger) {
         var result = new ArrayList<LabelledImage>();
         // By parts, so that what finds no room does not lie about.
-        var part = 64;
-        for (var start = 0; start < images.size(); start += part) {
-            var some = images.subList(start, Math.min(images.size(), start + part));
+        for (var some : groups(images, TOGETHER, ImageReader::pixels)) {
             var outcomes = some.parallelStream().map(ImageReader::outcome).toList();
             for (var i = 0; i < some.size(); i++) {
                 var labelled = some.get(i);
@@ -509,9 +628,7 @@ public final class ImageReader {
                         seen.set(value & 0xFF);
                     }
                 }
-                var bytes = image.rgb().length + (mask == null ? 0 : mask.classes().length);
-                if (bytes <= room) {
-                    room -= bytes;
+                if (room.take(image.rgb().length + (mask == null ? 0 : mask.classes().length))) {
                     labelled =
                             labelled.held(
                                     new Picture.Held(image, labelled.where()),

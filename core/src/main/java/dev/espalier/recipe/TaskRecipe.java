@@ -219,7 +219,8 @@ public sealed interface TaskRecipe {
     record ObjectDetection(
             @Doc(
                             value =
-                                    "The folder from which COCO names its pictures; `auto` is the one that it lies in.",
+                                    "The folder from which COCO, or YOLO's description, names its pictures; `auto` is the one"
+                                            + " that it lies in, or that the description's `path` names.",
                             byDefault = "auto",
                             nothing = "auto")
                     @Nullable Path pictures,

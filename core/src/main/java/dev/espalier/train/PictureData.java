@@ -30,24 +30,30 @@ final class PictureData {
             long seed,
             Path folder,
             Watcher watcher) {
+        var room = new ImageReader.Room();
         return TextData.labelled(
                 data,
                 seed,
                 folder,
                 watcher,
                 new TextData.Kind<>(
-                        (path, part, ledger) -> read(path, part, task, ledger),
+                        (path, part, ledger) -> read(path, part, task, ledger, room),
                         r -> r.picture().content(),
                         LabelledImage::labels));
     }
 
     private static List<LabelledImage> read(
-            Path path, ImageData.Part part, TaskRecipe.ImageClassification task, Ledger ledger) {
+            Path path,
+            ImageData.Part part,
+            TaskRecipe.ImageClassification task,
+            Ledger ledger,
+            ImageReader.Room room) {
         var labels = TextData.labels(task.problem());
         return ImageReader.read(
                         new ImageData.Place(path, task.pictures(), part),
                         new ImageData.Wanted.Labels(task.image(), task.label(), labels),
-                        ledger)
+                        ledger,
+                        room)
                 .images();
     }
 
@@ -83,6 +89,14 @@ final class PictureData {
             long seed,
             Path folder,
             Watcher watcher) {
+        for (var option : List.of("classes", "colours")) {
+            var given = option.equals("classes") ? task.classes() : task.colours();
+            if (!given.isEmpty() && data.train().toString().endsWith(".json")) {
+                throw EspalierException.usage(
+                        "task.%s: not for %s, since COCO's JSON names its classes itself; allowed: none"
+                                .formatted(option, data.train()));
+            }
+        }
         return named(
                 data,
                 seed,
@@ -128,6 +142,7 @@ final class PictureData {
             @Nullable Path pictures,
             Function<LabelledImage, List<String>> labels) {
         var classes = new ArrayList<String>();
+        var room = new ImageReader.Room();
         var records =
                 TextData.labelled(
                         data,
@@ -140,6 +155,7 @@ final class PictureData {
                                                 new ImageData.Place(path, pictures, part),
                                                 wanted,
                                                 ledger,
+                                                room,
                                                 classes),
                                 r -> r.picture().content(),
                                 labels));
@@ -149,8 +165,12 @@ final class PictureData {
     /// @param known the classes of the training pictures, which are read first; the others may have
     ///   some of them alone, but in masks, where a number stands for a class
     private static List<LabelledImage> named(
-            ImageData.Place place, ImageData.Wanted wanted, Ledger ledger, List<String> known) {
-        var read = ImageReader.read(place, wanted, ledger);
+            ImageData.Place place,
+            ImageData.Wanted wanted,
+            Ledger ledger,
+            ImageReader.Room room,
+            List<String> known) {
+        var read = ImageReader.read(place, wanted, ledger, room);
         if (known.isEmpty()) {
             known.addAll(read.classes());
             return read.images();

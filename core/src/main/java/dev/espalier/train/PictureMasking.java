@@ -130,11 +130,12 @@ final class PictureMasking implements Job {
             PretrainRecipe recipe, Path folder, ObjectNode passport, Watcher watcher) {
         var images = new ArrayList<LabelledImage>();
         var limit = new Ledger.Limit.Count(recipe.data().maxRejects());
+        var room = new ImageReader.Room();
         var files = passport.putArray("sources");
         try (var ledger = new Ledger(folder.resolve("rejects.jsonl"), limit)) {
             for (var source : recipe.data().sources()) {
                 var path = ((SourceRecipe.Images) source).path();
-                images.addAll(ImageReader.unlabelled(path, ledger));
+                images.addAll(ImageReader.unlabelled(path, ledger, room));
                 files.addObject()
                         .put("path", path.toString())
                         .put("sha256", AtomicFiles.sha256(path));

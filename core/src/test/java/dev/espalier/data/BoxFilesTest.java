@@ -129,6 +129,51 @@ class BoxFilesTest {
                 .isEqualTo(labels + ":2: the class is `2`; allowed: 0 to 1");
     }
 
+    /// As published descriptions have it.
+    @Test
+    void aDescriptionThatLeadsOutsideIsLookedUpWhereThePicturesLie() throws IOException {
+        picture("set/images/train/a.png");
+        text("set/labels/train/a.txt", "0 0.5 0.5 0.2 0.4\n");
+        var yaml =
+                text(
+                        "other/data.yaml",
+                        "path: ../datasets/set\ntrain: images/train\nnames: [cat]\n");
+        assertThatThrownBy(() -> read(yaml))
+                .isInstanceOf(EspalierException.class)
+                .hasMessage(
+                        "%s: names `../datasets/set/images/train`, and there is no such file in %s; allowed: what lies there, or `pictures` with the folder that `path` stands for, in which the rest is looked up"
+                                .formatted(yaml, folder.resolve("other")));
+        var place = new ImageData.Place(yaml, folder.resolve("set"));
+        var read = ImageReader.read(place, new Wanted.Boxes(), ledger);
+        assertThat(read.images().getFirst().labels()).containsExactly("cat");
+        var outside = text("other/outside.yaml", "train: ../set/images/train\nnames: [cat]\n");
+        assertThatThrownBy(() -> read(outside))
+                .hasMessageContaining("`../set/images/train`, which lies outside of");
+    }
+
+    @Test
+    void aFolderOfPicturesIsRefusedWhereItIsNotLookedAt() throws IOException {
+        picture("images/a.png");
+        text("labels/a.txt", "0 0.5 0.5 0.2 0.4\n");
+        text("classes.txt", "cat\n");
+        assertThatThrownBy(() ->
+                        ImageReader.read(
+                                new ImageData.Place(folder, folder), new Wanted.Boxes(), ledger))
+                .isInstanceOf(EspalierException.class)
+                .hasMessage(
+                        "pictures: %s is not looked at, since %s lies beside its pictures; allowed with a table, COCO's JSON, or YOLO's description"
+                                .formatted(folder, folder));
+    }
+
+    @Test
+    void aTableTellsNoBoxes() throws IOException {
+        var table = text("boxes.csv", "image,label\na.png,cat\n");
+        assertThatThrownBy(() -> read(table))
+                .hasMessage(
+                        table
+                                + ": a table tells no boxes; boxes are COCO's JSON, YOLO or Pascal VOC");
+    }
+
     @ParameterizedTest
     @ValueSource(
             strings = {

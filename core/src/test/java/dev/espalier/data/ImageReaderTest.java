@@ -225,6 +225,21 @@ class ImageReaderTest {
     }
 
     @Test
+    void aListOfVocsNamesMasks() throws IOException {
+        for (var name : List.of("a", "b")) {
+            picture("JPEGImages/" + name + ".jpg", 2, 1, 0);
+            mask("SegmentationClass/" + name + ".png", 2, 1, 0, 1);
+        }
+        picture("JPEGImages/c.jpg", 2, 1, 0);
+        var list = text("ImageSets/Segmentation/train.txt", "b\nnone\n");
+        assertThat(read(list, new Wanted.Masks(TWO)).images())
+                .extracting(LabelledImage::where)
+                .containsExactly(folder.resolve("JPEGImages/b.jpg").toString());
+        assertThat(ledger.counts().rejected()).containsOnly(Map.entry("no such picture", 1L));
+        assertThat(read(folder, new Wanted.Masks(TWO)).images()).hasSize(2);
+    }
+
+    @Test
     void badMasksAreSetAside() throws IOException {
         for (var name : List.of("good", "size", "class", "none")) {
             picture("images/" + name + ".png", 2, 1, 0);
@@ -261,9 +276,51 @@ class ImageReaderTest {
                 new LabelledImage(
                         new Picture.InFile(file), List.of(), List.of(), source, List.of());
         var seen = new BitSet();
-        var read = ImageReader.decoded(List.of(image), 0, seen, ledger);
+        var read = ImageReader.decoded(List.of(image), new ImageReader.Room(0), seen, ledger);
         assertThat(read.getFirst().mask()).isSameAs(source);
         assertThat(seen.stream()).containsExactly(1, 255);
+    }
+
+    /// By headers alone, so that large pictures, and their masks, do not lie in memory together.
+    @Test
+    void aPictureIsAsLargeAsItsHeaderAndItsMasksSay() throws IOException {
+        var file = picture("images/a.png", 3, 2, 0);
+        mask("masks/a.png", 4, 1, 1, 1, 1, 1);
+        var source = new MaskSource.InFile(folder.resolve("masks/a.png"), TWO);
+        var image =
+                new LabelledImage(
+                        new Picture.InFile(file), List.of(), List.of(), source, List.of());
+        assertThat(ImageReader.pixels(image)).isEqualTo(6 + 4);
+        assertThat(ImageReader.groups(List.of(1, 2, 3, 4, 5), 2, i -> i == 2 ? 1L << 25 : 1))
+                .containsExactly(List.of(1), List.of(2), List.of(3, 4), List.of(5));
+    }
+
+    @Test
+    void allDataOfARunShareTheRoomInMemory() throws IOException {
+        picture("train/cat/a.png", 2, 2, 0);
+        picture("test/cat/a.png", 2, 2, 0);
+        var room = new ImageReader.Room(20);
+        var wanted = new Wanted.Labels("file", "label", new LabelledReader.Labels.One());
+        for (var part : List.of("train", "test")) {
+            var place = new ImageData.Place(folder.resolve(part), null);
+            var read = ImageReader.read(place, wanted, ledger, room).images().getFirst();
+            assertThat(read.picture() instanceof Picture.Held)
+                    .as(part)
+                    .isEqualTo(part.equals("train"));
+        }
+    }
+
+    @Test
+    void idxIsJudgedByItsHeader() throws IOException {
+        var wide = idx("wide", 0x803, new int[] {1, 1 << 14, 1 << 13}, new byte[1]);
+        assertThatThrownBy(() -> ImageReader.unlabelled(wide, ledger, new ImageReader.Room()))
+                .hasMessage(
+                        wide
+                                + ": pictures of 8,192 x 16,384 pixels; at most 67,108,864 pixels are read");
+        var many = idx("many", 0x803, new int[] {2_700_000, 28, 28}, new byte[1]);
+        assertThatThrownBy(() -> ImageReader.unlabelled(many, ledger, new ImageReader.Room()))
+                .hasMessageStartingWith(many + ": its 2,116,800,000 bytes take 8,467,200,000")
+                .hasMessageContaining("ESPALIER_HEAP");
     }
 
     @Test

@@ -282,6 +282,29 @@ class SegmentingTest {
     }
 
     @Test
+    void cocoNamesItsClassesItself() throws IOException {
+        var coco = folder.resolve("train.json");
+        Files.writeString(coco, "{}");
+        assertThatThrownBy(() ->
+                        new Run(
+                                        Recipes.parse(
+                                                """
+                                                output: %s
+                                                data: {train: %s}
+                                                model: %s
+                                                task: {type: segmentation, classes: [dark, bright]}
+                                                """
+                                                        .formatted(
+                                                                folder.resolve("coco"), coco, UNET),
+                                                "x"))
+                                .train(figures -> {}))
+                .isInstanceOf(EspalierException.class)
+                .hasMessage(
+                        "task.classes: not for %s, since COCO's JSON names its classes itself; allowed: none"
+                                .formatted(coco));
+    }
+
+    @Test
     void aClassThatIsNoneIsNamed() {
         assertThatThrownBy(() -> run("one", UNET, "classes: [dark]", 1).train(figures -> {}))
                 .isInstanceOf(EspalierException.class)
