@@ -22,9 +22,10 @@ import tools.jackson.databind.JsonNode;
 /// - `.conllu`: CoNLL-U (Universal Dependencies), ten columns parted by tabs; the words are the
 ///   FORMs, multi-word ranges and empty nodes are passed over.
 /// - `.jsonl`: `{"text": "…", "spans": [{"start": 0, "end": 5, "label": "PER"}]}`, with places in
-///   chars as Java and JavaScript count them. Words are cut by [#WORD] and tagged in IOB2; a span
-///   that ends inside a word is widened to the whole of it, which is counted as a change; so is a
-///   text with characters outside the basic plane, behind which Python's places differ.
+///   characters. Words are cut by [#WORD] and tagged in IOB2; a span that ends inside a word is
+///   widened to the whole of it, which is counted as a change; so is a text with characters outside
+///   the basic plane, which Java and JavaScript count as two and Python as one: places are read
+///   whichever way more of the file's spans behind them are whole words, as Java's if as many.
 /// - others: CoNLL, a word a line with its columns parted by white space, an empty line after each
 ///   sentence; lines of `-DOCSTART-` are passed over.
 ///
@@ -309,7 +310,9 @@ public final class TaggedReader {
                         at,
                         "bad span",
                         "`%s` needs a label and places within the text's %d characters"
-                                .formatted(shown(node), given.length()));
+                                .formatted(
+                                        shown(node),
+                                        places == null ? given.length() : places.length - 1));
                 return;
             }
             found.add(read);

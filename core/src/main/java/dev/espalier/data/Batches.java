@@ -4,7 +4,6 @@ import dev.espalier.Rng;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.stream.IntStream;
 
 /// Batches of examples of differing lengths, a pure function of (seed, epoch).
 public final class Batches {
@@ -43,21 +42,6 @@ public final class Batches {
             shuffled.add(batches.get(b));
         }
         return shuffled;
-    }
-
-    /// The length that rows of `lengths` are padded to: that of all where they are alike; else that
-    /// of the longest, rounded up to one of four lengths between two powers of 2, but not beyond
-    /// `most`. For each length that occurs libtorch compiles products anew and keeps them, which
-    /// took 8 % of the time and 400 MB of memory where any length could (docs/log.md); padding is
-    /// cheaper.
-    public static int paddedLength(IntStream lengths, int most) {
-        var range = lengths.summaryStatistics();
-        var longest = range.getMax();
-        if (range.getMin() == longest || longest < 5) {
-            return longest;
-        }
-        var step = Integer.highestOneBit(longest - 1) / 4;
-        return Math.max(longest, Math.min(most, Math.ceilDiv(longest, step) * step));
     }
 
     /// Rows cut to `most` tokens, and how many were.

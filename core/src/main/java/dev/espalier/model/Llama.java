@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -123,6 +124,14 @@ public final class Llama extends Decoder {
         return config.scaling() instanceof RotaryEmbedding.Dynamic dynamic
                 ? (int) Math.min(Integer.MAX_VALUE, dynamic.factor() * config.context())
                 : config.context();
+    }
+
+    /// A dynamically scaled model turns all positions by how many there are.
+    @Override
+    public int paddedLength(IntStream lengths) {
+        return config.scaling() instanceof RotaryEmbedding.Dynamic
+                ? lengths.max().orElseThrow()
+                : super.paddedLength(lengths);
     }
 
     @Override

@@ -1,10 +1,8 @@
 package dev.espalier.objective;
 
-import dev.espalier.data.Batches;
 import dev.espalier.model.VisionEncoderDecoder;
 import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.torch.Tensor;
-import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 
@@ -63,16 +61,7 @@ public record CaptionBatch(
 
     @Override
     public VocabularyLoss forward() {
-        var length =
-                Batches.paddedLength(
-                        captions.stream().mapToInt(caption -> caption.length), model.context());
-        var targets = new int[captions.size() * length];
-        Arrays.fill(targets, Tensor.IGNORE);
-        for (var row = 0; row < captions.size(); row++) {
-            var caption = captions.get(row);
-            System.arraycopy(caption, 0, targets, row * length, caption.length);
-        }
-        var labels = Tensor.of(targets, captions.size(), length); // (B, T)
+        var labels = model.padded(captions, Tensor.IGNORE); // (B, T)
         var memory = model.encode(Pixels.stacked(pictures), null); // (B, S, D)
         var hidden = model.decode(model.shiftedRight(labels), memory, null); // (B, T, D)
         return new VocabularyLoss(model, hidden, labels, loss);

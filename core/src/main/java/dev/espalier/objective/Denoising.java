@@ -203,7 +203,8 @@ public final class Denoising {
                 product *= rng.uniform()) {
             count++;
         }
-        return count;
+        // With a mean of next to 0 exp(-span) is 1, and none of the draws hides anything.
+        return none ? count : Math.max(1, count);
     }
 
     private int[] masked(int[] places, Rng rng) {

@@ -1,6 +1,5 @@
 package dev.espalier.objective;
 
-import dev.espalier.data.Batches;
 import dev.espalier.model.Decoder;
 import dev.espalier.model.Encoder;
 import dev.espalier.model.EncoderDecoder;
@@ -87,8 +86,7 @@ public record MaskedBatch(
 
     /// The last hidden states (places, D) of a decoder or an encoder at the places of all `rows`.
     public static Tensor states(LanguageModel model, List<Masking.Masked> rows) {
-        var length =
-                Batches.paddedLength(rows.stream().mapToInt(r -> r.ids().length), model.context());
+        var length = model.paddedLength(rows.stream().mapToInt(r -> r.ids().length));
         var ids = new long[rows.size() * length];
         var keep = new long[ids.length];
         var places = LongStream.builder();

@@ -1,6 +1,5 @@
 package dev.espalier.objective;
 
-import dev.espalier.data.Batches;
 import dev.espalier.model.EncoderDecoder;
 import dev.espalier.objective.ExampleText.Mark;
 import dev.espalier.tokenize.Tokenizer;
@@ -89,26 +88,14 @@ public record SequenceToSequenceBatch(
     @Override
     public VocabularyLoss forward() {
         var inputs = pairs.stream().map(SequencePair::input).toList();
-        var ids = padded(inputs, model.padding(), model.context()); // (B, S)
+        var ids = model.padded(inputs, model.padding()); // (B, S)
         var keep = keep(inputs, ids.size(1));
         var labels =
-                padded(
-                        pairs.stream().map(SequencePair::target).toList(),
-                        Tensor.IGNORE,
-                        model.context()); // (B, T)
+                model.padded(
+                        pairs.stream().map(SequencePair::target).toList(), Tensor.IGNORE); // (B, T)
         var memory = model.encode(ids, keep); // (B, S, D)
         var hidden = model.decode(model.shiftedRight(labels), memory, keep); // (B, T, D)
         return new VocabularyLoss(model, hidden, labels, loss);
-    }
-
-    private static Tensor padded(List<int[]> rows, int padding, int most) {
-        var length = Batches.paddedLength(rows.stream().mapToInt(row -> row.length), most);
-        var ids = new int[rows.size() * length];
-        Arrays.fill(ids, padding);
-        for (var r = 0; r < rows.size(); r++) {
-            System.arraycopy(rows.get(r), 0, ids, r * length, rows.get(r).length);
-        }
-        return Tensor.of(ids, rows.size(), length);
     }
 
     private static @Nullable Tensor keep(List<int[]> rows, long length) {

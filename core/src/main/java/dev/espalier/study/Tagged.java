@@ -1,5 +1,6 @@
 package dev.espalier.study;
 
+import dev.espalier.EspalierException;
 import dev.espalier.Rng;
 import dev.espalier.corpus.TaggedReader;
 import dev.espalier.corpus.TaggedText;
@@ -165,13 +166,24 @@ final class Tagged implements Studied {
                     TaggedReader.ending(recipe.data().train()), TaggedReader.lines(records));
         }
 
+        /// Those whose tags all were drawn, since a run refuses others; in the test they are
+        /// missed.
         @Override
         public Content judging() {
+            var known =
+                    records.stream().flatMap(t -> t.tags().stream()).collect(Collectors.toSet());
+            var judging =
+                    parts.validation().stream().filter(t -> known.containsAll(t.tags())).toList();
+            if (judging.isEmpty() || known.size() < 2) {
+                throw EspalierException.usage(
+                        "--labels: %d texts are too few to train on and to choose by, of %d different tags"
+                                .formatted(size(), labels.size()));
+            }
             var data = recipe.data();
             return new Content(
                     TaggedReader.ending(
                             data.validation() == null ? data.train() : data.validation()),
-                    TaggedReader.lines(parts.validation()));
+                    TaggedReader.lines(judging));
         }
 
         @Override

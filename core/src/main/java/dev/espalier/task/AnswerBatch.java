@@ -1,6 +1,5 @@
 package dev.espalier.task;
 
-import dev.espalier.data.Batches;
 import dev.espalier.evaluate.TextLoss;
 import dev.espalier.model.Decoder;
 import dev.espalier.objective.CrossEntropy;
@@ -78,8 +77,7 @@ public record AnswerBatch(
 
     @Override
     public VocabularyLoss forward() {
-        var length =
-                Batches.paddedLength(rows.stream().mapToInt(AnswerBatch::length), model.context());
+        var length = model.paddedLength(rows.stream().mapToInt(AnswerBatch::length));
         var inputs = new long[rows.size() * length];
         var documents = new long[inputs.length];
         var places = new long[(int) count()];

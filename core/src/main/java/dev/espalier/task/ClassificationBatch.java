@@ -1,6 +1,5 @@
 package dev.espalier.task;
 
-import dev.espalier.data.Batches;
 import dev.espalier.model.Decoder;
 import dev.espalier.model.SequenceClassifier;
 import dev.espalier.nn.Stack;
@@ -11,12 +10,11 @@ import dev.espalier.objective.Loss;
 import dev.espalier.objective.MicroBatch;
 import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.torch.Tensor;
-import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/// Texts to tell the label, the labels or a number of, padded on the right to the longest of them.
-/// The loss of a text is the cross-entropy of its label, the mean over all labels of their binary
+/// Texts to tell the label, the labels or a number of, padded on the right to one length. The loss
+/// of a text is the cross-entropy of its label, the mean over all labels of their binary
 /// cross-entropies, or the squared error in standardised units, as the Hugging Face library has it.
 ///
 /// @param examples at least one
@@ -101,7 +99,8 @@ public record ClassificationBatch(
 
     private Tensor sumOverTokens() {
         var texts = texts();
-        var length = length(model, texts);
+        var ids = padded(model, texts);
+        var length = Math.toIntExact(ids.size(1));
         var weights = new float[texts.size() * length];
         for (var r = 0; r < texts.size(); r++) {
             var n = texts.get(r).length();
@@ -111,11 +110,7 @@ public record ClassificationBatch(
             }
             weights[r * length + n - 1] += (float) (0.5 * weight);
         }
-        var scores =
-                model.scoresOfAll(
-                        padded(model, texts),
-                        types(model, texts),
-                        lengths(texts)); // (B, T, classes)
+        var scores = model.scoresOfAll(ids, types(model, texts), lengths(texts)); // (B, T, classes)
         return sum(scores.view(weights.length, -1), length, weights);
     }
 
@@ -136,17 +131,13 @@ public record ClassificationBatch(
 
     private static Tensor padded(
             SequenceClassifier model, List<TextReader.Tokens> texts) { // (B, T)
-        var length = length(model, texts);
-        var ids = new int[texts.size() * length];
-        Arrays.fill(ids, model.body().padding());
-        for (var r = 0; r < texts.size(); r++) {
-            var text = texts.get(r).ids();
-            if (text.length == 0) {
-                throw new IllegalArgumentException("a text without tokens");
-            }
-            System.arraycopy(text, 0, ids, r * length, text.length);
+        if (texts.stream().anyMatch(text -> text.length() == 0)) {
+            throw new IllegalArgumentException("a text without tokens");
         }
-        return Tensor.of(ids, texts.size(), length);
+        return model.body()
+                .padded(
+                        texts.stream().map(TextReader.Tokens::ids).toList(),
+                        model.body().padding());
     }
 
     private static @Nullable Tensor types(
@@ -154,19 +145,12 @@ public record ClassificationBatch(
         if (texts.stream().allMatch(t -> t.types() == null)) {
             return null;
         }
-        var length = length(model, texts);
-        var types = new int[texts.size() * length];
-        for (var r = 0; r < texts.size(); r++) {
-            if (texts.get(r).types() instanceof int[] text) {
-                System.arraycopy(text, 0, types, r * length, text.length);
-            }
-        }
-        return Tensor.of(types, texts.size(), length);
-    }
-
-    private static int length(SequenceClassifier model, List<TextReader.Tokens> texts) {
-        return Batches.paddedLength(
-                texts.stream().mapToInt(TextReader.Tokens::length), model.body().context());
+        return model.body()
+                .padded(
+                        texts.stream()
+                                .map(t -> t.types() == null ? new int[t.length()] : t.types())
+                                .toList(),
+                        0);
     }
 
     @Override

@@ -1,6 +1,5 @@
 package dev.espalier.task;
 
-import dev.espalier.data.Batches;
 import dev.espalier.model.TokenClassifier;
 import dev.espalier.nn.Stack;
 import dev.espalier.objective.CrossEntropy;
@@ -16,7 +15,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 
-/// Stretches of text whose words have a tag each, padded on the right to the longest of them.
+/// Stretches of text whose words have a tag each, padded on the right to one length.
 ///
 /// @param rows the stretches
 /// @param labels the class of each word of each
@@ -106,23 +105,19 @@ public record TokenLabelBatch(
 
     /// The scores (words, classes) of the words of `rows`, in the scope that is open.
     static Tensor scores(TokenClassifier model, List<TaggedTokens> rows) {
-        var length =
-                Batches.paddedLength(
-                        rows.stream().mapToInt(r -> r.ids().length), model.body().context());
-        var ids = new int[rows.size() * length];
-        Arrays.fill(ids, model.body().padding());
-        var lengths = new long[rows.size()];
+        var ids =
+                model.body()
+                        .padded(
+                                rows.stream().map(TaggedTokens::ids).toList(),
+                                model.body().padding()); // (B, T)
+        var lengths = rows.stream().mapToLong(row -> row.ids().length).toArray();
         var places = new long[rows.stream().mapToInt(TaggedTokens::words).sum()];
         var found = 0;
         for (var r = 0; r < lengths.length; r++) {
-            var row = rows.get(r);
-            lengths[r] = row.ids().length;
-            System.arraycopy(row.ids(), 0, ids, r * length, row.ids().length);
-            for (var place : row.places()) {
-                places[found++] = (long) r * length + place;
+            for (var place : rows.get(r).places()) {
+                places[found++] = r * ids.size(1) + place;
             }
         }
-        return model.scores(
-                Tensor.of(ids, lengths.length, length), lengths, Tensor.of(places, found));
+        return model.scores(ids, lengths, Tensor.of(places, found));
     }
 }

@@ -13,7 +13,6 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
-import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -108,22 +107,6 @@ class LabelledTest {
         var cut = Batches.truncate(List.of(new int[] {1, 2, 3}, new int[] {4}), 2);
         assertThat(cut.truncated()).isEqualTo(1);
         assertThat(cut.rows()).containsExactly(new int[] {1, 2}, new int[] {4});
-    }
-
-    @Test
-    void rowsArePaddedToFewLengths() {
-        var seen = new HashSet<Integer>();
-        for (var longest = 1; longest <= 1000; longest++) {
-            var length = Batches.paddedLength(IntStream.of(1, longest), 1000);
-            assertThat(length).isBetween(longest, Math.min(1000, longest + longest / 4));
-            seen.add(length);
-        }
-        assertThat(seen).hasSize(36);
-        assertThat(Batches.paddedLength(IntStream.of(17, 9, 3), 512)).isEqualTo(20);
-        assertThat(Batches.paddedLength(IntStream.of(17, 9, 3), 18)).isEqualTo(18);
-        // Relative positions know no most; what is longer is never cut.
-        assertThat(Batches.paddedLength(IntStream.of(17, 9, 3), 16)).isEqualTo(17);
-        assertThat(Batches.paddedLength(IntStream.of(100, 100), 512)).isEqualTo(100);
     }
 
     private void refused(Path file, String message) {

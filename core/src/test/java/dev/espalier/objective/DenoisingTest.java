@@ -99,7 +99,7 @@ class DenoisingTest {
 
     /// Documents of a few words, and spans so short that nearly all of them hide nothing.
     @ParameterizedTest
-    @ValueSource(doubles = {3, 1, 0.01, 1e-6})
+    @ValueSource(doubles = {3, 1, 0.01, 1e-6, 1e-20})
     void aTextGetsNoLonger(double span) {
         var window = TOKENIZER.encode("w1 w2 w3 Four!</s>".repeat(40));
         var denoising =

@@ -2,6 +2,7 @@ package dev.espalier.study;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.espalier.EspalierException;
 import dev.espalier.checkpoint.SafeTensors;
@@ -324,22 +325,25 @@ class CompareTest {
     private static final Path RECIPES = Path.of("../recipes");
 
     /// A shipped recipe, cut down to two steps.
-    private FinetuneRecipe shipped(String name, Path model, String train, String test) {
-        return (FinetuneRecipe)
-                Recipes.read(
-                        RECIPES.resolve("finetune/" + name + ".yaml"),
+    private FinetuneRecipe shipped(
+            String name, Path model, String train, String test, String... more) {
+        var overrides =
+                new ArrayList<>(
                         List.of(
                                 "output=" + folder.resolve("study"),
-                                "data.train=" + RECIPES.resolve("data/" + train),
+                                "data.train=" + RECIPES.resolve("data").resolve(train),
                                 "data.test=" + RECIPES.resolve("data/" + test),
                                 "model={path: %s}".formatted(Json.line(model.toString())),
                                 "training.for=2 steps",
                                 "training.early-stopping=none",
                                 "evaluate.every=2 steps"));
+        overrides.addAll(List.of(more));
+        return (FinetuneRecipe)
+                Recipes.read(RECIPES.resolve("finetune/" + name + ".yaml"), overrides);
     }
 
     @Test
-    void taggedWordsAreStudiedByTheirEntities() {
+    void taggedWordsAreStudiedByTheirEntities() throws IOException {
         var base =
                 new Run(
                                 Recipes.parse(
@@ -355,12 +359,19 @@ class CompareTest {
                                         "base"))
                         .train(s -> {})
                         .model();
+        // One more text to choose by has a tag that no draw has.
+        var lines = Files.readString(RECIPES.resolve("data/village-tagged.conll"));
+        var middle = lines.indexOf("\n\n", lines.length() * 9 / 10) + 2;
+        Files.writeString(folder.resolve("train.conll"), lines.substring(0, middle));
+        Files.writeString(
+                folder.resolve("validation.conll"), "Xanadu B-RARE\n\n" + lines.substring(middle));
         var recipe =
                 shipped(
                         "token-labelling-toy",
                         base,
-                        "village-tagged.conll",
-                        "village-tagged-test.conll");
+                        folder.resolve("train.conll").toString(),
+                        "village-tagged-test.conll",
+                        "data.validation=" + folder.resolve("validation.conll"));
         var all = study(recipe, List.of(Arm.values()));
         assertThat(all.metric()).isEqualTo("f1");
         assertThat(all.made()).isEqualTo(6);
@@ -376,11 +387,15 @@ class CompareTest {
                 .satisfies(v -> assertThat(v.holm()).isLessThan(0.05))
                 .satisfies(v ->
                         assertThat(v.difference().value())
-                                .isEqualTo(all.means().get(1).accuracy().value()));
+                                .isCloseTo(all.means().get(1).accuracy().value(), within(1e-12)));
         // A word a line, an empty one behind each of eight sentences.
         assertThat(folder.resolve("study-compare/draws/8-1.conll"))
                 .content()
                 .matches("(?s)((\\S+ [OBI]\\S*\\n)+\\n){8}");
+        assertThat(folder.resolve("study-compare/draws/8-1-validation.conll"))
+                .content()
+                .isNotEmpty()
+                .doesNotContain("Xanadu");
         assertThat(ComparePage.text(all)).contains("F1 on ");
         var page = folder.resolve("report.html");
         ComparePage.write(page, all);

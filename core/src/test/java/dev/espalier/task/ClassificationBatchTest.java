@@ -59,6 +59,31 @@ class ClassificationBatchTest {
         }
     }
 
+    /// In a batch of 20 columns, four more than the longest power of 2.
+    @Test
+    void whatFillsRowsUpChangesNothing() {
+        try (var scope = new Scope()) {
+            var ids = IntStream.range(0, 17).map(i -> i * 7 % 10).toArray();
+            var texts = List.of(new Tokens(ids, null), new Tokens(Arrays.copyOf(ids, 9), null));
+            var decoder = new Gpt2(Gpt2Config.of(10, 32, 16, 2, 2, 0)).initialize(1);
+            var encoder =
+                    new Bert(EncoderConfig.of(EncoderConfig.Kind.BERT, 10, 32, 16, 1, 2, 0, 0))
+                            .initialize(1);
+            for (var body : List.of(decoder, encoder)) {
+                assertThat(body.padded(texts.stream().map(Tokens::ids).toList(), 0).size(1))
+                        .isEqualTo(20);
+                var model = new SequenceClassifier(body, List.of("a", "b", "c"));
+                model.initializeHead(2);
+                var together = ClassificationBatch.scores(model, texts).floats();
+                for (var r = 0; r < 2; r++) {
+                    var alone = ClassificationBatch.scores(model, List.of(texts.get(r))).floats();
+                    assertThat(Arrays.copyOfRange(together, 3 * r, 3 * r + 3))
+                            .containsExactly(alone, within(1e-5f));
+                }
+            }
+        }
+    }
+
     @Test
     void theLastTokenAloneIsWhatIsPredictedWith() {
         try (var scope = new Scope()) {
