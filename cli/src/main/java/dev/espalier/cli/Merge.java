@@ -86,7 +86,9 @@ final class Merge implements Callable<Integer> {
                     output,
                     folder -> {
                         var config =
-                                own.isEmpty() ? loaded.config() : HuggingFace.config(own.getLast());
+                                classifying.isEmpty() && !own.isEmpty()
+                                        ? HuggingFace.config(own.getLast())
+                                        : loaded.config();
                         HuggingFace.write(folder, loaded.model(), config);
                         if (classifying.isEmpty()) {
                             HuggingFace.copyGenerationConfig(

@@ -37,6 +37,9 @@ final class SeenPictures {
     /// Pictures that are told together, and lie in memory at once.
     private static final int TOGETHER = 32;
 
+    /// Their pixels at most, unless one alone has more.
+    private static final long PIXELS_TOGETHER = 1L << 24;
+
     private static final double SCORE = 0.5;
 
     @Option(
@@ -186,7 +189,7 @@ final class SeenPictures {
 
     /// `names` in parts that are told together.
     static List<List<String>> groups(List<String> names) {
-        return ImageReader.groups(names, TOGETHER, SeenPictures::pixels);
+        return ImageReader.groups(names, TOGETHER, PIXELS_TOGETHER, SeenPictures::pixels);
     }
 
     private static long pixels(String name) {

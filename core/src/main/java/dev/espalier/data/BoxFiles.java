@@ -73,11 +73,11 @@ final class BoxFiles {
         var folder = root.toAbsolutePath().normalize();
         Path at;
         try {
-            at = root.resolve(name).normalize();
+            at = root.resolve(name).toAbsolutePath().normalize();
         } catch (InvalidPathException e) {
             throw EspalierException.data("%s: `%s` is no path".formatted(data, name), e);
         }
-        if (!at.toAbsolutePath().startsWith(folder) || !Files.exists(at)) {
+        if (!at.startsWith(folder) || !Files.exists(at)) {
             throw EspalierException.data(
                     "%s: names `%s`, %s; allowed: what lies there, or `pictures` with the folder that `path` stands for, in which the rest is looked up"
                             .formatted(

@@ -21,6 +21,7 @@ import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
@@ -39,8 +40,10 @@ public final class ImageReader {
     /// Pictures that are decoded together, and lie in memory at once.
     private static final int TOGETHER = 64;
 
-    /// As many pixels as these have at most, unless one alone has more.
-    private static final long MOST_PIXELS = 1L << 24;
+    /// Their pixels at most, unless one alone has more: a small part of what Java may use, and yet
+    /// several photographs.
+    private static final long PIXELS_TOGETHER =
+            Math.max(1L << 24, Runtime.getRuntime().maxMemory() / 64);
 
     /// Room in memory for the samples of pictures, which are not decoded again then. All data of a
     /// run share one.
@@ -68,6 +71,10 @@ public final class ImageReader {
     }
 
     private static final int IDX_IMAGES = 0x0803;
+
+    /// What a picture takes beside its samples, about.
+    private static final long PICTURE_BYTES = 200;
+
     private static final int IDX_LABELS = 0x0801;
 
     private ImageReader() {}
@@ -316,10 +323,12 @@ public final class ImageReader {
         for (var mask : listed == null ? pictures(masks, ledger) : listed) {
             byName.put(stem(masks.relativize(mask)), mask);
         }
+        var alone = new LinkedHashSet<>(byName.values());
         var found = new ArrayList<LabelledImage>();
         for (var file : pictures(pictures, ledger)) {
             var mask = byName.get(stem(pictures.relativize(file)));
             if (mask != null) {
+                alone.remove(mask);
                 found.add(
                         new LabelledImage(
                                 new Picture.InFile(file),
@@ -331,6 +340,11 @@ public final class ImageReader {
                 ledger.drop("picture without a mask");
             } else if (listed == null) {
                 ledger.reject(file, 0, "picture without a mask", "has no mask in " + masks);
+            }
+        }
+        if (listed != null) {
+            for (var mask : alone) {
+                ledger.reject(mask, 0, "no such picture", "has no picture in " + pictures);
             }
         }
         if (found.isEmpty()) {
@@ -479,12 +493,13 @@ public final class ImageReader {
                         "%s: pictures of %,d x %,d pixels; at most %,d pixels are read"
                                 .formatted(file, sizes[2], sizes[1], Decoder.MOST_PIXELS));
             }
-            // A grey pixel becomes three bytes, beside the one that was read.
             var most = Runtime.getRuntime().maxMemory() / 2;
-            if (4 * bytes > most) {
+            // A grey pixel becomes three bytes, beside the one that was read.
+            var taken = dimensions == 3 ? 4 * bytes + PICTURE_BYTES * sizes[0] : bytes;
+            if (taken > most) {
                 throw EspalierException.data(
                         "%s: its %,d bytes take %,d in memory, where half of Java's is %,d; split the file, or give Java more memory (ESPALIER_HEAP)"
-                                .formatted(file, bytes, 4 * bytes, most));
+                                .formatted(file, bytes, taken, most));
             }
             // In pieces, so that a header alone takes no memory.
             var content = in.readNBytes((int) bytes);
@@ -559,14 +574,16 @@ public final class ImageReader {
     /// `all` in parts that lie in memory at once, so that a few large ones do not fill it.
     ///
     /// @param together at most so many in a part
+    /// @param most pixels in a part, unless one alone has more
     /// @param pixels of each, by its header
-    public static <T> List<List<T>> groups(List<T> all, int together, ToLongFunction<T> pixels) {
+    public static <T> List<List<T>> groups(
+            List<T> all, int together, long most, ToLongFunction<T> pixels) {
         var each = all.parallelStream().mapToLong(pixels).toArray();
         var groups = new ArrayList<List<T>>();
         var start = 0;
         var sum = 0L;
         for (var i = 0; i < each.length; i++) {
-            if (i > start && (i - start == together || sum + each[i] > MOST_PIXELS)) {
+            if (i > start && (i - start == together || sum + each[i] > most)) {
                 groups.add(all.subList(start, i));
                 start = i;
                 sum = 0;
@@ -608,7 +625,7 @@ public final class ImageReader {
             List<LabelledImage> images, Room room, BitSet seen, Ledger ledger) {
         var result = new ArrayList<LabelledImage>();
         // By parts, so that what finds no room does not lie about.
-        for (var some : groups(images, TOGETHER, ImageReader::pixels)) {
+        for (var some : groups(images, TOGETHER, PIXELS_TOGETHER, ImageReader::pixels)) {
             var outcomes = some.parallelStream().map(ImageReader::outcome).toList();
             for (var i = 0; i < some.size(); i++) {
                 var labelled = some.get(i);

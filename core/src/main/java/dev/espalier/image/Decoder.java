@@ -35,6 +35,9 @@ public final class Decoder {
     /// The most bytes of a file.
     private static final long MOST_BYTES = 256L << 20;
 
+    /// In which a picture's size nearly always stands.
+    private static final int HEADER_BYTES = 1 << 18;
+
     /// Where a GIF states how wide and, behind it, how high its screen is.
     private static final int GIF_SCREEN = 6;
 
@@ -59,17 +62,29 @@ public final class Decoder {
     ///
     /// @throws EspalierException (DATA) naming the file and what is wrong with it
     public static Decoded read(Path file) {
-        return decode(bytes(file), file.toString());
+        return decode(bytes(file, (int) MOST_BYTES), file.toString());
     }
 
     /// The size of the first picture of `file`, by its header alone.
     ///
     /// @throws EspalierException (DATA) as for [#read], where the header tells
     public static Size size(Path file) {
-        var bytes = bytes(file);
+        var start = bytes(file, HEADER_BYTES);
+        try {
+            return size(start, file.toString());
+        } catch (EspalierException e) {
+            if (start.length < HEADER_BYTES) {
+                throw e;
+            }
+            // TIFF may tell at its end, and others behind a profile of colours.
+            return size(bytes(file, (int) MOST_BYTES), file.toString());
+        }
+    }
+
+    private static Size size(byte[] bytes, String where) {
         return with(
                 bytes,
-                file.toString(),
+                where,
                 (_, screen) -> {
                     var turned = Orientation.of(bytes) >= 5;
                     return turned
@@ -112,7 +127,7 @@ public final class Decoder {
     ///   or one beyond 255
     public static Mask numbers(Path file) {
         return with(
-                bytes(file),
+                bytes(file, (int) MOST_BYTES),
                 file.toString(),
                 (reader, screen) -> {
                     var image = screen.filled(reader.read(0));
@@ -139,7 +154,8 @@ public final class Decoder {
                 });
     }
 
-    private static byte[] bytes(Path file) {
+    /// The first `most` bytes of `file`, or all that there are.
+    private static byte[] bytes(Path file, int most) {
         try {
             var size = Files.size(file);
             if (size > MOST_BYTES) {
@@ -147,7 +163,9 @@ public final class Decoder {
                         "%s: a picture of %,d bytes; at most %,d are read"
                                 .formatted(file, size, MOST_BYTES));
             }
-            return Files.readAllBytes(file);
+            try (var in = Files.newInputStream(file)) {
+                return in.readNBytes(most);
+            }
         } catch (NoSuchFileException e) {
             throw EspalierException.data(file + ": there is no such file", e);
         } catch (IOException e) {

@@ -103,7 +103,8 @@ public final class ObjectDetector implements AutoCloseable {
                     var most = seen.stream().mapToDouble(Detection::score).max().orElse(0);
                     var those =
                             IntStream.range(0, seen.size())
-                                    .filter(q -> seen.get(q).score() >= Math.min(least, most))
+                                    // No token is left out where scores are no numbers.
+                                    .filter(q -> !(seen.get(q).score() < Math.min(least, most)))
                                     .mapToObj(q -> looks.narrow(1, q, 1))
                                     .toArray(Tensor[]::new);
                     return Tensor.concat(1, those).sum(1).mul(1.0 / those.length).select(1, 0);

@@ -12,6 +12,7 @@ import dev.espalier.image.Region;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -143,9 +144,12 @@ class BoxFilesTest {
                 .hasMessage(
                         "%s: names `../datasets/set/images/train`, and there is no such file in %s; allowed: what lies there, or `pictures` with the folder that `path` stands for, in which the rest is looked up"
                                 .formatted(yaml, folder.resolve("other")));
-        var place = new ImageData.Place(yaml, folder.resolve("set"));
-        var read = ImageReader.read(place, new Wanted.Boxes(), ledger);
-        assertThat(read.images().getFirst().labels()).containsExactly("cat");
+        var set = folder.resolve("set");
+        for (var root : List.of(set, Path.of("").toAbsolutePath().relativize(set))) {
+            var place = new ImageData.Place(yaml, root);
+            var read = ImageReader.read(place, new Wanted.Boxes(), ledger);
+            assertThat(read.images().getFirst().labels()).containsExactly("cat");
+        }
         var outside = text("other/outside.yaml", "train: ../set/images/train\nnames: [cat]\n");
         assertThatThrownBy(() -> read(outside))
                 .hasMessageContaining("`../set/images/train`, which lies outside of");

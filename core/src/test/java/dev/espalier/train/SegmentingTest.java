@@ -159,8 +159,8 @@ class SegmentingTest {
                   optimizer: {type: adamw, rate: 5e-3}
                   precision: fp32
                   early-stopping: none
-                evaluate: {every: 20 steps}
-                save: {every: 20 steps, keep: 3}
+                evaluate: {every: 4 steps}
+                save: {every: 4 steps, keep: 3}
                 """
                         .replace(", test: null", "")
                         .formatted(
