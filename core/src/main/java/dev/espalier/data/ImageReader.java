@@ -599,8 +599,7 @@ public final class ImageReader {
     /// The pixels of a picture by its header; of what is none, 0.
     public static long pixels(Path file) {
         try {
-            var size = Decoder.size(file);
-            return (long) size.width() * size.height();
+            return Decoder.pixels(file);
         } catch (EspalierException e) {
             // Decoding will say why.
             return 0;

@@ -65,32 +65,41 @@ public final class Decoder {
         return decode(bytes(file, (int) MOST_BYTES), file.toString());
     }
 
-    /// The size of the first picture of `file`, by its header alone.
+    /// The size of the first picture of `file`, which is not decoded. How it is turned may stand at
+    /// the file's end.
     ///
     /// @throws EspalierException (DATA) as for [#read], where the header tells
     public static Size size(Path file) {
-        var start = bytes(file, HEADER_BYTES);
-        try {
-            return size(start, file.toString());
-        } catch (EspalierException e) {
-            if (start.length < HEADER_BYTES) {
-                throw e;
-            }
-            // TIFF may tell at its end, and others behind a profile of colours.
-            return size(bytes(file, (int) MOST_BYTES), file.toString());
-        }
-    }
-
-    private static Size size(byte[] bytes, String where) {
+        var bytes = bytes(file, (int) MOST_BYTES);
         return with(
                 bytes,
-                where,
+                file.toString(),
                 (_, screen) -> {
                     var turned = Orientation.of(bytes) >= 5;
                     return turned
                             ? new Size(screen.height, screen.width)
                             : new Size(screen.width, screen.height);
                 });
+    }
+
+    /// How many pixels the first picture of `file` has, by the file's beginning where that tells.
+    ///
+    /// @throws EspalierException (DATA) as for [#size]
+    public static long pixels(Path file) {
+        var start = bytes(file, HEADER_BYTES);
+        try {
+            return pixels(start, file.toString());
+        } catch (EspalierException e) {
+            if (start.length < HEADER_BYTES) {
+                throw e;
+            }
+            // TIFF may tell at its end, and others behind a profile of colours.
+            return pixels(bytes(file, (int) MOST_BYTES), file.toString());
+        }
+    }
+
+    private static long pixels(byte[] file, String where) {
+        return with(file, where, (_, screen) -> (long) screen.width * screen.height);
     }
 
     /// The first picture of a file's bytes.

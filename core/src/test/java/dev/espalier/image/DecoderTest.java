@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.espalier.EspalierException;
+import dev.espalier.Rng;
 import java.awt.Color;
 import java.awt.Point;
 import java.awt.image.BufferedImage;
@@ -293,6 +294,23 @@ class DecoderTest {
         assertThat(colour(image, right, 1)).isEqualTo(topRight);
         assertThat(colour(image, 1, bottom)).isEqualTo(bottomLeft);
         assertThat(colour(image, right, bottom)).isEqualTo(bottomRight);
+    }
+
+    /// Files longer than the beginning that is read, in TIFF with the sizes behind the pixels.
+    @ParameterizedTest
+    @ValueSource(strings = {"png", "bmp", "tiff", "jpg"})
+    void howManyPixelsThereAreIsToldWithoutTurns(String format) throws IOException {
+        var image = new BufferedImage(600, 500, BufferedImage.TYPE_INT_RGB);
+        var rng = Rng.at(1);
+        for (var i = 0; i < 600 * 500; i++) {
+            image.setRGB(i % 600, i / 600, rng.nextInt(1 << 24));
+        }
+        var file = folder.resolve("noise." + format);
+        Files.write(file, bytes(image, format));
+        assertThat(Files.size(file)).isGreaterThan(format.equals("jpg") ? 1 << 17 : 1 << 19);
+        assertThat(Decoder.pixels(file)).isEqualTo(300_000);
+        Files.write(file, Arrays.copyOf(Files.readAllBytes(file), 9));
+        assertThatThrownBy(() -> Decoder.pixels(file)).isInstanceOf(EspalierException.class);
     }
 
     /// Programs put notes of their own first, such as Photoshop's (0xED) and comments (0xFE).
