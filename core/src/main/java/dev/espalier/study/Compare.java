@@ -41,6 +41,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -190,6 +191,11 @@ public final class Compare {
     private final Path output;
     private final KeptRuns runs;
     private final Studied studied;
+
+    // Of pictures both decode all that they are of, and are the same for every way.
+    private final String asked;
+    private final Map<String, Path> draws = new HashMap<>();
+
     private final List<Arm> arms;
     private @Nullable Path scratch;
     private @Nullable Path further;
@@ -208,6 +214,7 @@ public final class Compare {
         // Beside the folder of a run of the recipe, which may be there.
         output = recipe.output().resolveSibling(recipe.output().getFileName() + "-compare");
         studied = Studied.of(this.recipe, output.resolve("pictures"));
+        asked = studied.asked();
         arms = settings.arms().stream().filter(this::isThere).toList();
         var left = settings.arms().stream().filter(a -> !isThere(a)).map(Arm::title).toList();
         if (arms.isEmpty()) {
@@ -298,7 +305,7 @@ public final class Compare {
         return runs.of(
                 name,
                 trained(arm, drawn, seed, rate, folder),
-                studied.asked(),
+                asked,
                 Cell.class,
                 run -> told(arm, drawn.size(), seed, run),
                 (_, why) ->
@@ -343,17 +350,22 @@ public final class Compare {
 
     /// The recipe of a way on `drawn`.
     private Recipe trained(Arm arm, Studied.Draw drawn, long seed, double rate, Path folder) {
-        var data = written("%d-%d".formatted(drawn.size(), seed), drawn.training());
-        var chosen = written("%d-%d-validation".formatted(drawn.size(), seed), drawn.judging());
+        var data = written("%d-%d".formatted(drawn.size(), seed), drawn::training);
+        var chosen = written("%d-%d-validation".formatted(drawn.size(), seed), drawn::judging);
         return Recipes.read(
                 output.resolve("recipe.yaml"),
                 overrides(arm, data, chosen, drawn.size(), seed, rate, folder));
     }
 
-    private Path written(String name, Studied.Content content) {
-        var file = output.resolve("draws").resolve(name + "." + content.ending());
-        write(file, content.lines());
-        return file;
+    private Path written(String name, Supplier<Studied.Content> of) {
+        return draws.computeIfAbsent(
+                name,
+                _ -> {
+                    var content = of.get();
+                    var file = output.resolve("draws").resolve(name + "." + content.ending());
+                    write(file, content.lines());
+                    return file;
+                });
     }
 
     private List<String> overrides(

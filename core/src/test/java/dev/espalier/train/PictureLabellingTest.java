@@ -9,6 +9,7 @@ import dev.espalier.EspalierException;
 import dev.espalier.Rng;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.corpus.Ledger;
+import dev.espalier.data.ImageReader;
 import dev.espalier.data.LabelledImage;
 import dev.espalier.image.Image;
 import dev.espalier.image.Preprocessor;
@@ -103,8 +104,7 @@ class PictureLabellingTest {
                 .content()
                 .contains("Best and worst cases", "src=\"data:image/png;base64,", "told: lying ");
         var file = folder.resolve("test/lying/0.png");
-        var records =
-                dev.espalier.data.ImageReader.folders(folder.resolve("test"), Ledger.strict());
+        var records = ImageReader.folders(folder.resolve("test"), Ledger.strict());
         try (var classifier = PictureClassifier.load(result.model())) {
             var told =
                     classifier
@@ -157,8 +157,7 @@ class PictureLabellingTest {
         assertThat(said)
                 .anyMatch(line -> line.contains("the updates added into the model's weights"));
         assertThat(HuggingFace.isAdapter(result.model())).isFalse();
-        var records =
-                dev.espalier.data.ImageReader.folders(folder.resolve("test"), Ledger.strict());
+        var records = ImageReader.folders(folder.resolve("test"), Ledger.strict());
         try (var classifier = PictureClassifier.load(result.model())) {
             for (var score : classifier.evaluate("test", records, 1).scores()) {
                 assertThat(score.value())
