@@ -12,8 +12,10 @@ import dev.espalier.tokenize.ChatTemplate;
 import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.tokenize.Tokenizers;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -123,6 +125,7 @@ final class Generate implements Callable<Integer> {
             try (var progress = console.progress("generate", 0, 0, "tokens")) {
                 var batches = new Batches(console, writing, config, progress);
                 lines.forEach(prompt == null ? List.of() : List.of(prompt), chunk, batches::write);
+                batches.end();
             }
         } finally {
             writer.free();
@@ -184,6 +187,8 @@ final class Generate implements Callable<Integer> {
         private final Progress progress;
         private long tokens;
         private long done;
+        private long refused;
+        private @Nullable EspalierException firstRefused;
 
         Batches(Console console, Writing writing, GenerationConfig config, Progress progress) {
             this.console = console;
@@ -192,29 +197,69 @@ final class Generate implements Callable<Integer> {
             this.progress = progress;
         }
 
+        /// Writes after each prompt but those that cannot be gone on with.
         void write(long first, List<String> prompts) {
-            List<List<Generated>> written;
-            try {
-                written =
-                        writing.generator()
-                                .generateAfter(
-                                        prompts.stream().map(writing::ids).toList(),
-                                        first - 1,
-                                        config,
-                                        this::wrote);
-            } catch (EspalierException e) {
-                throw new EspalierException(
-                        e.kind(),
-                        "prompts %d to %d: %s"
-                                .formatted(first, first + prompts.size() - 1, e.getMessage()),
-                        e);
-            }
-            done += prompts.size();
-            wrote(0);
+            var ids = new ArrayList<int[]>();
             for (var i = 0; i < prompts.size(); i++) {
-                for (var sequence = 0; sequence < written.get(i).size(); sequence++) {
-                    print(prompts.get(i), sequence, written.get(i).get(sequence));
+                var read = read(first + i, prompts.get(i));
+                if (read != null) {
+                    ids.add(read);
+                } else {
+                    // Each draws by its number, so those behind are written apart.
+                    write(first, prompts, i, ids);
+                    ids.clear();
                 }
+            }
+            write(first, prompts, prompts.size(), ids);
+        }
+
+        private int @Nullable [] read(long number, String prompt) {
+            try {
+                var ids = writing.ids(prompt);
+                writing.generator().check(ids);
+                return ids;
+            } catch (EspalierException e) {
+                refuse(number, prompt, e);
+                return null;
+            }
+        }
+
+        /// @param ids of the prompts that end before the one at `end`
+        private void write(long first, List<String> prompts, int end, List<int[]> ids) {
+            var from = end - ids.size();
+            var written =
+                    writing.generator().generateAfter(ids, first - 1 + from, config, this::wrote);
+            done += ids.size();
+            wrote(0);
+            for (var i = 0; i < written.size(); i++) {
+                for (var sequence = 0; sequence < written.get(i).size(); sequence++) {
+                    print(prompts.get(from + i), sequence, written.get(i).get(sequence));
+                }
+            }
+        }
+
+        private void refuse(long number, String prompt, EspalierException why) {
+            var named =
+                    new EspalierException(
+                            why.kind(), "prompt %d: %s".formatted(number, why.getMessage()), why);
+            firstRefused = firstRefused == null ? named : firstRefused;
+            refused++;
+            if (console.json()) {
+                console.result(
+                        "", Map.of("prompt", prompt, "error", String.valueOf(why.getMessage())));
+            } else {
+                console.note(String.valueOf(named.getMessage()));
+            }
+        }
+
+        /// @throws EspalierException if a prompt was left out
+        void end() {
+            if (firstRefused != null && done == 0) {
+                throw firstRefused;
+            } else if (firstRefused != null) {
+                throw EspalierException.data(
+                        "%d of %d prompts are without a text; %s"
+                                .formatted(refused, done + refused, firstRefused.getMessage()));
             }
         }
 

@@ -2,9 +2,9 @@ package dev.espalier.cli;
 
 import dev.espalier.EspalierException;
 import dev.espalier.corpus.Ledger;
+import dev.espalier.corpus.Lines;
 import dev.espalier.corpus.Rows;
 import dev.espalier.io.Json;
-import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
@@ -22,6 +22,8 @@ import tools.jackson.core.JacksonException;
 /// The texts that a verb is given: its arguments, the records or lines of a file, or the lines of
 /// standard input. A `@Mixin`.
 final class TextLines {
+    private static final int LONGEST = 1 << 24;
+
     /// Takes some texts that stand together.
     @FunctionalInterface
     interface Chunks {
@@ -125,12 +127,16 @@ final class TextLines {
             String name, @Nullable String key, InputStream input, int size, Chunks chunks)
             throws IOException {
         var decoder = StandardCharsets.UTF_8.newDecoder();
-        var lines = new BufferedReader(new InputStreamReader(input, decoder));
+        var lines = new Lines(new InputStreamReader(input, decoder), LONGEST);
         var chunk = new ArrayList<String>();
         var read = 0L;
         try {
-            for (var line = lines.readLine(); line != null; line = lines.readLine()) {
+            for (var line = lines.next(); line != null; line = lines.next()) {
                 read++;
+                if (lines.tooLong()) {
+                    throw EspalierException.data(
+                            "%s:%d: longer than %d characters".formatted(name, read, LONGEST));
+                }
                 chunk.add(key == null ? line : field(name + ":" + read, key, line));
                 // A person who types wants an answer to each line; a file is taken in chunks.
                 if (chunk.size() == size || !lines.ready()) {

@@ -205,6 +205,34 @@ class GenerateTest {
         assertThat(texts(lines())).isEqualTo(alone);
     }
 
+    @Test
+    void aPromptThatIsTooLongIsNamedAndTheOthersAreWritten() throws IOException {
+        var prompts = List.of("a", "the cat ".repeat(40), "on the mat. ", "x");
+        var file = Files.write(temp.resolve("prompts.txt"), prompts).toString();
+        var draws = List.of("--seed=3", "--temperature=1", "--max-new-tokens=8");
+        var args = new ArrayList<>(List.of(model, "--file", file, "--json"));
+        args.addAll(draws);
+        assertThat(run(args.toArray(String[]::new))).isEqualTo(3);
+        assertThat(err).contains("1 of 4 prompts are without a text; prompt 2: the prompt has ");
+        var written = lines();
+        assertThat(written).extracting(l -> l.get("prompt").asString()).hasSize(4);
+        var refused = written.stream().filter(line -> line.has("error")).toList();
+        assertThat(refused).hasSize(1);
+        assertThat(refused.getFirst().get("error").asString()).startsWith("the prompt has ");
+        // What the others draw does not change.
+        var short_ = new ArrayList<>(prompts);
+        short_.set(1, "dog");
+        Files.write(Path.of(file), short_);
+        assertThat(run(args.toArray(String[]::new))).isZero();
+        var all = texts(lines());
+        all = List.of(all.get(0), all.get(2), all.get(3));
+        assertThat(texts(written.stream().filter(line -> line.has("text")).toList()))
+                .isEqualTo(all);
+
+        assertThat(run(model, prompts.get(1))).isEqualTo(2);
+        assertThat(err).contains("the prompt has ").doesNotContain("prompts are without");
+    }
+
     /// An input that is ready up to the end of each line, as a person's or a slow program's is.
     private static final class Slow extends ByteArrayInputStream {
         Slow(String text) {

@@ -11,7 +11,9 @@ import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /// Low-rank adaptation (Hu et al. 2021, arXiv:2106.09685), eq. 3: h = W x + s B A dropout(x) with A
@@ -142,38 +144,53 @@ public final class Lora extends Module implements Adapter {
     /// @return the paths of the adapted maps
     /// @throws EspalierException if a target names no linear map
     public static List<String> attach(Module model, Settings settings, long seed) {
-        model.parameters().values().forEach(p -> p.trained(false));
+        var linears = new LinkedHashMap<String, Linear>();
+        model.modules()
+                .forEach((path, part) -> {
+                    if (part instanceof Linear linear) {
+                        linears.put(path, linear);
+                    }
+                });
         var adapted = new ArrayList<String>();
         var unmatched = new ArrayList<>(settings.targets());
-        for (var part : model.modules().entrySet()) {
-            if (!(part.getValue() instanceof Linear linear)) {
-                continue;
-            }
-            var path = part.getKey();
+        for (var path : linears.keySet()) {
             var matching =
                     settings.targets().stream()
                             .filter(t -> path.equals(t) || path.endsWith("." + t))
                             .toList();
             if (!matching.isEmpty()) {
                 unmatched.removeAll(matching);
-                var lora = new Lora(linear, settings);
-                lora.initialize(Rng.at(seed, adapted.size()));
-                linear.attach(lora);
                 adapted.add(path);
             }
         }
         if (!unmatched.isEmpty()) {
-            var linears =
-                    model.modules().entrySet().stream().filter(e -> e.getValue() instanceof Linear);
             throw EspalierException.usage(
                     "adapter target "
                             + unmatched
                             + " names no linear map of the model; its last names are "
-                            + linears.map(e -> e.getKey().replaceAll(".*\\.", ""))
+                            + linears.keySet().stream()
+                                    .map(path -> path.replaceAll(".*\\.", ""))
                                     .distinct()
                                     .toList());
         }
+        model.parameters().values().forEach(p -> p.trained(false));
+        for (var i = 0; i < adapted.size(); i++) {
+            var linear = Objects.requireNonNull(linears.get(adapted.get(i)));
+            var lora = new Lora(linear, settings);
+            lora.initialize(Rng.at(seed, i));
+            linear.attach(lora);
+        }
         return adapted;
+    }
+
+    /// Takes every adapter that acts off `model`, which is then as it was before, and frees it.
+    public static void remove(Module model) {
+        for (var module : model.modules().values()) {
+            if (module instanceof Linear linear && linear.adapter() instanceof Lora lora) {
+                linear.detach();
+                lora.free();
+            }
+        }
     }
 
     private void initialize(Rng rng) {

@@ -173,14 +173,20 @@ public final class HuggingFace {
         try (var weights = WeightFiles.open(base)) {
             var loaded = load(weights, plan.make(base, weights), config(folder));
             if (adapter) {
-                try {
-                    mergeAdapter(folder, loaded.model());
-                } catch (RuntimeException e) {
-                    loaded.model().free();
-                    throw e;
-                }
+                adapt(folder, loaded.model());
+                Lora.merge(loaded.model());
             }
             return loaded;
+        }
+    }
+
+    /// As [#readAdapter], of a model that nobody has yet: it is freed where the adapter is refused.
+    private static Set<String> adapt(Path folder, Module model) {
+        try {
+            return readAdapter(folder, model);
+        } catch (RuntimeException e) {
+            model.free();
+            throw e;
         }
     }
 
@@ -217,7 +223,7 @@ public final class HuggingFace {
     public static Loaded<SequenceClassifier> readClassifier(Path folder, Path base) {
         var config = config(folder);
         var loaded = readClassifier(base, config(base), problem(folder, config));
-        var given = readAdapter(folder, loaded.model());
+        var given = adapt(folder, loaded.model());
         var missing = loaded.missing().stream().filter(name -> !given.contains(name)).toList();
         return new Loaded<>(loaded.model(), config, missing, List.of());
     }
@@ -232,6 +238,7 @@ public final class HuggingFace {
         var given = readAdapter(folder, classifier);
         for (var name : classifier.head().parameters().keySet()) {
             if (!body.family().isBody(name) && !given.contains(name)) {
+                Lora.remove(classifier);
                 throw EspalierException.data(
                         folder.resolve(ADAPTER_WEIGHTS)
                                 + ": the head's tensor '"
@@ -395,7 +402,7 @@ public final class HuggingFace {
     public static Loaded<TokenClassifier> readTokenClassifier(Path folder, Path base) {
         var config = config(folder);
         var loaded = readTokenClassifier(base, config(base), labels(folder, config));
-        var given = readAdapter(folder, loaded.model());
+        var given = adapt(folder, loaded.model());
         var missing = loaded.missing().stream().filter(name -> !given.contains(name)).toList();
         return new Loaded<>(loaded.model(), config, missing, List.of());
     }
@@ -1141,7 +1148,12 @@ public final class HuggingFace {
                             + json.path("peft_type")
                             + " is not supported; allowed: LORA");
         }
-        for (var key : List.of("alpha_pattern", "rank_pattern", "loftq_config")) {
+        for (var key :
+                List.of(
+                        "alpha_pattern",
+                        "rank_pattern",
+                        "loftq_config",
+                        "alora_invocation_tokens")) {
             if (!json.path(key).isEmpty()) {
                 throw EspalierException.data(file + ": " + key + " is not supported");
             }
@@ -1153,6 +1165,15 @@ public final class HuggingFace {
         if (!json.path("layers_to_transform").isNull()
                 && !json.path("layers_to_transform").isMissingNode()) {
             throw EspalierException.data(file + ": layers_to_transform is not supported");
+        }
+        // With these PEFT changes the base's own weights too when it loads the adapter.
+        var begun = json.path("init_lora_weights").asString("");
+        if (begun.matches("(?i)(pissa|olora|corda|loftq).*")) {
+            throw EspalierException.data(
+                    file
+                            + ": init_lora_weights "
+                            + begun
+                            + " is not supported, since it goes with other weights of the base; save it as plain LoRA (path_initial_model_for_weight_conversion)");
         }
         var named = json.path("target_modules");
         if (!named.isArray() && !named.isNull()) {
@@ -1222,7 +1243,8 @@ public final class HuggingFace {
         }
     }
 
-    /// Attaches the adapter in `folder` to `model`, and loads a head that was trained with it.
+    /// Attaches the adapter in `folder` to `model`, and loads a head that was trained with it. One
+    /// that is refused leaves no adapter on the model.
     ///
     /// @return the paths of the weights that the adapter gave
     public static Set<String> readAdapter(Path folder, Module model) {
@@ -1241,30 +1263,39 @@ public final class HuggingFace {
                 throw EspalierException.data(
                         folder.resolve(ADAPTER_CONFIG) + ": " + e.getMessage(), e);
             }
-            var known = new HashSet<String>();
-            var given = new HashSet<String>();
-            model.parameters()
-                    .forEach((name, parameter) -> {
-                        var entry = tensors.find(PEFT_PREFIX + name);
-                        entry.ifPresent(e -> {
-                            copy(file, e, parameter);
-                            parameter.trained(true);
-                            known.add(e.name());
-                            given.add(name);
-                        });
-                        if (entry.isEmpty() && name.contains(Lora.PREFIX)) {
-                            throw EspalierException.data(
-                                    file + ": the tensor '" + PEFT_PREFIX + name + "' is missing");
-                        }
-                    });
-            for (var entry : tensors.entries()) {
-                if (!known.contains(entry.name())) {
-                    throw EspalierException.data(
-                            file + ": the tensor '" + entry.name() + "' has no place in the model");
-                }
+            try {
+                return copyAdapter(file, tensors, model);
+            } catch (RuntimeException e) {
+                Lora.remove(model);
+                throw e;
             }
-            return given;
         }
+    }
+
+    private static Set<String> copyAdapter(Path file, SafeTensors tensors, Module model) {
+        var known = new HashSet<String>();
+        var given = new HashSet<String>();
+        model.parameters()
+                .forEach((name, parameter) -> {
+                    var entry = tensors.find(PEFT_PREFIX + name);
+                    entry.ifPresent(e -> {
+                        copy(file, e, parameter);
+                        parameter.trained(true);
+                        known.add(e.name());
+                        given.add(name);
+                    });
+                    if (entry.isEmpty() && name.contains(Lora.PREFIX)) {
+                        throw EspalierException.data(
+                                file + ": the tensor '" + PEFT_PREFIX + name + "' is missing");
+                    }
+                });
+        for (var entry : tensors.entries()) {
+            if (!known.contains(entry.name())) {
+                throw EspalierException.data(
+                        file + ": the tensor '" + entry.name() + "' has no place in the model");
+            }
+        }
+        return given;
     }
 
     /// Adds the adapter in `folder` to the weights of `model`, and loads a head that was trained

@@ -10,6 +10,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -60,10 +61,8 @@ public final class RunFolder implements AutoCloseable {
     public static RunFolder open(Path folder) {
         var made = absent(folder);
         Path held;
-        Set<Path> before;
         try {
             held = Files.createDirectories(folder).toRealPath();
-            before = Set.copyOf(inside(held));
         } catch (IOException e) {
             deleteEmpty(made);
             throw AtomicFiles.failure(folder, e);
@@ -73,14 +72,18 @@ public final class RunFolder implements AutoCloseable {
         }
         FileChannel channel = null;
         try {
-            channel =
-                    FileChannel.open(
-                            folder.resolve("run.lock"),
-                            StandardOpenOption.CREATE,
-                            StandardOpenOption.WRITE);
+            var lock = held.resolve("run.lock");
+            var locked = Files.exists(lock);
+            channel = FileChannel.open(lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
             lock(folder, channel);
-            AtomicFiles.tidy(folder);
-            AtomicFiles.tidy(folder.resolve("checkpoints"));
+            // Now that nobody else adds to it.
+            var before = new HashSet<>(inside(held));
+            if (!locked) {
+                before.remove(lock);
+            }
+            for (var part : List.of("", "checkpoints", "data")) {
+                AtomicFiles.tidy(folder.resolve(part));
+            }
             return new RunFolder(folder, held, channel, made, before);
         } catch (IOException e) {
             letGo(held, channel);

@@ -2,7 +2,6 @@ package dev.espalier.corpus;
 
 import dev.espalier.EspalierException;
 import dev.espalier.io.Json;
-import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -33,12 +32,13 @@ public final class Records {
                             + ": records with messages or pairs are read from .jsonl and .json files,"
                             + " packed as .gz or .zst or not");
         }
-        try (var reader = new BufferedReader(TextFile.open(file, null))) {
+        try (var reader = TextFile.open(file, null)) {
             if (lines) {
+                var read = new Lines(reader, LONGEST);
                 var at = 0L;
-                for (var line = reader.readLine(); line != null; line = reader.readLine()) {
+                for (var line = read.next(); line != null; line = read.next()) {
                     at++;
-                    if (line.length() > LONGEST) {
+                    if (read.tooLong()) {
                         ledger.reject(
                                 file, at, "too long", "longer than " + LONGEST + " characters");
                     } else if (!line.isBlank()) {

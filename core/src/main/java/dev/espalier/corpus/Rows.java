@@ -97,9 +97,7 @@ public final class Rows implements AutoCloseable {
     private final List<String> fields;
     private final Ledger ledger;
     private final ArrayDeque<String> ahead = new ArrayDeque<>();
-    private final char[] buffer = new char[1 << 13];
-    private int position;
-    private int filled;
+    private final Lines lines;
     private long line;
     private boolean tooLong;
     private boolean endedInside;
@@ -111,6 +109,7 @@ public final class Rows implements AutoCloseable {
     Rows(Path file, TextFile text, Format format, Fields wanted, Ledger ledger) {
         this.file = file;
         this.text = text;
+        lines = new Lines(text, LONGEST);
         this.format = format;
         this.wanted = wanted;
         this.fields = wanted.names();
@@ -397,39 +396,11 @@ public final class Rows implements AutoCloseable {
             line++;
             return ahead.removeFirst();
         }
-        var gathered = new StringBuilder();
-        var ended = false;
-        var started = false;
-        while (!ended) {
-            if (position == filled) {
-                filled = text.read(buffer, 0, buffer.length);
-                position = 0;
-                if (filled < 0) {
-                    filled = 0;
-                    if (!started) {
-                        return null;
-                    }
-                    break;
-                }
-            }
-            started = true;
-            var from = position;
-            while (position < filled && buffer[position] != '\n') {
-                position++;
-            }
-            if (gathered.length() + position - from > LONGEST) {
-                tooLong = true;
-                gathered.setLength(0);
-            }
-            if (!tooLong) {
-                gathered.append(buffer, from, position - from);
-            }
-            if (position < filled) {
-                position++;
-                ended = true;
-            }
+        var next = lines.next();
+        if (next != null) {
+            tooLong = lines.tooLong();
+            line++;
         }
-        line++;
-        return gathered.toString();
+        return next;
     }
 }

@@ -66,7 +66,8 @@ public final class TaggedReader {
     public static List<TaggedText> read(
             Path file, String column, String text, String spans, Ledger ledger) {
         var reader = new TaggedReader(file, column, text, spans, ledger);
-        try (var lines = new BufferedReader(TextFile.open(file, null, ledger))) {
+        try (var opened = TextFile.open(file, null, ledger)) {
+            var lines = new Lines(opened, LONGEST);
             switch (ending(file)) {
                 case "jsonl" -> reader.jsonLines(lines);
                 case String kind -> reader.columns(lines, kind.equals("conllu"));
@@ -131,13 +132,15 @@ public final class TaggedReader {
 
     // CoNLL and CoNLL-U
 
-    private void columns(BufferedReader lines, boolean universal) throws IOException {
+    private void columns(Lines lines, boolean universal) throws IOException {
         var rows = new ArrayList<String[]>();
         var first = 1L;
         var at = 0L;
-        for (var line = lines.readLine(); line != null; line = lines.readLine()) {
+        for (var line = lines.next(); line != null; line = lines.next()) {
             at++;
-            if (line.isBlank()) {
+            if (lines.tooLong()) {
+                rows.add(new String[0]); // whose sentence is set aside
+            } else if (line.isBlank()) {
                 sentence(rows, first, universal);
                 rows.clear();
                 first = at + 1;
@@ -238,16 +241,16 @@ public final class TaggedReader {
         }
     }
 
-    private void jsonLines(BufferedReader lines) throws IOException {
+    private void jsonLines(Lines lines) throws IOException {
         var marked = new ArrayList<Marked>();
         var at = 0L;
-        for (var line = lines.readLine(); line != null; line = lines.readLine()) {
+        for (var line = lines.next(); line != null; line = lines.next()) {
             at++;
-            if (line.isBlank()) {
+            if (lines.tooLong()) {
+                ledger.reject(file, at, "too long", "longer than " + LONGEST + " characters");
                 continue;
             }
-            if (line.length() > LONGEST) {
-                ledger.reject(file, at, "too long", "longer than " + LONGEST + " characters");
+            if (line.isBlank()) {
                 continue;
             }
             try {

@@ -22,6 +22,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.Function;
 import java.util.function.IntUnaryOperator;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// Turns sources into token shards for training and validation, kept in a folder that is named by
 /// everything that went in, so that the same inputs are tokenized once.
@@ -30,6 +32,8 @@ import java.util.function.IntUnaryOperator;
 /// those before. Where that leaves one side empty, as with a single document, the document of the
 /// lowest hash gives its last part instead.
 public final class ShardBuilder {
+    private static final Logger log = LoggerFactory.getLogger(ShardBuilder.class);
+
     /// A way from text to ids.
     ///
     /// @param encode may be called by several threads at once
@@ -133,7 +137,10 @@ public final class ShardBuilder {
         var folder = cache.resolve(key.substring(0, 32));
         var report = folder.resolve("data.json");
         if (Files.isRegularFile(report)) {
-            return new Shards(folder, Json.read(report, Data.class));
+            var shards = new Shards(folder, Json.read(report, Data.class));
+            if (isWhole(shards)) {
+                return shards;
+            }
         }
         var rejects = cache.resolve(key.substring(0, 32) + ".rejects.jsonl");
         AtomicFiles.writeFolder(
@@ -154,6 +161,21 @@ public final class ShardBuilder {
                     Files.writeString(aside.resolve("data.json"), Json.pretty(data));
                 });
         return new Shards(folder, Json.read(report, Data.class));
+    }
+
+    /// Whether nothing has been damaged since it was written. What has is made anew.
+    private static boolean isWhole(Shards shards) {
+        for (var s = 0; s < shards.data().sources().size(); s++) {
+            for (var file : List.of(shards.train(s), shards.validation(s))) {
+                try (var shard = TokenShard.open(file)) {
+                    shard.verify();
+                } catch (EspalierException e) {
+                    log.warn("{}; it is made anew", e.getMessage());
+                    return false;
+                }
+            }
+        }
+        return true;
     }
 
     /// Whether a document goes to validation.

@@ -120,6 +120,13 @@ public final class Generator {
         return results;
     }
 
+    /// Refuses token ids after which nothing can be written, such as more than the model can read.
+    ///
+    /// @throws EspalierException that says why
+    public void check(int[] prompt) {
+        tokens.check(prompt);
+    }
+
     /// The tokens that a prompt of plain text becomes.
     public int[] ids(String prompt) {
         var ids = tokenizer.encode(prompt);

@@ -168,7 +168,8 @@ public final class TokenGenerator {
         }
     }
 
-    private void check(int[] prompt) {
+    /// @throws EspalierException if nothing can be written after `prompt`
+    void check(int[] prompt) {
         if (memory != null) {
             return;
         }

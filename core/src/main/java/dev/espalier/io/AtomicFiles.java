@@ -5,6 +5,7 @@ import dev.espalier.EspalierException.Kind;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.io.UncheckedIOException;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
@@ -222,6 +223,10 @@ public final class AtomicFiles {
 
     /// Says in one sentence why `path` could not be written.
     public static EspalierException failure(Path path, IOException e) {
+        if (e instanceof ClosedByInterruptException || e instanceof InterruptedIOException) {
+            return new EspalierException(
+                    Kind.INTERRUPTED, path + ": interrupted while it was written", e);
+        }
         var why =
                 switch (e) {
                     case AccessDeniedException denied -> "permission denied at " + denied.getFile();

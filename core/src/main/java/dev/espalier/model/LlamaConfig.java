@@ -171,7 +171,9 @@ public record LlamaConfig(
                 heads,
                 keys.integer(
                         "num_key_value_heads",
-                        kind == Kind.MISTRAL ? 8 : kind == Kind.QWEN2 ? 32 : heads),
+                        json.path("num_key_value_heads").isNull() || kind == Kind.LLAMA
+                                ? heads
+                                : kind == Kind.MISTRAL ? 8 : 32),
                 keys.integer("head_dim", width / heads),
                 keys.integer(
                         "intermediate_size",

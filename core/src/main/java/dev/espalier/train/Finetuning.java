@@ -4,7 +4,6 @@ import dev.espalier.EspalierException;
 import dev.espalier.Rng;
 import dev.espalier.adapt.Lora;
 import dev.espalier.checkpoint.HuggingFace;
-import dev.espalier.data.Batches;
 import dev.espalier.data.LabelledReader;
 import dev.espalier.data.LabelledText;
 import dev.espalier.evaluate.BagOfWords;
@@ -389,17 +388,14 @@ final class Finetuning implements Job {
             SequenceClassifier model,
             Records train,
             int microBatch) {
-        var batch = recipe.training().batch();
         var examples = train.examples();
         var lengths = examples.stream().mapToInt(e -> e.tokens().length()).toArray();
-        var perEpoch = Math.ceilDiv(lengths.length, batch);
+        var order = new ByLength(lengths, recipe.training().batch(), recipe.seed());
         return new ClassificationLearner(
                 model,
                 examples,
-                step ->
-                        Batches.byLength(lengths, batch, recipe.seed(), step / perEpoch)
-                                .get((int) (step % perEpoch)),
-                perEpoch,
+                order::of,
+                order.perEpoch(),
                 microBatch,
                 task.classWeights() == TaskRecipe.Classification.ClassWeights.BALANCED
                         ? balanced(model.problem(), train.truth())

@@ -18,6 +18,7 @@ import dev.espalier.recipe.Recipe;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.recipe.TrainingRecipe;
 import dev.espalier.recipe.TrainingRecipe.Precision;
+import dev.espalier.torch.Scope;
 import dev.espalier.torch.Torch;
 import java.io.File;
 import java.io.IOException;
@@ -111,7 +112,7 @@ public final class Run {
     /// is one.
     ///
     /// @throws EspalierException of kind INTERRUPTED after a checkpoint was saved because the
-    ///   watcher asked to stop
+    ///   watcher asked to stop, or the thread was interrupted
     public Result train(Watcher watcher, boolean resume) {
         if (recipe instanceof FinetuneRecipe finetune
                 && finetune.forgetting() != null
@@ -219,7 +220,8 @@ public final class Run {
                         watcher.said(line);
                     }
                 };
-        try (var folder = RunFolder.open(temporary)) {
+        try (var folder = RunFolder.open(temporary);
+                var scope = new Scope()) {
             try (var job = prepare(folder, listening)) {
                 return what.apply(temporary, job);
             } catch (EspalierException e) {
@@ -253,7 +255,9 @@ public final class Run {
 
     /// Does `what` in the run's folder, and leaves nothing there if it is refused.
     private <T> T in(Function<RunFolder, T> what) {
-        try (var folder = RunFolder.open(recipe.output())) {
+        // What the run makes and frees nowhere, its model among it, ends with it.
+        try (var folder = RunFolder.open(recipe.output());
+                var scope = new Scope()) {
             try {
                 return what.apply(folder);
             } catch (EspalierException e) {
@@ -380,10 +384,13 @@ public final class Run {
 
         Result run() {
             AtomicFiles.write(folder.inputs(), Json.pretty(provenance));
+            var interrupted = false;
             try (var journal = Journal.open(folder.metrics(), trainer.progress().step())) {
                 while (!trainer.done() && stopped == null) {
                     var before = trainer.seconds();
                     var figures = trainer.step();
+                    // Put by until all is written, since an interrupted thread can write no file.
+                    interrupted |= Thread.interrupted();
                     if (forecast != null) {
                         forecast.stepped(figures.seconds() - before);
                     }
@@ -399,7 +406,7 @@ public final class Run {
                     if (figures.step() % saveEvery == 0 || last) {
                         save();
                     }
-                    if (!last && watcher.stop()) {
+                    if (!last && (watcher.stop() || interrupted)) {
                         save();
                         throw new EspalierException(
                                 Kind.INTERRUPTED,
@@ -408,8 +415,12 @@ public final class Run {
                                         + "; a checkpoint is saved, and --resume goes on from it");
                     }
                 }
+                return finish();
+            } finally {
+                if (interrupted) {
+                    Thread.currentThread().interrupt();
+                }
             }
-            return finish();
         }
 
         private void evaluate() {
@@ -457,21 +468,24 @@ public final class Run {
             var step = trainer.progress().step();
             var bytes =
                     2 * trainer.stateBytes() + (bestWeights == null ? 0 : 4L * bestWeights.length);
-            folder.checkpoints()
-                    .write(
-                            step,
-                            bytes,
-                            (model, resume) -> {
-                                job.writeModel(model);
-                                trainer.save(resume);
-                                Files.writeString(
-                                        resume.resolve(STATE),
-                                        Json.pretty(
-                                                new State(best, bestStep, evaluations, stopped)));
-                                if (bestWeights != null) {
-                                    writeFloats(resume.resolve(BEST), bestWeights);
-                                }
-                            });
+            try (var scope = new Scope()) {
+                folder.checkpoints()
+                        .write(
+                                step,
+                                bytes,
+                                (model, resume) -> {
+                                    job.writeModel(model);
+                                    trainer.save(resume);
+                                    Files.writeString(
+                                            resume.resolve(STATE),
+                                            Json.pretty(
+                                                    new State(
+                                                            best, bestStep, evaluations, stopped)));
+                                    if (bestWeights != null) {
+                                        writeFloats(resume.resolve(BEST), bestWeights);
+                                    }
+                                });
+            }
             folder.checkpoints().prune(job.recipe().save().keep(), Set.of(step));
         }
 

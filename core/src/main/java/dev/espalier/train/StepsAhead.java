@@ -47,17 +47,14 @@ final class StepsAhead implements Learner {
             begin(next);
         }
         try {
-            return ahead.removeFirst().batches().get();
+            // Who interrupts the loop is heard after the step.
+            return Workers.get(ahead.removeFirst().batches());
         } catch (ExecutionException e) {
             switch (e.getCause()) {
                 case RuntimeException unchecked -> throw unchecked;
                 case Error error -> throw error;
                 case null, default -> throw new IllegalStateException(e);
             }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            // The loop sees to it after the step.
-            return learner.step(step);
         }
     }
 

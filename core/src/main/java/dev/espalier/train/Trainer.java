@@ -106,10 +106,10 @@ public final class Trainer implements AutoCloseable {
                         .toList();
         // What is gathered depends on the order in which micro-batches pass.
         var count = running.isEmpty() ? Workers.count(learner.model()) : 1;
-        workers = new Workers(count);
         parameters = new FlatParameters(learner.model(), count);
         anchor = learner.anchor(parameters);
         optimizer = Optimizers.of(learner.model(), parameters, recipe, bf16);
+        workers = new Workers(count);
     }
 
     private Schedule schedule(ScheduleRecipe recipe) {
@@ -181,6 +181,7 @@ public final class Trainer implements AutoCloseable {
         // Where there is nothing to learn from, the sum is 0.
         counts.replaceAll((_, count) -> Math.max(1, count));
         var sums = new TreeMap<String, Double>();
+        var gatheredBefore = gathered();
         learner.model().training(true);
         parameters.zeroGradients();
         var losses = new double[batches.size()];
@@ -202,8 +203,11 @@ public final class Trainer implements AutoCloseable {
         var wrong = guard.fault(loss, norm);
         var fault = wrong == null ? null : wrong + " in " + culprit(batches, losses, norm, counts);
         learner.model().training(false);
-        if (fault != null && !guard.skip()) {
-            throw stopped(fault);
+        if (fault != null) {
+            gathered(gatheredBefore);
+            if (!guard.skip()) {
+                throw stopped(fault);
+            }
         }
         var rate = 0.0;
         if (fault == null) {
@@ -314,11 +318,13 @@ public final class Trainer implements AutoCloseable {
     /// A copy of the trained weights and of what is gathered beside them, from which
     /// [#restoreWeights] goes back.
     public float[] weights() {
-        var weights = parameters.weights().floats();
-        var gathered = gathered();
-        var all = Arrays.copyOf(weights, weights.length + gathered.length);
-        System.arraycopy(gathered, 0, all, weights.length, gathered.length);
-        return all;
+        try (var scope = new Scope()) {
+            var weights = parameters.weights().floats();
+            var gathered = gathered();
+            var all = Arrays.copyOf(weights, weights.length + gathered.length);
+            System.arraycopy(gathered, 0, all, weights.length, gathered.length);
+            return all;
+        }
     }
 
     public void restoreWeights(float[] weights) {
@@ -331,7 +337,10 @@ public final class Trainer implements AutoCloseable {
     }
 
     private float[] gathered() {
-        var parts = running.stream().map(r -> r.value().floats()).toList();
+        List<float[]> parts;
+        try (var scope = new Scope()) {
+            parts = running.stream().map(r -> r.value().floats()).toList();
+        }
         var all = new float[parts.stream().mapToInt(p -> p.length).sum()];
         var at = 0;
         for (var part : parts) {

@@ -106,13 +106,12 @@ final class Workers implements AutoCloseable {
     }
 
     /// Waits whatever interrupts it: what a worker uses must not be freed before it ends.
-    private static void get(Future<?> worker) throws ExecutionException {
+    static <T> T get(Future<T> worker) throws ExecutionException {
         var interrupted = false;
         try {
             while (true) {
                 try {
-                    worker.get();
-                    return;
+                    return worker.get();
                 } catch (InterruptedException e) {
                     interrupted = true;
                 }

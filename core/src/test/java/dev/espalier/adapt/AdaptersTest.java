@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import dev.espalier.EspalierException;
 import dev.espalier.Rng;
 import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.io.Json;
 import dev.espalier.model.Gpt2;
 import dev.espalier.model.Gpt2Config;
 import dev.espalier.model.SequenceClassifier;
@@ -21,6 +22,7 @@ import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.node.ObjectNode;
 
 class AdaptersTest {
     private static final Lora.Settings PLAIN =
@@ -163,6 +165,62 @@ class AdaptersTest {
                     .hasMessageContaining("'plain' already");
             assertThatThrownBy(() -> Lora.attach(model, PLAIN, 4))
                     .isInstanceOf(IllegalStateException.class);
+        }
+    }
+
+    /// A base that others use must not be left with half of an adapter.
+    @Test
+    void anAdapterThatIsRefusedLeavesNothingOnTheBase(@TempDir Path folder) throws IOException {
+        var model = model();
+        var base = output(model);
+        attach(model, PLAIN, 1);
+        var whole = Files.createDirectory(folder.resolve("whole"));
+        HuggingFace.writeAdapter(whole, model, HuggingFace.newConfig(0, null), PLAIN, "base");
+        Lora.remove(model);
+        assertThat(output(model)).isEqualTo(base);
+
+        // Of a model with a block more or less, and with a target that is none.
+        for (var change :
+                List.of(
+                        new String[] {"\"attn.c_attn\"", "\"attn.c_attn\", \"attn.c_proj\""},
+                        new String[] {"\"attn.c_attn\"", "\"attn.c_proj\""},
+                        new String[] {"\"attn.c_attn\"", "\"attn.c_attn\", \"nowhere\""})) {
+            var broken = Files.createTempDirectory(folder, "broken");
+            try (var files = Files.list(whole)) {
+                for (var file : files.toList()) {
+                    Files.copy(file, broken.resolve(file.getFileName()));
+                }
+            }
+            var config = broken.resolve("adapter_config.json");
+            var json = Files.readString(config);
+            assertThat(json).contains(change[0]);
+            Files.writeString(config, json.replace(change[0], change[1]));
+            assertThatThrownBy(() -> HuggingFace.readAdapter(broken, model))
+                    .isInstanceOf(EspalierException.class);
+            assertThat(output(model)).isEqualTo(base);
+            assertThat(model.parameters().keySet()).noneMatch(name -> name.contains(Lora.PREFIX));
+        }
+        HuggingFace.readAdapter(whole, model);
+        assertThat(output(model)).isEqualTo(alone(PLAIN, 1));
+    }
+
+    @Test
+    void anAdapterThatGoesWithOtherWeightsOfTheBaseIsRefused(@TempDir Path folder)
+            throws IOException {
+        var model = model();
+        attach(model, PLAIN, 1);
+        HuggingFace.writeAdapter(folder, model, HuggingFace.newConfig(0, null), PLAIN, "base");
+        var config = folder.resolve("adapter_config.json");
+        var json = (ObjectNode) Json.read(config);
+        for (var kind : List.of("pissa", "pissa_niter_4", "olora", "corda")) {
+            Files.writeString(config, Json.pretty(json.put("init_lora_weights", kind)));
+            assertThatThrownBy(() -> HuggingFace.adapterSettings(folder))
+                    .isInstanceOf(EspalierException.class)
+                    .hasMessageContaining("init_lora_weights " + kind);
+        }
+        for (var kind : List.of("gaussian", "eva")) {
+            Files.writeString(config, Json.pretty(json.put("init_lora_weights", kind)));
+            assertThat(HuggingFace.adapterSettings(folder).rank()).isEqualTo(4);
         }
     }
 

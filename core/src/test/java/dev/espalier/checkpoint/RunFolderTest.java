@@ -53,6 +53,23 @@ class RunFolderTest {
         }
     }
 
+    /// A process that is killed while it prepares its data leaves them unfinished.
+    @Test
+    void whatKilledRunsLeftUnfinishedGoes() throws IOException {
+        for (var place : List.of("", "checkpoints/", "data/")) {
+            var left = temp.resolve(place + ".abc.partial-123-1");
+            Files.createDirectories(left);
+            Files.writeString(left.resolve("train-00.tokens"), "half");
+        }
+        Files.writeString(temp.resolve("data/abc.rejects.jsonl"), "{}");
+        try (var folder = RunFolder.open(temp)) {
+            assertThat(folder.path().resolve("data")).isDirectoryContaining("glob:**.jsonl");
+        }
+        try (var all = Files.walk(temp)) {
+            assertThat(all.map(String::valueOf)).noneMatch(path -> path.contains("partial"));
+        }
+    }
+
     @Test
     void aRunThatHadBegunKeepsWhatItWrote() throws IOException {
         try (var folder = RunFolder.open(temp.resolve("begun"))) {

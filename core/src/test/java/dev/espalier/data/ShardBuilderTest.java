@@ -68,6 +68,21 @@ class ShardBuilderTest {
     }
 
     @Test
+    void aCachedShardThatWasDamagedIsMadeAnew() throws IOException {
+        var file = Files.writeString(folder.resolve("d.txt"), "a text of some letters ".repeat(99));
+        var source = FileSource.text(file.toString());
+        var made = build("cache", List.of(source), 0.1, 1);
+        var whole = Files.readAllBytes(made.train(0));
+        assertThat(build("cache", List.of(source), 0.1, 1).train(0)).isEqualTo(made.train(0));
+        var damaged = whole.clone();
+        damaged[TokenShard.HEADER + 10] ^= 1; // another letter
+        Files.write(made.train(0), damaged);
+        var again = build("cache", List.of(source), 0.1, 1);
+        assertThat(again.train(0)).isEqualTo(made.train(0)).hasBinaryContent(whole);
+        assertThat(again.data()).isEqualTo(made.data());
+    }
+
+    @Test
     void furtherDocumentsMoveNoneOfThoseBefore() {
         for (var i = 0; i < 1000; i++) {
             if (ShardBuilder.isValidation("doc" + i, 0.01)) {

@@ -22,16 +22,20 @@ class LlamaTest {
     private static final int[] IDS = {3, 1, 4, 1, 5, 9, 2, 6};
 
     private static LlamaConfig config(String type, String more) {
+        return config(type, "2", more);
+    }
+
+    private static LlamaConfig config(String type, String keyValueHeads, String more) {
         return LlamaConfig.of(
                 Json.mapper()
                         .readTree(
                                 """
                                 {'model_type': '%s', 'vocab_size': 40, 'hidden_size': 24,
-                                 'num_attention_heads': 4, 'num_key_value_heads': 2,
+                                 'num_attention_heads': 4, 'num_key_value_heads': %s,
                                  'num_hidden_layers': 3, 'intermediate_size': 20,
                                  'max_position_embeddings': 32 %s}\
                                 """
-                                        .formatted(type, more)
+                                        .formatted(type, keyValueHeads, more)
                                         .replace('\'', '"')));
     }
 
@@ -267,6 +271,10 @@ class LlamaTest {
                         "llama",
                         ", 'rope_parameters': {'rope_theta': 5e5, 'rope_type': 'linear', 'factor': 2.0}");
         assertThat(newer).isEqualTo(old);
+        for (var type : List.of("llama", "mistral", "qwen2")) {
+            // None means as many as there are heads of queries.
+            assertThat(config(type, "null", "")).isEqualTo(config(type, "4", ""));
+        }
         assertThat(
                         config(
                                 "qwen2",

@@ -13,6 +13,7 @@ import dev.espalier.io.Json;
 import dev.espalier.recipe.Recipe;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.task.TextClassifier;
+import dev.espalier.torch.Torch;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -185,6 +186,50 @@ class RunTest {
             assertThat(got.get(i).gradientNorm()).isEqualTo(want.get(i).gradientNorm());
             assertThat(got.get(i).progress()).isEqualTo(want.get(i).progress());
         }
+    }
+
+    @Test
+    void anInterruptedThreadStopsItsRunAfterTheStepAndCanGoOn() {
+        var recipe = pretraining("interrupted");
+        var interrupting =
+                new Watcher() {
+                    @Override
+                    public void stepped(StepFigures figures, long total) {
+                        if (figures.step() == 6) {
+                            Thread.currentThread().interrupt();
+                        }
+                    }
+                };
+        assertThatThrownBy(() -> new Run(recipe).train(interrupting, false))
+                .isInstanceOfSatisfying(
+                        EspalierException.class,
+                        e -> assertThat(e.kind()).isEqualTo(EspalierException.Kind.INTERRUPTED));
+        assertThat(Thread.interrupted()).isTrue();
+        var resumed = new Run(recipe).train(new Watcher() {}, true);
+        var whole = new Run(pretraining("uninterrupted")).train(s -> {});
+        assertThat(resumed.scores()).isEqualTo(whole.scores());
+    }
+
+    /// A process that makes many runs, of which each left its model behind, would end by running
+    /// out of memory that Java knows nothing of. Nor may what lives as long as a run grow with its
+    /// steps, evaluations and checkpoints.
+    @Test
+    void aRunLeavesNoMemoryBehind() {
+        var lora = "adapter: {type: lora, rank: 2}";
+        new Run(finetuning("first", base, lora)).train(s -> {});
+        var before = Torch.liveObjects();
+        var during = new java.util.ArrayList<Long>();
+        new Run(finetuning("second", base, lora, "evaluate: {every: 20 steps}"))
+                .train(s -> during.add(Torch.liveObjects()));
+        assertThat(Torch.liveObjects()).isLessThanOrEqualTo(before + 5);
+        assertThat(during.getLast()).isLessThanOrEqualTo(during.get(25) + 5);
+
+        before = Torch.liveObjects();
+        during.clear();
+        new Run(pretraining("third")).train(s -> during.add(Torch.liveObjects()));
+        assertThat(Torch.liveObjects()).isLessThanOrEqualTo(before + 5);
+        // After the first evaluation and checkpoint, and after the last but one.
+        assertThat(during.get(55)).isLessThanOrEqualTo(during.get(25) + 5);
     }
 
     @Test

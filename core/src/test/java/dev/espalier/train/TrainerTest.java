@@ -9,6 +9,7 @@ import dev.espalier.Rng;
 import dev.espalier.model.Gpt2;
 import dev.espalier.model.Gpt2Config;
 import dev.espalier.model.SequenceClassifier;
+import dev.espalier.nn.BatchNorm2d;
 import dev.espalier.nn.Module;
 import dev.espalier.objective.CrossEntropy;
 import dev.espalier.objective.Loss;
@@ -19,6 +20,7 @@ import dev.espalier.recipe.ScheduleRecipe;
 import dev.espalier.recipe.TrainingRecipe;
 import dev.espalier.task.Example;
 import dev.espalier.task.TextReader;
+import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -312,25 +314,27 @@ class TrainerTest {
     }
 
     private static Trainer poisoned(Poison poison, TrainingRecipe.BadLoss badLoss, Long... steps) {
-        var r = recipe(30, 1e-2);
-        var recipe =
-                new TrainingRecipe(
-                        r.duration(),
-                        r.batch(),
-                        r.microBatch(),
-                        r.optimizer(),
-                        r.groups(),
-                        r.layerDecay(),
-                        r.schedule(),
-                        r.clip(),
-                        badLoss,
-                        r.labelSmoothing(),
-                        r.zLoss(),
-                        r.precision(),
-                        r.recompute(),
-                        r.earlyStopping());
         var learner = new Poisoned(learner(3, 0.1), poison, Set.of(steps));
-        return new Trainer(learner, recipe, false, 5, Trainer.Speeds.UNKNOWN);
+        return new Trainer(learner, skipping(badLoss), false, 5, Trainer.Speeds.UNKNOWN);
+    }
+
+    private static TrainingRecipe skipping(TrainingRecipe.BadLoss badLoss) {
+        var r = recipe(30, 1e-2);
+        return new TrainingRecipe(
+                r.duration(),
+                r.batch(),
+                r.microBatch(),
+                r.optimizer(),
+                r.groups(),
+                r.layerDecay(),
+                r.schedule(),
+                r.clip(),
+                badLoss,
+                r.labelSmoothing(),
+                r.zLoss(),
+                r.precision(),
+                r.recompute(),
+                r.earlyStopping());
     }
 
     private static final TrainingRecipe.BadLoss SKIP =
@@ -369,6 +373,85 @@ class TrainerTest {
             losses(trainer, 25);
             assertThat(trainer.skipped()).isEqualTo(3);
             assertThat(trainer.done()).isTrue();
+        }
+    }
+
+    private static final class Normed extends Module {
+        final BatchNorm2d norm = child("norm", new BatchNorm2d(2));
+    }
+
+    /// A picture of one brightness.
+    private record Bright(Normed model, double brightness) implements MicroBatch {
+        @Override
+        public String term() {
+            return "brightness";
+        }
+
+        @Override
+        public double weight() {
+            return 1;
+        }
+
+        @Override
+        public long count() {
+            return 1;
+        }
+
+        @Override
+        public long tokens() {
+            return 1;
+        }
+
+        @Override
+        public List<String> where() {
+            return List.of("a picture");
+        }
+
+        @Override
+        public Loss forward() {
+            return scale -> {
+                var loss = model.norm.forward(Tensor.full(brightness, 1, 2, 3, 3)).sum();
+                loss.mul(scale).backward();
+                return loss;
+            };
+        }
+    }
+
+    private record Brightness(Normed model) implements Learner {
+        @Override
+        public double stepsPerEpoch() {
+            return 3;
+        }
+
+        @Override
+        public double tokensPerStep() {
+            return 1;
+        }
+
+        @Override
+        public List<MicroBatch> step(long step) {
+            return List.of(new Bright(model, step == 1 ? Double.NaN : 2));
+        }
+    }
+
+    /// Running means are gathered on the way forward, before the loss is known to be bad.
+    @Test
+    void aSkippedStepLeavesWhatIsGatheredBesideTheWeights() {
+        var model = new Normed();
+        try (var trainer =
+                new Trainer(
+                        new Brightness(model), skipping(SKIP), false, 5, Trainer.Speeds.UNKNOWN)) {
+            trainer.step();
+            var before = trainer.weights();
+            assertThat(trainer.step().fault()).contains("the loss is NaN in micro-batch 1 of 1");
+            assertThat(trainer.weights()).isEqualTo(before);
+            trainer.step();
+            var mean = model.parameters().get("norm.running_mean");
+            assertThat(mean).isNotNull();
+            if (mean != null) {
+                assertThat(mean.value().floats())
+                        .containsExactly(new float[] {0.38f, 0.38f}, within(1e-6f));
+            }
         }
     }
 

@@ -210,7 +210,9 @@ final class Values {
         }
         var items = new ArrayList<@Nullable Object>();
         var characters = new Text.Builder();
-        for (var i = first; step > 0 ? i < end : i > end; i += step) {
+        // No step leads further than out of the list.
+        var stride = Math.clamp(step, -size - 1, size + 1);
+        for (var i = first; stride > 0 ? i < end : i > end; i += stride) {
             if (of instanceof Text text) {
                 characters.add(text.sub((int) i, (int) i + 1));
             } else {

@@ -197,6 +197,14 @@ class JinjaTest {
     }
 
     @Test
+    void aStepBeyondTheEndTakesOne() {
+        var most = "9 * 999999999999999999 + 223372036854775807";
+        assertThat(render("{{ 'abcdefghijklmnop'[12::" + most + "] }}")).isEqualTo("m");
+        assertThat(render("{{ 'abcdefghijklmnop'[12::-(" + most + ")] }}")).isEqualTo("m");
+        assertThat(render("{{ 'abcdef'[::5] }}{{ 'abcdef'[::-5] }}")).isEqualTo("affa");
+    }
+
+    @Test
     void aLongConversationIsNotTakenForAHostileOne() {
         var long_ = Text.given("word ".repeat(200_000), 0);
         var template = Jinja.parse("{% for m in ms %}{{ m | trim + '\n' }}{% endfor %}");
