@@ -14,8 +14,9 @@ import org.jspecify.annotations.Nullable;
 ///   arXiv:2004.10934), 0 to 1
 /// @param mixUp α of the Beta(α, α) that tells how much of another picture shines through (Zhang et
 ///   al. 2017, arXiv:1710.09412); 0 for never
-/// @param cutMix α of the Beta(α, α) that tells how much of a picture another one covers (Yun et
-///   al. 2019, arXiv:1905.04899); 0 for never, and every second time where there is MixUp, too
+/// @param cutMix α of the Beta(α, α) that tells how much of a picture, and of its mask, another one
+///   covers (Yun et al. 2019, arXiv:1905.04899; of masks French et al. 2019, arXiv:1906.01916); 0
+///   for never, and every second time where there is MixUp, too
 public record Augmentation(
         List<Change> changes, double mosaic, double mixUp, double cutMix, long seed) {
     public Augmentation {
@@ -115,37 +116,46 @@ public record Augmentation(
             var v = (image.rgb()[i] & 0xFF) * share + (second.rgb()[i] & 0xFF) * (1 - share);
             rgb[i] = (byte) Math.rint(v);
         }
-        return mixed(one, other, new Image(image.width(), image.height(), rgb), share);
+        return new Sample(
+                new Image(image.width(), image.height(), rgb),
+                List.of(),
+                null,
+                mixed(one, other, share));
     }
 
-    /// About 1 - `share` of one picture covered by the same place of the other.
+    /// About 1 - `share` of one picture, and of its mask, covered by the same place of the other.
     static Sample cutMix(Sample one, Sample other, double share, Rng rng) {
-        var image = one.image();
-        var second = Resampling.BILINEAR.resize(other.image(), image.width(), image.height());
+        int width = one.image().width(), height = one.image().height();
         var side = Math.sqrt(1 - share);
-        var x = rng.below(image.width());
-        var y = rng.below(image.height());
-        var halfWidth = (int) (image.width() * side) / 2;
-        var halfHeight = (int) (image.height() * side) / 2;
+        var x = rng.below(width);
+        var y = rng.below(height);
+        var halfWidth = (int) (width * side) / 2;
+        var halfHeight = (int) (height * side) / 2;
         var left = Math.max(0, x - halfWidth);
-        var right = Math.min(image.width(), x + halfWidth);
+        var columns = Math.min(width, x + halfWidth) - left;
         var top = Math.max(0, y - halfHeight);
-        var bottom = Math.min(image.height(), y + halfHeight);
-        var rgb = image.rgb().clone();
-        for (var row = top; row < bottom; row++) {
-            var from = 3 * (row * image.width() + left);
-            System.arraycopy(second.rgb(), from, rgb, from, 3 * (right - left));
+        var rows = Math.min(height, y + halfHeight) - top;
+        var rgb = one.image().rgb().clone();
+        var classes = one.mask() == null ? null : one.mask().classes().clone();
+        if (columns > 0 && rows > 0) {
+            var part = Geometry.window(other.resized(width, height), left, top, columns, rows);
+            paste(part, left, top, width, rgb, classes);
         }
         // What the picture's edge cuts off is not covered.
-        var covered = (double) (right - left) * (bottom - top) / (image.width() * image.height());
-        return mixed(one, other, new Image(image.width(), image.height(), rgb), 1 - covered);
+        var covered = (double) columns * rows / (width * height);
+        return new Sample(
+                new Image(width, height, rgb),
+                List.of(),
+                classes == null ? null : new Mask(width, height, classes),
+                mixed(one, other, 1 - covered));
     }
 
-    private static Sample mixed(Sample one, Sample other, Image image, double share) {
+    /// The examples of two that are put together, `share` being of the first.
+    private static List<Sample.Part> mixed(Sample one, Sample other, double share) {
         var parts = new ArrayList<Sample.Part>();
         one.parts().forEach(p -> parts.add(new Sample.Part(p.index(), p.share() * share)));
         other.parts().forEach(p -> parts.add(new Sample.Part(p.index(), p.share() * (1 - share))));
-        return new Sample(image, List.of(), null, parts);
+        return parts;
     }
 
     /// From Beta(α, α), by Jöhnk's method (1964).

@@ -47,9 +47,10 @@ public record AugmentRecipe(
                 double mixUp,
         @Doc(
                         value =
-                                "α of the Beta(α, α) that tells how much of a picture another one covers, with its label"
-                                        + " counting as much; beside `mix-up`, every second time. Of whole pictures' labels"
-                                        + " only.",
+                                "α of the Beta(α, α) that tells how much of a picture another one"
+                                        + " covers, with its label counting as much, or its mask in its"
+                                        + " place; beside `mix-up`, every second time. Of whole"
+                                        + " pictures' labels and of masks.",
                         byDefault = "0",
                         in = "[0, 4]")
                 double cutMix) {

@@ -252,14 +252,14 @@ final class Checks {
 
     private static void detection(
             TaskRecipe.ObjectDetection task, FinetuneRecipe recipe, Problems problems) {
-        boxesOrMasks(task.augment(), "boxes", problems);
+        unmixed(task.augment(), "boxes", problems);
         stopping(recipe.training(), EnumSet.of(Metric.LOSS, Metric.MAP, Metric.MAP_50), problems);
         plain(recipe.training(), "object-detection", problems);
     }
 
     private static void captioning(
             TaskRecipe.Captioning task, FinetuneRecipe recipe, Problems problems) {
-        boxesOrMasks(task.augment(), "captions", problems);
+        unmixed(task.augment(), "captions", problems);
         if (task.augment().mosaic() > 0) {
             problems.add(
                     "task.augment.mosaic",
@@ -286,7 +286,7 @@ final class Checks {
     }
 
     /// What cannot be mixed must not be.
-    private static void boxesOrMasks(AugmentRecipe augment, String what, Problems problems) {
+    private static void unmixed(AugmentRecipe augment, String what, Problems problems) {
         augment(augment, problems);
         if (augment.mixUp() > 0 || augment.cutMix() > 0) {
             problems.add(
@@ -300,7 +300,13 @@ final class Checks {
 
     private static void segmentation(
             TaskRecipe.Segmentation task, FinetuneRecipe recipe, Problems problems) {
-        boxesOrMasks(task.augment(), "masks", problems);
+        augment(task.augment(), problems);
+        if (task.augment().mixUp() > 0) {
+            problems.add(
+                    "task.augment.mix-up",
+                    "lets pictures shine through each other, where a pixel has no one class;"
+                            + " allowed: 0");
+        }
         stopping(
                 recipe.training(),
                 EnumSet.of(Metric.LOSS, Metric.MEAN_IOU, Metric.MEAN_DICE),

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import dev.espalier.Rng;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -211,8 +212,18 @@ class AugmentationTest {
     void cutMixCoversAsMuchAsItSays() {
         var white = new byte[3 * 48 * 32];
         Arrays.fill(white, (byte) 255);
-        var one = new Sample(0, new Image(48, 32, new byte[white.length]), List.of(), null);
-        var other = new Sample(1, new Image(48, 32, white), List.of(), null);
+        var one =
+                new Sample(
+                        0,
+                        new Image(48, 32, new byte[white.length]),
+                        List.of(),
+                        Mask.of(48, 32, 0));
+        var other =
+                new Sample(
+                        1,
+                        new Image(24, 16, Arrays.copyOf(white, 3 * 24 * 16)),
+                        List.of(),
+                        Mask.of(24, 16, 2));
         for (var i = 0; i < 200; i++) {
             var rng = Rng.at(i);
             var mixed = Augmentation.cutMix(one, other, rng.uniform(), rng);
@@ -222,7 +233,41 @@ class AugmentationTest {
             }
             assertThat(mixed.parts().get(1).share())
                     .isCloseTo(covered / (3 * 48.0 * 32), within(1e-9));
+            var classes = Objects.requireNonNull(mixed.mask()).classes();
+            for (var pixel = 0; pixel < classes.length; pixel++) {
+                assertThat((int) classes[pixel])
+                        .isEqualTo(mixed.image().rgb()[3 * pixel] == 0 ? 0 : 2);
+            }
         }
+    }
+
+    @Test
+    void aMaskIsCoveredWithItsPicture() {
+        var cut =
+                new Augmentation(
+                        List.of((s, rng) -> Geometry.window(s, rng.below(20) - 10, 3, 48, 32)),
+                        0,
+                        0,
+                        1,
+                        7);
+        var ofBoth = 0;
+        for (var epoch = 0; epoch < 60; epoch++) {
+            var sample = at(cut, epoch, epoch % 10);
+            var mask = Objects.requireNonNull(sample.mask());
+            var seen = new HashSet<Integer>();
+            for (var y = 0; y < 32; y++) {
+                for (var x = 0; x < 48; x++) {
+                    var red = sample.image().at(x, y, 0);
+                    assertThat(mask.at(x, y))
+                            .isEqualTo(red == THING ? 1 : red == 128 ? Mask.IGNORED : 0);
+                    if (red == THING) {
+                        seen.add(sample.image().at(x, y, 2));
+                    }
+                }
+            }
+            ofBoth += seen.size() == 2 ? 1 : 0;
+        }
+        assertThat(ofBoth).isGreaterThan(5);
     }
 
     /// The mean of Beta(α, α) is 1/2, its variance 1 / (8 α + 4).

@@ -226,7 +226,7 @@ class SegmentingTest {
     /// What batch norms gather is part of what a checkpoint holds.
     @Test
     void aSegformerThatIsStoppedAndResumedEndsAlike() {
-        var changes = "augment: {scale: [0.8, 1.2]}";
+        var changes = "augment: {scale: [0.8, 1.2], cut-mix: 1}";
         var first = run("whole", SEGFORMER, changes, 12).train(figures -> {});
         var stopped = recipe("stopped", SEGFORMER, changes, 12);
         StopAfter.run(stopped, 6);
@@ -302,6 +302,15 @@ class SegmentingTest {
                 .hasMessage(
                         "task.classes: not for %s, since COCO's JSON names its classes itself; allowed: none"
                                 .formatted(coco));
+    }
+
+    @Test
+    void aPixelOfTwoPicturesHasNoClass() {
+        assertThatThrownBy(() -> recipe("mixed", UNET, "augment: {mix-up: 0.2}", 1))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining(
+                        "task.augment.mix-up: lets pictures shine through each other, where a pixel"
+                                + " has no one class; allowed: 0");
     }
 
     @Test
