@@ -85,6 +85,7 @@ class ArchitectureTest {
             Set.of(
                     "adapt.Lora",
                     "checkpoint.HuggingFace",
+                    "model.VitBody",
                     "nn.Stack",
                     "objective.VocabularyLoss",
                     "parity.CaseCheck",

@@ -7,6 +7,7 @@ import dev.espalier.nn.Parameter;
 import dev.espalier.nn.Positions;
 import dev.espalier.nn.PreNormBlock;
 import dev.espalier.nn.Stack;
+import dev.espalier.torch.Scope;
 import dev.espalier.torch.Tensor;
 import java.util.ArrayList;
 import java.util.function.Consumer;
@@ -46,7 +47,9 @@ final class VitBody extends Module {
     /// most 1: attention rollout (Abnar and Zuidema 2020, arXiv:2005.00928, section 3), the row of
     /// the class token in the product over the blocks of (A + I) / 2, where A is the mean of the
     /// heads' weights and I what goes around them.
-    Tensor rollout(Tensor pixels) { // (B, C, H, W)
+    ///
+    /// @param atOnce positions whose weights exist at once
+    Tensor rollout(Tensor pixels, long atOnce) { // (B, C, H, W)
         var states = new ArrayList<Tensor>();
         forward(pixels, states::add);
         long b = pixels.size(0), t = states.getFirst().size(1);
@@ -54,9 +57,19 @@ final class VitBody extends Module {
         from[0] = 1;
         var row = Tensor.of(from, 1, 1, t).expand(b, 1, t);
         for (var i = blocks.blocks().size() - 1; i >= 0; i--) {
-            var weights = blocks.blocks().get(i).weights(states.get(i)); // (B, H, T, T)
-            var mean = weights.sum(1).mul(1.0 / weights.size(1)).select(1, 0); // (B, T, T)
-            row = row.matmul(mean).add(row).mul(0.5); // (B, 1, T)
+            var gone = row;
+            // At the end all is with the class token, and no other's weights count.
+            var asking = i == blocks.blocks().size() - 1 ? 1 : t;
+            for (var first = 0L; first < asking; first += atOnce) {
+                try (var scope = new Scope()) {
+                    var count = Math.min(atOnce, asking - first);
+                    var weights = blocks.blocks().get(i).weights(states.get(i), first, count);
+                    var mean = weights.sum(1).mul(1.0 / weights.size(1)).select(1, 0); // (B, n, T)
+                    var come = row.narrow(2, first, count).matmul(mean); // (B, 1, T)
+                    gone = scope.keep(gone.add(come));
+                }
+            }
+            row = gone.mul(0.5); // (B, 1, T)
         }
         var grid = config.grid(pixels.size(2), pixels.size(3));
         return row.narrow(2, 1, t - 1).reshape(b, grid.height(), grid.width());

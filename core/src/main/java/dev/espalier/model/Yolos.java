@@ -83,14 +83,14 @@ public final class Yolos extends VisionModel {
     /// token's together at most 1.
     public Tensor looks(Told told, Tensor pixels) { // (B, C, H, W)
         var blocks = vit.blocks.blocks();
+        var state = told.states().get(blocks.size() - 1); // (B, T, D)
+        long b = state.size(0), things = config.detections();
         var weights =
-                blocks.getLast().weights(told.states().get(blocks.size() - 1)); // (B, H, T, T)
-        long b = weights.size(0), t = weights.size(2), things = config.detections();
+                blocks.getLast().weights(state, state.size(1) - things, things); // (B, H, Q, T)
         var grid = config.encoder().grid(pixels.size(2), pixels.size(3));
         return weights.sum(1)
                 .mul(1.0 / weights.size(1))
-                .select(1, 0) // (B, T, T)
-                .narrow(1, t - things, things)
+                .select(1, 0) // (B, Q, T)
                 .narrow(2, 1, grid.count())
                 .reshape(b, things, grid.height(), grid.width());
     }
@@ -204,9 +204,9 @@ public final class Yolos extends VisionModel {
     }
 
     /// New weights: matrices N(0, 2 / (inputs + outputs)) (Glorot and Bengio 2010), tokens for
-    /// things N(0, 1), so that they differ from the start, positions of sines, biases 0, gains 1.
-    /// From 0.02 for all, which suits a body that was pre-trained, narrow models hardly learn where
-    /// things are.
+    /// things N(0, 1), positions of sines and as [#spread] has them, biases 0 but those of
+    /// [#beginSmall], gains 1. From 0.02 for all, which suits a body that was pre-trained, narrow
+    /// models hardly learn where things are.
     @Override
     public Yolos initialize(long seed) {
         fill(this, seed);

@@ -44,10 +44,10 @@ public final class PreNormBlock extends Module {
         this.dropout = dropout;
     }
 
-    /// How much each position of `x` attends to each: (B, H, T, T).
-    public Tensor weights(Tensor x) { // (B, T, D)
+    /// How much `count` positions of `x`, from `first` on, attend to each: (B, H, count, T).
+    public Tensor weights(Tensor x, long first, long count) { // (B, T, D)
         var y = attentionNorm.forward(x);
-        return attention.weights(y, attention.read(y));
+        return attention.weights(y.narrow(1, first, count), attention.read(y));
     }
 
     public Tensor forward(Tensor x) { // (B, T, D)

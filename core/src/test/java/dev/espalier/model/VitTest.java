@@ -39,7 +39,7 @@ class VitTest {
                 var rollout = vit.rollout(pixels);
                 assertThat(rollout.shape()).containsExactly(2, 2, 3);
                 var told = rollout.floats();
-                var weights = block.weights(vit.seen(pixels).states().getFirst()).floats();
+                var weights = block.weights(vit.seen(pixels).states().getFirst(), 0, 7).floats();
                 for (var i = 0; i < told.length; i++) {
                     int picture = i / 6, patch = i % 6;
                     // (2, H, T, T) with 2 heads and 7 tokens
@@ -48,6 +48,25 @@ class VitTest {
                             .isCloseTo((weights[at] + weights[at + 49]) / 4.0, within(1e-6));
                 }
                 return rollout;
+            });
+        }
+    }
+
+    @Test
+    void howManyPositionsRollOutAtOnceChangesNothing() {
+        var body = new VitBody(VitConfig.of(8, 4, 8, 3, 2, 0));
+        InitialWeights.fill(body, 2, name -> 0.5);
+        try (var scope = new Scope()) {
+            Torch.noGrad(() -> {
+                var pixels = pictures(2);
+                var all = body.rollout(pixels, 7);
+                assertThat(all.floats()).hasSize(12).doesNotContain(0);
+                for (var atOnce : new long[] {1, 3, 6, 100}) {
+                    assertThat(body.rollout(pixels, atOnce).floats())
+                            .usingComparatorWithPrecision(1e-6f)
+                            .containsExactly(all.floats());
+                }
+                return all;
             });
         }
     }

@@ -33,7 +33,7 @@ class YolosTest {
                 var looks = yolos.looks(told, pixels);
                 // 2 x 3 patches, one class and three things
                 assertThat(looks.shape()).containsExactly(2, 3, 2, 3);
-                var weights = last.weights(told.states().get(1)).floats(); // (2, 2, 10, 10)
+                var weights = last.weights(told.states().get(1), 0, 10).floats(); // (2, 2, 10, 10)
                 var found = looks.floats();
                 for (var picture = 0; picture < 2; picture++) {
                     for (var thing = 0; thing < 3; thing++) {
