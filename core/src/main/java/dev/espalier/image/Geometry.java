@@ -19,14 +19,9 @@ public final class Geometry {
     /// Mirrors every second picture, each way that is asked for.
     public static Change flips(boolean horizontal, boolean vertical) {
         return (sample, rng) -> {
-            var result = sample;
-            if (horizontal && rng.nextLong() < 0) {
-                result = mirrored(result);
-            }
-            if (vertical && rng.nextLong() < 0) {
-                result = upsideDown(result);
-            }
-            return result;
+            var across = horizontal && rng.nextLong() < 0;
+            var down = vertical && rng.nextLong() < 0;
+            return across || down ? mirrored(sample, across, down) : sample;
         };
     }
 
@@ -139,13 +134,14 @@ public final class Geometry {
         return low + (high - low) * rng.uniform();
     }
 
-    /// Left and right change places.
-    static Sample mirrored(Sample sample) {
-        return affine(sample, new double[] {-1, 0, sample.image().width(), 0, 1, 0});
-    }
-
-    static Sample upsideDown(Sample sample) {
-        return affine(sample, new double[] {1, 0, 0, 0, -1, sample.image().height()});
+    /// Left and right change places, or above and below, or both.
+    private static Sample mirrored(Sample sample, boolean across, boolean down) {
+        double width = sample.image().width(), height = sample.image().height();
+        return affine(
+                sample,
+                new double[] {
+                    across ? -1 : 1, 0, across ? width : 0, 0, down ? -1 : 1, down ? height : 0
+                });
     }
 
     /// What of a picture lies in a window, which may reach beyond it.
@@ -183,6 +179,9 @@ public final class Geometry {
         var width = image.width();
         var height = image.height();
         var determinant = m[0] * m[4] - m[1] * m[3];
+        // The way back. Divided by here, since a division takes as long as all else of a pixel.
+        double a = m[4] / determinant, b = -m[1] / determinant;
+        double d = -m[3] / determinant, e = m[0] / determinant;
         var rgb = new byte[image.rgb().length];
         var mask = sample.mask();
         var classes = new byte[mask == null ? 0 : width * height];
@@ -191,8 +190,8 @@ public final class Geometry {
                 // Where the centre of this pixel came from.
                 var u = x + 0.5 - m[2];
                 var v = y + 0.5 - m[5];
-                var fromX = (int) Math.floor((m[4] * u - m[1] * v) / determinant);
-                var fromY = (int) Math.floor((m[0] * v - m[3] * u) / determinant);
+                var fromX = (int) Math.floor(a * u + b * v);
+                var fromY = (int) Math.floor(d * u + e * v);
                 var to = y * width + x;
                 var inside = fromX >= 0 && fromX < width && fromY >= 0 && fromY < height;
                 var from = fromY * width + fromX;
