@@ -270,11 +270,9 @@ final class Checks {
                     "task.caption", "is the column of the picture as well, `" + task.image() + "`");
         }
         // What joins parts that exist begins here, and is trained.
-        var joined =
-                recipe.model() instanceof ModelRecipe.VisionEncoderDecoder both
-                        && (both.encoder() instanceof ModelRecipe.Saved
-                                || both.decoder() instanceof ModelRecipe.Saved);
-        if (recipe.adapter() instanceof AdapterRecipe.Frozen f && f.lastBlocks() == 0 && !joined) {
+        if (recipe.adapter() instanceof AdapterRecipe.Frozen f
+                && f.lastBlocks() == 0
+                && recipe.model() instanceof ModelRecipe.Saved) {
             problems.add(
                     "adapter",
                     "frozen leaves nothing to train here; allowed: none, lora, frozen with last-blocks");
@@ -470,17 +468,18 @@ final class Checks {
         if (recipe instanceof FinetuneRecipe f && f.forgetting() != null) {
             problems.add("forgetting", "is measured on texts");
         }
-        if (model instanceof ModelRecipe.Unet) {
-            if (recipe instanceof FinetuneRecipe f && f.adapter() instanceof AdapterRecipe.Lora) {
-                problems.add(
-                        "adapter",
-                        "lora is for linear maps, of which a unet has none; allowed: none, frozen");
-            }
-            if (recipe.training().layerDecay() != 1) {
-                problems.add(
-                        "training.layer-decay",
-                        "goes by blocks one behind the other, of which a unet has none; allowed: 1");
-            }
+        if (model instanceof ModelRecipe.Unet && recipe.training().layerDecay() != 1) {
+            problems.add(
+                    "training.layer-decay",
+                    "goes by blocks one behind the other, of which a unet has none; allowed: 1");
+        }
+        if (recipe instanceof FinetuneRecipe f
+                && !(f.adapter() instanceof AdapterRecipe.None)
+                && model.begins()) {
+            problems.add(
+                    "adapter",
+                    "%s keeps a body as it is that begins here and has seen nothing; allowed: none, or a path under model"
+                            .formatted(Shape.kind(f.adapter().getClass())));
         }
     }
 

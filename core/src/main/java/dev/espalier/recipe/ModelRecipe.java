@@ -430,6 +430,16 @@ public sealed interface ModelRecipe {
                 || this instanceof Saved;
     }
 
+    /// Whether nothing of it exists yet.
+    default boolean begins() {
+        return switch (this) {
+            case Saved _ -> false;
+            case VisionEncoderDecoder both ->
+                    !(both.encoder() instanceof Saved) && !(both.decoder() instanceof Saved);
+            default -> true;
+        };
+    }
+
     @Doc(value = "A model that exists, in the Hugging Face layout.", untyped = true)
     record Saved(
             @Doc("A folder with `config.json` and `model.safetensors`.") Path path,

@@ -199,9 +199,11 @@ class CaptioningTest {
 
     /// A model that sees as one folder and writes as another.
     private String parts() throws IOException {
-        var eye = Files.createDirectories(folder.resolve("eye"));
-        HuggingFace.write(eye, MAE, JsonNodeFactory.instance.objectNode());
-        Preprocessor.imageNet("ViTImageProcessor", 8, 8).write(eye);
+        var eye =
+                PictureRuns.saved(
+                        folder.resolve("eye"),
+                        MAE,
+                        Preprocessor.imageNet("ViTImageProcessor", 8, 8));
         var pen = Files.createDirectories(folder.resolve("pen"));
         HuggingFace.write(pen, GPT2, JsonNodeFactory.instance.objectNode());
         TOKENIZER.save(pen);
@@ -259,6 +261,11 @@ class CaptioningTest {
                 NEW,
                 "",
                 CHARACTERS + "\nadapter: {type: frozen}",
+                "adapter: frozen keeps a body as it is that begins here");
+        refused(
+                "{path: runs/it}",
+                "",
+                "adapter: {type: frozen}",
                 "adapter: frozen leaves nothing to train here; allowed: none, lora");
         refused(
                 NEW,

@@ -17,6 +17,8 @@ import dev.espalier.image.Preprocessor;
 import dev.espalier.model.VitConfig;
 import dev.espalier.model.VitMae;
 import dev.espalier.model.VitMaeConfig;
+import dev.espalier.model.Yolos;
+import dev.espalier.model.YolosConfig;
 import dev.espalier.nn.Parameter;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.Recipes;
@@ -34,7 +36,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import tools.jackson.databind.node.JsonNodeFactory;
 
 class DetectingTest {
     private static final int SIDE = 16;
@@ -166,8 +167,14 @@ class DetectingTest {
 
     /// The heads are written with the updates.
     @Test
-    void updatesAreLeftInTheWeightsThatAreWritten() {
-        var result = run(YOLOS + "\nadapter: lora").train(_ -> {});
+    void updatesAreLeftInTheWeightsThatAreWritten() throws IOException {
+        var shape = YolosConfig.of(VitConfig.of(16, 4, 32, 3, 2, 0), 2);
+        var base =
+                PictureRuns.saved(
+                        folder.resolve("base"),
+                        new Yolos(shape, List.of("red", "blue")).initialize(1),
+                        Preprocessor.imageNet("YolosImageProcessor", 16, 16));
+        var result = run("{path: %s}\nadapter: lora".formatted(base)).train(_ -> {});
         assertThat(HuggingFace.isAdapter(result.model())).isFalse();
         assertThat(value(result.scores(), "recall-100")).isPositive();
         readsAlike(result, 1e-3);
@@ -177,10 +184,8 @@ class DetectingTest {
             new VitMae(VitMaeConfig.of(VitConfig.of(16, 4, 16, 1, 2, 0), 8, 1, 2)).initialize(7);
 
     private Path eye() throws IOException {
-        var eye = Files.createDirectories(folder.resolve("eye"));
-        HuggingFace.write(eye, MAE, JsonNodeFactory.instance.objectNode());
-        Preprocessor.imageNet("ViTImageProcessor", 16, 16).write(eye);
-        return eye;
+        return PictureRuns.saved(
+                folder.resolve("eye"), MAE, Preprocessor.imageNet("ViTImageProcessor", 16, 16));
     }
 
     @ParameterizedTest
@@ -248,5 +253,9 @@ class DetectingTest {
                 .hasMessageContaining("4 does not divide the picture's 18 pixels");
         assertThatThrownBy(() -> run(YOLOS.replace("[16, 16]", "[16]")))
                 .hasMessageContaining("are not height and width");
+        assertThatThrownBy(() -> run(YOLOS + "\nadapter: frozen"))
+                .hasMessageContaining(
+                        "adapter: frozen keeps a body as it is that begins here and has seen"
+                                + " nothing; allowed: none, or a path under model");
     }
 }

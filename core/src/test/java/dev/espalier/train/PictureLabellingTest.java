@@ -13,7 +13,9 @@ import dev.espalier.data.ImageReader;
 import dev.espalier.data.LabelledImage;
 import dev.espalier.image.Image;
 import dev.espalier.image.Preprocessor;
+import dev.espalier.model.Problem;
 import dev.espalier.model.Vit;
+import dev.espalier.model.VitConfig;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.task.PictureClassifier;
 import java.io.IOException;
@@ -142,10 +144,17 @@ class PictureLabellingTest {
 
     /// An adapter has no place for the head, nor for what is read with it.
     @Test
-    void updatesAreLeftInTheWeightsThatAreWritten() {
+    void updatesAreLeftInTheWeightsThatAreWritten() throws IOException {
         var said = new ArrayList<String>();
+        var shape = VitConfig.of(8, 2, 16, 2, 2, 0);
+        var base =
+                PictureRuns.saved(
+                        folder.resolve("base"),
+                        new Vit(shape, new Problem.SingleLabel(List.of("lying", "standing")))
+                                .initialize(1),
+                        Preprocessor.vit(8, 8));
         var result =
-                prepared("lora", "train", VIT, "adapter: lora")
+                prepared("lora", "train", "{path: %s}".formatted(base), "adapter: lora")
                         .train(
                                 new Watcher() {
                                     @Override

@@ -1,6 +1,9 @@
 package dev.espalier.train;
 
+import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.evaluate.Score;
+import dev.espalier.image.Preprocessor;
+import dev.espalier.model.Model;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -8,6 +11,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.function.IntBinaryOperator;
 import javax.imageio.ImageIO;
+import tools.jackson.databind.node.JsonNodeFactory;
 
 /// What tests of whole runs on pictures share.
 final class PictureRuns {
@@ -26,6 +30,14 @@ final class PictureRuns {
         }
         Files.createDirectories(file.getParent());
         ImageIO.write(picture, "png", file.toFile());
+    }
+
+    /// Leaves a model and how it reads pictures in `folder`, as a run does.
+    static Path saved(Path folder, Model model, Preprocessor preprocessor) throws IOException {
+        Files.createDirectories(folder);
+        HuggingFace.write(folder, model, JsonNodeFactory.instance.objectNode());
+        preprocessor.write(folder);
+        return folder;
     }
 
     /// A figure of the test pictures.

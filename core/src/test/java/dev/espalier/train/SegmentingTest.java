@@ -14,6 +14,8 @@ import dev.espalier.image.Decoder;
 import dev.espalier.image.Mask;
 import dev.espalier.image.Preprocessor;
 import dev.espalier.image.ShownImage;
+import dev.espalier.model.Segformer;
+import dev.espalier.model.SegformerConfig;
 import dev.espalier.model.Unet;
 import dev.espalier.model.UnetConfig;
 import dev.espalier.model.VitConfig;
@@ -238,9 +240,15 @@ class SegmentingTest {
 
     /// The head that upsamples, and what its norms gather, are written with the updates.
     @Test
-    void updatesAreLeftInTheWeightsThatAreWritten() {
-        var result =
-                new Run(recipe("lora", SEGFORMER + "\nadapter: lora", "", 20)).train(figures -> {});
+    void updatesAreLeftInTheWeightsThatAreWritten() throws IOException {
+        var shape = SegformerConfig.of(List.of(8, 8, 8, 8), List.of(1, 1, 1, 1), 16, 0);
+        var base =
+                PictureRuns.saved(
+                        folder.resolve("base"),
+                        new Segformer(shape, List.of("dark", "bright")).initialize(1),
+                        Preprocessor.imageNet("SegformerImageProcessor", 32, 32));
+        var model = "{path: %s}\nadapter: lora".formatted(base);
+        var result = run("lora", model, "", 20).train(figures -> {});
         assertThat(HuggingFace.isAdapter(result.model())).isFalse();
         try (var segmenter = PictureSegmenter.load(result.model())) {
             for (var score : segmenter.evaluate("validation", test().images(), 1).scores()) {
@@ -326,10 +334,10 @@ class SegmentingTest {
     }
 
     @Test
-    void aUnetsRecipeHasNeitherAdaptersNorDepth() {
+    void whatBeginsHereIsNotFrozen() {
         var lora = UNET + "\nadapter: {type: lora}";
         assertThatThrownBy(() -> recipe("lora", lora, "", 1))
                 .isInstanceOf(EspalierException.class)
-                .hasMessageContaining("adapter: lora is for linear maps");
+                .hasMessageContaining("adapter: lora keeps a body as it is that begins here");
     }
 }
