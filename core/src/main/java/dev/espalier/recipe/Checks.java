@@ -607,6 +607,13 @@ final class Checks {
                             path + ".add-tokens",
                             "adds to the model's own tokenizer; allowed with `tokenizer: auto`");
                 }
+                var detects =
+                        recipe instanceof FinetuneRecipe f
+                                && f.task() instanceof TaskRecipe.ObjectDetection;
+                if (saved.detections() != null && !detects) {
+                    problems.add(
+                            path + ".detections", "is for things in pictures; allowed here: auto");
+                }
             }
         }
     }

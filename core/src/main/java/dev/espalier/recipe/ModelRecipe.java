@@ -454,7 +454,16 @@ public sealed interface ModelRecipe {
                             byDefault = "auto",
                             nothing = "auto",
                             in = "[0, 1)")
-                    @Nullable Double dropout)
+                    @Nullable Double dropout,
+            @Doc(
+                            value =
+                                    "How many tokens tell things where a ViT becomes a YOLOS: more"
+                                            + " than there are things in a picture. `auto` is 100; a"
+                                            + " YOLOS keeps its own.",
+                            byDefault = "auto",
+                            nothing = "auto",
+                            in = "[1, 10000]")
+                    @Nullable Integer detections)
             implements ModelRecipe, PictureEncoder, TextDecoder {
         public Saved {
             addTokens = List.copyOf(addTokens);

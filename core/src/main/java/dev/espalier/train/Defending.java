@@ -62,7 +62,7 @@ record Defending(
             case DefenceRecipe.Lwf _ -> {
                 var asItWas =
                         new ModelRecipe.Saved(
-                                ((ModelRecipe.Saved) recipe.model()).path(), List.of(), 0.0);
+                                ((ModelRecipe.Saved) recipe.model()).path(), List.of(), 0.0, null);
                 yield new Defending(
                         task,
                         defence,

@@ -193,7 +193,7 @@ final class Preferring implements Job {
             return r;
         }
         return r.with(
-                new ModelRecipe.Saved(saved.path(), saved.addTokens(), 0.0),
+                new ModelRecipe.Saved(saved.path(), saved.addTokens(), 0.0, null),
                 r.task(),
                 r.training());
     }

@@ -42,6 +42,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.IntFunction;
 import java.util.function.IntToDoubleFunction;
@@ -54,7 +55,8 @@ import tools.jackson.databind.node.ObjectNode;
 
 /// The model of pictures that a recipe names, made or read.
 final class Vision {
-    /// Tokens for things that a ViT gets when it becomes a YOLOS, as many as published ones have.
+    /// Tokens for things that a ViT gets when it becomes a YOLOS unless the recipe says how many,
+    /// as many as published ones have.
     private static final int DETECTIONS = 100;
 
     private Vision() {}
@@ -147,23 +149,35 @@ final class Vision {
                         Preprocessor.imageNet("YolosImageProcessor", height, width),
                         JsonNodeFactory.instance.objectNode());
             }
-            case ModelRecipe.Saved saved when HuggingFace.isYolos(saved.path()) ->
-                    saved(
-                            saved,
-                            HuggingFace.readYolos(saved.path(), classes, saved.dropout()),
-                            seed,
-                            preprocessor -> preprocessor.whole(saved.path()));
-            case ModelRecipe.Saved saved -> detectorOn(eye(saved, "model"), classes, seed);
+            case ModelRecipe.Saved saved when HuggingFace.isYolos(saved.path()) -> {
+                if (saved.detections() != null) {
+                    throw EspalierException.usage(
+                            "model.detections: %s holds a yolos, which has tokens of its own; allowed: auto"
+                                    .formatted(saved.path()));
+                }
+                yield saved(
+                        saved,
+                        HuggingFace.readYolos(saved.path(), classes, saved.dropout()),
+                        seed,
+                        preprocessor -> preprocessor.whole(saved.path()));
+            }
+            case ModelRecipe.Saved saved ->
+                    detectorOn(
+                            eye(saved, "model"),
+                            Objects.requireNonNullElse(saved.detections(), DETECTIONS),
+                            classes,
+                            seed);
             default -> throw EspalierException.usage("model: a yolos is needed to tell things");
         };
     }
 
     /// A YOLOS that sees as a ViT has learnt to; its tokens for things, their positions and what is
     /// told of them are new.
-    private static Ready<Yolos> detectorOn(Eye eye, List<String> classes, long seed) {
+    private static Ready<Yolos> detectorOn(
+            Eye eye, int detections, List<String> classes, long seed) {
         try {
             var preprocessor = eye.preprocessor().whole(eye.folder()).named("YolosImageProcessor");
-            var model = new Yolos(YolosConfig.of(eye.shape(), DETECTIONS), classes);
+            var model = new Yolos(YolosConfig.of(eye.shape(), detections), classes);
             var given = model.initialize(seed).see(eye.model());
             return new Ready<>(
                     model,

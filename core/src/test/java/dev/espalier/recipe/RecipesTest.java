@@ -111,7 +111,8 @@ class RecipesTest {
         var recipe = (FinetuneRecipe) Recipes.parse(FINETUNE, "area");
         assertThat(recipe.model())
                 .isEqualTo(
-                        new ModelRecipe.Saved(Path.of("runs/java-prose/model"), List.of(), null));
+                        new ModelRecipe.Saved(
+                                Path.of("runs/java-prose/model"), List.of(), null, null));
         assertThat(recipe.adapter())
                 .isEqualTo(
                         new AdapterRecipe.Lora(

@@ -253,6 +253,11 @@ class CaptioningTest {
                 CHARACTERS,
                 "model.encoder.type: `yolos` is not known; allowed: vit");
         refused(
+                "{path: runs/it, detections: 3}",
+                "",
+                "",
+                "model.detections: is for things in pictures; allowed here: auto");
+        refused(
                 NEW.replace("patch: 4", "patch: 3"),
                 "",
                 CHARACTERS,

@@ -128,6 +128,12 @@ class DetectingTest {
         var shown = Objects.requireNonNull(again.getFirst().picture());
         assertThat(shown.marks()).hasSize(1);
         assertThat(shown.marks().getFirst().box().area()).isCloseTo(64, within(1e-6));
+        assertThatThrownBy(() ->
+                        run("{path: %s, detections: 3}".formatted(result.model()))
+                                .examples(0, new Watcher() {}))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageStartingWith("model.detections: ")
+                .hasMessageEndingWith("holds a yolos, which has tokens of its own; allowed: auto");
         // Pictures that keep their shape cannot share a batch.
         Files.writeString(
                 result.model().resolve(Preprocessor.FILE),
@@ -197,6 +203,7 @@ class DetectingTest {
                                 recipe("{path: %s}".formatted(eye())) + "adapter: " + adapter, "x");
         var model = Vision.detector(recipe.model(), List.of("red", "blue"), 1);
         Vision.adapt(recipe, model);
+        assertThat(model.model().config().detections()).isEqualTo(100);
         assertThat(model.model().parameters())
                 .allSatisfy((path, parameter) ->
                         assertThat(parameter.trained())
@@ -212,13 +219,13 @@ class DetectingTest {
     void itBeginsWithWhatMasksTaughtAViT() throws IOException {
         var eye = eye();
         var recipe =
-                recipe("{path: %s}".formatted(eye))
+                recipe("{path: %s, detections: 3}".formatted(eye))
                         .replace("rate: 2e-3", "rate: 1e-12")
                         .replace("60 steps", "1 steps");
         var result = new Run(Recipes.parse(recipe, "x")).train(_ -> {});
         var loaded = HuggingFace.readYolos(result.model(), List.of("red", "blue"), null);
         assertThat(loaded.missing()).isEmpty();
-        assertThat(loaded.model().config().detections()).isEqualTo(100);
+        assertThat(loaded.model().config().detections()).isEqualTo(3);
         var learnt = loaded.model().parameters();
         MAE.parameters()
                 .forEach((name, parameter) -> {
@@ -232,7 +239,7 @@ class DetectingTest {
                     }
                 });
         assertThat(floats(learnt, "vit.embeddings.position_embeddings"))
-                .hasSize((1 + 16 + 100) * 16);
+                .hasSize((1 + 16 + 3) * 16);
         assertThat(Preprocessor.read(result.model()).mean())
                 .isEqualTo(Preprocessor.read(eye).mean());
         assertThat(Files.readString(result.folder().resolve("passport.json")))
