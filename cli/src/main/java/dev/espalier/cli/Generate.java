@@ -15,7 +15,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -201,27 +200,18 @@ final class Generate implements Callable<Integer> {
         void write(long first, List<String> prompts) {
             var ids = new ArrayList<int[]>();
             for (var i = 0; i < prompts.size(); i++) {
-                var read = read(first + i, prompts.get(i));
-                if (read != null) {
+                try {
+                    var read = writing.ids(prompts.get(i));
+                    writing.generator().check(read);
                     ids.add(read);
-                } else {
+                } catch (EspalierException e) {
                     // Each draws by its number, so those behind are written apart.
                     write(first, prompts, i, ids);
                     ids.clear();
+                    refuse(first + i, prompts.get(i), e);
                 }
             }
             write(first, prompts, prompts.size(), ids);
-        }
-
-        private int @Nullable [] read(long number, String prompt) {
-            try {
-                var ids = writing.ids(prompt);
-                writing.generator().check(ids);
-                return ids;
-            } catch (EspalierException e) {
-                refuse(number, prompt, e);
-                return null;
-            }
         }
 
         /// @param ids of the prompts that end before the one at `end`
@@ -245,8 +235,10 @@ final class Generate implements Callable<Integer> {
             firstRefused = firstRefused == null ? named : firstRefused;
             refused++;
             if (console.json()) {
-                console.result(
-                        "", Map.of("prompt", prompt, "error", String.valueOf(why.getMessage())));
+                var json = new LinkedHashMap<String, Object>();
+                json.put("prompt", prompt);
+                json.put("error", String.valueOf(why.getMessage()));
+                console.result("", json);
             } else {
                 console.note(String.valueOf(named.getMessage()));
             }

@@ -215,7 +215,7 @@ class GenerateTest {
         assertThat(run(args.toArray(String[]::new))).isEqualTo(3);
         assertThat(err).contains("1 of 4 prompts are without a text; prompt 2: the prompt has ");
         var written = lines();
-        assertThat(written).extracting(l -> l.get("prompt").asString()).hasSize(4);
+        assertThat(written).extracting(l -> l.get("prompt").asString()).isEqualTo(prompts);
         var refused = written.stream().filter(line -> line.has("error")).toList();
         assertThat(refused).hasSize(1);
         assertThat(refused.getFirst().get("error").asString()).startsWith("the prompt has ");

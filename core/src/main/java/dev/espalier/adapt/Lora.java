@@ -11,6 +11,7 @@ import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Objects;
@@ -173,6 +174,10 @@ public final class Lora extends Module implements Adapter {
                                     .distinct()
                                     .toList());
         }
+        if (adapted.stream()
+                .anyMatch(p -> Objects.requireNonNull(linears.get(p)).adapter() != null)) {
+            throw new IllegalStateException("there is an adapter already");
+        }
         model.parameters().values().forEach(p -> p.trained(false));
         for (var i = 0; i < adapted.size(); i++) {
             var linear = Objects.requireNonNull(linears.get(adapted.get(i)));
@@ -183,10 +188,12 @@ public final class Lora extends Module implements Adapter {
         return adapted;
     }
 
-    /// Takes every adapter that acts off `model`, which is then as it was before, and frees it.
-    public static void remove(Module model) {
-        for (var module : model.modules().values()) {
-            if (module instanceof Linear linear && linear.adapter() instanceof Lora lora) {
+    /// Takes the adapters of the linear maps at `paths` off `model` and frees them.
+    public static void remove(Module model, Collection<String> paths) {
+        var modules = model.modules();
+        for (var path : paths) {
+            if (modules.get(path) instanceof Linear linear
+                    && linear.adapter() instanceof Lora lora) {
                 linear.detach();
                 lora.free();
             }

@@ -235,18 +235,9 @@ public final class HuggingFace {
     public static SequenceClassifier readClassifier(Path folder, LanguageModel body, Path base) {
         var classifier = new SequenceClassifier(body, problem(folder, config(folder)));
         readHead(base, classifier);
-        var given = readAdapter(folder, classifier);
-        for (var name : classifier.head().parameters().keySet()) {
-            if (!body.family().isBody(name) && !given.contains(name)) {
-                Lora.remove(classifier);
-                throw EspalierException.data(
-                        folder.resolve(ADAPTER_WEIGHTS)
-                                + ": the head's tensor '"
-                                + PEFT_PREFIX
-                                + name
-                                + "' is missing");
-            }
-        }
+        var head = new HashSet<>(classifier.head().parameters().keySet());
+        head.removeIf(body.family()::isBody);
+        readAdapter(folder, classifier, head);
         return classifier;
     }
 
@@ -858,7 +849,7 @@ public final class HuggingFace {
         };
     }
 
-    private static void copy(Path file, SafeTensors.Entry entry, Parameter into) {
+    private static void requireShape(Path file, SafeTensors.Entry entry, Parameter into) {
         if (!Arrays.equals(entry.shape(), into.value().shape())) {
             throw EspalierException.data(
                     file
@@ -869,6 +860,10 @@ public final class HuggingFace {
                             + ", but config.json asks for "
                             + Arrays.toString(into.value().shape()));
         }
+    }
+
+    private static void copy(Path file, SafeTensors.Entry entry, Parameter into) {
+        requireShape(file, entry, into);
         var type =
                 switch (entry.dtype()) {
                     case F32 -> DType.FLOAT;
@@ -1244,58 +1239,78 @@ public final class HuggingFace {
     }
 
     /// Attaches the adapter in `folder` to `model`, and loads a head that was trained with it. One
-    /// that is refused leaves no adapter on the model.
+    /// that is refused leaves nothing on the model.
     ///
     /// @return the paths of the weights that the adapter gave
     public static Set<String> readAdapter(Path folder, Module model) {
+        return readAdapter(folder, model, Set.of());
+    }
+
+    /// @param head the paths of a head's weights, which must be there too
+    private static Set<String> readAdapter(Path folder, Module model, Set<String> head) {
         var settings = adapterSettings(folder);
         var file = folder.resolve(ADAPTER_WEIGHTS);
         try (var tensors = SafeTensors.open(file)) {
             requireRank(folder, settings.rank(), tensors);
+            List<String> adapted;
             try {
-                Lora.attach(
-                        model,
-                        settings.targets().isEmpty()
-                                ? settings.withTargets(body(model).family().adapted())
-                                : settings,
-                        0);
+                adapted =
+                        Lora.attach(
+                                model,
+                                settings.targets().isEmpty()
+                                        ? settings.withTargets(body(model).family().adapted())
+                                        : settings,
+                                0);
             } catch (EspalierException e) {
                 throw EspalierException.data(
                         folder.resolve(ADAPTER_CONFIG) + ": " + e.getMessage(), e);
             }
             try {
-                return copyAdapter(file, tensors, model);
+                return copyAdapter(file, tensors, model, adapted, head);
             } catch (RuntimeException e) {
-                Lora.remove(model);
+                Lora.remove(model, adapted);
                 throw e;
             }
         }
     }
 
-    private static Set<String> copyAdapter(Path file, SafeTensors tensors, Module model) {
+    /// Looks at all before it changes anything, since others may use the model's own weights.
+    private static Set<String> copyAdapter(
+            Path file, SafeTensors tensors, Module model, List<String> adapted, Set<String> head) {
+        var given = new LinkedHashMap<String, SafeTensors.Entry>();
         var known = new HashSet<String>();
-        var given = new HashSet<String>();
-        model.parameters()
-                .forEach((name, parameter) -> {
-                    var entry = tensors.find(PEFT_PREFIX + name);
-                    entry.ifPresent(e -> {
-                        copy(file, e, parameter);
-                        parameter.trained(true);
-                        known.add(e.name());
-                        given.add(name);
-                    });
-                    if (entry.isEmpty() && name.contains(Lora.PREFIX)) {
-                        throw EspalierException.data(
-                                file + ": the tensor '" + PEFT_PREFIX + name + "' is missing");
-                    }
-                });
+        var parameters = model.parameters();
+        parameters.forEach((name, parameter) -> {
+            var entry = tensors.find(PEFT_PREFIX + name);
+            entry.ifPresent(e -> {
+                requireShape(file, e, parameter);
+                given.put(name, e);
+                known.add(e.name());
+            });
+            if (entry.isEmpty()
+                    && (head.contains(name)
+                            || adapted.stream()
+                                    .anyMatch(path -> name.startsWith(path + Lora.PREFIX)))) {
+                throw EspalierException.data(
+                        "%s: the %stensor '%s' is missing"
+                                .formatted(
+                                        file,
+                                        head.contains(name) ? "head's " : "",
+                                        PEFT_PREFIX + name));
+            }
+        });
         for (var entry : tensors.entries()) {
             if (!known.contains(entry.name())) {
                 throw EspalierException.data(
                         file + ": the tensor '" + entry.name() + "' has no place in the model");
             }
         }
-        return given;
+        given.forEach((name, entry) -> {
+            var parameter = Objects.requireNonNull(parameters.get(name));
+            copy(file, entry, parameter);
+            parameter.trained(true);
+        });
+        return Set.copyOf(given.keySet());
     }
 
     /// Adds the adapter in `folder` to the weights of `model`, and loads a head that was trained

@@ -76,13 +76,13 @@ public final class RunFolder implements AutoCloseable {
             var locked = Files.exists(lock);
             channel = FileChannel.open(lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
             lock(folder, channel);
-            // Now that nobody else adds to it.
+            for (var part : List.of("", "checkpoints", "data")) {
+                AtomicFiles.tidy(folder.resolve(part));
+            }
+            // Now that nobody else adds to it, and that what had stepped aside is back.
             var before = new HashSet<>(inside(held));
             if (!locked) {
                 before.remove(lock);
-            }
-            for (var part : List.of("", "checkpoints", "data")) {
-                AtomicFiles.tidy(folder.resolve(part));
             }
             return new RunFolder(folder, held, channel, made, before);
         } catch (IOException e) {

@@ -63,7 +63,7 @@ public final class Lines {
 
     /// Whether more can be read without waiting for it.
     public boolean ready() throws IOException {
-        if (afterReturn && position < filled) {
+        if (afterReturn && (position < filled || text.ready() && fill())) {
             afterReturn = false;
             position += buffer[position] == '\n' ? 1 : 0;
         }

@@ -2,7 +2,6 @@ package dev.espalier.corpus;
 
 import dev.espalier.EspalierException;
 import dev.espalier.io.Json;
-import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -111,8 +110,13 @@ public final class TaggedReader {
     }
 
     private static List<String> allLines(Path file) {
-        try (var lines = new BufferedReader(TextFile.open(file, null))) {
-            return lines.readAllLines();
+        try (var text = TextFile.open(file, null)) {
+            var lines = new Lines(text, LONGEST);
+            var all = new ArrayList<String>();
+            for (var line = lines.next(); line != null; line = lines.next()) {
+                all.add(line);
+            }
+            return all;
         } catch (IOException e) {
             throw EspalierException.data(file + ": cannot be read (" + Globs.why(e) + ")", e);
         } catch (TextFile.NotText e) {

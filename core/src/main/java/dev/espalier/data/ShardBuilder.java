@@ -84,7 +84,11 @@ public final class ShardBuilder {
             String tokenizer,
             int vocabularySize,
             double validationShare,
-            List<SourceData> sources) {}
+            List<SourceData> sources) {
+        public Data {
+            sources = List.copyOf(sources);
+        }
+    }
 
     /// Where the shards are.
     public record Shards(Path folder, Data data) {
@@ -137,9 +141,12 @@ public final class ShardBuilder {
         var folder = cache.resolve(key.substring(0, 32));
         var report = folder.resolve("data.json");
         if (Files.isRegularFile(report)) {
-            var shards = new Shards(folder, Json.read(report, Data.class));
-            if (isWhole(shards)) {
+            try {
+                var shards = new Shards(folder, Json.read(report, Data.class));
+                verify(shards);
                 return shards;
+            } catch (EspalierException e) {
+                log.warn("{}; it is made anew", e.getMessage());
             }
         }
         var rejects = cache.resolve(key.substring(0, 32) + ".rejects.jsonl");
@@ -163,19 +170,15 @@ public final class ShardBuilder {
         return new Shards(folder, Json.read(report, Data.class));
     }
 
-    /// Whether nothing has been damaged since it was written. What has is made anew.
-    private static boolean isWhole(Shards shards) {
+    /// @throws EspalierException if anything has been damaged since it was written
+    private static void verify(Shards shards) {
         for (var s = 0; s < shards.data().sources().size(); s++) {
             for (var file : List.of(shards.train(s), shards.validation(s))) {
                 try (var shard = TokenShard.open(file)) {
                     shard.verify();
-                } catch (EspalierException e) {
-                    log.warn("{}; it is made anew", e.getMessage());
-                    return false;
                 }
             }
         }
-        return true;
     }
 
     /// Whether a document goes to validation.

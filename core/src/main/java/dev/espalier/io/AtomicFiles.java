@@ -192,6 +192,9 @@ public final class AtomicFiles {
             return HexFormat.of().formatHex(digest.digest());
         } catch (NoSuchFileException e) {
             throw EspalierException.data(file + ": there is no such file", e);
+        } catch (ClosedByInterruptException e) {
+            throw new EspalierException(
+                    Kind.INTERRUPTED, file + ": interrupted while it was read", e);
         } catch (IOException e) {
             throw EspalierException.data(file + ": cannot be read (" + e.getMessage() + ")", e);
         } catch (NoSuchAlgorithmException e) {

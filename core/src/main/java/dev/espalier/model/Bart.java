@@ -12,7 +12,6 @@ import dev.espalier.nn.Parameter;
 import dev.espalier.nn.PostNormBlock;
 import dev.espalier.nn.Stack;
 import dev.espalier.torch.Tensor;
-import dev.espalier.torch.Torch;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
@@ -83,7 +82,8 @@ public final class Bart extends EncoderDecoder {
     public Bart initialize(long seed) {
         InitialWeights.fill(this, seed, name -> config.initStd());
         var table = model.shared.weight().value();
-        Torch.noGrad(() -> table.narrow(0, config.padding(), 1).zeroInPlace());
+        var row = table.bytes() / table.size(0);
+        table.segment().asSlice(config.padding() * row, row).fill((byte) 0);
         return this;
     }
 

@@ -8,6 +8,7 @@ import dev.espalier.nn.Module;
 import dev.espalier.optim.FlatParameters.Slot;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.ForgettingRecipe.DefenceRecipe;
+import dev.espalier.torch.Scope;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -185,7 +186,7 @@ final class Averaging {
     /// The weights of another run's classifier, laid out as this one's.
     private static float[] read(Path folder, Job job, Trainer trainer) {
         var other = HuggingFace.readClassifier(folder).model();
-        try {
+        try (var scope = new Scope()) {
             var own = (SequenceClassifier) job.learner().model();
             if (!other.labels().equals(own.labels())) {
                 throw EspalierException.data(

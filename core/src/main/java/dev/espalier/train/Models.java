@@ -21,6 +21,7 @@ import dev.espalier.model.T5Config;
 import dev.espalier.recipe.ModelRecipe;
 import dev.espalier.recipe.Recipe;
 import dev.espalier.tokenize.Tokenizer;
+import dev.espalier.torch.Scope;
 import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
 import tools.jackson.databind.node.JsonNodeFactory;
@@ -240,19 +241,21 @@ final class Models {
         var larger = model.withVocabulary(size);
         var from = model.parameters();
         var rng = Rng.at(seed, 1);
-        Torch.noGrad(() ->
-                larger.parameters()
-                        .forEach((name, parameter) -> {
-                            var old = java.util.Objects.requireNonNull(from.get(name)).value();
-                            var target = parameter.value();
-                            if (target.count() == old.count()) {
-                                target.copyInPlace(old);
-                            } else if (parameter.isMatrix()) {
-                                extend(target, old, rng);
-                            } else {
-                                target.narrow(0, 0, old.count()).copyInPlace(old);
-                            }
-                        }));
+        try (var scope = new Scope()) {
+            Torch.noGrad(() ->
+                    larger.parameters()
+                            .forEach((name, parameter) -> {
+                                var old = java.util.Objects.requireNonNull(from.get(name)).value();
+                                var target = parameter.value();
+                                if (target.count() == old.count()) {
+                                    target.copyInPlace(old);
+                                } else if (parameter.isMatrix()) {
+                                    extend(target, old, rng);
+                                } else {
+                                    target.narrow(0, 0, old.count()).copyInPlace(old);
+                                }
+                            }));
+        }
         model.free();
         return larger;
     }

@@ -220,9 +220,9 @@ public final class Run {
                         watcher.said(line);
                     }
                 };
-        try (var folder = RunFolder.open(temporary);
-                var scope = new Scope()) {
-            try (var job = prepare(folder, listening)) {
+        try (var folder = RunFolder.open(temporary)) {
+            try (var scope = new Scope();
+                    var job = prepare(folder, listening)) {
                 return what.apply(temporary, job);
             } catch (EspalierException e) {
                 said.append(e.getMessage());
@@ -255,10 +255,9 @@ public final class Run {
 
     /// Does `what` in the run's folder, and leaves nothing there if it is refused.
     private <T> T in(Function<RunFolder, T> what) {
-        // What the run makes and frees nowhere, its model among it, ends with it.
-        try (var folder = RunFolder.open(recipe.output());
-                var scope = new Scope()) {
-            try {
+        try (var folder = RunFolder.open(recipe.output())) {
+            // What the run makes and frees nowhere, its model among it, ends with it.
+            try (var scope = new Scope()) {
                 return what.apply(folder);
             } catch (EspalierException e) {
                 // Who interrupts a preparation may want to go on with it.
@@ -360,6 +359,7 @@ public final class Run {
         private long bestStep;
         private float @Nullable [] bestWeights;
         private @Nullable String stopped;
+        private boolean interrupted;
 
         Loop(
                 RunFolder folder,
@@ -384,13 +384,11 @@ public final class Run {
 
         Result run() {
             AtomicFiles.write(folder.inputs(), Json.pretty(provenance));
-            var interrupted = false;
             try (var journal = Journal.open(folder.metrics(), trainer.progress().step())) {
                 while (!trainer.done() && stopped == null) {
                     var before = trainer.seconds();
                     var figures = trainer.step();
-                    // Put by until all is written, since an interrupted thread can write no file.
-                    interrupted |= Thread.interrupted();
+                    hear();
                     if (forecast != null) {
                         forecast.stepped(figures.seconds() - before);
                     }
@@ -403,6 +401,7 @@ public final class Run {
                         evaluate();
                     }
                     var last = trainer.done() || stopped != null;
+                    hear();
                     if (figures.step() % saveEvery == 0 || last) {
                         save();
                     }
@@ -415,12 +414,19 @@ public final class Run {
                                         + "; a checkpoint is saved, and --resume goes on from it");
                     }
                 }
+                hear();
                 return finish();
             } finally {
                 if (interrupted) {
                     Thread.currentThread().interrupt();
                 }
             }
+        }
+
+        /// Puts an interruption by until all is written, since an interrupted thread can write no
+        /// file.
+        private void hear() {
+            interrupted |= Thread.interrupted();
         }
 
         private void evaluate() {

@@ -6,7 +6,8 @@ import java.util.List;
 
 /// Who looks on while a run goes, and may stop it. Called on the thread that called [Run#train], so
 /// that what another thread tells it, to stop say, must be `volatile` or guarded. What a method
-/// throws ends the run as it is; the last checkpoint stays.
+/// throws ends the run as it is; the last checkpoint stays. Tensors and models that it makes there
+/// end with the run.
 public interface Watcher {
     /// A step was made, of `total`.
     default void stepped(StepFigures figures, long total) {}

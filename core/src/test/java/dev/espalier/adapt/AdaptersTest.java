@@ -176,7 +176,7 @@ class AdaptersTest {
         attach(model, PLAIN, 1);
         var whole = Files.createDirectory(folder.resolve("whole"));
         HuggingFace.writeAdapter(whole, model, HuggingFace.newConfig(0, null), PLAIN, "base");
-        Lora.remove(model);
+        Lora.remove(model, model.modules().keySet());
         assertThat(output(model)).isEqualTo(base);
 
         // Of a model with a block more or less, and with a target that is none.
@@ -201,6 +201,10 @@ class AdaptersTest {
             assertThat(model.parameters().keySet()).noneMatch(name -> name.contains(Lora.PREFIX));
         }
         HuggingFace.readAdapter(whole, model);
+        assertThat(output(model)).isEqualTo(alone(PLAIN, 1));
+        // While one acts, a second is refused, and the first goes on.
+        assertThatThrownBy(() -> HuggingFace.readAdapter(whole, model))
+                .isInstanceOf(IllegalStateException.class);
         assertThat(output(model)).isEqualTo(alone(PLAIN, 1));
     }
 

@@ -95,5 +95,9 @@ class LinesTest {
                         10);
         assertThat(ended.next()).isEqualTo("a");
         assertThat(ended.ready()).isFalse();
+        var slow = new Lines(new Slow("a\r\nb", true), 10);
+        assertThat(slow.next()).isEqualTo("a");
+        assertThat(slow.ready()).isTrue();
+        assertThat(slow.next()).isEqualTo("b");
     }
 }

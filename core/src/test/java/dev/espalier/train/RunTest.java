@@ -191,20 +191,24 @@ class RunTest {
     @Test
     void anInterruptedThreadStopsItsRunAfterTheStepAndCanGoOn() {
         var recipe = pretraining("interrupted");
-        var interrupting =
-                new Watcher() {
-                    @Override
-                    public void stepped(StepFigures figures, long total) {
-                        if (figures.step() == 6) {
-                            Thread.currentThread().interrupt();
+        // In the middle of nothing, and while what is about to be saved is measured.
+        for (var at : new long[] {6, 20}) {
+            var interrupting =
+                    new Watcher() {
+                        @Override
+                        public void stepped(StepFigures figures, long total) {
+                            if (figures.step() == at) {
+                                Thread.currentThread().interrupt();
+                            }
                         }
-                    }
-                };
-        assertThatThrownBy(() -> new Run(recipe).train(interrupting, false))
-                .isInstanceOfSatisfying(
-                        EspalierException.class,
-                        e -> assertThat(e.kind()).isEqualTo(EspalierException.Kind.INTERRUPTED));
-        assertThat(Thread.interrupted()).isTrue();
+                    };
+            assertThatThrownBy(() -> new Run(recipe).train(interrupting, true))
+                    .isInstanceOfSatisfying(
+                            EspalierException.class,
+                            e -> assertThat(e.kind()).isEqualTo(EspalierException.Kind.INTERRUPTED))
+                    .hasMessageStartingWith("stopped after step " + at);
+            assertThat(Thread.interrupted()).isTrue();
+        }
         var resumed = new Run(recipe).train(new Watcher() {}, true);
         var whole = new Run(pretraining("uninterrupted")).train(s -> {});
         assertThat(resumed.scores()).isEqualTo(whole.scores());
