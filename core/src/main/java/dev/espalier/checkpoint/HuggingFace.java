@@ -80,6 +80,11 @@ public final class HuggingFace {
     /// The key of `config.json` under which stands what the library has no key for.
     public static final String OWN = "espalier";
 
+    /// What `config` says under [#OWN], to which more may be put.
+    public static ObjectNode own(ObjectNode config) {
+        return config.path(OWN) instanceof ObjectNode known ? known : config.putObject(OWN);
+    }
+
     private static final Logger LOG = LoggerFactory.getLogger(HuggingFace.class);
     private static final String CONFIG = "config.json";
     private static final String GENERATION = "generation_config.json";
@@ -979,7 +984,8 @@ public final class HuggingFace {
             writeProblem(json, classifier.problem());
         } else if (model instanceof Vit vit) {
             writeProblem(json, vit.problem());
-        } else if (model instanceof LanguageModel && !(model instanceof VisionEncoderDecoder)) {
+        } else if (model instanceof LanguageModel
+                && !(model instanceof VisionEncoderDecoder || model instanceof EncoderDecoder)) {
             json.remove(OWN);
         }
         json.putArray("architectures").add(body.family().architecture() + suffix(model));

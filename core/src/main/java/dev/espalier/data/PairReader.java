@@ -24,6 +24,9 @@ public final class PairReader {
         var fields = new Rows.Fields(List.of(input), target, false);
         try (var rows = Rows.open(file, format, null, fields, ledger)) {
             for (var row = rows.next(); row != null; row = rows.next()) {
+                if (!rows.hasTexts(row)) {
+                    continue;
+                }
                 var text = row.values().get(1).strip();
                 if (text.isEmpty()) {
                     ledger.reject(

@@ -65,8 +65,10 @@ public final class Denoising {
         this.tokenizer = tokenizer;
         this.mask = mask;
         boundaries = new Boundaries(tokenizer);
+        // A word that the tokenizer does not know parts no documents.
+        var unknown = tokenizer.specials().unknown().orElse(-1);
         for (var id = 0; id < tokenizer.vocabularySize(); id++) {
-            special.set(id, tokenizer.isSpecial(id));
+            special.set(id, tokenizer.isSpecial(id) && id != unknown);
         }
     }
 

@@ -1,5 +1,6 @@
 package dev.espalier.objective;
 
+import dev.espalier.EspalierException;
 import dev.espalier.Rng;
 import dev.espalier.data.Window;
 import dev.espalier.tokenize.Tokenizer;
@@ -47,12 +48,34 @@ public final class FillInTheMiddle {
         if (!(rate >= 0 && rate <= 1) || !(suffixFirst >= 0 && suffixFirst <= 1)) {
             throw new IllegalArgumentException("rates " + rate + " and " + suffixFirst);
         }
+        requireContinuing(tokenizer.plain());
         this.rate = rate;
         this.suffixFirst = suffixFirst;
         this.tokenizer = tokenizer.plain();
         this.prefix = prefix;
         this.middle = middle;
         this.suffix = suffix;
+    }
+
+    /// Refuses a tokenizer that takes the rest of a word for a word of its own.
+    private static void requireContinuing(Tokenizer tokenizer) {
+        for (var id = 0; id < tokenizer.vocabularySize(); id++) {
+            var word =
+                    tokenizer.isSpecial(id)
+                            ? ""
+                            : new String(tokenizer.bytes(id), StandardCharsets.UTF_8);
+            if (word.matches("[a-z]{2,}")) {
+                var parts =
+                        joined(
+                                Arrays.stream(tokenizer.encode(word.substring(0, 1))),
+                                Arrays.stream(tokenizer.encode(word.substring(1))));
+                if (!tokenizer.decode(parts.toArray()).equals(word)) {
+                    throw EspalierException.usage(
+                            "objective: fill-in-the-middle cuts texts within words, and this tokenizer would put a space there; allowed: tokenizers of bytes or characters (bpe, characters)");
+                }
+                return;
+            }
+        }
     }
 
     /// `window` of the same length, its documents rearranged as `rng` has it.

@@ -18,11 +18,7 @@ public final class Commonest {
 
     /// Has `config` say it.
     public static void tell(ObjectNode config, List<String> commonest) {
-        var own =
-                config.path(HuggingFace.OWN) instanceof ObjectNode known
-                        ? known
-                        : config.putObject(HuggingFace.OWN);
-        commonest.forEach(own.putArray(KEY)::add);
+        commonest.forEach(HuggingFace.own(config).putArray(KEY)::add);
     }
 
     /// What the `config` of `folder` says; null where it does not, or names other labels, as of

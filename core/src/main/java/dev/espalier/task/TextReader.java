@@ -24,7 +24,7 @@ import tools.jackson.databind.node.ObjectNode;
 /// half the room, beyond which it is cut. The last window ends with the text, and is as long as the
 /// others.
 public final class TextReader {
-    private static final String MAX_LENGTH = "max_length";
+    static final String MAX_LENGTH = "max_length";
     private static final String STRIDE = "window_stride";
     private static final String PAIRS = "pairs";
 
@@ -70,8 +70,10 @@ public final class TextReader {
                 own.has(MAX_LENGTH) ? (Boolean) own.path(PAIRS).asBoolean(false) : null);
     }
 
-    private static int within(
-            Path folder, JsonNode own, String key, int otherwise, int least, int most) {
+    /// A whole number that `config.json` says of how a model is used.
+    ///
+    /// @throws EspalierException (DATA) if it is not from `least` to `most`
+    static int within(Path folder, JsonNode own, String key, int otherwise, int least, int most) {
         var node = own.path(key);
         if (node.isMissingNode()) {
             return otherwise;
@@ -86,7 +88,8 @@ public final class TextReader {
 
     /// Says in `config` how this reads, for [#of].
     public void describe(ObjectNode config) {
-        var own = config.putObject(HuggingFace.OWN).put(MAX_LENGTH, maxLength);
+        config.remove(HuggingFace.OWN);
+        var own = HuggingFace.own(config).put(MAX_LENGTH, maxLength);
         if (stride > 0) {
             own.put(STRIDE, stride);
         }

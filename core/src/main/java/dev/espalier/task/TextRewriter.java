@@ -22,6 +22,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.IntStream;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
 
 /// A fine-tuned encoder with a decoder that writes one text from another, ready to use: a summary,
 /// a translation, another spelling. Safe for use by many threads until it is closed.
@@ -37,7 +39,22 @@ public final class TextRewriter implements AutoCloseable {
     private final String prefix;
 
     /// The most tokens of an input and of a target, with those that are put around them.
-    public record Lengths(int input, int target) {}
+    public record Lengths(int input, int target) {
+        private static final String INPUT = "max_input";
+        private static final String TARGET = "max_target";
+
+        /// Says them in `config`, for [#load].
+        public void describe(ObjectNode config) {
+            HuggingFace.own(config).put(INPUT, input).put(TARGET, target);
+        }
+
+        private static Lengths of(Path folder, JsonNode config, int context) {
+            var own = config.path(HuggingFace.OWN);
+            return new Lengths(
+                    TextReader.within(folder, own, INPUT, context, 1, context),
+                    TextReader.within(folder, own, TARGET, context, 1, context));
+        }
+    }
 
     /// What was written for a text.
     ///
@@ -85,7 +102,7 @@ public final class TextRewriter implements AutoCloseable {
             return new TextRewriter(
                     loaded.model(),
                     tokenizer,
-                    new Lengths(loaded.model().context(), loaded.model().context()),
+                    Lengths.of(folder, loaded.config(), loaded.model().context()),
                     GenerationConfig.read(
                             folder, usual(loaded.model(), loaded.model().context() - 1)),
                     loaded.config().path("prefix").asString(""));

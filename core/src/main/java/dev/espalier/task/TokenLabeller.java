@@ -20,6 +20,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.node.ObjectNode;
 
 /// A fine-tuned model that tags the words of texts, ready to use. Safe for use by many threads
 /// until it is closed.
@@ -65,6 +66,11 @@ public final class TokenLabeller implements AutoCloseable {
         this.commonest = commonest;
     }
 
+    /// Says in `config` how many tokens the model sees at once, for [#load].
+    public static void describe(ObjectNode config, int maxLength) {
+        HuggingFace.own(config).put(TextReader.MAX_LENGTH, maxLength);
+    }
+
     /// Reads the labeller that a fine-tuning run left in `folder`, in the Hugging Face layout with
     /// a tokenizer.
     ///
@@ -80,10 +86,17 @@ public final class TokenLabeller implements AutoCloseable {
         }
         var tokenizer = Tokenizers.read(folder).plain();
         TextClassifier.checkVocabulary(folder, tokenizer, loaded.model().body().vocabulary());
+        var context = loaded.model().body().context();
         return new TokenLabeller(
                 loaded.model(),
                 tokenizer,
-                loaded.model().body().context(),
+                TextReader.within(
+                        folder,
+                        loaded.config().path(HuggingFace.OWN),
+                        TextReader.MAX_LENGTH,
+                        context,
+                        tokenizer.template().addedToOne() + 1,
+                        context),
                 Commonest.first(folder, loaded.config(), loaded.model().labels()));
     }
 

@@ -123,6 +123,7 @@ final class Labelling implements Job {
         Commonest.tell(
                 ready.config(),
                 List.of(model.labels().get(majority(data.train(), model.labels()))));
+        TokenLabeller.describe(ready.config(), maxLength);
         var lora = Finetuning.adapt(recipe, model, model.body());
         model.trainHead();
         var stretches = new ArrayList<TaggedTokens>();

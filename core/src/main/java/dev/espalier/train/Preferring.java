@@ -249,8 +249,7 @@ final class Preferring implements Job {
             var all = new ArrayList<Answered>();
             var elsewhere = new ArrayList<List<Answered>>();
             for (var i = 0; i < kept.size(); i++) {
-                var next = kept.get((i + 1) % kept.size());
-                elsewhere.add(others ? others(kept.get(i), next) : List.of());
+                elsewhere.add(others ? others(kept.get(i), other(kept, i)) : List.of());
                 all.addAll(answers.get(i));
                 all.addAll(elsewhere.get(i));
             }
@@ -268,6 +267,20 @@ final class Preferring implements Job {
                 at = end;
             }
             return new Pairs(List.copyOf(pairs), leftOut);
+        }
+
+        /// The next record behind that at `at`, or from the first on, which asks something else.
+        private Preference other(List<Preference> records, int at) {
+            var prompt = records.get(at).prompt();
+            for (var i = 1; i < records.size(); i++) {
+                var next = records.get((at + i) % records.size());
+                if (!next.prompt().equals(prompt)) {
+                    return next;
+                }
+            }
+            throw EspalierException.data(
+                    "%s: all pairs are of one prompt; KTO needs answers to another to compare with, which DPO and IPO do not (task.loss)"
+                            .formatted(records.getFirst().where()));
         }
 
         /// Of those that fit.

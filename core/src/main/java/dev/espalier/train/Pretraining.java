@@ -79,6 +79,8 @@ final class Pretraining implements Job {
         var text = TextData.pretraining(recipe, needed(recipe), folder, watcher);
         var ready = Models.of(recipe.model(), text.tokenizer(), recipe.seed());
         ready.requireHead(recipe);
+        // What it says of a task does not hold for another text.
+        ready.config().remove(HuggingFace.OWN);
         var model = ready.model();
         var plan =
                 switch (recipe.objective()) {

@@ -146,6 +146,8 @@ final class Rewriting implements Job {
                 new TextRewriter.Lengths(
                         most("task.max-input", task.maxInput(), model, added),
                         most("task.max-target", task.maxTarget(), model, added));
+        ready.config().remove(HuggingFace.OWN);
+        lengths.describe(ready.config());
         var longest = 0;
         var reader =
                 new TextRewriter(model, tokenizer, lengths, TextRewriter.usual(model, 1), prefix);

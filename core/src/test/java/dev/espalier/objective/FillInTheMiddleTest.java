@@ -1,12 +1,16 @@
 package dev.espalier.objective;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.espalier.EspalierException;
 import dev.espalier.Rng;
 import dev.espalier.data.Window;
 import dev.espalier.tokenize.BytePairTrainer;
+import dev.espalier.tokenize.SentencePieceTrainer;
 import dev.espalier.tokenize.Tokenizer;
+import dev.espalier.tokenize.WordPieceTrainer;
 import java.util.Arrays;
 import java.util.List;
 import java.util.regex.Pattern;
@@ -43,6 +47,21 @@ class FillInTheMiddleTest {
 
     private static String shown(int[] tokens) {
         return TOKENIZER.decode(tokens).replace("<|endoftext|>", "");
+    }
+
+    /// Theirs would learn "wr iting" for a word that is cut behind "wr".
+    @Test
+    void tokenizersThatBeginEachTextByASpaceAreRefused() {
+        var texts = List.of(TEXT.repeat(20));
+        var specials = List.of("<unk>", "<s>", "</s>");
+        for (Tokenizer tokenizer :
+                List.<Tokenizer>of(
+                        SentencePieceTrainer.bytePairs(texts, 300, 1, 1, specials),
+                        WordPieceTrainer.train(texts, 80, 1, true, true))) {
+            assertThatThrownBy(() -> new FillInTheMiddle(0.5, 0.5, tokenizer, 0, 1, 2))
+                    .isInstanceOf(EspalierException.class)
+                    .hasMessageContaining("cuts texts within words");
+        }
     }
 
     @Test

@@ -238,8 +238,7 @@ class DetectingTest {
                                 .containsExactly(began);
                     }
                 });
-        assertThat(floats(learnt, "vit.embeddings.position_embeddings"))
-                .hasSize((1 + 16 + 3) * 16);
+        assertThat(floats(learnt, "vit.embeddings.position_embeddings")).hasSize((1 + 16 + 3) * 16);
         assertThat(Preprocessor.read(result.model()).mean())
                 .isEqualTo(Preprocessor.read(eye).mean());
         assertThat(Files.readString(result.folder().resolve("passport.json")))

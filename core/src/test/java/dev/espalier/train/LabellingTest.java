@@ -156,6 +156,34 @@ class LabellingTest {
         }
     }
 
+    /// A model is used as it was measured: longer texts are read in pieces as long as in training.
+    @Test
+    void aLabellerReadsAsMuchAtOnceAsInTraining() throws IOException {
+        var result =
+                new Run(
+                                Recipes.parse(
+                                        """
+                                        name: short
+                                        output: %s/short
+                                        data: {train: %s/names.conll, validation-share: 25%%}
+                                        tokenizer: {type: wordpiece, vocabulary: 80}
+                                        model: {type: bert, layers: 1, heads: 2, width: 32, context: 32}
+                                        task: {type: token-labelling, max-length: 9}
+                                        training: {for: 1 epoch, batch: 16}
+                                        """
+                                                .formatted(folder, folder),
+                                        "short"))
+                        .train(s -> {});
+        TokenLabeller.load(result.model()).close();
+        var config = result.model().resolve("config.json");
+        Files.writeString(
+                config,
+                Files.readString(config).replace("\"max_length\": 9", "\"max_length\": 99"));
+        assertThatThrownBy(() -> TokenLabeller.load(result.model()))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("espalier.max_length is 99");
+    }
+
     @Test
     void tagsAreThoseOfTheTrainingFile() throws IOException {
         Files.writeString(folder.resolve("later.conll"), "Rome B-LOC\nLtd B-ORG\n\n");

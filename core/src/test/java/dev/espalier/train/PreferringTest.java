@@ -98,6 +98,26 @@ class PreferringTest {
                 .containsPattern("the reward accuracy is 1.000 .*, where it was 0.000 before");
     }
 
+    /// What an answer to the same prompt is likely to say tells nothing of how far the model has
+    /// moved elsewhere.
+    @Test
+    void theOtherPromptsOfKtoAreOthers() throws IOException {
+        var pair = "{\"prompt\": \"%s\", \"chosen\": \"Yes.\", \"rejected\": \"No%s.\"}\n";
+        var one = new StringBuilder();
+        for (var i = 0; i < 8; i++) {
+            one.append(pair.formatted("Good?", "!".repeat(i)));
+        }
+        Files.writeString(folder.resolve("train.jsonl"), one);
+        var kto = "{type: kto, beta: 0.5}";
+        assertThatThrownBy(() -> run("same", MODEL, kto, "").train(s -> {}))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("pairs are of one prompt");
+        Files.writeString(
+                folder.resolve("train.jsonl"),
+                one + pair.formatted("Bad?", "") + pair.formatted("Bad?", "!"));
+        assertThat(run("several", MODEL, kto, "").train(s -> {}).scores()).isNotEmpty();
+    }
+
     /// The same step for any micro-batch, that of KTO's coupled pairs too, and the same run after
     /// an interruption.
     @ParameterizedTest

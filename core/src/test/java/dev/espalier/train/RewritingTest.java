@@ -275,6 +275,21 @@ class RewritingTest {
         assertThat(passport.path("training-targets-cut").asInt()).isEqualTo(1);
     }
 
+    /// Longer inputs would stand at places that it has never seen.
+    @Test
+    void aModelReadsAsMuchAsInTraining() {
+        var task = ", max-input: 8, max-target: 12";
+        var result = run(recipe("short", "pairs.csv", fresh(BART), task, training(1)));
+        var own = Json.read(result.model().resolve("config.json")).path("espalier");
+        assertThat(own.path("max_input").asInt()).isEqualTo(8);
+        assertThat(own.path("max_target").asInt()).isEqualTo(12);
+        try (var rewriter = TextRewriter.load(result.model())) {
+            var inputs = rewriter.inputs(List.of("fig ".repeat(30), "fig"));
+            assertThat(inputs.truncated()).isEqualTo(1);
+            assertThat(inputs.ids().getFirst()).hasSize(8);
+        }
+    }
+
     @Test
     void severalRightAnswersAreOneQuestion() throws IOException {
         var csv = "small,large\n" + "fig,FIG\nfig,FIGS\n".repeat(20);
