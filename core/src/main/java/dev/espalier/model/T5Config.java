@@ -103,7 +103,16 @@ public record T5Config(
         var keys = new ConfigKeys(json);
         var form = keys.text("feed_forward_proj", "relu");
         var gated = form.startsWith(GATED);
-        var activation = gated ? form.substring(GATED.length()) : form;
+        var named = gated ? form.substring(GATED.length()) : form;
+        // This name alone means the approximation.
+        var activation = gated && named.equals("gelu") ? "gelu_new" : named;
+        // The library computes by these two where a file has them, which it writes alike.
+        if (keys.flag("is_gated_act", gated) != gated
+                || !keys.text("dense_act_fn", activation).equals(activation)) {
+            throw EspalierException.data(
+                    "feed_forward_proj '%s' contradicts is_gated_act %s and dense_act_fn %s"
+                            .formatted(form, json.get("is_gated_act"), json.get("dense_act_fn")));
+        }
         var layers = keys.integer("num_layers", 6);
         var padding = keys.id("pad_token_id", 0);
         return new T5Config(
@@ -115,8 +124,7 @@ public record T5Config(
                 keys.integer("d_ff", 2048),
                 layers,
                 keys.integer("num_decoder_layers", layers),
-                // This name alone means the approximation.
-                gated && activation.equals("gelu") ? "gelu_new" : activation,
+                activation,
                 gated,
                 keys.flag("tie_word_embeddings", true),
                 keys.integer("relative_attention_num_buckets", 32),

@@ -2,12 +2,15 @@ package dev.espalier.checkpoint;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.espalier.EspalierException;
 import dev.espalier.adapt.Lora;
 import dev.espalier.io.Json;
 import dev.espalier.model.Problem;
 import dev.espalier.model.SequenceClassifier;
+import dev.espalier.model.T5;
+import dev.espalier.model.T5Config;
 import dev.espalier.nn.Module;
 import dev.espalier.torch.Scope;
 import dev.espalier.torch.Tensor;
@@ -22,6 +25,8 @@ import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import tools.jackson.databind.node.ObjectNode;
 
 class HuggingFaceTest {
@@ -104,6 +109,41 @@ class HuggingFaceTest {
                             .as(name)
                             .hasSameBinaryContentAs(source.resolve(file.getFileName()));
                 }
+            }
+        }
+    }
+
+    /// T5 1.0 is tied and not gated, 1.1 gated and not tied; files may say either of each.
+    @ParameterizedTest
+    @CsvSource({"false, true", "true, false", "true, true", "false, false"})
+    void everyT5IsReadAsItIsWritten(boolean gated, boolean tied) {
+        var shape = T5Config.of(30, 16, 24, 2, 4, 5, 20, gated, 0, 0, 1).json();
+        var model = new T5(T5Config.of(shape.put("tie_word_embeddings", tied))).initialize(1);
+        HuggingFace.save(folder.resolve("t5"), model, HuggingFace.newConfig(null, null));
+        var config = Json.read(folder.resolve("t5/config.json"));
+        assertThat(config.path("feed_forward_proj").asString(""))
+                .isEqualTo(gated ? "gated-gelu" : "relu");
+        assertThat(config.path("tie_word_embeddings").asBoolean(true)).isEqualTo(tied);
+        var loaded = HuggingFace.readEncoderDecoder(folder.resolve("t5"));
+        assertThat(loaded.missing()).isEmpty();
+        assertThat(loaded.extra()).isEmpty();
+        var again = loaded.model();
+        assertThat(again.configJson()).isEqualTo(model.configJson());
+        assertThat(again.parameters().keySet()).isEqualTo(model.parameters().keySet());
+        for (var name : model.parameters().keySet()) {
+            assertThat(weight(again, name)).as(name).isEqualTo(weight(model, name));
+        }
+        // Scores of a state of ones: sums of the table's rows over √D, or of the head's own.
+        var rows = weight(model, tied ? "shared.weight" : "lm_head.weight");
+        try (var scope = new Scope()) {
+            var scores = Torch.noGrad(() -> again.logits(Tensor.full(1, 1, 24)).floats());
+            for (var v = 0; v < 30; v++) {
+                var sum = 0.0;
+                for (var i = 0; i < 24; i++) {
+                    sum += rows[24 * v + i];
+                }
+                assertThat((double) scores[v])
+                        .isCloseTo(tied ? sum / Math.sqrt(24) : sum, within(1e-5));
             }
         }
     }
@@ -258,7 +298,7 @@ class HuggingFaceTest {
             assertThat(Torch.noGrad(() -> again.hidden(ids).floats())).isEqualTo(want);
             Lora.merge(again);
             assertThat(Torch.noGrad(() -> again.hidden(ids).floats()))
-                    .containsExactly(want, org.assertj.core.api.Assertions.within(2e-5f));
+                    .containsExactly(want, within(2e-5f));
         }
         Files.writeString(
                 target.resolve("adapter_config.json"),

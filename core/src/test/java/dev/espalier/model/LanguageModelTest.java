@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.espalier.io.Json;
 import dev.espalier.torch.Scope;
 import dev.espalier.torch.Tensor;
+import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -50,6 +51,19 @@ class LanguageModelTest {
                             llama(config.formatted("").replace("16", "64"))
                                     .paddedLength(IntStream.of(lengths)))
                     .isEqualTo(20);
+        }
+    }
+
+    @Test
+    void robertaCountsPositionsAsTheReference() {
+        var golden =
+                Json.read(Path.of(System.getProperty("espalier.goldens"), "misc", "golden.json"))
+                        .path("roberta_position_ids");
+        var config = EncoderConfig.of(EncoderConfig.Kind.ROBERTA, 10, 8, 4, 1, 1, 1, 0);
+        try (var scope = new Scope()) {
+            var ids = EncoderDecoderTest.flat(golden.path("input_ids"));
+            var at = new Roberta(config).positions(Tensor.of(ids, 2, ids.length / 2));
+            assertThat(at.longs()).isEqualTo(EncoderDecoderTest.flat(golden.path("position_ids")));
         }
     }
 
