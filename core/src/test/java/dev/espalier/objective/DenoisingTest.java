@@ -1,5 +1,6 @@
 package dev.espalier.objective;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
@@ -52,49 +53,82 @@ class DenoisingTest {
         return noisy.substring(3, noisy.length() - 4);
     }
 
+    private static int[] places(Denoising denoising, int[] ids, long seed) {
+        return requireNonNull(denoising.of(ids, "", Rng.at(seed)).places());
+    }
+
+    /// How often something of probability `p` happened in `n` draws, within four deviations.
+    private static void assertRate(int count, int n, double p) {
+        assertThat((double) count).isCloseTo(n * p, within(4 * Math.sqrt(n * p * (1 - p))));
+    }
+
+    /// What infilling made of a text.
+    ///
+    /// @param lengths how many of the masks that stand alone hide so many words
+    private record Spans(int masks, int hidden, int[] lengths) {
+        static Spans of(String text, long seed) {
+            var ids = TOKENIZER.encode(text);
+            var words = new int[ids.length + 2]; // which word stands at each place, from 1
+            for (var i = 0; i < ids.length; i++) {
+                var begins = i == 0 || TOKENIZER.decode(new int[] {ids[i]}).startsWith(" ");
+                words[i + 1] = words[i] + (begins ? 1 : 0);
+            }
+            words[ids.length + 1] = words[ids.length] + 1;
+            int masks = 0, hidden = 0, last = 0, open = 0; // masks since the last word that stayed
+            var lengths = new int[50];
+            for (var place : places(denoising(0.3, 0, 0, 0, 0), ids, seed)) {
+                if (place == Denoising.MASK) {
+                    open++;
+                } else if (words[place] != last) {
+                    var gap = words[place] - last - 1;
+                    assertThat(gap).isBetween(0, open == 0 ? 0 : ids.length);
+                    lengths[gap] += open == 1 ? 1 : 0;
+                    masks += open;
+                    hidden += gap;
+                    last = words[place];
+                    open = 0;
+                }
+            }
+            return new Spans(masks, hidden, lengths);
+        }
+    }
+
+    /// A million words, of which the one span that is cut does not show.
     @Test
     void textInfillingHidesWordsInSpansOfPoisson() {
-        var denoising = denoising(0.3, 0, 0, 0, 0);
-        int runs = 2000, hidden = 0, masks = 0, inserted = 0, n = 0;
-        var lengths = new int[20];
-        for (var seed = 0; seed < runs; seed++) {
-            var noisy = noisy(denoising, WORDS, seed);
-            var words =
-                    Arrays.stream(noisy.replace("<mask>", " <mask> ").trim().split(" +")).toList();
-            var last = -1;
-            var open = 0; // masks since the last word that stayed
-            for (var word : words) {
-                if (word.equals("<mask>")) {
-                    open++;
-                    masks++;
-                    continue;
-                }
-                var number = Integer.parseInt(word.substring(1));
-                assertThat(number).isGreaterThan(last);
-                var gap = number - last - 1;
-                hidden += gap;
-                if (open == 0) {
-                    assertThat(gap).isZero();
-                } else if (open == 1 && gap < lengths.length) {
-                    lengths[gap]++;
-                    n++;
-                }
-                inserted += open == 1 && gap == 0 ? 1 : 0;
-                last = number;
-                open = 0;
-            }
-            hidden += 199 - last;
-        }
-        assertThat(hidden / (runs * 200.0)).isCloseTo(0.3, within(1e-9));
-        // 60 words need some 60 / 3 spans, and the last is cut: a little more than 20.
-        assertThat(masks / (double) runs).isBetween(20.0, 21.0);
-        assertThat(inserted).isPositive();
-        // Of spans that stand alone the lengths are Poisson's, but for those cut.
-        var p = Math.exp(-3);
-        for (var k = 0; k <= 7; k++) {
-            assertThat(lengths[k] / (double) n).as("length %d", k).isCloseTo(p, within(0.015));
+        var spans = Spans.of((WORDS + " ").repeat(5000).strip(), 1);
+        assertThat(spans.hidden).isEqualTo(300_000);
+        // Lengths of mean and variance 3 reach t after t / 3 of them, with a variance of t / 9.
+        assertThat((double) spans.masks).isCloseTo(1e5, within(4 * Math.sqrt(3e5 / 9)));
+        var alone = Arrays.stream(spans.lengths).sum();
+        assertThat(alone).isGreaterThan(70_000);
+        var p = Math.exp(-3); // of spans of no words, whose masks are inserted
+        for (var k = 0; k <= 9; k++) {
+            assertRate(spans.lengths[k], alone, p);
             p *= 3 / (k + 1.0);
         }
+    }
+
+    /// As many spans as it takes Poisson's lengths to reach 60: the last is cut.
+    @Test
+    void aTextOf200WordsHasAsManySpansAs60OfThemTake() {
+        var spans = new double[61]; // that are expected to hide so many words
+        for (var words = 1; words <= 60; words++) {
+            var p = Math.exp(-3);
+            spans[words] = 1;
+            for (var k = 1; k < words; k++) {
+                p *= 3.0 / k;
+                spans[words] += p * spans[words - k];
+            }
+            spans[words] /= 1 - Math.exp(-3);
+        }
+        var masks = 0;
+        for (var seed = 0; seed < 2000; seed++) {
+            var made = Spans.of(WORDS, seed);
+            assertThat(made.hidden).isEqualTo(60);
+            masks += made.masks;
+        }
+        assertThat(masks / 2000.0).isCloseTo(spans[60], within(4 * Math.sqrt(60 / 9.0 / 2000)));
     }
 
     /// Documents of a few words, and spans so short that nearly all of them hide nothing.
@@ -160,7 +194,7 @@ class DenoisingTest {
             first[order.getFirst()]++;
         }
         for (var count : first) {
-            assertThat(count).isCloseTo(1000, within(150));
+            assertRate(count, 5000, 0.2);
         }
     }
 
@@ -171,29 +205,46 @@ class DenoisingTest {
             moved += noisy(denoising(0, 0.4, 0, 0, 0), SENTENCES, seed).equals(SENTENCES) ? 0 : 1;
         }
         // Two of five change places, or both stay.
-        assertThat(moved).isCloseTo(500, within(80));
+        assertRate(moved, 1000, 0.5);
     }
 
     @Test
-    void tokensBecomeMasksDisappearOrRotateByTheirRates() {
+    void tokensBecomeMasksOrDisappearByTheirRates() {
         var ids = TOKENIZER.encode(WORDS);
-        int masks = 0, gone = 0, rotated = 0, runs = 500;
+        int masks = 0, gone = 0, runs = 500;
         for (var seed = 0; seed < runs; seed++) {
-            var masked = denoising(0, 0, 0.2, 0, 0).of(ids, "", Rng.at(seed)).input();
+            var masked = denoising(0, 0, 0.21, 0, 0).of(ids, "", Rng.at(seed)).input();
             assertThat(masked).hasSize(ids.length + 2);
             for (var i = 0; i < ids.length; i++) {
                 masks += masked[i + 1] == MASK ? 1 : 0;
                 assertThat(masked[i + 1]).isIn(MASK, ids[i]);
             }
-            var deleted = denoising(0, 0, 0, 0.25, 0).of(ids, "", Rng.at(seed)).input();
+            var deleted = denoising(0, 0, 0, 0.26, 0).of(ids, "", Rng.at(seed)).input();
             gone += ids.length + 2 - deleted.length;
-            var turned = denoising(0, 0, 0, 0, 0.5).of(ids, "", Rng.at(seed)).input();
-            assertThat(turned).hasSize(ids.length + 2).startsWith(TOKENIZER.encode("<s>"));
-            rotated += turned[1] == ids[0] && turned[2] == ids[1] ? 0 : 1;
         }
-        assertThat(masks / (double) (runs * ids.length)).isCloseTo(0.2, within(1e-3));
-        assertThat(gone / (double) (runs * ids.length)).isCloseTo(0.25, within(1e-3));
-        assertThat(rotated / (double) runs).isCloseTo(0.5, within(0.1));
+        // Each time so many, or by what is left over one more.
+        var perRun = 0.21 * ids.length;
+        assertRate(masks - runs * (int) perRun, runs, perRun % 1);
+        perRun = 0.26 * ids.length;
+        assertRate(gone - runs * (int) perRun, runs, perRun % 1);
+    }
+
+    @Test
+    void documentsRotateByTheirRateToAnyToken() {
+        var ids = TOKENIZER.encode(WORDS);
+        int rotated = 0, runs = 10_000;
+        var first = new int[ids.length];
+        for (var seed = 0; seed < runs; seed++) {
+            var half = places(denoising(0, 0, 0, 0, 0.5), ids, seed);
+            rotated += half[1] == 1 ? 0 : 1;
+            first[places(denoising(0, 0, 0, 0, 1), ids, seed)[1] - 1]++;
+        }
+        // One rotation of each length begins where the document does.
+        assertRate(rotated, runs, 0.5 * (1 - 1.0 / ids.length));
+        var mean = runs / (double) ids.length;
+        var chi = Arrays.stream(first).mapToDouble(n -> (n - mean) * (n - mean) / mean).sum();
+        var degrees = ids.length - 1;
+        assertThat(chi).isCloseTo(degrees, within(4 * Math.sqrt(2.0 * degrees)));
         var turned = noisy(denoising(0, 0, 0, 0, 1), WORDS, 3);
         assertThat(turned).hasSameSizeAs(WORDS);
         assertThat(WORDS + WORDS).contains(turned);
