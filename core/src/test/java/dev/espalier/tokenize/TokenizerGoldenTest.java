@@ -14,7 +14,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 import tools.jackson.databind.JsonNode;
 
 /// Ids and texts that other tokenizers gave. `-Despalier.tokenizers=DIR` reads folders of the same
-/// form elsewhere: `NAME/saved/` holds the tokenizer, `NAME/golden.json` the cases.
+/// form elsewhere, as [RealCases] and `make_sentencepiece.py` make them: `NAME/saved/` holds the
+/// tokenizer, `NAME/golden.json` the cases.
 class TokenizerGoldenTest {
     static final Path DIRECTORY =
             Path.of(System.getProperty("espalier.tokenizers", "src/test/resources/tokenizers"));
