@@ -24,8 +24,8 @@ import picocli.CommandLine.Parameters;
         description = {
             "Studies which way to go: from scratch, frozen, LoRA, all weights,",
             "pre-trained further, beside a bag of words, over numbers of labels and seeds;",
-            "of texts and pictures with one label each, and of texts whose words are",
-            "tagged. Goes on where it was stopped."
+            "of texts and pictures with one label each, of texts whose words are tagged, and",
+            "of texts written from others. Goes on where it was stopped."
         },
         footer = {
             "",
@@ -38,7 +38,8 @@ final class CompareVerb implements Callable<Integer> {
 
     @Parameters(
             paramLabel = "RECIPE",
-            description = "A recipe of classification, image-classification or token-labelling.")
+            description =
+                    "A recipe of classification, image-classification, token-labelling or sequence-to-sequence.")
     private Path recipe = Path.of("");
 
     @Option(
@@ -61,7 +62,7 @@ final class CompareVerb implements Callable<Integer> {
             names = "--arms",
             paramLabel = "ARM,…",
             description =
-                    "Ways to compare: majority, bag-of-words, scratch, frozen, lora, full, further. As compare.arms.")
+                    "Ways to compare: majority, copy, bag-of-words, scratch, frozen, lora, full, further. As compare.arms.")
     private @Nullable String arms;
 
     @Option(

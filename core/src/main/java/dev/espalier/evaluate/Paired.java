@@ -5,10 +5,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
-import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.function.ToDoubleFunction;
-import java.util.stream.IntStream;
 
 /// Differences of two methods on the same records.
 ///
@@ -36,66 +34,60 @@ public record Paired(Interval difference, double p) {
         return new Paired(interval, signFlips(differences, seed));
     }
 
-    /// Two methods by a figure that is a share, F1 say, whose records count differently. By the
+    /// Two methods by a figure of sums, F1 or BLEU say, to which records add differently. By the
     /// same test, in which both answers to a record change places (approximate randomization: Yeh
-    /// 2000, "More accurate tests for the statistical significance of result differences").
+    /// 2000, "More accurate tests for the statistical significance of result differences"; for BLEU
+    /// Riezler and Maxwell 2005, W05-0908).
     ///
     /// @param one what the first tells, of each seed
     /// @param two the second, of as many
     /// @param seed of the draws
-    public static Paired of(List<Shares> one, List<Shares> two, long seed) {
+    public static Paired of(List<Sums> one, List<Sums> two, long seed) {
         var interval =
                 Interval.bootstrap(
                         one.getFirst().records(),
                         seed,
-                        places -> {
-                            var sum = 0.0;
-                            for (var s = 0; s < one.size(); s++) {
-                                sum += one.get(s).value(places) - two.get(s).value(places);
-                            }
-                            return sum / one.size();
-                        });
+                        places -> Sums.mean(one, places) - Sums.mean(two, places));
         return new Paired(interval, exchanges(one, two, seed));
     }
 
-    private static double exchanges(List<Shares> one, List<Shares> two, long seed) {
-        var differing =
-                IntStream.range(0, one.getFirst().records())
-                        .filter(i ->
-                                IntStream.range(0, one.size())
-                                        .anyMatch(s ->
-                                                one.get(s).right()[i] != two.get(s).right()[i]
-                                                        || one.get(s).of()[i]
-                                                                != two.get(s).of()[i]))
-                        .toArray();
-        double[] rightOne = totals(one, Shares::right), ofOne = totals(one, Shares::of);
-        double[] rightTwo = totals(two, Shares::right), ofTwo = totals(two, Shares::of);
+    private static double exchanges(List<Sums> one, List<Sums> two, long seed) {
+        // By how much the second's row of a record is more, of each seed; of those that differ.
+        var differing = new ArrayList<double[][]>();
+        for (var i = 0; i < one.getFirst().records(); i++) {
+            var of = new double[one.size()][];
+            for (var s = 0; s < of.length; s++) {
+                double[] from = one.get(s).rows()[i], to = two.get(s).rows()[i];
+                of[s] = new double[from.length];
+                Arrays.setAll(of[s], k -> to[k] - from[k]);
+            }
+            if (Arrays.stream(of).flatMapToDouble(Arrays::stream).anyMatch(d -> d != 0)) {
+                differing.add(of);
+            }
+        }
+        var more = differing.toArray(double[][][]::new);
+        var ones = one.stream().map(Sums::total).toList();
+        var twos = two.stream().map(Sums::total).toList();
         ToDoubleFunction<boolean[]> difference =
                 kept -> {
                     var sum = 0.0;
-                    for (var s = 0; s < one.size(); s++) {
-                        Shares a = one.get(s), b = two.get(s);
-                        double right = 0, of = 0;
-                        for (var i = 0; i < differing.length; i++) {
-                            if (!kept[i]) {
-                                right += b.right()[differing[i]] - a.right()[differing[i]];
-                                of += b.of()[differing[i]] - a.of()[differing[i]];
+                    for (var s = 0; s < ones.size(); s++) {
+                        double[] a = ones.get(s).clone(), b = twos.get(s).clone();
+                        for (var i = 0; i < kept.length; i++) {
+                            for (var k = 0; !kept[i] && k < a.length; k++) {
+                                a[k] += more[i][s][k];
+                                b[k] -= more[i][s][k];
                             }
                         }
-                        sum += a.value(rightOne[s] + right, ofOne[s] + of);
-                        sum -= b.value(rightTwo[s] - right, ofTwo[s] - of);
+                        sum += one.get(s).figure().applyAsDouble(a);
+                        sum -= two.get(s).figure().applyAsDouble(b);
                     }
-                    return sum / one.size();
+                    return sum / ones.size();
                 };
-        var all = new boolean[differing.length];
+        var all = new boolean[more.length];
         Arrays.fill(all, true);
         var bound = Math.abs(difference.applyAsDouble(all)) - ROUNDING;
-        return chance(
-                differing.length, seed, kept -> Math.abs(difference.applyAsDouble(kept)) >= bound);
-    }
-
-    private static double[] totals(List<Shares> seeds, Function<Shares, double[]> part) {
-        return seeds.stream().mapToDouble(s -> Arrays.stream(part.apply(s)).sum()).toArray();
+        return chance(all.length, seed, kept -> Math.abs(difference.applyAsDouble(kept)) >= bound);
     }
 
     private static double signFlips(double[] differences, long seed) {
@@ -152,16 +144,5 @@ public record Paired(Interval difference, double p) {
             adjusted[order.get(rank)] = most;
         }
         return adjusted;
-    }
-
-    /// Whether a list of correct answers, 1 or 0, one array a seed, as means over the seeds.
-    public static double[] means(List<int[]> correct) {
-        var means = new double[correct.getFirst().length];
-        for (var seed : correct) {
-            for (var i = 0; i < means.length; i++) {
-                means[i] += seed[i] / (double) correct.size();
-            }
-        }
-        return means;
     }
 }

@@ -34,27 +34,18 @@ public record Shares(double[] right, double[] of, boolean isF1) {
         return new Shares(right, words, false);
     }
 
-    public int records() {
-        return right.length;
+    public Sums sums() {
+        var rows = new double[right.length][];
+        Arrays.setAll(rows, i -> new double[] {right[i], of[i]});
+        return new Sums(rows, sums -> value(sums[0], sums[1]));
+    }
+
+    public double value() {
+        return sums().value();
     }
 
     /// The figure; 0 of nothing.
-    public double value() {
-        return value(Arrays.stream(right).sum(), Arrays.stream(of).sum());
-    }
-
-    /// Of the records at these places.
-    double value(int[] places) {
-        double sum = 0, size = 0;
-        for (var place : places) {
-            sum += right[place];
-            size += of[place];
-        }
-        return value(sum, size);
-    }
-
-    /// Of these sums.
-    double value(double right, double of) {
+    private double value(double right, double of) {
         return of <= 0 ? 0 : isF1 ? 2 * right / (of + right) : right / of;
     }
 

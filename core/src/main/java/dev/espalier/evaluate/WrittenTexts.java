@@ -2,6 +2,7 @@ package dev.espalier.evaluate;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.BiFunction;
 import java.util.function.ToDoubleBiFunction;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
@@ -26,6 +27,21 @@ public record WrittenTexts(List<String> written, List<List<String>> references) 
         public static final Settings USUAL = new Settings(Bleu.Tokens.WMT_13A, false);
     }
 
+    private static final String EXACT = "exact-match";
+
+    private static final List<String> METRICS =
+            List.of(
+                    EXACT,
+                    "character-error-rate",
+                    "word-error-rate",
+                    "bleu",
+                    "chrf",
+                    "chrf-plus-plus",
+                    "rouge-1",
+                    "rouge-2",
+                    "rouge-l",
+                    "rouge-lsum");
+
     /// All metrics, with bootstrap intervals over the texts but for `exact-match`, which is a
     /// share; `character-error-rate` and `word-error-rate` are [ErrorRate]s; `bleu`, `chrf` and
     /// `chrf-plus-plus` go from 0 to 100; `rouge-1`, `rouge-2`, `rouge-l` and `rouge-lsum` are
@@ -34,26 +50,7 @@ public record WrittenTexts(List<String> written, List<List<String>> references) 
     /// @param prefix put before the metrics' names
     /// @param seed of the bootstrap
     public List<Score> scores(String data, String prefix, Settings settings, long seed) {
-        var rouge = new Rouge(settings.stemming());
-        var table = new Table(data, prefix, seed);
-        return List.of(
-                table.exact(),
-                table.rate("character-error-rate", ErrorRate.CHARACTERS),
-                table.rate("word-error-rate", ErrorRate.WORDS),
-                table.bleu(settings),
-                table.score("chrf", ChrF.CHARACTERS::counts, ChrF.CHARACTERS::score),
-                table.score("chrf-plus-plus", ChrF.WITH_WORDS::counts, ChrF.WITH_WORDS::score),
-                table.mean(
-                        "rouge-1",
-                        (text, right) -> Rouge.best(right, r -> rouge.ngrams(text, r, 1))),
-                table.mean(
-                        "rouge-2",
-                        (text, right) -> Rouge.best(right, r -> rouge.ngrams(text, r, 2))),
-                table.mean(
-                        "rouge-l", (text, right) -> Rouge.best(right, r -> rouge.longest(text, r))),
-                table.mean(
-                        "rouge-lsum",
-                        (text, right) -> Rouge.best(right, r -> rouge.longestByLine(text, r))));
+        return METRICS.stream().map(m -> score(data, prefix, m, settings, seed)).toList();
     }
 
     /// Of captions, a picture each: `exact-match`, `bleu` and `cider`, with intervals as those of
@@ -62,8 +59,63 @@ public record WrittenTexts(List<String> written, List<List<String>> references) 
     /// @param prefix put before the metrics' names
     /// @param seed of the bootstrap
     public List<Score> captionScores(String data, String prefix, long seed) {
-        var table = new Table(data, prefix, seed);
-        return List.of(table.exact(), table.bleu(Settings.USUAL), cider(data, prefix, seed));
+        return List.of(
+                score(data, prefix, EXACT, Settings.USUAL, seed),
+                score(data, prefix, "bleu", Settings.USUAL, seed),
+                cider(data, prefix, seed));
+    }
+
+    private Score score(String data, String prefix, String metric, Settings settings, long seed) {
+        var sums = sums(metric, settings);
+        return Score.of(
+                data, prefix + metric, interval(metric, List.of(sums), seed), sums.records());
+    }
+
+    /// Of the mean over several writers of the same texts: of exact matches Wilson's, which has a
+    /// width where none is one; of others the bootstrap's.
+    ///
+    /// @param seeds the [#sums] of `metric`
+    public static Interval interval(String metric, List<Sums> seeds, long seed) {
+        if (!metric.equals(EXACT)) {
+            return Sums.interval(seeds, seed);
+        }
+        var n = seeds.getFirst().records();
+        var mean = seeds.stream().mapToDouble(Sums::value).average().orElseThrow();
+        return Interval.share(Math.round(n * mean), n);
+    }
+
+    /// A metric of [#scores] as what the texts add to it.
+    ///
+    /// @throws IllegalArgumentException if it is none of them
+    public Sums sums(String metric, Settings settings) {
+        var rouge = new Rouge(settings.stemming());
+        return switch (metric) {
+            case EXACT -> mean((text, right) -> right.contains(text) ? 1 : 0);
+            case "character-error-rate" -> sums(ErrorRate.CHARACTERS::counts, ErrorRate::score);
+            case "word-error-rate" -> sums(ErrorRate.WORDS::counts, ErrorRate::score);
+            case "bleu" -> sums(new Bleu(settings.tokens())::counts, c -> Bleu.score(c, false));
+            case "chrf" -> sums(ChrF.CHARACTERS::counts, ChrF.CHARACTERS::score);
+            case "chrf-plus-plus" -> sums(ChrF.WITH_WORDS::counts, ChrF.WITH_WORDS::score);
+            case "rouge-1" -> mean((t, right) -> Rouge.best(right, r -> rouge.ngrams(t, r, 1)));
+            case "rouge-2" -> mean((t, right) -> Rouge.best(right, r -> rouge.ngrams(t, r, 2)));
+            case "rouge-l" -> mean((t, right) -> Rouge.best(right, r -> rouge.longest(t, r)));
+            case "rouge-lsum" ->
+                    mean((t, right) -> Rouge.best(right, r -> rouge.longestByLine(t, r)));
+            default -> throw new IllegalArgumentException(metric + " is not of written texts");
+        };
+    }
+
+    private Sums mean(ToDoubleBiFunction<String, List<String>> value) {
+        return sums(
+                (text, right) -> new double[] {value.applyAsDouble(text, right), 1},
+                sums -> sums[0] / sums[1]);
+    }
+
+    private Sums sums(
+            BiFunction<String, List<String>, double[]> counts, ToDoubleFunction<double[]> figure) {
+        var rows = new double[written.size()][];
+        Arrays.setAll(rows, i -> counts.apply(written.get(i), references.get(i)));
+        return new Sums(rows, figure);
     }
 
     private Score cider(String data, String prefix, long seed) {
@@ -95,69 +147,5 @@ public record WrittenTexts(List<String> written, List<List<String>> references) 
                 .boxed()
                 .sorted((a, b) -> Double.compare(scores[b], scores[a]))
                 .toList();
-    }
-
-    /// What a text adds to a metric of all.
-    private interface Counts {
-        double[] of(String written, List<String> references);
-    }
-
-    private final class Table {
-        private final String data;
-        private final String prefix;
-        private final long seed;
-
-        Table(String data, String prefix, long seed) {
-            this.data = data;
-            this.prefix = prefix;
-            this.seed = seed;
-        }
-
-        Score exact() {
-            var right =
-                    IntStream.range(0, written.size())
-                            .filter(i -> references.get(i).contains(written.get(i)))
-                            .count();
-            return Score.of(
-                    data,
-                    prefix + "exact-match",
-                    Interval.share(right, written.size()),
-                    written.size());
-        }
-
-        Score score(String metric, Counts counts, ToDoubleFunction<double[]> of) {
-            var rows = new double[written.size()][];
-            Arrays.setAll(rows, i -> counts.of(written.get(i), references.get(i)));
-            var interval =
-                    Interval.bootstrap(
-                            rows.length,
-                            seed,
-                            places -> {
-                                var sums = new double[rows[0].length];
-                                for (var place : places) {
-                                    Bleu.add(sums, rows[place]);
-                                }
-                                return of.applyAsDouble(sums);
-                            });
-            return Score.of(data, prefix + metric, interval, rows.length);
-        }
-
-        Score bleu(Settings settings) {
-            return score(
-                    "bleu",
-                    new Bleu(settings.tokens())::counts,
-                    counts -> Bleu.score(counts, false));
-        }
-
-        Score rate(String metric, ErrorRate rate) {
-            return score(metric, rate::counts, ErrorRate::score);
-        }
-
-        Score mean(String metric, ToDoubleBiFunction<String, List<String>> value) {
-            return score(
-                    metric,
-                    (text, right) -> new double[] {value.applyAsDouble(text, right), 1},
-                    sums -> sums[0] / sums[1]);
-        }
     }
 }

@@ -5,22 +5,27 @@ import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 @Doc(
-        "What `compare` studies with a recipe of classification or image-classification by one label, or of"
-                + " token-labelling; of no account to `finetune`. The flags of `compare` go before these.")
+        "What `compare` studies with a recipe of classification or image-classification by one label, of"
+                + " token-labelling or sequence-to-sequence; of no account to `finetune`. The flags of `compare` go before these.")
 public record CompareRecipe(
         @Doc(
                         value =
                                 "The ways to a model of the task. Of pictures there is no bag of words and no"
                                         + " pre-training further, and of a new `model` nothing that is"
                                         + " pre-trained; these are left out. Of token-labelling a word"
-                                        + " and its neighbours are the bag of words.",
+                                        + " and its neighbours are the bag of words. Of"
+                                        + " sequence-to-sequence `majority` is the commonest target and"
+                                        + " `copy` the input as it is; there is no bag of words, and a"
+                                        + " frozen body only where the vocabulary's head is not the"
+                                        + " table that inputs are read by.",
                         byDefault =
-                                "[majority, bag-of-words, scratch, frozen, lora, full, further]")
+                                "[majority, copy, bag-of-words, scratch, frozen, lora, full, further]")
                 List<Arm> arms,
         @Doc(
                         value =
                                 "Numbers of labels, or `all`: of labelled records, of which those of"
-                                        + " token-labelling are texts.",
+                                        + " token-labelling are texts, and those of sequence-to-sequence"
+                                        + " pairs.",
                         byDefault = "[16, 64, 256, 1024, all]")
                 List<String> labels,
         @Doc(value = "Draws of labels at each number.", byDefault = "3", in = "[1, 1000]")
@@ -59,8 +64,10 @@ public record CompareRecipe(
 
     /// A way to a model of a task.
     public enum Arm {
-        /// Always the most frequent label.
+        /// Always the most frequent label, or target.
         MAJORITY,
+        /// The input for what is written from it.
+        COPY,
         /// A linear model of words; of a word and its neighbours, where they are tagged.
         BAG_OF_WORDS,
         /// The same shape with new weights.
@@ -80,7 +87,7 @@ public record CompareRecipe(
 
         /// Whether a model is trained, and not fitted or counted.
         public boolean isTrained() {
-            return this != MAJORITY && this != BAG_OF_WORDS;
+            return this != MAJORITY && this != COPY && this != BAG_OF_WORDS;
         }
 
         /// Whether it begins with what pre-training left.

@@ -1023,7 +1023,8 @@ public final class RunReport {
                 || metric.startsWith("f1");
     }
 
-    static String metricName(String metric) {
+    /// A metric as people write it.
+    public static String metricName(String metric) {
         return switch (metric) {
             case "macro-f1" -> "macro-F1";
             case "micro-f1" -> "micro-F1";

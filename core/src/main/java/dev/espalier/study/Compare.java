@@ -68,10 +68,11 @@ public final class Compare {
 
     /// One way at one number of labels with one seed.
     ///
-    /// @param accuracy the share of test records that were told rightly; where words are tagged,
-    ///   what [Result#metric] names: F1 of entities, or the share of words
+    /// @param accuracy the share of test records that were told rightly; where words are tagged or
+    ///   texts written, what [Result#metric] names, of which 1 is the most
     /// @param predicted of each test record, or of each of their words in order, the index of its
     ///   label
+    /// @param written of each test record the text that was written; null where labels are told
     /// @param rise of the general text's perplexity, where the recipe measures it
     /// @param beyond why nothing is told, where it went beyond the forgetting budget; null
     ///   elsewhere
@@ -84,6 +85,7 @@ public final class Compare {
             double flops,
             @Nullable Double rise,
             List<Integer> predicted,
+            @Nullable List<String> written,
             @Nullable String beyond) {}
 
     /// What the cells of a way at a number of labels come to.
@@ -166,7 +168,8 @@ public final class Compare {
 
     /// What a study found.
     ///
-    /// @param metric what is called accuracy here: `accuracy`, or `f1` of entities
+    /// @param metric what is called accuracy here: `accuracy`, `f1` of entities, or of written
+    ///   texts one of their metrics
     /// @param labels the number of which is spoken of elsewhere is that of labelled records
     public record Result(
             String name,
@@ -213,7 +216,7 @@ public final class Compare {
         runs = new KeptRuns(watcher);
         // Beside the folder of a run of the recipe, which may be there.
         output = recipe.output().resolveSibling(recipe.output().getFileName() + "-compare");
-        studied = Studied.of(this.recipe, output.resolve("pictures"));
+        studied = Studied.of(this.recipe, output, watcher);
         asked = studied.asked();
         arms = settings.arms().stream().filter(this::isThere).toList();
         var left = settings.arms().stream().filter(a -> !isThere(a)).map(Arm::title).toList();
@@ -309,7 +312,7 @@ public final class Compare {
                 Cell.class,
                 run -> told(arm, drawn.size(), seed, run),
                 (_, why) ->
-                        new Cell(arm, drawn.size(), seed, Double.NaN, 0, 0, null, List.of(), why));
+                        new Cell(arm, drawn.size(), seed, Double.NaN, 0, 0, null, List.of(), null, why));
     }
 
     private Cell told(Arm arm, int count, int seed, Run.Result run) {
@@ -332,10 +335,11 @@ public final class Compare {
             Arm arm,
             int count,
             int seed,
-            int[] answers,
+            List<String> answers,
             double seconds,
             double flops,
             @Nullable Double rise) {
+        var labels = studied.labels();
         return new Cell(
                 arm,
                 count,
@@ -344,7 +348,8 @@ public final class Compare {
                 seconds,
                 flops,
                 rise,
-                Arrays.stream(answers).boxed().toList(),
+                labels.isEmpty() ? List.of() : answers.stream().map(labels::indexOf).toList(),
+                labels.isEmpty() ? answers : null,
                 null);
     }
 
@@ -637,9 +642,12 @@ public final class Compare {
                 Math.min(1, mean + Math.hypot(margin, records.high() - mean)));
     }
 
-    private static List<int[]> answers(List<Cell> cells) {
+    private List<List<String>> answers(List<Cell> cells) {
         return cells.stream()
-                .map(c -> c.predicted().stream().mapToInt(Integer::intValue).toArray())
+                .map(c ->
+                        c.written() == null
+                                ? c.predicted().stream().map(studied.labels()::get).toList()
+                                : c.written())
                 .toList();
     }
 
@@ -688,7 +696,7 @@ public final class Compare {
     private List<Outlook> outlooks(List<Cell> cells) {
         var outlooks = new ArrayList<Outlook>();
         for (var arm : arms) {
-            if (arm == Arm.MAJORITY) {
+            if (arm == Arm.MAJORITY || arm == Arm.COPY) {
                 continue;
             }
             var points =

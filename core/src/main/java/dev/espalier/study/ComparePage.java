@@ -7,6 +7,7 @@ import dev.espalier.report.Block;
 import dev.espalier.report.HtmlReport;
 import dev.espalier.report.Numbers;
 import dev.espalier.report.Report;
+import dev.espalier.report.RunReport;
 import dev.espalier.report.TextTable;
 import dev.espalier.study.Compare.Mean;
 import java.nio.file.Path;
@@ -177,11 +178,11 @@ public final class ComparePage {
     }
 
     private static String metric(Compare.Result r) {
-        return r.metric().equals("f1") ? "F1" : r.metric();
+        return r.metric().equals("f1") ? "F1" : RunReport.metricName(r.metric());
     }
 
     private static String title(Compare.Result r) {
-        return r.metric().substring(0, 1).toUpperCase(Locale.ROOT) + r.metric().substring(1);
+        return metric(r).substring(0, 1).toUpperCase(Locale.ROOT) + metric(r).substring(1);
     }
 
     private static List<Arm> arms(Compare.Result r) {

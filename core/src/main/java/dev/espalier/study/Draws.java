@@ -7,6 +7,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.TreeMap;
 import java.util.function.Function;
+import java.util.stream.Stream;
 
 /// Records drawn for a study.
 final class Draws {
@@ -43,6 +44,18 @@ final class Draws {
         }
         shuffle(drawn, Rng.at(seed, 7));
         return drawn;
+    }
+
+    /// The most frequent of some labels, the first of equals, `count` times.
+    static List<String> commonest(Stream<String> labels, int count) {
+        var counts = new TreeMap<String, Integer>();
+        labels.forEach(label -> counts.merge(label, 1, Integer::sum));
+        var most = Collections.max(counts.values());
+        return counts.entrySet().stream()
+                .filter(label -> label.getValue().equals(most))
+                .limit(1)
+                .flatMap(label -> Collections.nCopies(count, label.getKey()).stream())
+                .toList();
     }
 
     static <T> void shuffle(List<T> list, Rng rng) {

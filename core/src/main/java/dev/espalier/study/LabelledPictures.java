@@ -1,16 +1,15 @@
 package dev.espalier.study;
 
-import dev.espalier.corpus.Ledger;
-import dev.espalier.data.ImageData;
-import dev.espalier.data.ImageReader;
 import dev.espalier.data.LabelledImage;
-import dev.espalier.data.LabelledReader;
 import dev.espalier.image.Drawing;
 import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
 import dev.espalier.recipe.CompareRecipe.Arm;
+import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.TaskRecipe;
 import dev.espalier.task.PictureClassifier;
+import dev.espalier.train.PictureData;
+import dev.espalier.train.Watcher;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,21 +22,15 @@ import tools.jackson.databind.node.ObjectNode;
 /// shows, so that a study notices when it shows something else.
 ///
 /// @param pictures the folder for them
-record LabelledPictures(TaskRecipe.ImageClassification task, Path pictures)
-        implements OneLabel.Kind<LabelledImage> {
-    @Override
-    public List<LabelledImage> read(Path file, ImageData.Part part, Ledger ledger) {
-        return ImageReader.read(
-                        new ImageData.Place(file, task.pictures(), part),
-                        new ImageData.Wanted.Labels(
-                                task.image(), task.label(), new LabelledReader.Labels.One()),
-                        ledger)
-                .images();
-    }
-
-    @Override
-    public String content(LabelledImage record) {
-        return record.picture().content();
+record LabelledPictures(Path pictures) implements OneLabel.Kind<LabelledImage> {
+    static Studied of(
+            FinetuneRecipe recipe,
+            TaskRecipe.ImageClassification task,
+            Path output,
+            Watcher watcher) {
+        return OneLabel.of(
+                new LabelledPictures(output.resolve("pictures")),
+                PictureData.labelled(recipe.data(), task, recipe.seed(), output, watcher));
     }
 
     @Override
@@ -52,7 +45,7 @@ record LabelledPictures(TaskRecipe.ImageClassification task, Path pictures)
 
     @Override
     public ObjectNode line(LabelledImage record) {
-        var name = content(record) + ".png";
+        var name = record.picture().content() + ".png";
         var file = pictures.resolve(name);
         if (!Files.exists(file)) {
             var png = Drawing.png(record.picture().image());
@@ -68,7 +61,7 @@ record LabelledPictures(TaskRecipe.ImageClassification task, Path pictures)
 
     @Override
     public boolean has(Arm arm) {
-        return arm != Arm.BAG_OF_WORDS && arm != Arm.FURTHER;
+        return arm != Arm.COPY && arm != Arm.BAG_OF_WORDS && arm != Arm.FURTHER;
     }
 
     @Override
@@ -80,14 +73,15 @@ record LabelledPictures(TaskRecipe.ImageClassification task, Path pictures)
     public String asked(List<LabelledImage> test, List<String> labels) {
         var shown =
                 test.stream()
-                        .map(r -> content(r) + " " + r.label() + "\n")
+                        .map(r -> r.picture().content() + " " + r.label() + "\n")
                         .collect(Collectors.joining());
         return HexFormat.of().formatHex(AtomicFiles.sha256(shown.getBytes(StandardCharsets.UTF_8)))
                 + Json.line(labels);
     }
 
     @Override
-    public int[] linear(List<LabelledImage> drawn, List<LabelledImage> test, List<String> labels) {
+    public List<String> linear(
+            List<LabelledImage> drawn, List<LabelledImage> test, List<String> labels) {
         throw new IllegalArgumentException("pictures have no words");
     }
 

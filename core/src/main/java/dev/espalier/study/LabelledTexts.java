@@ -1,7 +1,5 @@
 package dev.espalier.study;
 
-import dev.espalier.corpus.Ledger;
-import dev.espalier.data.ImageData;
 import dev.espalier.data.LabelledReader;
 import dev.espalier.data.LabelledText;
 import dev.espalier.evaluate.BagOfWords;
@@ -14,26 +12,28 @@ import dev.espalier.recipe.TaskRecipe;
 import dev.espalier.task.Answers;
 import dev.espalier.task.Example;
 import dev.espalier.task.TextClassifier;
+import dev.espalier.train.TextData;
+import dev.espalier.train.Watcher;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
-import java.util.Objects;
 import tools.jackson.databind.node.ObjectNode;
 
 /// Texts, or pairs of them.
-record LabelledTexts(FinetuneRecipe recipe, TaskRecipe.Classification task)
+///
+/// @param file of the test
+record LabelledTexts(TaskRecipe.Classification task, Path file)
         implements OneLabel.Kind<LabelledText> {
-    @Override
-    public List<LabelledText> read(Path file, ImageData.Part part, Ledger ledger) {
-        var columns =
-                new LabelledReader.Columns(
-                        task.text(), task.pair(), task.label(), new LabelledReader.Labels.One());
-        return LabelledReader.read(file, columns, null, ledger);
-    }
-
-    @Override
-    public String content(LabelledText record) {
-        return record.text();
+    static Studied of(
+            FinetuneRecipe recipe,
+            TaskRecipe.Classification task,
+            Path file,
+            Path output,
+            Watcher watcher) {
+        return OneLabel.of(
+                new LabelledTexts(task, file),
+                TextData.labelled(recipe.data(), task, recipe.seed(), output, watcher));
     }
 
     @Override
@@ -67,7 +67,7 @@ record LabelledTexts(FinetuneRecipe recipe, TaskRecipe.Classification task)
 
     @Override
     public boolean has(Arm arm) {
-        return true;
+        return arm != Arm.COPY;
     }
 
     @Override
@@ -77,16 +77,18 @@ record LabelledTexts(FinetuneRecipe recipe, TaskRecipe.Classification task)
 
     @Override
     public String asked(List<LabelledText> test, List<String> labels) {
-        return AtomicFiles.sha256(Objects.requireNonNull(recipe.data().test()))
+        return AtomicFiles.sha256(file)
                 + Json.line(
                         List.of(task.text(), String.valueOf(task.pair()), task.label(), labels));
     }
 
     @Override
-    public int[] linear(List<LabelledText> drawn, List<LabelledText> test, List<String> labels) {
+    public List<String> linear(
+            List<LabelledText> drawn, List<LabelledText> test, List<String> labels) {
         var problem = new Problem.SingleLabel(labels);
         var truth = drawn.stream().map(t -> Example.truth(problem, t)).toArray(double[][]::new);
-        return Answers.likeliest(BagOfWords.fit(problem, drawn, truth).answers(test));
+        var answers = BagOfWords.fit(problem, drawn, truth).answers(test);
+        return Arrays.stream(Answers.likeliest(answers)).mapToObj(labels::get).toList();
     }
 
     @Override

@@ -1,36 +1,26 @@
 package dev.espalier.study;
 
 import dev.espalier.EspalierException;
-import dev.espalier.corpus.Ledger;
-import dev.espalier.data.ImageData;
-import dev.espalier.evaluate.Classification;
 import dev.espalier.evaluate.Interval;
 import dev.espalier.evaluate.Paired;
 import dev.espalier.io.Json;
 import dev.espalier.recipe.CompareRecipe.Arm;
-import dev.espalier.recipe.FinetuneRecipe;
+import dev.espalier.train.TextData;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import tools.jackson.databind.node.ObjectNode;
 
 /// One label of each record, judged by accuracy. Labels are drawn in equal numbers of each.
-///
-/// @param truth of the test records
-@SuppressWarnings("ArrayRecordComponent") // handed over, never shared
-record OneLabel<R>(Kind<R> kind, Parts<R> parts, List<String> labels, int[] truth)
+record OneLabel<R>(
+        Kind<R> kind, List<R> train, List<R> validation, List<R> test, List<String> labels)
         implements Studied {
     /// What differs from texts to pictures.
     interface Kind<R> {
-        List<R> read(Path file, ImageData.Part part, Ledger ledger);
-
-        /// Copies of which are one record.
-        String content(R record);
-
         String label(R record);
 
         /// Refuses records with a label that is not among `labels`.
@@ -51,24 +41,20 @@ record OneLabel<R>(Kind<R> kind, Parts<R> parts, List<String> labels, int[] trut
         /// See [Studied#asked].
         String asked(List<R> test, List<String> labels);
 
-        /// The places of the labels that a linear model tells, which was fitted to `drawn`.
-        int[] linear(List<R> drawn, List<R> test, List<String> labels);
+        /// The labels that a linear model tells, which was fitted to `drawn`.
+        List<String> linear(List<R> drawn, List<R> test, List<String> labels);
 
         /// The labels that the model in this folder tells.
         List<String> told(Path model, List<R> test);
     }
 
-    static <R> OneLabel<R> of(FinetuneRecipe recipe, Kind<R> kind) {
-        var parts =
-                Parts.of(recipe, kind::read, kind::content, record -> List.of(kind.label(record)));
-        var labels = List.copyOf(new TreeSet<>(parts.train().stream().map(kind::label).toList()));
-        kind.requireKnown(parts.test(), labels);
-        kind.requireKnown(parts.validation(), labels);
-        return new OneLabel<>(
-                kind,
-                parts,
-                labels,
-                parts.test().stream().mapToInt(r -> labels.indexOf(kind.label(r))).toArray());
+    /// @param records which have a test
+    static <R> OneLabel<R> of(Kind<R> kind, TextData.Labelled<R> records) {
+        var test = Objects.requireNonNull(records.test());
+        var labels = List.copyOf(new TreeSet<>(records.train().stream().map(kind::label).toList()));
+        kind.requireKnown(test, labels);
+        kind.requireKnown(records.validation(), labels);
+        return new OneLabel<>(kind, records.train(), records.validation(), test, labels);
     }
 
     @Override
@@ -78,12 +64,12 @@ record OneLabel<R>(Kind<R> kind, Parts<R> parts, List<String> labels, int[] trut
 
     @Override
     public int records() {
-        return parts.train().size();
+        return train.size();
     }
 
     @Override
     public int tests() {
-        return truth.length;
+        return test.size();
     }
 
     @Override
@@ -93,7 +79,7 @@ record OneLabel<R>(Kind<R> kind, Parts<R> parts, List<String> labels, int[] trut
 
     @Override
     public Draw drawn(int count, long seed) {
-        return new Drawn<>(this, Draws.balanced(parts.train(), kind::label, count, seed));
+        return new Drawn<>(this, Draws.balanced(train, kind::label, count, seed));
     }
 
     @Override
@@ -103,35 +89,31 @@ record OneLabel<R>(Kind<R> kind, Parts<R> parts, List<String> labels, int[] trut
 
     @Override
     public Stream<String> texts() {
-        return parts.train().stream().flatMap(r -> kind.texts(r).stream());
+        return train.stream().flatMap(r -> kind.texts(r).stream());
     }
 
     @Override
     public String asked() {
-        return kind.asked(parts.test(), labels);
+        return kind.asked(test, labels);
     }
 
     @Override
-    public int[] told(Path model) {
-        return kind.told(model, parts.test()).stream().mapToInt(labels::indexOf).toArray();
-    }
-
-    private Classification judged(int[] answers) {
-        return new Classification(labels, truth, answers);
+    public List<String> told(Path model) {
+        return kind.told(model, test);
     }
 
     @Override
-    public double value(int[] answers) {
-        return judged(answers).accuracy().value();
+    public double value(List<String> answers) {
+        return Arrays.stream(right(List.of(answers))).average().orElseThrow();
     }
 
     @Override
-    public Interval interval(double mean, List<int[]> seeds) {
+    public Interval interval(double mean, List<List<String>> seeds) {
         return Interval.share(Math.round(mean * tests()), tests());
     }
 
     @Override
-    public Paired paired(List<int[]> one, List<int[]> two, long seed) {
+    public Paired paired(List<List<String>> one, List<List<String>> two, long seed) {
         double[] ones = right(one), others = right(two);
         var differences = new double[ones.length];
         Arrays.setAll(differences, i -> ones[i] - others[i]);
@@ -139,14 +121,15 @@ record OneLabel<R>(Kind<R> kind, Parts<R> parts, List<String> labels, int[] trut
     }
 
     /// The share of the seeds that tell each test record rightly.
-    private double[] right(List<int[]> seeds) {
-        return Paired.means(
-                seeds.stream()
-                        .map(answers ->
-                                IntStream.range(0, truth.length)
-                                        .map(i -> answers[i] == truth[i] ? 1 : 0)
-                                        .toArray())
-                        .toList());
+    private double[] right(List<List<String>> seeds) {
+        var right = new double[tests()];
+        for (var i = 0; i < right.length; i++) {
+            var label = kind.label(test.get(i));
+            for (var answers : seeds) {
+                right[i] += answers.get(i).equals(label) ? 1.0 / seeds.size() : 0;
+            }
+        }
+        return right;
     }
 
     private record Drawn<R>(OneLabel<R> of, List<R> records) implements Draw {
@@ -176,9 +159,7 @@ record OneLabel<R>(Kind<R> kind, Parts<R> parts, List<String> labels, int[] trut
         public Content judging() {
             var known = records.stream().map(of.kind::label).collect(Collectors.toSet());
             var judging =
-                    of.parts.validation().stream()
-                            .filter(r -> known.contains(of.kind.label(r)))
-                            .toList();
+                    of.validation.stream().filter(r -> known.contains(of.kind.label(r))).toList();
             if (judging.isEmpty() || known.size() < 2) {
                 throw EspalierException.usage(
                         "--labels: %d are too few to train on and to choose by, of %d different labels"
@@ -188,15 +169,10 @@ record OneLabel<R>(Kind<R> kind, Parts<R> parts, List<String> labels, int[] trut
         }
 
         @Override
-        public int[] untrained(Arm arm) {
-            if (arm == Arm.BAG_OF_WORDS) {
-                return of.kind.linear(records, of.parts.test(), of.labels);
-            }
-            var classes =
-                    records.stream().mapToInt(r -> of.labels.indexOf(of.kind.label(r))).toArray();
-            var answers = new int[of.tests()];
-            Arrays.fill(answers, Classification.majority(classes, of.labels.size()));
-            return answers;
+        public List<String> untrained(Arm arm) {
+            return arm == Arm.BAG_OF_WORDS
+                    ? of.kind.linear(records, of.test, of.labels)
+                    : Draws.commonest(records.stream().map(of.kind::label), of.tests());
         }
     }
 }

@@ -6,7 +6,6 @@ import dev.espalier.corpus.TaggedReader;
 import dev.espalier.corpus.TaggedText;
 import dev.espalier.data.LabelledText;
 import dev.espalier.evaluate.BagOfWords;
-import dev.espalier.evaluate.Classification;
 import dev.espalier.evaluate.Entities;
 import dev.espalier.evaluate.Interval;
 import dev.espalier.evaluate.Paired;
@@ -19,6 +18,8 @@ import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.TaskRecipe;
 import dev.espalier.task.Answers;
 import dev.espalier.task.TokenLabeller;
+import dev.espalier.train.TextData;
+import dev.espalier.train.Watcher;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -33,32 +34,30 @@ import java.util.stream.Stream;
 final class Tagged implements Studied {
     private final FinetuneRecipe recipe;
     private final TaskRecipe.TokenLabelling task;
-    private final Parts<TaggedText> parts;
+    private final Path file;
+    private final TextData.Labelled<TaggedText> all;
+    private final List<TaggedText> test;
     private final List<String> labels;
     private final boolean ofEntities;
 
-    Tagged(FinetuneRecipe recipe, TaskRecipe.TokenLabelling task) {
+    /// @param file of the test
+    Tagged(
+            FinetuneRecipe recipe,
+            TaskRecipe.TokenLabelling task,
+            Path file,
+            Path output,
+            Watcher watcher) {
         this.recipe = recipe;
         this.task = task;
-        parts =
-                Parts.of(
-                        recipe,
-                        (file, _, ledger) ->
-                                TaggedReader.read(
-                                        file, column(), task.text(), task.spans(), ledger),
-                        TaggedText::text,
-                        TaggedText::types);
+        this.file = file;
+        all = TextData.tagged(recipe.data(), task, recipe.seed(), output, watcher);
+        test = Objects.requireNonNull(all.test());
         labels =
                 List.copyOf(
-                        Stream.of(parts.train(), parts.validation(), parts.test())
-                                .flatMap(List::stream)
+                        all.all()
                                 .flatMap(t -> t.tags().stream())
                                 .collect(Collectors.toCollection(TreeSet::new)));
         ofEntities = Entities.areTags(labels);
-    }
-
-    private String column() {
-        return task.column() == null ? "" : task.column();
     }
 
     @Override
@@ -73,22 +72,22 @@ final class Tagged implements Studied {
 
     @Override
     public int records() {
-        return parts.train().size();
+        return all.train().size();
     }
 
     @Override
     public int tests() {
-        return parts.test().size();
+        return test.size();
     }
 
     @Override
     public boolean has(Arm arm) {
-        return true;
+        return arm != Arm.COPY;
     }
 
     @Override
     public Draw drawn(int count, long seed) {
-        var order = new ArrayList<>(parts.train());
+        var order = new ArrayList<>(all.train());
         Draws.shuffle(order, Rng.at(seed));
         return new Drawn(order.subList(0, Math.min(count, order.size())));
     }
@@ -100,51 +99,49 @@ final class Tagged implements Studied {
 
     @Override
     public Stream<String> texts() {
-        return parts.train().stream().map(TaggedText::text);
+        return all.train().stream().map(TaggedText::text);
     }
 
     @Override
     public String asked() {
-        return AtomicFiles.sha256(Objects.requireNonNull(recipe.data().test()))
-                + Json.line(List.of(column(), task.text(), task.spans(), labels));
+        var column = task.column() == null ? "" : task.column();
+        return AtomicFiles.sha256(file)
+                + Json.line(List.of(column, task.text(), task.spans(), labels));
     }
 
     @Override
-    public int[] told(Path model) {
+    public List<String> told(Path model) {
         try (var labeller = TokenLabeller.load(model)) {
-            return labeller.tags(parts.test()).stream()
-                    .flatMap(List::stream)
-                    .mapToInt(labels::indexOf)
-                    .toArray();
+            return labeller.tags(test).stream().flatMap(List::stream).toList();
         }
     }
 
-    private Shares shares(int[] answers) {
-        var truth = parts.test().stream().map(TaggedText::tags).toList();
+    private Shares shares(List<String> answers) {
+        var truth = test.stream().map(TaggedText::tags).toList();
         var told = new ArrayList<List<String>>();
         var at = 0;
         for (var tags : truth) {
-            told.add(Arrays.stream(answers, at, at + tags.size()).mapToObj(labels::get).toList());
+            told.add(answers.subList(at, at + tags.size()));
             at += tags.size();
         }
         return ofEntities ? Entities.f1(truth, told) : Shares.ofWords(truth, told);
     }
 
     @Override
-    public double value(int[] answers) {
+    public double value(List<String> answers) {
         return shares(answers).value();
     }
 
     @Override
-    public Interval interval(double mean, List<int[]> seeds) {
+    public Interval interval(double mean, List<List<String>> seeds) {
         return Shares.interval(seeds.stream().map(this::shares).toList());
     }
 
     @Override
-    public Paired paired(List<int[]> one, List<int[]> two, long seed) {
+    public Paired paired(List<List<String>> one, List<List<String>> two, long seed) {
         return Paired.of(
-                one.stream().map(this::shares).toList(),
-                two.stream().map(this::shares).toList(),
+                one.stream().map(a -> shares(a).sums()).toList(),
+                two.stream().map(a -> shares(a).sums()).toList(),
                 seed);
     }
 
@@ -173,7 +170,7 @@ final class Tagged implements Studied {
             var known =
                     records.stream().flatMap(t -> t.tags().stream()).collect(Collectors.toSet());
             var judging =
-                    parts.validation().stream().filter(t -> known.containsAll(t.tags())).toList();
+                    all.validation().stream().filter(t -> known.containsAll(t.tags())).toList();
             if (judging.isEmpty() || known.size() < 2) {
                 throw EspalierException.usage(
                         "--labels: %d texts are too few to train on and to choose by, of %d different tags"
@@ -187,29 +184,20 @@ final class Tagged implements Studied {
         }
 
         @Override
-        public int[] untrained(Arm arm) {
-            var truth =
-                    records.stream()
-                            .flatMap(t -> t.tags().stream())
-                            .mapToInt(labels::indexOf)
-                            .toArray();
-            if (arm == Arm.BAG_OF_WORDS) {
-                return linear(truth);
+        public List<String> untrained(Arm arm) {
+            var tags = records.stream().flatMap(t -> t.tags().stream());
+            if (arm != Arm.BAG_OF_WORDS) {
+                return Draws.commonest(tags, test.stream().mapToInt(TaggedText::words).sum());
             }
-            var answers = new int[parts.test().stream().mapToInt(TaggedText::words).sum()];
-            Arrays.fill(answers, Classification.majority(truth, labels.size()));
-            return answers;
-        }
-
-        private int[] linear(int[] truth) {
             var bag =
                     BagOfWords.fit(
                             new Problem.SingleLabel(labels),
                             words(records),
-                            Arrays.stream(truth)
-                                    .mapToObj(label -> new double[] {label})
+                            tags.map(tag -> new double[] {labels.indexOf(tag)})
                                     .toArray(double[][]::new));
-            return Answers.likeliest(bag.answers(words(parts.test())));
+            return Arrays.stream(Answers.likeliest(bag.answers(words(test))))
+                    .mapToObj(labels::get)
+                    .toList();
         }
     }
 

@@ -7,6 +7,7 @@ import dev.espalier.corpus.TaggedText;
 import dev.espalier.evaluate.Entities;
 import dev.espalier.evaluate.Interval;
 import dev.espalier.evaluate.Score;
+import dev.espalier.evaluate.Shares;
 import dev.espalier.model.Decoder;
 import dev.espalier.model.TokenClassifier;
 import dev.espalier.tokenize.Tokenizer;
@@ -269,30 +270,26 @@ public final class TokenLabeller implements AutoCloseable {
             int majority,
             long seed) {
         var losses = new double[truth.size()];
-        var right = new double[losses.length];
         var often = new double[losses.length];
-        var words = new double[losses.length];
         var told = new ArrayList<List<String>>();
         for (var i = 0; i < losses.length; i++) {
             var classes = Answers.likeliest(probabilities.get(i));
             for (var w = 0; w < classes.length; w++) {
                 var wanted = truth.get(i)[w];
                 losses[i] -= Math.log(Math.max(1e-12, probabilities.get(i)[w][wanted]));
-                right[i] += classes[w] == wanted ? 1 : 0;
                 often[i] += majority == wanted ? 1 : 0;
-                words[i]++;
             }
             told.add(Arrays.stream(classes).mapToObj(labels::get).toList());
         }
+        var wanted =
+                truth.stream().map(t -> Arrays.stream(t).mapToObj(labels::get).toList()).toList();
+        var right = Shares.ofWords(wanted, told);
+        var words = right.of();
         var n = (long) Arrays.stream(words).sum();
         var scores = new ArrayList<Score>();
         scores.add(Score.of(data, "loss", Interval.loss(losses, words), n));
-        scores.add(Score.of(data, "accuracy", Interval.clustered(right, words), n));
+        scores.add(Score.of(data, "accuracy", Shares.interval(List.of(right)), n));
         if (Entities.areTags(labels)) {
-            var wanted =
-                    truth.stream()
-                            .map(t -> Arrays.stream(t).mapToObj(labels::get).toList())
-                            .toList();
             scores.addAll(Entities.scores(data, wanted, told, seed));
         } else {
             var counts = new int[truth.size()][labels.size()][3];

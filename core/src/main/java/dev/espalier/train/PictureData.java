@@ -17,14 +17,14 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /// The pictures that a recipe names.
-final class PictureData {
+public final class PictureData {
     private static final String IDX_IMAGES = "images-idx3";
     private static final String IDX_LABELS = "labels-idx1";
 
     private PictureData() {}
 
     /// Pictures with labels. Copies of a picture stay on one side of a split.
-    static TextData.Labelled<LabelledImage> labelled(
+    public static TextData.Labelled<LabelledImage> labelled(
             FinetuneData data,
             TaskRecipe.ImageClassification task,
             long seed,

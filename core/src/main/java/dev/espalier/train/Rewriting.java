@@ -4,7 +4,6 @@ import dev.espalier.EspalierException;
 import dev.espalier.adapt.Lora;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.data.TextPair;
-import dev.espalier.evaluate.Bleu;
 import dev.espalier.evaluate.PairedText;
 import dev.espalier.evaluate.Score;
 import dev.espalier.evaluate.WrittenTexts;
@@ -306,13 +305,7 @@ final class Rewriting implements Job {
     }
 
     private WrittenTexts.Settings settings() {
-        return new WrittenTexts.Settings(
-                switch (task.metrics().words()) {
-                    case WMT_13A -> Bleu.Tokens.WMT_13A;
-                    case CHARACTERS -> Bleu.Tokens.CHARACTERS;
-                    case NONE -> Bleu.Tokens.NONE;
-                },
-                task.metrics().stemming());
+        return TextData.settings(task.metrics());
     }
 
     /// What the model writes for the inputs, beside what it should have written.

@@ -24,6 +24,8 @@ import dev.espalier.data.TextPair;
 import dev.espalier.data.TokenShard;
 import dev.espalier.data.Window;
 import dev.espalier.data.Windows;
+import dev.espalier.evaluate.Bleu;
+import dev.espalier.evaluate.WrittenTexts;
 import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
 import dev.espalier.model.Encoder;
@@ -64,7 +66,7 @@ import tools.jackson.databind.node.ObjectNode;
 
 /// The text that a recipe names, as tokens: what lies between the recipe's data section and the
 /// loop.
-final class TextData implements AutoCloseable {
+public final class TextData implements AutoCloseable {
     /// General text is measured and replayed from its first so many tokens; see decision 043.
     /// Recipes' documentation names them.
     private static final int GENERAL_TOKENS = 65_536;
@@ -498,10 +500,10 @@ final class TextData implements AutoCloseable {
     }
 
     /// Labelled records.
-    record Labelled<R>(
+    public record Labelled<R>(
             List<R> train, List<R> validation, @Nullable List<R> test, ObjectNode passport) {
         /// Of all three files.
-        Stream<R> all() {
+        public Stream<R> all() {
             return Stream.of(train, validation, test == null ? List.<R>of() : test)
                     .flatMap(List::stream);
         }
@@ -540,7 +542,7 @@ final class TextData implements AutoCloseable {
 
     /// The records of a fine-tuning recipe. Without a validation file, a share of the training
     /// records is kept back, see [Split].
-    static Labelled<LabelledText> labelled(
+    public static Labelled<LabelledText> labelled(
             FinetuneData data,
             TaskRecipe.Classification task,
             long seed,
@@ -576,7 +578,7 @@ final class TextData implements AutoCloseable {
     }
 
     /// As [#labelled] for texts with tagged words.
-    static Labelled<TaggedText> tagged(
+    public static Labelled<TaggedText> tagged(
             FinetuneData data,
             TaskRecipe.TokenLabelling task,
             long seed,
@@ -617,8 +619,19 @@ final class TextData implements AutoCloseable {
                 new Kind<>(PreferenceReader::read, Preference::asked, _ -> List.of()));
     }
 
+    /// How texts that a task writes are measured.
+    public static WrittenTexts.Settings settings(TaskRecipe.SequenceToSequence.Metrics metrics) {
+        return new WrittenTexts.Settings(
+                switch (metrics.words()) {
+                    case WMT_13A -> Bleu.Tokens.WMT_13A;
+                    case CHARACTERS -> Bleu.Tokens.CHARACTERS;
+                    case NONE -> Bleu.Tokens.NONE;
+                },
+                metrics.stemming());
+    }
+
     /// As [#labelled] for pairs of texts: those with the same input stay on one side.
-    static Labelled<TextPair> paired(
+    public static Labelled<TextPair> paired(
             FinetuneData data,
             TaskRecipe.SequenceToSequence task,
             long seed,

@@ -48,8 +48,8 @@ class PairedTest {
         assertThat(paired.difference().value()).isCloseTo(0.3, within(0.15));
     }
 
-    private static Shares f1(double[] right, double[] seen) {
-        return new Shares(right, seen, true);
+    private static Sums f1(double[] right, double[] seen) {
+        return new Shares(right, seen, true).sums();
     }
 
     @Test
@@ -70,7 +70,9 @@ class PairedTest {
         var ones = new double[30];
         java.util.Arrays.fill(ones, 1);
         var shares =
-                java.util.Arrays.stream(right).map(row -> new Shares(row, ones, false)).toList();
+                java.util.Arrays.stream(right)
+                        .map(row -> new Shares(row, ones, false).sums())
+                        .toList();
         var differences = new double[30];
         java.util.Arrays.setAll(
                 differences, i -> (right[0][i] + right[1][i] - right[2][i] - right[3][i]) / 2);
@@ -81,12 +83,52 @@ class PairedTest {
         assertThat(both.p()).isCloseTo(means.p(), within(0.02));
     }
 
+    /// BLEU is of all texts together: what an exchange makes of it is told by writing the texts
+    /// exchanged.
+    @Test
+    void scoresOfAllTextsAreComparedByExchangingTexts() {
+        var references =
+                List.of(
+                        List.of("the cat sat on the mat today"),
+                        List.of("a dog barked at the cat"),
+                        List.of("it rained on the old mill"));
+        var texts =
+                List.of(
+                        List.of(
+                                "the cat sat on the mat today",
+                                "the dog barked at the cat",
+                                "it rained on a mill"),
+                        List.of("the cat sat", "a dog at the cat", "it rained on the old mill"));
+        var bleu = new Bleu(Bleu.Tokens.WMT_13A);
+        var differences = new double[8];
+        for (var kept = 0; kept < 8; kept++) {
+            for (var side = 0; side < 2; side++) {
+                var written = new java.util.ArrayList<String>();
+                for (var i = 0; i < 3; i++) {
+                    written.add(texts.get((kept >> i & 1) ^ side).get(i));
+                }
+                differences[kept] += (side == 0 ? 1 : -1) * bleu.score(written, references);
+            }
+        }
+        var asFar =
+                java.util.Arrays.stream(differences)
+                        .filter(d -> Math.abs(d) >= Math.abs(differences[0]) - 1e-9)
+                        .count();
+        var sums =
+                texts.stream()
+                        .map(t ->
+                                new WrittenTexts(t, references)
+                                        .sums("bleu", WrittenTexts.Settings.USUAL))
+                        .toList();
+        var paired = Paired.of(sums.subList(0, 1), sums.subList(1, 2), 1);
+        assertThat(paired.difference().value()).isCloseTo(differences[0], within(1e-9));
+        assertThat(paired.p()).isEqualTo(asFar / 8.0).isBetween(0.2, 0.99);
+    }
+
     @Test
     void holmsValuesAreThoseOfHisProcedure() {
         assertThat(Paired.holm(new double[] {0.01, 0.04, 0.03, 0.005}))
                 .containsExactly(new double[] {0.03, 0.06, 0.06, 0.02}, within(1e-12));
         assertThat(Paired.holm(new double[] {0.6, 0.9})).containsExactly(1, 1);
-        assertThat(Paired.means(List.of(new int[] {1, 0, 1}, new int[] {1, 0, 0})))
-                .containsExactly(1, 0, 0.5);
     }
 }

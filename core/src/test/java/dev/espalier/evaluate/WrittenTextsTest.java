@@ -62,6 +62,25 @@ class WrittenTextsTest {
     }
 
     @Test
+    void theMeanOverWritersHasAnIntervalOverTexts() {
+        var wrong = new WrittenTexts(java.util.Collections.nCopies(4, "no"), TEXTS.references());
+        for (var metric : List.of("exact-match", "chrf")) {
+            var sums = TEXTS.sums(metric, WrittenTexts.Settings.USUAL);
+            var none = wrong.sums(metric, WrittenTexts.Settings.USUAL);
+            var both = WrittenTexts.interval(metric, List.of(sums, none), 1);
+            assertThat(both.value())
+                    .as(metric)
+                    .isCloseTo(
+                            (sums.value() + none.value()) / 2,
+                            within(metric.equals("chrf") ? 1e-9 : 0.13));
+            assertThat(both.margin()).as(metric).isPositive();
+        }
+        // Where nothing is right there is a width still.
+        var none = List.of(wrong.sums("exact-match", WrittenTexts.Settings.USUAL));
+        assertThat(WrittenTexts.interval("exact-match", none, 1).high()).isGreaterThan(0.4);
+    }
+
+    @Test
     void theBestComesFirst() {
         assertThat(TEXTS.bestFirst().getFirst()).isZero();
         assertThat(TEXTS.bestFirst().getLast()).isEqualTo(2);

@@ -6,7 +6,11 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.espalier.EspalierException;
 import dev.espalier.checkpoint.SafeTensors;
+import dev.espalier.corpus.Ledger;
 import dev.espalier.data.LabelledText;
+import dev.espalier.data.PairReader;
+import dev.espalier.data.TextPair;
+import dev.espalier.evaluate.ChrF;
 import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
 import dev.espalier.plan.Hardware;
@@ -332,7 +336,7 @@ class CompareTest {
                         List.of(
                                 "output=" + folder.resolve("study"),
                                 "data.train=" + RECIPES.resolve("data").resolve(train),
-                                "data.test=" + RECIPES.resolve("data/" + test),
+                                "data.test=" + RECIPES.resolve("data").resolve(test),
                                 "model={path: %s}".formatted(Json.line(model.toString())),
                                 "training.for=2 steps",
                                 "training.early-stopping=none",
@@ -440,7 +444,7 @@ class CompareTest {
                                 Hardware.builtIn(),
                                 watcher)
                         .run();
-        assertThat(said).contains("of this task and model there is no bag of words, further");
+        assertThat(said).contains("of this task and model there is no copy, bag of words, further");
         assertThat(all.metric()).isEqualTo("accuracy");
         assertThat(all.means().stream().map(Compare.Mean::arm))
                 .containsExactly(Arm.MAJORITY, Arm.SCRATCH, Arm.FROZEN, Arm.LORA, Arm.FULL);
@@ -472,10 +476,83 @@ class CompareTest {
     }
 
     @Test
+    void writtenTextsAreStudiedByTheScoreOfTheirRun() throws IOException {
+        var rows = Files.readAllLines(RECIPES.resolve("data/dates-train.csv"));
+        Files.writeString(
+                folder.resolve("train.csv"), String.join("\n", rows.subList(0, 121)) + "\n");
+        var test = Files.readAllLines(RECIPES.resolve("data/dates-test.csv"));
+        Files.writeString(
+                folder.resolve("test.csv"), String.join("\n", test.subList(0, 41)) + "\n");
+        var train = folder.resolve("train.csv").toString();
+        var toy = folder.resolve("test.csv").toString();
+        var base =
+                new Run(
+                                Recipes.read(
+                                        RECIPES.resolve("pretrain/bart-toy.yaml"),
+                                        List.of(
+                                                "output=" + folder.resolve("base"),
+                                                "data.sources=[{type: text, path: %s/data/village-later.txt}]"
+                                                        .formatted(RECIPES),
+                                                "model.layers=1",
+                                                "model.heads=2",
+                                                "model.width=16",
+                                                "training.for=2 steps",
+                                                "evaluate.every=2 steps")))
+                        .train(s -> {})
+                        .model();
+        var recipe =
+                shipped("sequence-to-sequence-bart-toy", base, train, toy, "tokenizer=null");
+        var all = study(recipe, List.of(Arm.values()));
+        assertThat(all.metric()).isEqualTo("chrf");
+        assertThat(all.testRecords()).isEqualTo(40);
+        assertThat(all.labels()).isEmpty();
+        // The table that a BART reads by is what it writes by.
+        assertThat(all.means().stream().map(Compare.Mean::arm))
+                .containsExactly(
+                        Arm.MAJORITY, Arm.COPY, Arm.SCRATCH, Arm.LORA, Arm.FULL, Arm.FURTHER);
+        assertThat(all.made()).isEqualTo(5);
+        var right = PairReader.read(Path.of(toy), "written", "date", Ledger.strict());
+        assertThat(all.means().get(1).accuracy().value())
+                .isCloseTo(
+                        ChrF.CHARACTERS.score(
+                                        right.stream().map(TextPair::input).toList(),
+                                        right.stream().map(p -> List.of(p.target())).toList())
+                                / 100,
+                        within(1e-12));
+        assertThat(all.comparisons()).hasSize(6 * 5 / 2);
+        // Inputs alone are what is there without labels.
+        assertThat(folder.resolve("study-compare/unlabelled.jsonl"))
+                .content()
+                .contains("25 November 1977")
+                .doesNotContain("1977-11-25");
+        assertThat(folder.resolve("study-compare/draws/8-1.jsonl")).content().hasLineCount(8);
+        assertThat(ComparePage.text(all)).contains("ChrF on 40 test records");
+        assertThat(study(recipe, List.of(Arm.values())).made()).isZero();
+        // By what the run stops early.
+        var exact = Recipes.write(recipe).replaceFirst("early-stopping: none", "early-stopping: {metric: %s}");
+        var judged =
+                study(
+                        (FinetuneRecipe) Recipes.parse(exact.formatted("exact-match"), "exact"),
+                        List.of(Arm.MAJORITY, Arm.COPY));
+        assertThat(judged.metric()).isEqualTo("exact-match");
+        assertThat(judged.means().get(1).accuracy().value()).isZero();
+        assertThat(judged.means().get(1).accuracy().high()).isPositive();
+        assertThatThrownBy(() ->
+                        study(
+                                (FinetuneRecipe)
+                                        Recipes.parse(
+                                                exact.formatted("word-error-rate"), "rate"),
+                                List.of(Arm.COPY)))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("training.early-stopping.metric")
+                .hasMessageContaining("allowed:");
+    }
+
+    @Test
     void otherTasksAreRefusedByName() {
         for (var task :
                 List.of(
-                        "{type: sequence-to-sequence}",
+                        "{type: instruction}",
                         "{type: classification, problem: {type: multi-label}}")) {
             assertThatThrownBy(() ->
                             study(
