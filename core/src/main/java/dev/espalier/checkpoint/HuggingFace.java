@@ -446,7 +446,17 @@ public final class HuggingFace {
         return model;
     }
 
-    private static void requireShape(LanguageModel body, Path folder) {
+    /// As [#readClassifierOn] for a classifier of pictures.
+    public static Vit readVitOn(Vit body, Path folder) {
+        requireShape(body, folder);
+        var model = body.telling(problem(folder, config(folder)));
+        var head = new LinkedHashMap<>(model.parameters());
+        head.keySet().removeIf(model.family()::isBody);
+        readAll(folder, model.family(), head);
+        return model;
+    }
+
+    private static void requireShape(Model body, Path folder) {
         if (isAdapter(folder)) {
             throw EspalierException.data(
                     "%s: holds an adapter, whose base differs from the model; allowed: a whole one, as `adapter.merge: true` leaves it"

@@ -40,10 +40,19 @@ public final class Vit extends VisionModel {
     private Problem problem;
 
     public Vit(VitConfig config, Problem problem) {
+        this(config, new VitBody(config), problem);
+    }
+
+    private Vit(VitConfig config, VitBody body, Problem problem) {
         this.config = config;
         this.problem = problem;
-        vit = child("vit", new VitBody(config));
+        vit = child("vit", body);
         classifier = child("classifier", Linear.of(config.width(), problem.labels().size(), true));
+    }
+
+    /// A model that sees with the body of this one and tells something else, by a new head.
+    public Vit telling(Problem other) {
+        return new Vit(config, vit, other);
     }
 
     public VitConfig config() {

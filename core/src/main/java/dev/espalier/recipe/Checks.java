@@ -180,8 +180,10 @@ final class Checks {
                 problems.add("forgetting.budget", "is missing; `cheapest` goes by it");
             }
             if (!(recipe.task() instanceof TaskRecipe.Classification
-                    || recipe.task() instanceof TaskRecipe.TokenLabelling)) {
-                problems.add(path, "is for classification and token-labelling");
+                    || recipe.task() instanceof TaskRecipe.TokenLabelling
+                    || recipe.task() instanceof TaskRecipe.ImageClassification)) {
+                problems.add(
+                        path, "is for classification, token-labelling and image-classification");
             }
         }
         var ofWeights =
@@ -201,12 +203,32 @@ final class Checks {
                     path, "holds on to a model that exists; allowed with a `path` under `model`");
         }
         if ((defence instanceof DefenceRecipe.Lwf || defence instanceof DefenceRecipe.Soup)
-                && !(recipe.task() instanceof TaskRecipe.Classification)) {
+                && !(recipe.task() instanceof TaskRecipe.Classification)
+                && !recipe.task().ofPictures()) {
             problems.add(
                     path, "is for classification; allowed here: none, replay, l2-sp, ewc, wise-ft");
         }
         if (defence instanceof DefenceRecipe.Soup soup && soup.models().isEmpty()) {
             problems.add(path + ".models", "is empty; allowed: the folders of one model or more");
+        }
+    }
+
+    private static void forgottenOfPictures(ForgettingRecipe recipe, Problems problems) {
+        if (recipe.measure().ofWords() || recipe.measure().head() != null) {
+            problems.add(
+                    "forgetting.measure",
+                    "is of texts, and there are pictures here; allowed: tasks");
+        }
+        if (!(recipe.defence() instanceof DefenceRecipe.None
+                || recipe.defence() instanceof DefenceRecipe.L2Sp
+                || recipe.defence() instanceof DefenceRecipe.WiseFt
+                || (recipe.defence() instanceof DefenceRecipe.Cheapest cheapest
+                        && cheapest.corpus() == null))) {
+            problems.add(
+                    "forgetting.defence",
+                    "is for texts, and there are pictures here; allowed: none, l2-sp, wise-ft, cheapest"
+                            + " without a corpus; beside none an adapter {type: lora}, or"
+                            + " {type: frozen, last-blocks: 25%}, training.layer-decay, a lower rate");
         }
     }
 
@@ -466,7 +488,11 @@ final class Checks {
             problems.add("tokenizer", "is not for pictures; allowed: auto");
         }
         if (recipe instanceof FinetuneRecipe f && f.forgetting() != null) {
-            problems.add("forgetting", "is measured on texts");
+            if (f.task() instanceof TaskRecipe.ImageClassification) {
+                forgottenOfPictures(f.forgetting(), problems);
+            } else {
+                problems.add("forgetting", "is measured on texts and in image-classification");
+            }
         }
         if (model instanceof ModelRecipe.Unet && recipe.training().layerDecay() != 1) {
             problems.add(

@@ -40,7 +40,8 @@ public record ForgettingRecipe(
             @Doc(
                             value =
                                     "Folders of earlier runs whose tasks the model should still do: classification and"
-                                            + " token labelling. Their heads are kept beside, and asked on their"
+                                            + " token labelling, of a model of pictures"
+                                            + " image-classification. Their heads are kept beside, and asked on their"
                                             + " validation records, at the end on their tests too. Figures have the run's"
                                             + " name, with a number behind it where another has that name.",
                             byDefault = "[]")
@@ -171,8 +172,8 @@ public record ForgettingRecipe(
         @Doc(
                 "Several are tried, from the cheapest on, until one stays within the budget and still tells the"
                         + " validation records as well as without any defence: no worse than the lower end of that"
-                        + " interval. If none does, the best within the budget is kept. For classification and"
-                        + " token-labelling, with adapter {type: none}.")
+                        + " interval. If none does, the best within the budget is kept. For classification,"
+                        + " token-labelling and image-classification, with adapter {type: none}.")
         record Cheapest(
                 @Doc(
                                 value =

@@ -11,6 +11,7 @@ import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.ForgettingRecipe.DefenceRecipe.Cheapest;
 import dev.espalier.recipe.ForgettingRecipe.DefenceRecipe.Cheapest.Way;
 import dev.espalier.recipe.Recipes;
+import dev.espalier.recipe.TaskRecipe;
 import dev.espalier.recipe.TrainingRecipe.Metric;
 import dev.espalier.report.Block;
 import dev.espalier.report.Forgotten;
@@ -106,7 +107,7 @@ final class CheapestDefence {
         var left = ways.tries().stream().sorted().distinct().toList();
         for (var i = 0; i < left.size() && !isEnough(tries.getLast(), enough); i++) {
             var way = left.get(i);
-            if (ways.corpus() != null || (way != Way.REPLAY && way != Way.EWC)) {
+            if (isThere(way)) {
                 tries.add(tried(name(way), folder));
             }
         }
@@ -124,6 +125,15 @@ final class CheapestDefence {
         var chosen = within.get();
         watcher.said("the defence that is kept: " + chosen.name() + remark(chosen));
         return settle(folder, chosen, tries);
+    }
+
+    /// Whether there is text for a way that goes by text.
+    private boolean isThere(Way way) {
+        return switch (way) {
+            case REPLAY, EWC -> ways.corpus() != null;
+            case LWF -> recipe.task() instanceof TaskRecipe.Classification;
+            default -> true;
+        };
     }
 
     private static boolean holds(Path folder) {

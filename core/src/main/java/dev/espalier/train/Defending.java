@@ -7,6 +7,7 @@ import dev.espalier.model.EncoderDecoder;
 import dev.espalier.model.LanguageModel;
 import dev.espalier.model.SequenceClassifier;
 import dev.espalier.model.TokenClassifier;
+import dev.espalier.model.Vit;
 import dev.espalier.nn.Module;
 import dev.espalier.objective.Masking;
 import dev.espalier.objective.MicroBatch;
@@ -147,20 +148,7 @@ record Defending(
     @Override
     public @Nullable Anchor anchor(FlatParameters parameters) {
         return switch (defence) {
-            case DefenceRecipe.L2Sp l -> {
-                var start = parameters.weights().copy();
-                var strength = Tensor.full(l.alpha(), parameters.count());
-                for (var slot : parameters.slots()) {
-                    if (!isOfParent(model(), slot.name())) {
-                        Torch.noGrad(() -> {
-                            start.narrow(0, slot.offset(), slot.count()).zeroInPlace();
-                            strength.narrow(0, slot.offset(), slot.count())
-                                    .copyInPlace(Tensor.full(l.beta(), slot.count()));
-                        });
-                    }
-                }
-                yield new Anchor(start, strength);
-            }
+            case DefenceRecipe.L2Sp l -> held(l, model(), parameters);
             case DefenceRecipe.Ewc e -> {
                 var text = TextData.general(e.corpus(), tokenizer, words);
                 var next = TextData.shuffled(text, seed);
@@ -187,11 +175,28 @@ record Defending(
         };
     }
 
+    /// What L2-SP holds `model` to: its weights as they are now, and its head's to 0.
+    static Anchor held(DefenceRecipe.L2Sp l, Module model, FlatParameters parameters) {
+        var start = parameters.weights().copy();
+        var strength = Tensor.full(l.alpha(), parameters.count());
+        for (var slot : parameters.slots()) {
+            if (!isOfParent(model, slot.name())) {
+                Torch.noGrad(() -> {
+                    start.narrow(0, slot.offset(), slot.count()).zeroInPlace();
+                    strength.narrow(0, slot.offset(), slot.count())
+                            .copyInPlace(Tensor.full(l.beta(), slot.count()));
+                });
+            }
+        }
+        return new Anchor(start, strength);
+    }
+
     /// Whether the weight at `path` of `model` was there before it was fine-tuned.
     static boolean isOfParent(Module model, String path) {
         return switch (model) {
             case SequenceClassifier m -> m.body().family().isBody(path);
             case TokenClassifier m -> m.body().family().isBody(path);
+            case Vit m -> m.family().isBody(path);
             default -> true;
         };
     }

@@ -3,17 +3,20 @@ package dev.espalier.train;
 import dev.espalier.EspalierException;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.corpus.TaggedText;
-import dev.espalier.data.LabelledReader;
+import dev.espalier.data.LabelledImage;
 import dev.espalier.evaluate.Classification;
 import dev.espalier.evaluate.Entities;
+import dev.espalier.image.Preprocessor;
 import dev.espalier.model.LanguageModel;
 import dev.espalier.model.Problem;
 import dev.espalier.model.SequenceClassifier;
 import dev.espalier.model.TokenClassifier;
+import dev.espalier.model.Vit;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.recipe.TaskRecipe;
 import dev.espalier.task.Answers;
+import dev.espalier.task.PictureClassifier;
 import dev.espalier.task.TokenLabeller;
 import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.tokenize.Tokenizers;
@@ -24,6 +27,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SequencedMap;
+import java.util.function.Function;
 import java.util.function.UnaryOperator;
 
 /// A task that an earlier run taught, asked of another model's body by the head that the run left:
@@ -39,16 +43,8 @@ final class EarlierTask {
     /// @throws EspalierException if the run is of another kind, or does not fit the model
     static KeptScores of(
             Path folder, LanguageModel body, Tokenizer tokenizer, UnaryOperator<String> naming) {
-        var file = folder.resolve("recipe.yaml");
+        var recipe = recipe(folder);
         var model = folder.resolve("model");
-        if (!Files.isRegularFile(file) || !Files.isDirectory(model)) {
-            throw EspalierException.usage(
-                    "forgetting.measure.tasks: %s is the folder of no finished run; recipe.yaml and model are needed"
-                            .formatted(folder));
-        }
-        if (!(Recipes.read(file) instanceof FinetuneRecipe recipe)) {
-            throw refused(file);
-        }
         requireSame(tokenizer, model);
         var name = naming.apply(recipe.name());
         return switch (recipe.task()) {
@@ -68,14 +64,42 @@ final class EarlierTask {
                         false,
                         labelling(recipe, task, head, tokenizer));
             }
-            default -> throw refused(file);
+            default -> throw refused(folder, "classification, token-labelling");
         };
     }
 
-    private static EspalierException refused(Path file) {
+    /// As above, of pictures, which are read as the run read them.
+    static KeptScores of(Path folder, Vit body, UnaryOperator<String> naming) {
+        var recipe = recipe(folder);
+        if (!(recipe.task() instanceof TaskRecipe.ImageClassification task)) {
+            throw refused(folder, "image-classification");
+        }
+        var model = folder.resolve("model");
+        var head = HuggingFace.readVitOn(body, model);
+        return new KeptScores(
+                naming.apply(recipe.name()),
+                metric(head.problem()),
+                false,
+                pictures(recipe, task, head, PictureClassifier.preprocessor(model, head)));
+    }
+
+    private static FinetuneRecipe recipe(Path folder) {
+        var file = folder.resolve("recipe.yaml");
+        if (!Files.isRegularFile(file) || !Files.isDirectory(folder.resolve("model"))) {
+            throw EspalierException.usage(
+                    "forgetting.measure.tasks: %s is the folder of no finished run; recipe.yaml and model are needed"
+                            .formatted(folder));
+        }
+        if (!(Recipes.read(file) instanceof FinetuneRecipe recipe)) {
+            throw refused(folder, "one that fine-tuned");
+        }
+        return recipe;
+    }
+
+    private static EspalierException refused(Path folder, String allowed) {
         return EspalierException.usage(
-                "forgetting.measure.tasks: %s is of another kind; allowed: classification, token-labelling"
-                        .formatted(file));
+                "forgetting.measure.tasks: the run in %s is of another kind; allowed: %s"
+                        .formatted(folder, allowed));
     }
 
     private static String metric(Problem problem) {
@@ -112,37 +136,68 @@ final class EarlierTask {
         var length = Finetuning.maxLength(task.maxLength(), head.body(), tokenizer);
         var reader = Finetuning.reader(task, tokenizer, length);
         var problem = head.problem();
+        return each(
+                data,
+                records -> {
+                    var read = Finetuning.Records.of(records, problem, reader);
+                    return named ->
+                            told(
+                                    named,
+                                    problem,
+                                    read.truths(),
+                                    Answers.of(head, read.read()),
+                                    recipe.seed());
+                });
+    }
+
+    private static SequencedMap<String, KeptScores.Measure> pictures(
+            FinetuneRecipe recipe,
+            TaskRecipe.ImageClassification task,
+            Vit head,
+            Preprocessor preprocessor) {
+        var data =
+                aside(folder ->
+                        PictureData.labelled(
+                                recipe.data(), task, recipe.seed(), folder, new Watcher() {}));
+        var problem = head.problem();
+        return each(
+                data,
+                records -> {
+                    PictureClassifier.requireKnown(records, problem.labels());
+                    var seen = records.stream().map(LabelledImage::picture).toList();
+                    var truths =
+                            records.stream()
+                                    .map(r -> PictureClassifier.truth(problem, r.labels()))
+                                    .toArray(double[][]::new);
+                    return named ->
+                            told(
+                                    named,
+                                    problem,
+                                    truths,
+                                    PictureClassifier.answers(head, preprocessor, seen),
+                                    recipe.seed());
+                });
+    }
+
+    /// Of the validation records under no name of its own, and of the test.
+    private static <R> SequencedMap<String, KeptScores.Measure> each(
+            TextData.Labelled<R> data, Function<List<R>, KeptScores.Measure> of) {
         var measures = new LinkedHashMap<String, KeptScores.Measure>();
-        var sets = new LinkedHashMap<>(java.util.Map.of("", data.validation()));
+        measures.put("", of.apply(data.validation()));
         if (data.test() != null) {
-            sets.put("test", data.test());
+            measures.put("test", of.apply(data.test()));
         }
-        sets.forEach((part, records) -> {
-            if (!(problem instanceof Problem.Regression)) {
-                LabelledReader.requireKnown(records, problem.labels());
-            }
-            var read = Finetuning.Records.of(records, problem, reader);
-            measures.put(
-                    part,
-                    named -> {
-                        var answers = Answers.of(head, read.read());
-                        var scores =
-                                Answers.scores(
-                                        named,
-                                        problem,
-                                        read.truths(),
-                                        answers,
-                                        new LinkedHashMap<>(),
-                                        recipe.seed());
-                        return new KeptScores.Told(
-                                scores.stream().filter(s -> !s.metric().contains(":")).toList(),
-                                Answers.judge(problem, read.truths(), answers)
-                                                instanceof Classification one
-                                        ? one.correct()
-                                        : new double[0]);
-                    });
-        });
         return measures;
+    }
+
+    private static KeptScores.Told told(
+            String named, Problem problem, double[][] truths, double[][] answers, long seed) {
+        var scores = Answers.scores(named, problem, truths, answers, new LinkedHashMap<>(), seed);
+        return new KeptScores.Told(
+                scores.stream().filter(s -> !s.metric().contains(":")).toList(),
+                Answers.judge(problem, truths, answers) instanceof Classification one
+                        ? one.correct()
+                        : new double[0]);
     }
 
     private static SequencedMap<String, KeptScores.Measure> labelling(
@@ -162,14 +217,9 @@ final class EarlierTask {
                                 .flatMapToInt(Arrays::stream)
                                 .toArray(),
                         labels.size());
-        var measures = new LinkedHashMap<String, KeptScores.Measure>();
-        var sets = new LinkedHashMap<>(java.util.Map.of("", data.validation()));
-        if (data.test() != null) {
-            sets.put("test", data.test());
-        }
-        sets.forEach((part, texts) ->
-                measures.put(
-                        part,
+        return each(
+                data,
+                texts ->
                         named ->
                                 new KeptScores.Told(
                                         TokenLabeller.scores(
@@ -183,8 +233,7 @@ final class EarlierTask {
                                                 .stream()
                                                 .filter(s -> !s.metric().contains(":"))
                                                 .toList(),
-                                        new double[0])));
-        return measures;
+                                        new double[0]));
     }
 
     private static List<int[]> classes(List<TaggedText> texts, List<String> labels) {

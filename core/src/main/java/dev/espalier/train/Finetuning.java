@@ -510,26 +510,28 @@ final class Finetuning implements Job {
 
     @Override
     public @Nullable Double selection(List<Score> scores) {
-        return selection(recipe, scores, usual(task));
+        return selection(recipe, scores, usual(task.problem()));
     }
 
     /// What tells the best weights where the recipe does not say.
-    private static Metric usual(TaskRecipe.Classification task) {
-        return switch (task.problem()) {
+    static Metric usual(ProblemRecipe problem) {
+        return switch (problem) {
             case ProblemRecipe.SingleLabel _ -> Metric.ACCURACY;
             case ProblemRecipe.MultiLabel _ -> Metric.MICRO_F1;
             case ProblemRecipe.Regression _ -> Metric.LOSS;
         };
     }
 
-    /// What tells the best weights of classification and token labelling.
+    /// What tells the best weights of classification, of texts or pictures, and token labelling.
     static Metric chosenBy(FinetuneRecipe recipe) {
         var stopping = recipe.training().earlyStopping();
         return stopping != null
                 ? stopping.metric()
-                : recipe.task() instanceof TaskRecipe.Classification task
-                        ? usual(task)
-                        : Metric.ACCURACY;
+                : switch (recipe.task()) {
+                    case TaskRecipe.Classification task -> usual(task.problem());
+                    case TaskRecipe.ImageClassification task -> usual(task.problem());
+                    default -> Metric.ACCURACY;
+                };
     }
 
     /// The validation's value by which the best weights are told; the higher, the better. Where the

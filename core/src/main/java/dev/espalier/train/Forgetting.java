@@ -8,6 +8,7 @@ import dev.espalier.evaluate.MinimalPairs;
 import dev.espalier.evaluate.Score;
 import dev.espalier.model.EncoderDecoder;
 import dev.espalier.model.LanguageModel;
+import dev.espalier.model.Vit;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.ForgettingRecipe;
 import dev.espalier.recipe.ForgettingRecipe.DefenceRecipe;
@@ -96,6 +97,19 @@ final class Forgetting {
                         });
                 all.add(new KeptScores("pairs", "accuracy", false, measures));
             }
+        }
+        return new Forgetting(recipe, List.copyOf(all));
+    }
+
+    /// As above of a model of pictures, of which earlier tasks are measured.
+    static Forgetting of(@Nullable ForgettingRecipe recipe, Vit model) {
+        if (recipe == null) {
+            return NOTHING;
+        }
+        var taken = new HashSet<>(ForgettingRecipe.TAKEN);
+        var all = new ArrayList<Kept>();
+        for (var task : recipe.measure().tasks()) {
+            all.add(EarlierTask.of(task, model, name -> free(name, taken)));
         }
         return new Forgetting(recipe, List.copyOf(all));
     }

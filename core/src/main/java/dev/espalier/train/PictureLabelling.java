@@ -37,6 +37,7 @@ final class PictureLabelling implements Seeing.Sight {
     private final float @Nullable [] weights;
     private final CrossEntropy loss;
     private final long seed;
+    private final Forgetting forgetting;
 
     private PictureLabelling(
             FinetuneRecipe recipe,
@@ -56,6 +57,7 @@ final class PictureLabelling implements Seeing.Sight {
                 task.classWeights() == TaskRecipe.Classification.ClassWeights.BALANCED
                         ? Finetuning.balanced(problem, truth)
                         : null;
+        forgetting = Forgetting.of(recipe.forgetting(), model);
     }
 
     static Job prepare(
@@ -156,7 +158,12 @@ final class PictureLabelling implements Seeing.Sight {
 
     @Override
     public Metric metric() {
-        return model.problem() instanceof Problem.MultiLabel ? Metric.MICRO_F1 : Metric.ACCURACY;
+        return Finetuning.usual(task.problem());
+    }
+
+    @Override
+    public Forgetting forgetting() {
+        return forgetting;
     }
 
     /// The pictures whose labels were thought likeliest, and those whose were thought least likely.

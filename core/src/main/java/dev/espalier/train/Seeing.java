@@ -8,8 +8,12 @@ import dev.espalier.model.Model;
 import dev.espalier.nn.Module;
 import dev.espalier.objective.ExampleText;
 import dev.espalier.objective.MicroBatch;
+import dev.espalier.optim.Anchor;
+import dev.espalier.optim.FlatParameters;
 import dev.espalier.recipe.AugmentRecipe;
 import dev.espalier.recipe.FinetuneRecipe;
+import dev.espalier.recipe.ForgettingRecipe;
+import dev.espalier.recipe.ForgettingRecipe.DefenceRecipe;
 import dev.espalier.recipe.TrainingRecipe.Metric;
 import dev.espalier.report.Block;
 import java.io.IOException;
@@ -56,6 +60,11 @@ final class Seeing implements Job {
         /// The metric that says most, by which the best weights are told unless the recipe names
         /// another.
         Metric metric();
+
+        /// What of its earlier knowledge the model is asked for.
+        default Forgetting forgetting() {
+            return Forgetting.NOTHING;
+        }
 
         /// Writes what the model is used with beside its weights and its preprocessor.
         default void write(Path folder) throws IOException {}
@@ -128,7 +137,8 @@ final class Seeing implements Job {
                                 microBatch,
                                 recipe.seed(),
                                 (epoch, places) -> sight.batch(changed.at(epoch, places))),
-                        sight);
+                        sight,
+                        recipe.forgetting());
         return new Seeing(
                 Finetuning.completed(recipe, microBatch),
                 ready,
@@ -140,7 +150,8 @@ final class Seeing implements Job {
     }
 
     /// The parts of a step, which the task may want to know of each other.
-    private record Steps(Learner parts, Sight sight) implements Learner {
+    private record Steps(Learner parts, Sight sight, @Nullable ForgettingRecipe forgetting)
+            implements Learner {
         @Override
         public Module model() {
             return parts.model();
@@ -159,6 +170,13 @@ final class Seeing implements Job {
         @Override
         public List<MicroBatch> step(long step) {
             return sight.step(parts.step(step));
+        }
+
+        @Override
+        public @Nullable Anchor anchor(FlatParameters parameters) {
+            return forgetting != null && forgetting.defence() instanceof DefenceRecipe.L2Sp l
+                    ? Defending.held(l, model(), parameters)
+                    : null;
         }
     }
 
@@ -192,6 +210,11 @@ final class Seeing implements Job {
     @Override
     public @Nullable Double selection(List<Score> scores) {
         return Finetuning.selection(recipe, scores, sight.metric());
+    }
+
+    @Override
+    public Forgetting forgetting() {
+        return sight.forgetting();
     }
 
     @Override

@@ -205,6 +205,8 @@ class ShippedRecipesTest {
         }
         files.put("yard-train.json", ToyData.yards(0, 60));
         files.put("yard-test.json", ToyData.yards(60, 20));
+        files.put("yard-toys-train.csv", ToyData.yardToys(0, 60));
+        files.put("yard-toys-test.csv", ToyData.yardToys(60, 20));
         files.put("yard-captions-train.csv", ToyData.yardCaptions(0, 60));
         files.put("yard-captions-test.csv", ToyData.yardCaptions(60, 20));
         for (var file : pictures.entrySet()) {

@@ -424,6 +424,15 @@ final class ToyData {
         return rows.toString();
     }
 
+    /// What the toy on the left is in each of the yards from `first` on: a table.
+    static String yardToys(int first, int count) {
+        var rows = new StringBuilder("image,toy\n");
+        for (var i = first; i < first + count; i++) {
+            rows.append("yard/%02d.bmp,%s\n".formatted(i, toys(i)[0][0] == 1 ? "ball" : "box"));
+        }
+        return rows.toString();
+    }
+
     /// A square picture as uncompressed BMP, whose bytes no library's version changes; `side` is a
     /// multiple of 4.
     private static byte[] bmp(int side, byte[] rgb) {

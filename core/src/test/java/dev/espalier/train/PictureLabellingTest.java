@@ -11,6 +11,7 @@ import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.corpus.Ledger;
 import dev.espalier.data.ImageReader;
 import dev.espalier.data.LabelledImage;
+import dev.espalier.evaluate.Score;
 import dev.espalier.image.Image;
 import dev.espalier.image.Preprocessor;
 import dev.espalier.model.Problem;
@@ -140,6 +141,121 @@ class PictureLabellingTest {
         assertThat(HuggingFace.readVision(other.model(), null).model().labels())
                 .containsExactly("flat", "standing");
         assertThat(accuracy(other)).isGreaterThan(0.9);
+    }
+
+    /// A second task, of shades, for a model that tells stripes.
+    private Run.Result shades(String name, Run.Result first, String more) {
+        return new Run(
+                        Recipes.parse(
+                                """
+                                name: %1$s
+                                output: %2$s/%1$s
+                                data: {train: %2$s/shades, validation-share: 25%%}
+                                model: {path: %3$s}
+                                task: {type: image-classification}
+                                training: {for: 6 steps, batch: 12, optimizer: {type: adamw, rate: 3e-3}, early-stopping: none}
+                                evaluate: {every: 3 steps}
+                                %4$s
+                                """
+                                        .formatted(name, folder, first.model(), more),
+                                name))
+                .train(figures -> {});
+    }
+
+    private static double of(Run.Result run, String data, String metric) {
+        return Score.find(run.scores(), data, metric)
+                .orElseThrow(() -> new AssertionError(data + " " + metric))
+                .value();
+    }
+
+    @Test
+    void anEarlierTaskIsAskedByTheHeadThatItHad() throws IOException {
+        for (var i = 0; i < 32; i++) {
+            var rng = Rng.at(i);
+            var bright = i % 2 == 0;
+            PictureRuns.write(
+                    folder.resolve("shades").resolve(bright ? "day" : "night").resolve(i + ".png"),
+                    SIDE,
+                    SIDE,
+                    (_, _) -> 0x10101 * ((bright ? 170 : 20) + rng.nextInt(80)));
+        }
+        var first = run("stripes", "train", VIT, "");
+        var tasks = "forgetting: {measure: {tasks: [%s]}%%s}".formatted(first.folder());
+        var plain = shades("plain", first, tasks.formatted(""));
+        // Before is what the run before left.
+        for (var metric : List.of("accuracy", "loss")) {
+            assertThat(of(plain, "stripes-before", metric))
+                    .isEqualTo(of(first, "validation", metric));
+            assertThat(of(plain, "stripes-test-before", metric))
+                    .isEqualTo(of(first, "test", metric));
+        }
+        assertThat(of(plain, "stripes-test", "accuracy-change"))
+                .isCloseTo(
+                        of(plain, "stripes-test-after", "accuracy")
+                                - of(plain, "stripes-test-before", "accuracy"),
+                        within(1e-12));
+        assertThat(plain.folder().resolve("report.html"))
+                .content()
+                .contains("Learning against forgetting", "stripes");
+        // What holds the weights to where they were holds what they tell.
+        var held = shades("held", first, tasks.formatted(", defence: {type: l2-sp, alpha: 100}"));
+        var was = of(first, "test", "loss");
+        assertThat(Math.abs(of(held, "stripes-test-after", "loss") - was))
+                .isLessThan(Math.abs(of(plain, "stripes-test-after", "loss") - was) / 2);
+        // What is frozen forgets nothing, and the line of weights begins with those of before.
+        var frozen = shades("frozen", first, tasks.formatted("") + "\nadapter: frozen");
+        assertThat(of(frozen, "stripes-test-after", "loss")).isEqualTo(was);
+        var mixed = shades("mixed", first, tasks.formatted(", defence: {type: wise-ft, steps: 2}"));
+        assertThat(of(mixed, "alpha-0.0-stripes", "loss"))
+                .isEqualTo(of(first, "validation", "loss"));
+        var cheapest =
+                shades(
+                        "cheapest",
+                        first,
+                        tasks.formatted(
+                                ", budget: 0, defence: {type: cheapest, tries: [fewer-layers, lwf]}"));
+        assertThat(cheapest.folder().resolve("tries"))
+                .isDirectoryContaining("glob:**/wise-ft")
+                .isDirectoryNotContaining("glob:**/lwf");
+    }
+
+    @Test
+    void whatOfForgettingIsOfTextsIsRefused() throws IOException {
+        var text = folder.resolve("text");
+        Files.createDirectories(text.resolve("model"));
+        Files.writeString(
+                text.resolve("recipe.yaml"),
+                "name: text\ndata: {train: a.csv}\nmodel: {path: none}\ntask: {type: classification}\n");
+        assertThatThrownBy(() ->
+                        run(
+                                "words",
+                                "train",
+                                VIT,
+                                "forgetting: {measure: {tasks: [%s]}}".formatted(text)))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("forgetting.measure.tasks")
+                .hasMessageContaining("allowed: image-classification");
+        assertThatThrownBy(() ->
+                        run(
+                                "words",
+                                "train",
+                                VIT,
+                                "forgetting: {measure: {corpus: a.txt}, defence: {type: replay, corpus: a.txt}}"))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("forgetting.measure: is of texts")
+                .hasMessageContaining("forgetting.defence: is for texts")
+                .hasMessageContaining("allowed: none, l2-sp, wise-ft, cheapest");
+        assertThatThrownBy(() ->
+                        Recipes.parse(
+                                """
+                                data: {train: a.json}
+                                model: {path: none}
+                                task: {type: object-detection}
+                                forgetting: {measure: {tasks: [runs/a]}}
+                                """,
+                                "boxes"))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("image-classification");
     }
 
     /// An adapter has no place for the head, nor for what is read with it.
