@@ -28,6 +28,7 @@ import dev.espalier.recipe.Recipes;
 import dev.espalier.task.PictureClassifier;
 import dev.espalier.tokenize.Tokenizers;
 import dev.espalier.train.KeptRuns;
+import dev.espalier.train.KeptText;
 import dev.espalier.train.Run;
 import dev.espalier.train.Watcher;
 import java.io.IOException;
@@ -73,7 +74,8 @@ public final class Compare {
     /// @param predicted of each test record, or of each of their words in order, the index of its
     ///   label
     /// @param written of each test record the text that was written; null where labels are told
-    /// @param rise of the general text's perplexity, where the recipe measures it
+    /// @param rise of the general text's perplexity, where the recipe measures it, from before
+    ///   fine-tuning; see [Result#furtherRise]
     /// @param beyond why nothing is told, where it went beyond the forgetting budget; null
     ///   elsewhere
     public record Cell(
@@ -171,6 +173,8 @@ public final class Compare {
     /// @param metric what is called accuracy here: `accuracy`, `f1` of entities, or of written
     ///   texts one of their metrics
     /// @param labels the number of which is spoken of elsewhere is that of labelled records
+    /// @param furtherRise of the general text's perplexity by pre-training further, before anything
+    ///   is fine-tuned; null where that is not done or not measured
     public record Result(
             String name,
             String metric,
@@ -182,6 +186,7 @@ public final class Compare {
             List<Versus> comparisons,
             List<Outlook> outlooks,
             List<Expense> expenses,
+            @Nullable Interval furtherRise,
             int tasks,
             String currency,
             List<BreakEven> breakEven,
@@ -598,11 +603,24 @@ public final class Compare {
                 comparisons(told, counts),
                 outlooks(told),
                 expenses(means),
+                furtherRise(),
                 settings.tasks(),
                 hardware.currency(),
                 breakEven(means, counts),
                 runs.made(),
                 runs.kept());
+    }
+
+    private @Nullable Interval furtherRise() {
+        var forgetting = recipe.forgetting();
+        var corpus = forgetting == null ? null : forgetting.measure().corpus();
+        // What has lost its head for the vocabulary foresees nothing that could be forgotten.
+        return base() == null
+                        || further == null
+                        || corpus == null
+                        || Objects.requireNonNull(forgetting).measure().head() != null
+                ? null
+                : KeptText.rise(corpus, base(), further, recipe.seed());
     }
 
     private static List<Cell> of(List<Cell> cells, Arm arm, int count) {

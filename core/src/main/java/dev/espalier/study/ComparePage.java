@@ -314,6 +314,16 @@ public final class ComparePage {
                                                                             m.rise().value())))
                                     .toList()));
         }
+        if (r.furtherRise() != null) {
+            tables.add(
+                    new Block.Table(
+                            "What pre-training further forgot, before fine-tuning",
+                            List.of("", "rise of the general text's perplexity"),
+                            List.of(
+                                    List.of(
+                                            Arm.FURTHER.title(),
+                                            Numbers.percent(r.furtherRise())))));
+        }
         if (!r.beyond().isEmpty()) {
             tables.add(
                     new Block.Table(

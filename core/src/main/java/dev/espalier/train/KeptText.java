@@ -1,5 +1,7 @@
 package dev.espalier.train;
 
+import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.evaluate.Interval;
 import dev.espalier.evaluate.MaskedText;
 import dev.espalier.evaluate.Score;
 import dev.espalier.evaluate.TextLoss;
@@ -8,13 +10,15 @@ import dev.espalier.model.Encoder;
 import dev.espalier.model.LanguageModel;
 import dev.espalier.report.Forgotten;
 import dev.espalier.tokenize.Tokenizer;
+import dev.espalier.tokenize.Tokenizers;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /// How well text is foreseen, or by an encoder how well its hidden tokens are told.
-final class KeptText implements Kept {
+public final class KeptText implements Kept {
     private static final String PERPLEXITY = "perplexity";
 
     private final String name;
@@ -59,18 +63,36 @@ final class KeptText implements Kept {
             Tokenizer tokenizer,
             boolean bf16,
             long seed) {
+        return new KeptText(name, called, measuring(corpus, model, tokenizer, bf16, seed));
+    }
+
+    private static Supplier<Measured> measuring(
+            String corpus, LanguageModel model, Tokenizer tokenizer, boolean bf16, long seed) {
         var text = TextData.general(corpus, tokenizer, model);
         if (model instanceof Decoder decoder) {
-            return new KeptText(name, called, () -> new Measured(text.loss(decoder, bf16), null));
+            return () -> new Measured(text.loss(decoder, bf16), null);
         }
         var hidden = text.hidden(tokenizer, seed);
-        return new KeptText(
-                name,
-                called,
-                () ->
-                        Measured.of(
-                                hidden.measure(
-                                        (Encoder) model, bf16, id -> tokenizer.bytes(id).length)));
+        return () ->
+                Measured.of(
+                        hidden.measure((Encoder) model, bf16, id -> tokenizer.bytes(id).length));
+    }
+
+    /// The relative rise of the perplexity of `corpus` from the model in one folder, a decoder or
+    /// an encoder, to what was made of it in another.
+    ///
+    /// @param seed of the tokens that are hidden of an encoder
+    public static Interval rise(String corpus, Path from, Path to, long seed) {
+        return measured(corpus, to, seed).loss().riseSince(measured(corpus, from, seed).loss());
+    }
+
+    private static Measured measured(String corpus, Path folder, long seed) {
+        var model = HuggingFace.readModel(folder, null).model();
+        try {
+            return measuring(corpus, model, Tokenizers.read(folder), false, seed).get();
+        } finally {
+            model.free();
+        }
     }
 
     @Override

@@ -18,6 +18,7 @@ import dev.espalier.recipe.CompareRecipe;
 import dev.espalier.recipe.CompareRecipe.Arm;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.Recipes;
+import dev.espalier.train.KeptText;
 import dev.espalier.train.Run;
 import dev.espalier.train.Watcher;
 import java.io.IOException;
@@ -147,6 +148,16 @@ class CompareTest {
         assertThat(all.means())
                 .filteredOn(m -> m.arm() == Arm.SCRATCH)
                 .allSatisfy(m -> assertThat(m.rise()).isNull());
+        // What pre-training further forgot stands apart, since fine-tuning begins with it.
+        assertThat(all.furtherRise())
+                .isEqualTo(
+                        KeptText.rise(
+                                folder.resolve("prose.txt").toString(),
+                                base,
+                                folder.resolve("study-compare/further/model"),
+                                1))
+                .satisfies(rise -> assertThat(rise.value()).isNotZero());
+        assertThat(ComparePage.text(all)).contains("What pre-training further forgot");
         assertThat(all.breakEven())
                 .hasSize(1)
                 .allSatisfy(b -> assertThat(b.seconds()).isPositive());
@@ -500,8 +511,7 @@ class CompareTest {
                                                 "evaluate.every=2 steps")))
                         .train(s -> {})
                         .model();
-        var recipe =
-                shipped("sequence-to-sequence-bart-toy", base, train, toy, "tokenizer=null");
+        var recipe = shipped("sequence-to-sequence-bart-toy", base, train, toy, "tokenizer=null");
         var all = study(recipe, List.of(Arm.values()));
         assertThat(all.metric()).isEqualTo("chrf");
         assertThat(all.testRecords()).isEqualTo(40);
@@ -523,16 +533,19 @@ class CompareTest {
         // Inputs alone are what is there without labels.
         assertThat(folder.resolve("study-compare/unlabelled.jsonl"))
                 .content()
-                .contains("25 November 1977")
-                .doesNotContain("1977-11-25");
+                .contains("24 May 2007")
+                .doesNotContain("2007-05-24");
         assertThat(folder.resolve("study-compare/draws/8-1.jsonl")).content().hasLineCount(8);
         assertThat(ComparePage.text(all)).contains("ChrF on 40 test records");
         assertThat(study(recipe, List.of(Arm.values())).made()).isZero();
         // By what the run stops early.
-        var exact = Recipes.write(recipe).replaceFirst("early-stopping: none", "early-stopping: {metric: %s}");
+        var exact =
+                Recipes.write(recipe)
+                        .replaceFirst("early-stopping: none", "early-stopping: {metric: WANTED}");
         var judged =
                 study(
-                        (FinetuneRecipe) Recipes.parse(exact.formatted("exact-match"), "exact"),
+                        (FinetuneRecipe)
+                                Recipes.parse(exact.replace("WANTED", "exact-match"), "exact"),
                         List.of(Arm.MAJORITY, Arm.COPY));
         assertThat(judged.metric()).isEqualTo("exact-match");
         assertThat(judged.means().get(1).accuracy().value()).isZero();
@@ -541,7 +554,7 @@ class CompareTest {
                         study(
                                 (FinetuneRecipe)
                                         Recipes.parse(
-                                                exact.formatted("word-error-rate"), "rate"),
+                                                exact.replace("WANTED", "word-error-rate"), "rate"),
                                 List.of(Arm.COPY)))
                 .isInstanceOf(EspalierException.class)
                 .hasMessageContaining("training.early-stopping.metric")
