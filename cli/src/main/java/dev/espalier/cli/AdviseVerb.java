@@ -10,9 +10,13 @@ import dev.espalier.data.ImageReader;
 import dev.espalier.data.LabelledReader;
 import dev.espalier.data.LabelledText;
 import dev.espalier.data.NearCopies;
+import dev.espalier.evaluate.BagOfWords;
+import dev.espalier.evaluate.ConfidentLearning;
 import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
 import dev.espalier.model.Decoder;
+import dev.espalier.model.Problem;
+import dev.espalier.model.SequenceClassifier;
 import dev.espalier.plan.Hardware;
 import dev.espalier.plan.History;
 import dev.espalier.plan.Machine;
@@ -21,6 +25,9 @@ import dev.espalier.recipe.Recipes;
 import dev.espalier.study.Advice;
 import dev.espalier.study.Advice.Way;
 import dev.espalier.study.Compare;
+import dev.espalier.task.Answers;
+import dev.espalier.task.Example;
+import dev.espalier.task.TextClassifier;
 import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.tokenize.Tokenizers;
 import dev.espalier.train.GeneralText;
@@ -32,6 +39,8 @@ import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -40,6 +49,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.Callable;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -61,6 +71,12 @@ final class AdviseVerb implements Callable<Integer> {
 
     /// Characters of a document whose words are counted.
     private static final int MEASURED_CHARACTERS = 100_000;
+
+    /// Records whose labels are told by others.
+    private static final int TOLD = 4096;
+
+    /// How often telling one text is timed.
+    private static final int TIMES = 9;
 
     /// Where the recipe that pre-trains leaves its model.
     private static final Path PRETRAINED = Path.of("runs/advice-pretrain/model");
@@ -111,6 +127,25 @@ final class AdviseVerb implements Callable<Integer> {
     @Option(names = "--hours", paramLabel = "H", description = "Hours that training may take.")
     private @Nullable Double hours;
 
+    @Option(
+            names = "--money",
+            paramLabel = "N",
+            description = "What training may cost, in the currency of the table of --hardware.")
+    private @Nullable Double money;
+
+    @Option(
+            names = "--memory",
+            paramLabel = "GIB",
+            description = "Memory that training may take (default: what is free here).")
+    private @Nullable Double memory;
+
+    @Option(
+            names = "--hardware",
+            paramLabel = "FILE",
+            description =
+                    "A table of machines and prices, as plan --table prints it; its row `here` tells what this machine draws and costs.")
+    private @Nullable Path hardware;
+
     @Option(names = "--private", description = "The text must not get out.")
     private boolean isPrivate;
 
@@ -156,6 +191,7 @@ final class AdviseVerb implements Callable<Integer> {
         keepGeneral = yes(console, lines, "must the model go on with general text as before? [no]");
         latency = number(console, lines, "milliseconds that telling one text may take");
         hours = number(console, lines, "hours that training may take");
+        memory = number(console, lines, "GiB of memory that training may take [what is free here]");
         isPrivate = yes(console, lines, "must the text not get out? [no]");
     }
 
@@ -214,12 +250,23 @@ final class AdviseVerb implements Callable<Integer> {
                 && general == null
                 && latency == null
                 && hours == null
+                && money == null
+                && memory == null
                 && !keepGeneral
                 && !isPrivate) {
             ask(context.console());
         }
-        if (latency != null && !(latency > 0) || hours != null && !(hours > 0)) {
-            throw EspalierException.usage("--latency, --hours: above 0");
+        for (var limit : new Double[] {latency, hours, money, memory}) {
+            if (limit != null && !(limit > 0)) {
+                throw EspalierException.usage(
+                        "--latency, --hours, --money, --memory: a number above 0 is needed");
+            }
+        }
+        var table = hardware == null ? Hardware.builtIn() : Hardware.read(Given.file(hardware));
+        if (money != null && Plan.Estimate.here(table, 1, "").price() == null) {
+            throw EspalierException.usage(
+                    "--money: the table has neither a price nor the watts of '%s'; see plan --table, and --hardware"
+                            .formatted(Hardware.HERE));
         }
         if (columns.size() != 2) {
             throw EspalierException.usage("--columns: two names, such as text,label");
@@ -234,6 +281,7 @@ final class AdviseVerb implements Callable<Integer> {
         }
         var recipes = new LinkedHashMap<String, String>();
         var costs = new LinkedHashMap<String, Plan.Estimate>();
+        var noise = records.isEmpty() ? null : errors(records, table, costs);
         Plan tuned = null;
         var written = text == null ? null : Long.valueOf(tokens(text));
         if (pictures) {
@@ -243,7 +291,7 @@ final class AdviseVerb implements Callable<Integer> {
                 && written != null
                 && written >= Advice.LITTLE_TEXT) {
             var file = write("pretrain", Way.PRETRAIN, recipeOfText(text, written), recipes);
-            costs.put(Way.PRETRAIN.title(), planned(file).machines().getFirst());
+            costs.put(Way.PRETRAIN.title(), planned(file, table).machines().getFirst());
             if (labels != null) {
                 write("fine-tune", Way.FINE_TUNE, recipe(Way.FINE_TUNE, PRETRAINED), recipes);
             }
@@ -253,13 +301,16 @@ final class AdviseVerb implements Callable<Integer> {
                     continue;
                 }
                 var name = way.title().replace(' ', '-');
-                var planned = planned(write(name, way, recipe(way, model), recipes));
+                var planned = planned(write(name, way, recipe(way, model), recipes), table);
                 costs.put(way.title(), planned.machines().getFirst());
                 tuned = way == Way.FINE_TUNE ? planned : tuned;
             }
         }
-        var perText = tuned == null ? null : seconds(tuned, records);
-        var room = Machine.availableBytes();
+        if (model != null) {
+            pretrained(model, table, costs);
+        }
+        var perText = tuned == null || model == null ? null : seconds(model, records);
+        var room = memory == null ? Machine.availableBytes() : (long) (memory * 0x1p30);
         var situation =
                 new Advice.Situation(
                         written,
@@ -289,6 +340,9 @@ final class AdviseVerb implements Callable<Integer> {
                                 : null,
                         tuned == null ? null : tuned.machines().getFirst().seconds(),
                         hours == null ? null : Double.valueOf(3600 * hours),
+                        tuned == null ? null : tuned.machines().getFirst().price(),
+                        money,
+                        noise == null ? null : Double.valueOf(noise.wrong()),
                         isPrivate);
         var advice = Advice.of(situation);
         var result = new Result(situation, advice, costs, recipes);
@@ -303,9 +357,67 @@ final class AdviseVerb implements Callable<Integer> {
         return file;
     }
 
-    private static Plan planned(Path recipe) {
-        return Planning.plan(
-                Recipes.read(recipe), true, Hardware.builtIn(), History.ofUser(), new Watcher() {});
+    private static Plan planned(Path recipe, Hardware table) {
+        return Planning.plan(Recipes.read(recipe), true, table, History.ofUser(), new Watcher() {});
+    }
+
+    /// What the base cost, where the run that made it tells.
+    private static void pretrained(Path model, Hardware table, Map<String, Plan.Estimate> costs) {
+        var passport = model.resolveSibling("passport.json");
+        if (Files.isRegularFile(passport)) {
+            var seconds = Json.read(passport).at("/cost/training-seconds");
+            if (seconds.isNumber()) {
+                costs.put(
+                        Way.PRETRAIN.title(),
+                        Plan.Estimate.here(
+                                table,
+                                seconds.doubleValue(),
+                                "what the base took, once for all tasks"));
+            }
+        }
+    }
+
+    /// What of the labels looks wrong to a bag of words that has not seen them; null where it finds
+    /// the task too hard to tell. What that model costs is told by the way.
+    private @Nullable ConfidentLearning errors(
+            List<LabelledText> all, Hardware table, Map<String, Plan.Estimate> costs) {
+        var count = Math.min(TOLD, all.size());
+        var records =
+                IntStream.range(0, count)
+                        .mapToObj(i -> all.get((int) ((long) i * all.size() / count)))
+                        .toList();
+        var problem = new Problem.SingleLabel(LabelledReader.labels(records));
+        if (problem.labels().size() < 2) {
+            return null;
+        }
+        var truth = records.stream().map(r -> Example.truth(problem, r)).toArray(double[][]::new);
+        var start = System.nanoTime();
+        var told = BagOfWords.heldOut(problem, records, truth);
+        // Five times four fifths of the records.
+        var once = (System.nanoTime() - start) / 4e9;
+        costs.put(
+                Way.BAG_OF_WORDS.title(),
+                Plan.Estimate.here(
+                        table,
+                        once * all.size() / count,
+                        "measured on %,d records".formatted(count)));
+        var given = Arrays.stream(truth).mapToInt(t -> (int) t[0]).toArray();
+        var likeliest = Answers.likeliest(told);
+        var right = IntStream.range(0, count).filter(i -> likeliest[i] == given[i]).count();
+        if (right < Advice.EASY * count) {
+            return null;
+        }
+        var found = ConfidentLearning.of(given, told);
+        if (found.wrong() > 0) {
+            context.console()
+                    .note(
+                            "labels that look wrong, the likeliest first: "
+                                    + found.suspects().stream()
+                                            .limit(5)
+                                            .map(i -> records.get(i).where())
+                                            .toList());
+        }
+        return found;
     }
 
     private List<LabelledText> read(Path file) {
@@ -419,13 +531,34 @@ final class AdviseVerb implements Callable<Integer> {
         }
     }
 
-    /// A third of a training step's share of a text: the forward pass.
-    private static @Nullable Double seconds(Plan plan, List<LabelledText> records) {
-        var rate = plan.machines().getFirst().tokensPerSecond();
-        var data = plan.work().dataTokens();
-        return rate == null || data == null || records.isEmpty()
-                ? null
-                : Double.valueOf(data / records.size() / rate / 3);
+    /// Seconds in which a classifier on the base tells one text by itself, of the middle length:
+    /// the middle one of several times, after two that warm up.
+    private static @Nullable Double seconds(Path model, List<LabelledText> records) {
+        if (records.isEmpty()) {
+            return null;
+        }
+        var body = HuggingFace.readModel(model, null).model();
+        var head = new SequenceClassifier(body, List.of("one", "other"));
+        head.initializeHead(1);
+        try (var classifier =
+                new TextClassifier(head, Tokenizers.read(model).plain(), body.context())) {
+            var text =
+                    records.stream()
+                            .map(LabelledText::text)
+                            .sorted(Comparator.comparingInt(String::length))
+                            .toList()
+                            .get(records.size() / 2);
+            var times = new double[TIMES];
+            for (var i = -2; i < TIMES; i++) {
+                var start = System.nanoTime();
+                var unused = classifier.predict(List.of(new TextClassifier.Input(text, null)));
+                if (i >= 0) {
+                    times[i] = (System.nanoTime() - start) / 1e9;
+                }
+            }
+            Arrays.sort(times);
+            return times[TIMES / 2];
+        }
     }
 
     private String recipeOfPictures() {
@@ -525,6 +658,12 @@ final class AdviseVerb implements Callable<Integer> {
         r.recipes()
                 .forEach((way, recipe) ->
                         out.append("%s: %s%s%n".formatted(way, recipe, cost(r.costs().get(way)))));
+        r.costs()
+                .forEach((way, cost) -> {
+                    if (!r.recipes().containsKey(way)) {
+                        out.append("%s%s%n".formatted(way, cost(cost)));
+                    }
+                });
         return out.append(
                         "the rules: docs/advice.md; to measure instead of supposing: espalier compare")
                 .toString();
@@ -535,6 +674,7 @@ final class AdviseVerb implements Callable<Integer> {
             return "";
         }
         var time = cost.seconds() == null ? "unknown time" : "%.0f s".formatted(cost.seconds());
-        return ", %s here (%s)".formatted(time, cost.basis());
+        var price = cost.price() == null ? "" : ", a price of %.2f".formatted(cost.price());
+        return ", %s here%s (%s)".formatted(time, price, cost.basis());
     }
 }

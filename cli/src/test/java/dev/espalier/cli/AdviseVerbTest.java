@@ -82,6 +82,7 @@ class AdviseVerbTest {
                         "soon",
                         "",
                         "2",
+                        "",
                         "y",
                         "");
         assertThat(run(input, "--json")).as(err).isZero();
@@ -100,6 +101,52 @@ class AdviseVerbTest {
         assertThat(told.path("advice").path("way").asString()).isEqualTo("BAG_OF_WORDS");
         assertThat(told.at("/advice/reasons").findValuesAsString("rule"))
                 .contains("NEAR_COPIES", "SEEN_BEFORE", "PRIVATE_TEXT", "MUST_NOT_FORGET");
+    }
+
+    /// What is known of a base and of records is measured: what each way costs, how long one text
+    /// takes, which labels look wrong.
+    @Test
+    void whatIsGivenIsMeasured() throws IOException {
+        var base = TinyModel.write(folder.resolve("base/model"), List.of());
+        Files.writeString(
+                folder.resolve("base/passport.json"), "{\"cost\": {\"training-seconds\": 7200}}");
+        var train = new StringBuilder("text,label\n");
+        for (var i = 0; i < 80; i++) {
+            // Every tenth is labelled as the other.
+            var bread = i % 2 == 0;
+            train.append(
+                    "they sold %s on day %c%c,%s%n"
+                            .formatted(
+                                    bread ? "bread and flour" : "herring and nets",
+                                    'a' + i / 26,
+                                    'a' + i % 26,
+                                    bread == (i % 10 != 3) ? "mill" : "sea"));
+        }
+        Files.writeString(folder.resolve("train.csv"), train);
+        Files.writeString(
+                folder.resolve("machines.json"),
+                "{\"dated\": \"2026-01-31\", \"currency\": \"EUR\", \"machines\": [{\"name\": \"here\", \"price-per-hour\": 3.6}]}");
+        var given =
+                new String[] {
+                    "--labels=" + folder.resolve("train.csv"),
+                    "--model=" + base,
+                    "--money=0.000001",
+                    "--memory=1000",
+                    "--hardware=" + folder.resolve("machines.json"),
+                    "--json"
+                };
+        assertThat(run("", given)).as(err).isZero();
+        var told = Json.mapper().readTree(out);
+        assertThat(told.at("/situation/errors").asDouble()).isBetween(0.01, 0.2);
+        assertThat(err).contains("labels that look wrong", "train.csv:");
+        assertThat(told.at("/situation/seconds").asDouble()).isBetween(1e-5, 1.0);
+        assertThat(told.at("/situation/room").asLong()).isEqualTo(1000L << 30);
+        assertThat(told.at("/costs/pretrain/price").asDouble()).isEqualTo(7.2);
+        assertThat(told.at("/costs/bag of words/seconds").asDouble()).isPositive();
+        assertThat(told.at("/costs/fine tune/price").asDouble()).isPositive();
+        assertThat(told.at("/advice/reasons").findValuesAsString("rule")).contains("OVER_MONEY");
+        assertThat(run("", "--money=1")).isEqualTo(2);
+        assertThat(err).contains("--money: the table has neither");
     }
 
     @Test

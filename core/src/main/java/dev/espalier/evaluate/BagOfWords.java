@@ -10,6 +10,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 
 /// The simple model that a fine-tuned one must beat: a linear model of the words of a text,
 /// whatever their order. Immutable, safe for threads, and the same on every machine.
@@ -34,6 +35,9 @@ public final class BagOfWords {
     /// More weights than so many take too much memory; the rarest words are left out until they are
     /// fewer.
     private static final int MOST_WEIGHTS = 2_000_000;
+
+    /// Into which texts are divided by [#heldOut].
+    private static final int PARTS = 5;
 
     private static final int HISTORY = 8;
     private static final int MOST_STEPS = 100;
@@ -83,6 +87,31 @@ public final class BagOfWords {
             vocabulary.put(word, vocabulary.size());
         });
         weights = minimise(texts.stream().map(this::features).toArray(Features[]::new), truth);
+    }
+
+    /// What is told of each of `texts` by a model that was fitted to other ones, four fifths of all
+    /// (cross-validation). Copies of a text stay together.
+    ///
+    /// @param truth as for [#fit]
+    public static double[][] heldOut(Problem problem, List<LabelledText> texts, double[][] truth) {
+        var told = new double[texts.size()][];
+        for (var part = 0; part < PARTS; part++) {
+            var out = part;
+            var isIn =
+                    texts.stream()
+                            .map(t -> Math.floorMod(t.text().hashCode(), PARTS) != out)
+                            .toList();
+            var in = IntStream.range(0, told.length).filter(isIn::get).boxed().toList();
+            var bag =
+                    fit(
+                            problem,
+                            in.stream().map(texts::get).toList(),
+                            in.stream().map(i -> truth[i]).toArray(double[][]::new));
+            for (var i = 0; i < told.length; i++) {
+                told[i] = isIn.get(i) ? told[i] : bag.answer(texts.get(i));
+            }
+        }
+        return told;
     }
 
     /// What it tells of `text`: the probability of each label, or the number.

@@ -66,6 +66,11 @@ public record Hardware(
         }
     }
 
+    /// The machine that runs this program, as the table has it; null where it has none.
+    public @Nullable Kind here() {
+        return machines.stream().filter(m -> m.name().equals(HERE)).findFirst().orElse(null);
+    }
+
     public static Hardware builtIn() {
         try {
             return Json.mapper().readValue(builtInText(), Hardware.class);

@@ -109,7 +109,24 @@ public record Plan(
             @Nullable Double tokensPerSecond,
             @Nullable Boolean fits,
             @Nullable Double kilowattHours,
-            @Nullable Double price) {}
+            @Nullable Double price) {
+        /// Of what takes so many seconds on the machine that runs this program.
+        public static Estimate here(Hardware hardware, double seconds, String basis) {
+            var here = hardware.here();
+            return new Estimate(
+                    Hardware.HERE,
+                    seconds,
+                    basis,
+                    null,
+                    null,
+                    here == null || here.watts() == null
+                            ? null
+                            : Double.valueOf(here.watts() * seconds / 3.6e6),
+                    here == null
+                            ? null
+                            : Largest.Prices.on(here, hardware.pricePerKwh()).of(seconds));
+        }
+    }
 
     /// What is known of this machine for steps like the plan's.
     ///

@@ -28,6 +28,13 @@ public record Advice(Way way, List<Reason> reasons) {
     /// By how much the domain's text is harder to foresee, byte for byte, than the base's own.
     static final double FAR = 1.2;
 
+    /// The share of labels that a bag of words must tell as they are given, for those that it does
+    /// not to look wrong and not only hard.
+    public static final double EASY = 0.8;
+
+    /// The share of labels that look wrong from which on they are worth looking at first.
+    static final double MANY_ERRORS = 0.05;
+
     public Advice {
         reasons = List.copyOf(reasons);
     }
@@ -53,6 +60,7 @@ public record Advice(Way way, List<Reason> reasons) {
     public enum Rule {
         FEW_LABELS,
         NOISY_LABELS,
+        LIKELY_ERRORS,
         RARE_LABELS,
         SEEN_BEFORE,
         NO_BASE_LITTLE_TEXT,
@@ -63,6 +71,7 @@ public record Advice(Way way, List<Reason> reasons) {
         NO_ROOM,
         TOO_SLOW,
         OVER_TIME,
+        OVER_MONEY,
         UNKNOWN_WORDS,
         NEAR_COPIES,
         FEW_PICTURES,
@@ -85,13 +94,17 @@ public record Advice(Way way, List<Reason> reasons) {
     /// @param keepGeneral whether the model must go on with general text as before
     /// @param room bytes of memory that training may take
     /// @param needed bytes that training all weights takes
-    /// @param seconds that telling one text takes here
+    /// @param seconds that telling one text takes here, by itself
     /// @param latency seconds that it may take
     /// @param fertility tokens a word of the domain's text over those of general text
     /// @param nearCopies the share of test records whose text is nearly that of a training record
     /// @param pictures labelled ones, where the records are pictures; the labels' counts are theirs
     /// @param training seconds that training all weights takes here
     /// @param time seconds that it may take
+    /// @param price of training all weights here
+    /// @param money that it may cost
+    /// @param errors the share of labels that a bag of words which has not seen them takes for
+    ///   wrong ([dev.espalier.evaluate.ConfidentLearning]), where it tells others well enough
     /// @param isPrivate whether the text must not get out
     public record Situation(
             @Nullable Long textTokens,
@@ -111,6 +124,9 @@ public record Advice(Way way, List<Reason> reasons) {
             @Nullable Integer pictures,
             @Nullable Double training,
             @Nullable Double time,
+            @Nullable Double price,
+            @Nullable Double money,
+            @Nullable Double errors,
             boolean isPrivate) {}
 
     /// What to do in `s`.
@@ -171,6 +187,14 @@ public record Advice(Way way, List<Reason> reasons) {
                             "training takes %.1f h here and may take %.1f"
                                     .formatted(s.training() / 3600, s.time() / 3600)));
         }
+        if (s.price() != null && s.money() != null && s.price() > s.money()) {
+            way = way == null ? Way.BAG_OF_WORDS : way;
+            reasons.add(
+                    new Reason(
+                            Rule.OVER_MONEY,
+                            "training costs %.2f here and may cost %.2f"
+                                    .formatted(s.price(), s.money())));
+        }
         if (way == null && s.distance() != null) {
             var far =
                     s.distance() >= FAR
@@ -198,6 +222,13 @@ public record Advice(Way way, List<Reason> reasons) {
                             Rule.NOISY_LABELS,
                             "%.1f %% of the records have a text that stands with another label too"
                                     .formatted(100 * s.conflicts())));
+        }
+        if (s.errors() != null && s.errors() > MANY_ERRORS) {
+            reasons.add(
+                    new Reason(
+                            Rule.LIKELY_ERRORS,
+                            "%.1f %% of the labels look wrong to a bag of words that has not seen them"
+                                    .formatted(100 * s.errors())));
         }
         if (s.rarest() != null && s.mostFrequent() != null && s.mostFrequent() >= 10 * s.rarest()) {
             reasons.add(

@@ -317,7 +317,17 @@ public final class Compare {
                 Cell.class,
                 run -> told(arm, drawn.size(), seed, run),
                 (_, why) ->
-                        new Cell(arm, drawn.size(), seed, Double.NaN, 0, 0, null, List.of(), null, why));
+                        new Cell(
+                                arm,
+                                drawn.size(),
+                                seed,
+                                Double.NaN,
+                                0,
+                                0,
+                                null,
+                                List.of(),
+                                null,
+                                why));
     }
 
     private Cell told(Arm arm, int count, int seed, Run.Result run) {
@@ -792,20 +802,13 @@ public final class Compare {
         return shared;
     }
 
-    private Hardware.@Nullable Kind here() {
-        return hardware.machines().stream()
-                .filter(m -> m.name().equals(Hardware.HERE))
-                .findFirst()
-                .orElse(null);
-    }
-
     private @Nullable Double price(double seconds) {
-        var here = here();
+        var here = hardware.here();
         return here == null ? null : Largest.Prices.on(here, hardware.pricePerKwh()).of(seconds);
     }
 
     private List<Expense> expenses(List<Mean> means) {
-        var here = here();
+        var here = hardware.here();
         var found = new ArrayList<Expense>();
         for (var mean : means) {
             if (!mean.arm().isTrained()) {

@@ -39,6 +39,9 @@ class AdviceTest {
                 null,
                 60.0,
                 3600.0,
+                null,
+                null,
+                null,
                 false);
     }
 
@@ -47,18 +50,20 @@ class AdviceTest {
         var text =
                 new Situation(
                         null, 400, 500, 0.0, 0.0, true, null, false, 1000L, 10L, 0.01, 0.1, 1.6,
-                        0.02, null, 7200.0, 3600.0, true);
+                        0.02, null, 7200.0, 3600.0, 3.0, 2.0, 0.06, true);
         require(
                 text,
                 Way.BAG_OF_WORDS,
                 Rule.OVER_TIME,
+                Rule.OVER_MONEY,
+                Rule.LIKELY_ERRORS,
                 Rule.UNKNOWN_WORDS,
                 Rule.PRIVATE_TEXT,
                 Rule.NEAR_COPIES);
         var pictures =
                 new Situation(
                         null, 400, 500, null, null, false, null, false, null, null, null, null,
-                        null, null, 900, null, null, false);
+                        null, null, 900, null, null, null, null, null, false);
         require(pictures, Way.FINE_TUNE, Rule.FEW_PICTURES);
     }
 
@@ -95,7 +100,7 @@ class AdviceTest {
         require(
                 new Situation(
                         null, 400, 500, 0.2, 0.1, true, null, false, null, null, 0.2, 0.1, null,
-                        null, null, null, null, false),
+                        null, null, null, null, 1.0, 2.0, 0.04, false),
                 Way.BAG_OF_WORDS,
                 Rule.TOO_SLOW,
                 Rule.NOISY_LABELS,
@@ -103,7 +108,7 @@ class AdviceTest {
         require(
                 new Situation(
                         null, null, null, null, null, true, null, false, null, null, null, null,
-                        null, null, null, null, null, false),
+                        null, null, null, null, null, null, null, null, false),
                 Way.FINE_TUNE);
     }
 
