@@ -43,6 +43,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.function.BiFunction;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -277,16 +278,13 @@ final class Evaluate implements Callable<Integer> {
     private void classifier(Console console, List<Data> sets) {
         try (var classifier = TextClassifier.load(model)) {
             for (var set : sets) {
-                var ledger = Ledger.strict();
                 var records =
-                        LabelledReader.read(
-                                Given.file(Path.of(set.files())),
-                                columns(classifier.problem()),
-                                null,
-                                ledger);
-                if (!ledger.leftOut().isEmpty()) {
-                    console.note(set.files() + ": not all records are used" + ledger.leftOut());
-                }
+                        records(
+                                console,
+                                set,
+                                (file, ledger) ->
+                                        LabelledReader.read(
+                                                file, columns(classifier.problem()), null, ledger));
                 var result = classifier.evaluate(set.name(), records, seed);
                 if (result.truncated() > 0) {
                     console.note(
@@ -301,6 +299,20 @@ final class Evaluate implements Callable<Integer> {
                 print(console, set, result.scores(), result.judgement());
             }
         }
+    }
+
+    /// The records of a set, with a note of those that are not used, or not as they stand there.
+    private static <T> T records(Console console, Data set, BiFunction<Path, Ledger, T> reader) {
+        var ledger = Ledger.strict();
+        var records = reader.apply(Given.file(Path.of(set.files())), ledger);
+        if (!ledger.leftOut().isEmpty()) {
+            console.note(set.files() + ": not all records are used" + ledger.leftOut());
+        }
+        ledger.counts()
+                .changed()
+                .forEach((what, count) ->
+                        console.note("%s: %s (%d)".formatted(set.files(), what, count)));
+        return records;
     }
 
     private ImageData read(Console console, Data set, ImageData.Wanted wanted) {
@@ -374,15 +386,14 @@ final class Evaluate implements Callable<Integer> {
     private void assistant(Console console, List<Data> sets) {
         try (var assistant = Assistant.load(model)) {
             for (var set : sets) {
-                var file = Given.file(Path.of(set.files()));
                 print(
                         console,
                         answers
                                 ? assistant
-                                        .loss(ConversationReader.read(file, Ledger.strict()))
+                                        .loss(records(console, set, ConversationReader::read))
                                         .scores(set.name())
                                 : assistant
-                                        .preferences(PreferenceReader.read(file, Ledger.strict()))
+                                        .preferences(records(console, set, PreferenceReader::read))
                                         .scores(set.name()));
             }
         }
@@ -392,8 +403,10 @@ final class Evaluate implements Callable<Integer> {
         try (var rewriter = TextRewriter.load(model)) {
             for (var set : sets) {
                 var pairs =
-                        PairReader.read(
-                                Given.file(Path.of(set.files())), input, target, Ledger.strict());
+                        records(
+                                console,
+                                set,
+                                (file, ledger) -> PairReader.read(file, input, target, ledger));
                 var result =
                         rewriter.evaluate(
                                 set.name(),
@@ -407,6 +420,11 @@ final class Evaluate implements Callable<Integer> {
                                             set.files(),
                                             result.truncated(),
                                             result.texts().written().size()));
+                }
+                if (result.targetsCut() > 0) {
+                    console.note(
+                            "%s: %d of %d targets are longer than the model was trained to tell and were cut for the loss"
+                                    .formatted(set.files(), result.targetsCut(), pairs.size()));
                 }
                 console.note(
                         String.format(
@@ -438,12 +456,11 @@ final class Evaluate implements Callable<Integer> {
         try (var labeller = TokenLabeller.load(model)) {
             for (var set : sets) {
                 var records =
-                        TaggedReader.read(
-                                Given.file(Path.of(set.files())),
-                                column,
-                                text,
-                                spans,
-                                Ledger.strict());
+                        records(
+                                console,
+                                set,
+                                (file, ledger) ->
+                                        TaggedReader.read(file, column, text, spans, ledger));
                 print(console, labeller.evaluate(set.name(), records, seed));
             }
         }

@@ -326,6 +326,27 @@ class EvaluateTest {
                                 .isGreaterThanOrEqualTo(text.isBlank() ? 0 : 0.25));
     }
 
+    /// What is left out of a measurement, or measured otherwise than it stands there, is said.
+    @Test
+    void whatIsNotMeasuredIsSaid() throws IOException {
+        var model = TinyModel.writeT5(temp.resolve("t5")).toString();
+        var file =
+                Files.writeString(
+                        temp.resolve("pairs.csv"),
+                        "in,out\nabc,abc\n,q\nb,%s\n".formatted("d".repeat(100)));
+        var data = "pairs=" + file;
+        var err = new ByteArrayOutputStream();
+        var errors = new PrintStream(err, true, StandardCharsets.UTF_8);
+        var stop = new Stop();
+        var args = List.of("evaluate", model, "--data", data, "--input", "in", "--target", "out");
+        assertThat(new Main(errors, errors, false).run(stop, args)).isZero();
+        stop.finished();
+        assertThat(err.toString(StandardCharsets.UTF_8))
+                .contains(
+                        "not all records are used (dropped: 1 empty)",
+                        "1 of 2 targets are longer than the model was trained to tell");
+    }
+
     private Path classifier(Problem problem) {
         var base = TinyModel.write(temp.resolve("base"), List.of());
         var body = HuggingFace.readDecoder(base);

@@ -265,7 +265,9 @@ public final class TextRewriter implements AutoCloseable {
     ///
     /// @param output null where there were no scores of written texts
     /// @param truncated inputs that were longer than the model sees and were cut
-    public record Evaluation(List<Score> scores, WrittenTexts texts, Output output, int truncated) {
+    /// @param targetsCut targets that were cut for the loss
+    public record Evaluation(
+            List<Score> scores, WrittenTexts texts, Output output, int truncated, int targetsCut) {
         public Evaluation {
             scores = List.copyOf(scores);
         }
@@ -286,7 +288,7 @@ public final class TextRewriter implements AutoCloseable {
         var texts = questions.beside(output.texts());
         scores.addAll(texts.scores(data, "", settings, seed));
         scores.addAll(copies(data, questions, settings, seed));
-        return new Evaluation(scores, texts, output, inputs.truncated());
+        return new Evaluation(scores, texts, output, inputs.truncated(), learnt.targetsCut());
     }
 
     /// What copying the inputs would reach.
