@@ -10,11 +10,12 @@ import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 
 /// Named entities as tags of words, and how many of them were found: an entity counts as found
-/// where its type, its first word and its last word are told. Tags are IOB1, IOB2 or IOBES, and are
-/// read as the CoNLL evaluation (Tjong Kim Sang and De Meulder 2003) and seqeval do: any change of
-/// type, and any B or S, begins an entity.
+/// where its type, its first word and its last word are told. Tags are IOB1, IOB2, IOBES or BILOU,
+/// and are read as the CoNLL evaluation (Tjong Kim Sang and De Meulder 2003) and seqeval do: any
+/// change of type, and any B or S, begins an entity. Tags may have no type, `B` and `I` alone: it
+/// is `_`, as seqeval calls it.
 public final class Entities {
-    private static final Pattern TAG = Pattern.compile("O|[BIES]-.+");
+    private static final Pattern TAG = Pattern.compile("O|[BIESLU](-.+)?");
 
     private Entities() {}
 
@@ -39,8 +40,13 @@ public final class Entities {
         var typeBefore = "";
         for (var i = 0; i <= tags.size(); i++) {
             var tag = i == tags.size() ? "O" : tags.get(i);
-            var kind = tag.charAt(0);
-            var type = tag.length() > 2 ? tag.substring(2) : "";
+            var kind =
+                    switch (tag.charAt(0)) {
+                        case 'L' -> 'E'; // BILOU's last
+                        case 'U' -> 'S'; // and its unit
+                        default -> tag.charAt(0);
+                    };
+            var type = tag.length() > 2 ? tag.substring(2) : kind == 'O' ? "" : "_";
             var changed = kind == 'O' || before == 'O' || !type.equals(typeBefore);
             if (start >= 0
                     && (changed || kind == 'B' || kind == 'S' || before == 'E' || before == 'S')) {

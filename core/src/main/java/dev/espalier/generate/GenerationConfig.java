@@ -50,6 +50,7 @@ public record GenerationConfig(
                     "top_p");
 
     private static final String FILE = "generation_config.json";
+    private static final String SHORTEST = "min_length";
 
     /// Keys that would change what is written, with the value that does not; empty if only null.
     private static final Map<String, String> REFUSED =
@@ -66,7 +67,6 @@ public record GenerationConfig(
                     Map.entry("force_words_ids", ""),
                     Map.entry("forced_decoder_ids", ""),
                     Map.entry("guidance_scale", "1.0"),
-                    Map.entry("min_length", "0"),
                     Map.entry("num_beam_groups", "1"),
                     Map.entry("penalty_alpha", "0.0"),
                     Map.entry("sequence_bias", ""),
@@ -129,7 +129,9 @@ public record GenerationConfig(
 
     /// What the `generation_config.json` of a model's folder says, and `defaults` for the rest; all
     /// `defaults` if there is none. Where it asks to draw, the draws it leaves out are those of the
-    /// Hugging Face library. `max_length` is passed over, since it counts the prompt.
+    /// Hugging Face library. `max_length` is passed over, since it counts the prompt. `min_length`
+    /// is read for encoder-decoders, where it counts the token that the decoder begins with, and
+    /// refused for others.
     ///
     /// @throws EspalierException if a value is impossible, or asks for what is not supported
     public static GenerationConfig read(Path folder, GenerationConfig defaults) {
@@ -137,8 +139,8 @@ public record GenerationConfig(
         if (!Files.isRegularFile(file)) {
             return defaults;
         }
-        var json = Json.read(file);
         try {
+            var json = settings(folder);
             REFUSED.forEach((key, neutral) -> {
                 var value = json.path(key);
                 if (!isAbsent(value) && !isNeutral(value, neutral)) {
@@ -172,10 +174,29 @@ public record GenerationConfig(
     /// @throws EspalierException as [#read]
     public static ObjectNode json(Path folder, GenerationConfig defaults) {
         read(folder, defaults);
-        var file = folder.resolve(FILE);
-        return Files.isRegularFile(file) && Json.read(file) instanceof ObjectNode json
+        return Files.isRegularFile(folder.resolve(FILE))
+                        && settings(folder) instanceof ObjectNode json
                 ? json
                 : JsonNodeFactory.instance.objectNode();
+    }
+
+    /// What the file of a model's folder says, `min_length` as `min_new_tokens`.
+    private static JsonNode settings(Path folder) {
+        var json = Json.read(folder.resolve(FILE));
+        var length = whole(json, SHORTEST, 0);
+        if (length > 0) {
+            var config = folder.resolve("config.json");
+            if (!Files.isRegularFile(config)
+                    || !Json.read(config).path("is_encoder_decoder").asBoolean(false)) {
+                throw EspalierException.data(
+                        "%s %d counts the prompt, and is not supported for models without an encoder; use min_new_tokens"
+                                .formatted(SHORTEST, length));
+            }
+            ((ObjectNode) json)
+                    .put("min_new_tokens", Math.max(whole(json, "min_new_tokens", 0), length - 1))
+                    .remove(SHORTEST);
+        }
+        return json;
     }
 
     /// This, with what `json` says under the keys of `generation_config.json` instead. Settings of

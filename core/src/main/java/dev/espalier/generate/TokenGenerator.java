@@ -76,10 +76,10 @@ public final class TokenGenerator {
     }
 
     /// Tokens that the model's context leaves for an answer to a prompt of this length. An
-    /// encoder-decoder has as many as its context for either, of the answer one for its start.
+    /// encoder-decoder has its longest input and its longest output, of which one is its start.
     public int room(int promptTokens) {
-        return model instanceof EncoderDecoder
-                ? promptTokens <= model.context() ? model.context() - 1 : 0
+        return model instanceof EncoderDecoder both
+                ? promptTokens <= both.longest() ? both.longest() - 1 : 0
                 : Math.max(0, model.context() - promptTokens);
     }
 
@@ -177,14 +177,10 @@ public final class TokenGenerator {
             throw EspalierException.usage("the prompt is empty; at least one token is needed");
         }
         if (room(prompt.length) == 0) {
+            int most = model instanceof EncoderDecoder both ? both.longest() : model.context() - 1;
             throw EspalierException.usage(
                     "the prompt has %d tokens, but the model's context of %d has room for at most %d"
-                            .formatted(
-                                    prompt.length,
-                                    model.context(),
-                                    model instanceof EncoderDecoder
-                                            ? model.context()
-                                            : model.context() - 1));
+                            .formatted(prompt.length, model.context(), most));
         }
         for (var id : prompt) {
             if (id < 0 || id >= model.vocabulary()) {

@@ -16,6 +16,12 @@ import org.jspecify.annotations.Nullable;
 ///
 /// B batch, S positions of the input, T of the output, D width.
 public abstract non-sealed class EncoderDecoder extends LanguageModel {
+    /// The most tokens of an input, and of an output: the context, unless places are told by their
+    /// distances alone.
+    public int longest() {
+        return context();
+    }
+
     /// The memory (B, S, D) of the input `ids` (B, S). `keep` (B, S) is 1 for tokens and 0 for
     /// padding, null for no padding.
     public final Tensor encode(Tensor ids, @Nullable Tensor keep) {

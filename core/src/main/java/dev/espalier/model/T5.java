@@ -329,6 +329,11 @@ public final class T5 extends EncoderDecoder {
     }
 
     @Override
+    public int longest() {
+        return 1 << 20;
+    }
+
+    @Override
     public int width() {
         return config.width();
     }

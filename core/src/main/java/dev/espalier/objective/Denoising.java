@@ -141,16 +141,12 @@ public final class Denoising {
     }
 
     private int[] infilled(int[] places, int[] ids, Rng rng) {
-        if (rates.infilling == 0) {
+        if (rates.infilling == 0 || places.length == 0) {
             return places;
         }
-        var starts =
-                IntStream.range(0, places.length)
-                        .filter(i ->
-                                i == 0
-                                        || !boundaries.continuesWord(
-                                                ids[places[i - 1]], ids[places[i]]))
-                        .toArray();
+        var words = boundaries.words(Arrays.stream(places).map(i -> ids[i]).toArray());
+        words.set(0);
+        var starts = words.stream().toArray();
         var hidden = rng.round(rates.infilling * starts.length);
         var spans = spans(hidden, rng);
         // Spans and words that stay stand in an order that is as likely as any other.

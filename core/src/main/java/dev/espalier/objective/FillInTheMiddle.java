@@ -4,6 +4,7 @@ import dev.espalier.EspalierException;
 import dev.espalier.Rng;
 import dev.espalier.data.Window;
 import dev.espalier.tokenize.Tokenizer;
+import dev.espalier.tokenize.Tokenizer.Before;
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
@@ -19,7 +20,8 @@ import org.jspecify.annotations.Nullable;
 ///     PSM: ⟨prefix⟩ prefix ⟨suffix⟩ suffix ⟨middle⟩ middle
 ///     SPM: ⟨prefix⟩ ⟨suffix⟩ suffix ⟨middle⟩ prefix middle
 ///
-/// Cut before it is tokenized, so that a model can go on in the middle of a word. Applied to what a
+/// Cut before it is tokenized, so that a model can go on in the middle of a word; no part begins by
+/// the space that SentencePiece puts before texts. Applied to what a
 /// window shows of each document ("context-level", section 4.4), which may lose its last tokens,
 /// since sentinels are added and cut words have more tokens; what ends a document stays at its end.
 public final class FillInTheMiddle {
@@ -57,7 +59,7 @@ public final class FillInTheMiddle {
         this.suffix = suffix;
     }
 
-    /// Refuses a tokenizer that takes the rest of a word for a word of its own.
+    /// Refuses a tokenizer that takes the rest of a word for a word of its own, such as WordPiece.
     private static void requireContinuing(Tokenizer tokenizer) {
         for (var id = 0; id < tokenizer.vocabularySize(); id++) {
             var word =
@@ -67,11 +69,11 @@ public final class FillInTheMiddle {
             if (word.matches("[a-z]{2,}")) {
                 var parts =
                         joined(
-                                Arrays.stream(tokenizer.encode(word.substring(0, 1))),
-                                Arrays.stream(tokenizer.encode(word.substring(1))));
+                                Arrays.stream(tokenizer.encode(word.substring(0, 1), Before.TEXT)),
+                                Arrays.stream(tokenizer.encode(word.substring(1), Before.TEXT)));
                 if (!tokenizer.decode(parts.toArray()).equals(word)) {
                     throw EspalierException.usage(
-                            "objective: fill-in-the-middle cuts texts within words, and this tokenizer would put a space there; allowed: tokenizers of bytes or characters (bpe, characters)");
+                            "objective: fill-in-the-middle cuts texts within words, and this tokenizer cannot go on there; allowed: tokenizers of bytes, characters or SentencePiece (bpe, characters, sentencepiece)");
                 }
                 return;
             }
@@ -159,9 +161,9 @@ public final class FillInTheMiddle {
         var characters = text.codePointCount(0, text.length());
         var first = text.offsetByCodePoints(0, (int) (Math.min(a, b) * (characters + 1)));
         var second = text.offsetByCodePoints(0, (int) (Math.max(a, b) * (characters + 1)));
-        var before = Arrays.stream(tokenizer.encode(text.substring(0, first)));
-        var between = Arrays.stream(tokenizer.encode(text.substring(first, second)));
-        var after = Arrays.stream(tokenizer.encode(text.substring(second)));
+        var before = Arrays.stream(tokenizer.encode(text.substring(0, first), Before.TEXT));
+        var between = Arrays.stream(tokenizer.encode(text.substring(first, second), Before.TEXT));
+        var after = Arrays.stream(tokenizer.encode(text.substring(second), Before.TEXT));
         return (spm
                         ? joined(
                                 IntStream.of(prefix, suffix),

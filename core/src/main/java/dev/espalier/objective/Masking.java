@@ -19,15 +19,21 @@ public final class Masking {
     private final int mask;
     private final int[] words;
     private final BitSet ordinary;
-    private final Continuation continuation;
+    private final Units units;
 
-    /// Whether `token` goes on with the word that the token before it, `previous`, belongs to.
+    /// What is chosen as a whole.
     @FunctionalInterface
-    public interface Continuation {
+    public interface Units {
         /// Each token is a unit of its own.
-        Continuation NONE = (previous, token) -> false;
+        Units TOKENS =
+                ids -> {
+                    var all = new BitSet(ids.length);
+                    all.set(0, ids.length);
+                    return all;
+                };
 
-        boolean test(int previous, int token);
+        /// Which of `ids` begin a unit.
+        BitSet starts(int[] ids);
     }
 
     /// @param rate the share of the units that is chosen, in (0, 1]
@@ -35,14 +41,9 @@ public final class Masking {
     /// @param random the share of them that becomes one of `ordinary`, each as likely
     /// @param mask the id of the mask
     /// @param ordinary the tokens that may be chosen
-    /// @param continuation tells which tokens are one unit
+    /// @param units tokens or whole words
     public Masking(
-            double rate,
-            double masked,
-            double random,
-            int mask,
-            BitSet ordinary,
-            Continuation continuation) {
+            double rate, double masked, double random, int mask, BitSet ordinary, Units units) {
         if (!(rate > 0 && rate <= 1)
                 || !(masked >= 0 && random >= 0 && masked + random <= 1 + 1e-9)
                 || ordinary.isEmpty()) {
@@ -55,7 +56,7 @@ public final class Masking {
         this.random = random;
         this.mask = mask;
         this.ordinary = (BitSet) ordinary.clone();
-        this.continuation = continuation;
+        this.units = units;
         words = ordinary.stream().toArray();
     }
 
@@ -70,19 +71,20 @@ public final class Masking {
 
     /// `ids`, which stand `where`, with tokens hidden as `rng` has it.
     public Masked of(int[] ids, String where, Rng rng) {
+        var begins = units.starts(ids);
         var starts = new int[ids.length];
-        var units = 0;
+        var all = 0;
         for (var i = 0; i < ids.length; i++) {
-            if (ordinary.get(ids[i]) && !continues(ids, i)) {
-                starts[units++] = i;
+            if (ordinary.get(ids[i]) && (begins.get(i) || i == 0 || !ordinary.get(ids[i - 1]))) {
+                starts[all++] = i;
             }
         }
-        if (units == 0) {
+        if (all == 0) {
             return new Masked(ids.clone(), new int[0], new int[0], where);
         }
-        var count = (int) Math.clamp(rng.round(rate * units), 1, units);
+        var count = (int) Math.clamp(rng.round(rate * all), 1, all);
         for (var i = 0; i < count; i++) { // the first steps of Fisher and Yates
-            var j = i + rng.below(units - i);
+            var j = i + rng.below(all - i);
             var chosen = starts[j];
             starts[j] = starts[i];
             starts[i] = chosen;
@@ -97,14 +99,10 @@ public final class Masking {
                 places[found++] = at;
                 seen[at] = shown(ids[at], rng);
                 at++;
-            } while (at < ids.length && ordinary.get(ids[at]) && continues(ids, at));
+            } while (at < ids.length && ordinary.get(ids[at]) && !begins.get(at));
         }
         places = Arrays.copyOf(places, found);
         return new Masked(seen, places, Arrays.stream(places).map(p -> ids[p]).toArray(), where);
-    }
-
-    private boolean continues(int[] ids, int at) {
-        return at > 0 && ordinary.get(ids[at - 1]) && continuation.test(ids[at - 1], ids[at]);
     }
 
     private int shown(int id, Rng rng) {

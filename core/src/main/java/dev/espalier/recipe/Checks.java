@@ -24,6 +24,9 @@ final class Checks {
     private static final Set<Metric> LABELLED =
             EnumSet.of(Metric.LOSS, Metric.ACCURACY, Metric.MACRO_F1);
 
+    private static final Set<Metric> TAGGED =
+            EnumSet.of(Metric.LOSS, Metric.ACCURACY, Metric.MACRO_F1, Metric.F1);
+
     private Checks() {}
 
     static void check(Recipe recipe, Problems problems) {
@@ -86,7 +89,7 @@ final class Checks {
                         classification(task, finetune.training(), problems);
                     }
                     case TaskRecipe.TokenLabelling task -> {
-                        stopping(finetune.training(), LABELLED, problems);
+                        stopping(finetune.training(), TAGGED, problems);
                         withinContext(
                                 task.maxLength(), "task.max-length", recipe.model(), problems);
                     }

@@ -54,7 +54,8 @@ public sealed interface ObjectiveRecipe {
             @Doc(
                             value =
                                     "Whether all tokens of a word are told together. A word is a run of letters and"
-                                            + " digits.",
+                                            + " digits; in scripts that put no spaces between words, such as Chinese,"
+                                            + " Japanese and Thai, a letter.",
                             byDefault = "false")
                     boolean wholeWords,
             @Doc(

@@ -400,7 +400,32 @@ public sealed interface TaskRecipe {
                                 byDefault = "auto",
                                 nothing = "auto",
                                 in = "[1, 1048576]")
-                        @Nullable Integer maxNewTokens) {}
+                        @Nullable Integer maxNewTokens,
+                @Doc(
+                                value =
+                                        "Tokens before which no text ends; `auto` is what the base model's"
+                                                + " `generation_config.json` says, or 0.",
+                                byDefault = "auto",
+                                nothing = "auto",
+                                in = "[0, 1048576]")
+                        @Nullable Integer minNewTokens,
+                @Doc(
+                                value =
+                                        "No sequence of so many tokens comes twice in a text; 0 for no such rule. `auto`"
+                                                + " as above. A summariser's 3 would spoil a task whose texts repeat"
+                                                + " themselves.",
+                                byDefault = "auto",
+                                nothing = "auto",
+                                in = "[0, 1048576]")
+                        @Nullable Integer noRepeatNgram,
+                @Doc(
+                                value =
+                                        "What the scores of tokens that are there already are divided by (Keskar et al."
+                                                + " 2019, arXiv:1909.05858); 1 for no penalty. `auto` as above.",
+                                byDefault = "auto",
+                                nothing = "auto",
+                                in = "(0, 1000]")
+                        @Nullable Double repetitionPenalty) {}
 
         @Doc("How written texts are measured.")
         public record Metrics(

@@ -73,7 +73,8 @@ public record TrainingRecipe(
                 boolean recompute,
         @Doc(
                         value =
-                                "Whether to stop when the validation figure no longer improves, keeping the best weights.",
+                                "Whether to stop when the validation figure no longer improves. The model is the best that was measured"
+                                        + " on the validation data, with or without.",
                         byDefault = "none")
                 @Nullable EarlyStopping earlyStopping) {
     public TrainingRecipe {
@@ -157,7 +158,8 @@ public record TrainingRecipe(
                     int patience,
             @Doc(
                             value =
-                                    "The figure: `loss`; for one label or tags `accuracy` or `macro-f1`, for several"
+                                    "The figure: `loss`; for one label or tags `accuracy` or `macro-f1`, for tags of"
+                                            + " entities `f1` too, for several"
                                             + " labels `micro-f1` or `macro-f1`, for a number `spearman`; for"
                                             + " object-detection `map` or `map-50`; for segmentation"
                                             + " `mean-iou` or `mean-dice`; for"
@@ -173,6 +175,7 @@ public record TrainingRecipe(
         ACCURACY,
         MACRO_F1,
         MICRO_F1,
+        F1,
         SPEARMAN,
         EXACT_MATCH,
         CHARACTER_ERROR_RATE,

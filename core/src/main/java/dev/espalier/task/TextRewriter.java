@@ -48,11 +48,12 @@ public final class TextRewriter implements AutoCloseable {
             HuggingFace.own(config).put(INPUT, input).put(TARGET, target);
         }
 
-        private static Lengths of(Path folder, JsonNode config, int context) {
+        private static Lengths of(Path folder, JsonNode config, EncoderDecoder model) {
             var own = config.path(HuggingFace.OWN);
+            int usual = model.context(), most = model.longest();
             return new Lengths(
-                    TextReader.within(folder, own, INPUT, context, 1, context),
-                    TextReader.within(folder, own, TARGET, context, 1, context));
+                    TextReader.within(folder, own, INPUT, usual, 1, most),
+                    TextReader.within(folder, own, TARGET, usual, 1, most));
         }
     }
 
@@ -102,7 +103,7 @@ public final class TextRewriter implements AutoCloseable {
             return new TextRewriter(
                     loaded.model(),
                     tokenizer,
-                    Lengths.of(folder, loaded.config(), loaded.model().context()),
+                    Lengths.of(folder, loaded.config(), loaded.model()),
                     GenerationConfig.read(
                             folder, usual(loaded.model(), loaded.model().context() - 1)),
                     loaded.config().path("prefix").asString(""));
@@ -237,7 +238,7 @@ public final class TextRewriter implements AutoCloseable {
 
     private long rowTokens(int[] input) {
         return (long) generation.beams().count()
-                * (input.length + Math.min(generation.limits().maxNewTokens(), model.context()));
+                * (input.length + Math.min(generation.limits().maxNewTokens(), model.longest()));
     }
 
     /// The texts of pairs: those that have the same input are one question, with all their targets

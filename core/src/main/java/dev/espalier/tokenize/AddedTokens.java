@@ -1,5 +1,6 @@
 package dev.espalier.tokenize;
 
+import dev.espalier.tokenize.Tokenizer.Before;
 import java.util.BitSet;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -24,6 +25,11 @@ final class AddedTokens {
     interface Normalizer {
         /// `text[from, to)` changed; where nothing changes it is `text` itself, whole.
         Normalized of(String text, int from, int to);
+
+        /// The same, where `before` stands before it.
+        default Normalized of(String text, int from, int to, Before before) {
+            return of(text, from, to);
+        }
 
         /// Whether it is needed where no token is normalized: whoever reads the pieces may change
         /// them himself.
@@ -102,6 +108,11 @@ final class AddedTokens {
     }
 
     void split(String given, boolean plain, Pieces pieces) {
+        split(given, plain, Before.NOTHING, pieces);
+    }
+
+    /// @param before what stands before the text that is given
+    void split(String given, boolean plain, Before before, Pieces pieces) {
         var whole = Normalized.unchanged(given);
         var change = normalizer;
         if (normalized == null && !normalizes()) {
@@ -117,7 +128,11 @@ final class AddedTokens {
                 new Pieces() {
                     @Override
                     public void text(Normalized text, int from, int to) {
-                        var normal = change == null ? text : change.of(given, from, to);
+                        var normal =
+                                change == null
+                                        ? text
+                                        : change.of(
+                                                given, from, to, from == 0 ? before : Before.TOKEN);
                         boolean same = normal.starts() == null;
                         split(
                                 normalized,

@@ -100,6 +100,11 @@ public final class BytePairTokenizer implements FramedTokenizer {
 
     @Override
     public int[] encode(CharSequence text) {
+        return encode(text, Before.NOTHING);
+    }
+
+    @Override
+    public int[] encode(CharSequence text, Before before) {
         var string = text.toString();
         var ids = new Ids(string.length() / 3 + 8);
         frame.added()
@@ -109,7 +114,13 @@ public final class BytePairTokenizer implements FramedTokenizer {
                         new AddedTokens.Pieces() {
                             @Override
                             public void text(Normalized piece, int from, int to) {
-                                encode(piece.text(), from, to, ids);
+                                var goesOn = piece.start(from) == 0 && before == Before.TEXT;
+                                encode(
+                                        piece.text(),
+                                        from,
+                                        to,
+                                        !goesOn && prefixed(piece.text(), from),
+                                        ids);
                             }
 
                             @Override
@@ -120,13 +131,13 @@ public final class BytePairTokenizer implements FramedTokenizer {
         return ids.toArray();
     }
 
-    private void encode(String text, int from, int to, Ids ids) {
+    private void encode(String text, int from, int to, boolean prefix, Ids ids) {
         var free = workspaces.poll();
         var workspace = free == null ? new Workspace(new WordCache(), new Utf8Chunks()) : free;
         var cache = workspace.cache();
         var chunks = workspace.chunks();
         var split = options.split();
-        chunks.read(text, from, to, prefixed(text, from));
+        chunks.read(text, from, to, prefix);
         while (chunks.next()) {
             var chunk = chunks.bytes();
             int limit = chunks.limit();
@@ -176,7 +187,7 @@ public final class BytePairTokenizer implements FramedTokenizer {
                             @Override
                             public void text(Normalized piece, int from, int to) {
                                 int before = ids.size();
-                                encode(piece.text(), from, to, ids);
+                                encode(piece.text(), from, to, prefixed(piece.text(), from), ids);
                                 offsets(piece, from, to, ids, before, starts, ends);
                             }
 

@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
 /// and what follows is the answer, as far as the template's `generation` blocks reach where it has
 /// any. So what is trained stands behind exactly the tokens that generation will see, and a
 /// template that does otherwise is refused. The text on both sides of where an answer begins is
-/// encoded apart, as it is when the model is asked.
+/// encoded apart, as it is when the model is asked, but for that none of it begins anew: no space
+/// is put where text only goes on.
 ///
 /// @param ids all tokens
 /// @param answers the answers, in their order
@@ -74,24 +75,14 @@ public record Dialogue(int[] ids, List<Answer> answers) {
         }
         var maker = new Maker(template, tokenizer, conversation, rendering);
         var stretches = places.stream().map(maker::answer).toList();
-        return maker.encoded(stretches);
+        var cuts = which == Which.LAST ? maker.asked() : new TreeSet<Integer>();
+        return maker.encoded(stretches, cuts);
     }
 
     static int[] prompt(ChatTemplate template, Tokenizer tokenizer, List<Message> conversation) {
         var rendering = template.render(tokenizer, conversation, true);
         var maker = new Maker(template, tokenizer, conversation, rendering);
-        // Answers of before are encoded as they were when they were given.
-        var cuts = new TreeSet<Integer>();
-        for (var i = 0; i < conversation.size(); i++) {
-            if (conversation.get(i).role().equals(ChatTemplate.ASSISTANT)) {
-                var before = template.render(tokenizer, conversation.subList(0, i), true);
-                var asked = before.text().toString();
-                if (rendering.text().toString().startsWith(asked)) {
-                    cuts.add(asked.length());
-                }
-            }
-        }
-        return maker.encoded(cuts).ids();
+        return maker.encoded(maker.asked()).ids();
     }
 
     /// The special token behind an answer to a question of one letter.
@@ -132,6 +123,22 @@ public record Dialogue(int[] ids, List<Answer> answers) {
                                     message + 1,
                                     quoted(conversation.get(message).content()),
                                     what));
+        }
+
+        /// Where the model was asked for an answer. Those of before are encoded as they were when
+        /// they were given, unless the template tells them in another way by now.
+        TreeSet<Integer> asked() {
+            var cuts = new TreeSet<Integer>();
+            for (var i = 0; i < conversation.size(); i++) {
+                if (conversation.get(i).role().equals(ChatTemplate.ASSISTANT)) {
+                    var before = template.render(tokenizer, conversation.subList(0, i), true);
+                    var asked = before.text().toString();
+                    if (text().toString().startsWith(asked)) {
+                        cuts.add(asked.length());
+                    }
+                }
+            }
+            return cuts;
         }
 
         /// The stretch of the text that is the answer in message `i`.
@@ -299,8 +306,7 @@ public record Dialogue(int[] ids, List<Answer> answers) {
             return all;
         }
 
-        Dialogue encoded(List<Jinja.Stretch> stretches) {
-            var cuts = new TreeSet<Integer>();
+        Dialogue encoded(List<Jinja.Stretch> stretches, TreeSet<Integer> cuts) {
             stretches.forEach(s -> {
                 cuts.add(s.from());
                 cuts.add(s.to());
@@ -328,6 +334,8 @@ public record Dialogue(int[] ids, List<Answer> answers) {
 
         /// The tokens of the text. Text between two special tokens is encoded as a whole, since
         /// tokens may reach across its parts, but for `cuts`.
+        ///
+        /// @param cuts are used up
         Encoded encoded(TreeSet<Integer> cuts) {
             var plain = tokenizer.plain();
             var string = text().toString();
@@ -335,6 +343,7 @@ public record Dialogue(int[] ids, List<Answer> answers) {
             var count = 0;
             var places = new ArrayList<Integer>();
             var done = 0;
+            var before = Tokenizer.Before.NOTHING;
             var bounds = new ArrayList<@Nullable Special>(specials(cuts));
             bounds.add(null);
             for (var bound : bounds) {
@@ -342,7 +351,7 @@ public record Dialogue(int[] ids, List<Answer> answers) {
                 while (true) {
                     var cut = cuts.ceiling(done);
                     var inside = cut != null && cut <= end;
-                    var part = plain.encode(string.substring(done, inside ? cut : end));
+                    var part = plain.encode(string.substring(done, inside ? cut : end), before);
                     Arrays.stream(part).forEach(ids::add);
                     count += part.length;
                     if (!inside) {
@@ -350,12 +359,14 @@ public record Dialogue(int[] ids, List<Answer> answers) {
                     }
                     places.add(count);
                     cuts.remove(cut);
+                    before = done < cut ? Tokenizer.Before.TEXT : before;
                     done = cut;
                 }
                 if (bound != null) {
                     ids.add(bound.id());
                     count++;
                     done = bound.to();
+                    before = Tokenizer.Before.TOKEN;
                 }
             }
             return new Encoded(

@@ -1,5 +1,6 @@
 package dev.espalier.tokenize;
 
+import dev.espalier.tokenize.Tokenizer.Before;
 import java.util.Arrays;
 import java.util.BitSet;
 import org.jspecify.annotations.Nullable;
@@ -56,7 +57,23 @@ record SentencePieceText(
 
     @Override
     public Normalized of(String text, int from, int to) {
-        return normalizes() ? new Line(text, from, to).normalize() : Normalized.unchanged(text);
+        return of(text, from, to, Before.NOTHING);
+    }
+
+    @Override
+    public Normalized of(String text, int from, int to, Before before) {
+        return normalizes()
+                ? new Line(text, from, to).normalize(prefix && before != Before.TEXT)
+                : Normalized.unchanged(text);
+    }
+
+    /// Whether the pre-tokenizer may put `▁` where a text begins that stands behind `before`.
+    private boolean opens(Before before) {
+        return switch (before) {
+            case NOTHING -> true;
+            case TOKEN -> metaspace != Metaspace.FIRST;
+            case TEXT -> false;
+        };
     }
 
     /// A text while it changes: characters, and where each comes from. Places are those of the
@@ -138,7 +155,7 @@ record SentencePieceText(
             size = count;
         }
 
-        Normalized normalize() {
+        Normalized normalize(boolean begins) {
             while (strip && size > 0 && Split.isWhiteSpace(points[size - 1])) {
                 size--;
             }
@@ -148,7 +165,7 @@ record SentencePieceText(
             var text = new StringBuilder(size + 1);
             var textStarts = new Ids(size + 1);
             var textEnds = new Ids(size + 1);
-            for (int i = prefix && size > 0 ? -1 : 0; i < size; i++) {
+            for (int i = begins && size > 0 ? -1 : 0; i < size; i++) {
                 int at = Math.max(i, 0);
                 int c = i < 0 || escape && points[i] == ' ' ? SPACE : points[i];
                 text.appendCodePoint(c);
@@ -207,7 +224,8 @@ record SentencePieceText(
 
         private int[] ends = new int[ROOM];
 
-        /// Whether nothing of the text, or of what lies between white space, was seen.
+        /// Whether a word begins here: nothing was seen of the text, or of what lies between white
+        /// space.
         private boolean fresh;
 
         private boolean begins;
@@ -219,10 +237,11 @@ record SentencePieceText(
             this.places = places;
         }
 
-        /// The words of `piece.text()[from, to)`, which is normalized already.
-        void ofNormalized(Normalized piece, int from, int to, Receiver words) {
+        /// The words of `piece.text()[from, to)`, which is normalized already and stands behind
+        /// `before`.
+        void ofNormalized(Normalized piece, int from, int to, Before before, Receiver words) {
             receiver = words;
-            fresh = true;
+            fresh = text.opens(before);
             var string = piece.text();
             for (int at = from; at < to; ) {
                 int c = Utf8.codePoint(string, at, to);
@@ -234,10 +253,10 @@ record SentencePieceText(
         }
 
         /// The words of `string[from, to)`, which is not; without places.
-        void of(String string, int from, int to, Receiver words) {
+        void of(String string, int from, int to, Before before, Receiver words) {
             receiver = words;
-            fresh = true;
-            begins = text.prefix;
+            fresh = text.opens(before);
+            begins = text.prefix && before != Before.TEXT;
             spaces = 0;
             waiting.clear();
             if (text.charsmap != null) {

@@ -67,6 +67,11 @@ public final class SentencePieceTokenizer implements FramedTokenizer {
 
     @Override
     public int[] encode(CharSequence given) {
+        return encode(given, Before.NOTHING);
+    }
+
+    @Override
+    public int[] encode(CharSequence given, Before before) {
         var string = given.toString();
         var ids = new Ids(string.length() / 3 + 8);
         var free = workspaces.poll();
@@ -89,13 +94,16 @@ public final class SentencePieceTokenizer implements FramedTokenizer {
                 .split(
                         string,
                         plain,
+                        before,
                         new AddedTokens.Pieces() {
                             @Override
                             public void text(Normalized piece, int from, int to) {
+                                var words = workspace.words();
+                                var there = piece.start(from) == 0 ? before : Before.TOKEN;
                                 if (normalized) {
-                                    workspace.words().ofNormalized(piece, from, to, receiver);
+                                    words.ofNormalized(piece, from, to, there, receiver);
                                 } else {
-                                    workspace.words().of(piece.text(), from, to, receiver);
+                                    words.of(piece.text(), from, to, there, receiver);
                                 }
                             }
 
@@ -133,8 +141,9 @@ public final class SentencePieceTokenizer implements FramedTokenizer {
                         new AddedTokens.Pieces() {
                             @Override
                             public void text(Normalized piece, int from, int to) {
+                                var there = piece.start(from) == 0 ? Before.NOTHING : Before.TOKEN;
                                 if (normalized) {
-                                    words.ofNormalized(piece, from, to, receiver);
+                                    words.ofNormalized(piece, from, to, there, receiver);
                                     return;
                                 }
                                 var normal = text.of(piece.text(), from, to);
@@ -143,6 +152,7 @@ public final class SentencePieceTokenizer implements FramedTokenizer {
                                         normal,
                                         same ? from : 0,
                                         same ? to : normal.text().length(),
+                                        there,
                                         receiver);
                             }
 

@@ -282,6 +282,7 @@ public final class SentencePieceTrainer {
                                         piece.text(),
                                         from,
                                         to,
+                                        Tokenizer.Before.NOTHING,
                                         (bytes, length) -> counts.add(bytes, 0, length));
                             }
 

@@ -9,6 +9,17 @@ import java.util.OptionalInt;
 /// Ids run from 0 to [#vocabularySize] - 1 without a gap. A surrogate without its partner, which no
 /// UTF-8 text can hold, is read as U+FFFD.
 public interface Tokenizer {
+    /// What stands before a text. Some tokenizers put a space before one: SentencePiece's, and
+    /// those with `add_prefix_space`.
+    enum Before {
+        NOTHING,
+        /// An added token, such as a special one. Llama 2's files once put a space behind it, later
+        /// ones do not.
+        TOKEN,
+        /// Other text, which this one goes on from, perhaps within a word. No space is put between.
+        TEXT
+    }
+
     /// The number of tokens, added ones included: a model needs as many embeddings.
     int vocabularySize();
 
@@ -16,7 +27,13 @@ public interface Tokenizer {
     /// stand literally in the text are recognised, unless this is a [#plain] tokenizer.
     int[] encode(CharSequence text);
 
-    /// As [#encode], with the places that the tokens come from. Slower.
+    /// As [#encode(CharSequence)], of a part of a longer text. Parts that are cut within a word are
+    /// spelt each for itself.
+    default int[] encode(CharSequence text, Before before) {
+        return encode(text);
+    }
+
+    /// As [#encode(CharSequence)], with the places that the tokens come from. Slower.
     Encoding encodeWithOffsets(String text);
 
     /// The text of these tokens, special ones written out. Bytes that make no character become

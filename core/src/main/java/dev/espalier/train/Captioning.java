@@ -2,7 +2,6 @@ package dev.espalier.train;
 
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.data.LabelledImage;
-import dev.espalier.generate.GenerationConfig;
 import dev.espalier.image.Drawing;
 import dev.espalier.image.Preprocessor;
 import dev.espalier.image.ShownImage;
@@ -12,7 +11,6 @@ import dev.espalier.objective.CrossEntropy;
 import dev.espalier.objective.ExampleText;
 import dev.espalier.objective.MicroBatch;
 import dev.espalier.recipe.FinetuneRecipe;
-import dev.espalier.recipe.ModelRecipe;
 import dev.espalier.recipe.TaskRecipe;
 import dev.espalier.recipe.TrainingRecipe.Metric;
 import dev.espalier.report.Block;
@@ -73,14 +71,7 @@ record Captioning(
                                 model.parameterCount()));
         var asked = task.generation();
         var most = asked.maxNewTokens() == null ? longest : asked.maxNewTokens();
-        var generation =
-                recipe.model() instanceof ModelRecipe.Saved saved
-                        ? GenerationConfig.json(saved.path(), TextRewriter.usual(model, most))
-                        : HuggingFace.generationConfig(model, ready.config());
-        generation.put("do_sample", false);
-        generation.put("num_beams", asked.beams());
-        generation.put("length_penalty", asked.lengthPenalty());
-        generation.put("max_new_tokens", most);
+        var generation = Rewriting.generation(recipe, asked, most, model, ready.config());
         var commonest = PictureCaptioner.commonest(data.train());
         ready.config().remove(HuggingFace.OWN);
         Commonest.tell(ready.config(), List.of(commonest));

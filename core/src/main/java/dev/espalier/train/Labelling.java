@@ -6,6 +6,7 @@ import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.corpus.TaggedText;
 import dev.espalier.data.LabelledText;
 import dev.espalier.evaluate.Classification;
+import dev.espalier.evaluate.Entities;
 import dev.espalier.evaluate.Score;
 import dev.espalier.model.TokenClassifier;
 import dev.espalier.objective.ExampleText;
@@ -106,6 +107,11 @@ final class Labelling implements Job {
                             + ": all words have the tag "
                             + tags
                             + "; token labelling needs at least two tags");
+        }
+        var stopping = recipe.training().earlyStopping();
+        if (stopping != null && stopping.metric() == Metric.F1 && !Entities.areTags(tags)) {
+            throw EspalierException.usage(
+                    "training.early-stopping.metric: f1 counts entities, whose tags are such as B-name, I-name and O; for other tags allowed: loss, accuracy, macro-f1");
         }
         var tokenizer =
                 TextData.tokenizer(
@@ -223,7 +229,10 @@ final class Labelling implements Job {
 
     @Override
     public @Nullable Double selection(List<Score> scores) {
-        return Finetuning.selection(recipe, scores, Metric.ACCURACY);
+        // Most words belong to no entity, so that their accuracy hardly tells one model from
+        // another.
+        var usual = Entities.areTags(model.labels()) ? Metric.F1 : Metric.ACCURACY;
+        return Finetuning.selection(recipe, scores, usual);
     }
 
     @Override

@@ -514,9 +514,7 @@ final class Pretraining implements Job {
                 masked.random(),
                 mask,
                 ordinary,
-                masked.wholeWords()
-                        ? new Boundaries(tokenizer)::continuesWord
-                        : Masking.Continuation.NONE);
+                masked.wholeWords() ? new Boundaries(tokenizer)::words : Masking.Units.TOKENS);
     }
 
     private static PretrainRecipe completed(PretrainRecipe r, Plan plan) {

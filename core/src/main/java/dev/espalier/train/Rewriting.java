@@ -162,6 +162,9 @@ final class Rewriting implements Job {
         }
         var asked = task.generation().maxNewTokens();
         var newTokens = asked == null ? longest : asked;
+        var usual = TextRewriter.usual(model, newTokens);
+        var generation = generation(recipe, task.generation(), newTokens, model, ready.config());
+        var penalties = usual.with(generation).penalties();
         var completed =
                 new SequenceToSequence(
                         task.input(),
@@ -173,22 +176,16 @@ final class Rewriting implements Job {
                         new SequenceToSequence.Generation(
                                 task.generation().beams(),
                                 task.generation().lengthPenalty(),
-                                newTokens),
+                                newTokens,
+                                penalties.minNewTokens(),
+                                penalties.noRepeatNgram(),
+                                penalties.repetition()),
                         task.metrics());
         if (task.prefix() == null) {
             ready.config().remove("prefix");
         } else {
             ready.config().put("prefix", task.prefix());
         }
-        var usual = TextRewriter.usual(model, newTokens);
-        var generation =
-                recipe.model() instanceof ModelRecipe.Saved saved
-                        ? GenerationConfig.json(saved.path(), usual)
-                        : HuggingFace.generationConfig(model, ready.config());
-        generation.put("do_sample", false);
-        generation.put("num_beams", task.generation().beams());
-        generation.put("length_penalty", task.generation().lengthPenalty());
-        generation.put("max_new_tokens", newTokens);
         var lora = Finetuning.adapt(recipe, model, model);
         if (recipe.adapter() instanceof AdapterRecipe.Frozen f && f.lastBlocks() == 0) {
             trainHead(model);
@@ -220,12 +217,39 @@ final class Rewriting implements Job {
                 watcher);
     }
 
+    /// The `generation_config.json` of the model that is trained: the base's, with what is `asked`.
+    static ObjectNode generation(
+            FinetuneRecipe recipe,
+            SequenceToSequence.Generation asked,
+            int newTokens,
+            EncoderDecoder model,
+            ObjectNode config) {
+        var json =
+                recipe.model() instanceof ModelRecipe.Saved saved
+                        ? GenerationConfig.json(saved.path(), TextRewriter.usual(model, newTokens))
+                        : HuggingFace.generationConfig(model, config);
+        json.put("do_sample", false);
+        json.put("num_beams", asked.beams());
+        json.put("length_penalty", asked.lengthPenalty());
+        json.put("max_new_tokens", newTokens);
+        if (asked.minNewTokens() != null) {
+            json.put("min_new_tokens", asked.minNewTokens());
+        }
+        if (asked.noRepeatNgram() != null) {
+            json.put("no_repeat_ngram_size", asked.noRepeatNgram());
+        }
+        if (asked.repetitionPenalty() != null) {
+            json.put("repetition_penalty", asked.repetitionPenalty());
+        }
+        return json;
+    }
+
     private static int most(String key, @Nullable Integer asked, EncoderDecoder model, int added) {
         var length = asked == null ? model.context() : asked;
-        if (length > model.context()) {
+        if (length > model.longest()) {
             throw EspalierException.usage(
                     "%s: %d tokens are more than the model's context of %d"
-                            .formatted(key, length, model.context()));
+                            .formatted(key, length, model.longest()));
         }
         if (length <= added) {
             throw EspalierException.usage(

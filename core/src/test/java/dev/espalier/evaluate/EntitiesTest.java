@@ -27,6 +27,8 @@ class EntitiesTest {
         "B-PER E-PER I-PER,PER:0-1 PER:2-2",
         "S-PER I-PER,PER:0-0 PER:1-1",
         "O B-a-b I-a-b I-a-c,a-b:1-2 a-c:3-3",
+        "B I O I B,_:0-1 _:3-3 _:4-4",
+        "B-PER I-PER L-PER U-LOC U-LOC O,PER:0-2 LOC:3-3 LOC:4-4", // BILOU
         "O O,''"
     })
     void entitiesAreThoseOfSeqeval(String tags, String wanted) {

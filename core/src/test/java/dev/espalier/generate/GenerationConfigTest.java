@@ -28,6 +28,22 @@ class GenerationConfigTest {
         return GenerationConfig.read(folder, DEFAULTS);
     }
 
+    /// It counts the token with which the decoder of an encoder begins; of other models the prompt.
+    @Test
+    void theShortestLengthIsOfNewTokens() throws IOException {
+        assertThatThrownBy(() -> read("{\"min_length\": 56}"))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("min_length 56 counts the prompt");
+        Files.writeString(folder.resolve("config.json"), "{\"is_encoder_decoder\": true}");
+        assertThat(read("{\"min_length\": 56}").penalties().minNewTokens()).isEqualTo(55);
+        assertThat(read("{\"min_length\": 0}")).isEqualTo(DEFAULTS);
+        assertThat(read("{\"min_length\": 5, \"min_new_tokens\": 7}").penalties().minNewTokens())
+                .isEqualTo(7);
+        read("{\"min_length\": 56, \"length_penalty\": 2.0}");
+        assertThat(GenerationConfig.json(folder, DEFAULTS).toString())
+                .isEqualTo("{\"length_penalty\":2.0,\"min_new_tokens\":55}");
+    }
+
     private static GenerationConfig with(GenerationConfig config, String json) {
         return config.with(Json.mapper().readTree(json));
     }

@@ -1,5 +1,7 @@
 package dev.espalier.objective;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static java.util.stream.Collectors.joining;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
@@ -49,18 +51,39 @@ class FillInTheMiddleTest {
         return TOKENIZER.decode(tokens).replace("<|endoftext|>", "");
     }
 
-    /// Theirs would learn "wr iting" for a word that is cut behind "wr".
+    /// It would learn "wr iting" for a word that is cut behind "wr".
     @Test
-    void tokenizersThatBeginEachTextByASpaceAreRefused() {
-        var texts = List.of(TEXT.repeat(20));
-        var specials = List.of("<unk>", "<s>", "</s>");
-        for (Tokenizer tokenizer :
-                List.<Tokenizer>of(
-                        SentencePieceTrainer.bytePairs(texts, 300, 1, 1, specials),
-                        WordPieceTrainer.train(texts, 80, 1, true, true))) {
-            assertThatThrownBy(() -> new FillInTheMiddle(0.5, 0.5, tokenizer, 0, 1, 2))
-                    .isInstanceOf(EspalierException.class)
-                    .hasMessageContaining("cuts texts within words");
+    void tokenizersThatCannotGoOnWithinAWordAreRefused() {
+        var tokenizer = WordPieceTrainer.train(List.of(TEXT.repeat(20)), 80, 1, true, true);
+        assertThatThrownBy(() -> new FillInTheMiddle(0.5, 0.5, tokenizer, 0, 1, 2))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("cuts texts within words");
+    }
+
+    @Test
+    void partsOfSentencePieceBeginByNoSpaceOfTheirOwn() {
+        var tokenizer =
+                SentencePieceTrainer.bytePairs(
+                        List.of(TEXT.repeat(20)),
+                        320,
+                        1,
+                        1,
+                        List.of("<unk>", "<s>", "</s>", "<pre>", "<mid>", "<suf>"));
+        var objective = new FillInTheMiddle(1, 0, tokenizer, 3, 4, 5);
+        var ids = tokenizer.encode(TEXT);
+        var end = IntStream.generate(() -> 2).limit(40);
+        var window =
+                new Window(
+                        IntStream.concat(Arrays.stream(ids), end).toArray(), new int[] {0}, "here");
+        for (var seed = 0; seed < 200; seed++) {
+            var given = objective.of(window, Rng.at(seed)).tokens();
+            var shown =
+                    Arrays.stream(given)
+                            .mapToObj(id -> new String(tokenizer.bytes(id), UTF_8))
+                            .collect(joining());
+            var parts = shown.replace("</s>", "").split("<pre>|<suf>|<mid>", -1);
+            assertThat(parts).hasSize(4);
+            assertThat(parts[1] + parts[3] + parts[2]).isEqualTo(" " + TEXT);
         }
     }
 

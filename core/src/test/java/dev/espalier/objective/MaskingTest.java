@@ -24,7 +24,13 @@ class MaskingTest {
                 random,
                 MASK,
                 ordinary,
-                words ? (previous, token) -> token % 2 == 1 : Masking.Continuation.NONE);
+                words ? MaskingTest::even : Masking.Units.TOKENS);
+    }
+
+    private static BitSet even(int[] ids) {
+        var starts = new BitSet();
+        IntStream.range(0, ids.length).filter(i -> ids[i] % 2 == 0).forEach(starts::set);
+        return starts;
     }
 
     private static int[] text(long index, int length) {

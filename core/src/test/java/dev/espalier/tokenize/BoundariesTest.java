@@ -2,7 +2,6 @@ package dev.espalier.tokenize;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -28,19 +27,16 @@ class BoundariesTest {
     }
 
     private static List<String> words(Tokenizer tokenizer, String text) {
-        var boundaries = new Boundaries(tokenizer);
-        var words = new ArrayList<String>();
-        var previous = -1;
-        for (var id : tokenizer.encode(text)) {
-            var token = new String(tokenizer.bytes(id), StandardCharsets.UTF_8);
-            if (previous >= 0 && boundaries.continuesWord(previous, id)) {
-                words.set(words.size() - 1, words.getLast() + token);
-            } else {
-                words.add(token);
-            }
-            previous = id;
-        }
-        return words;
+        var ids = tokenizer.encode(text);
+        var starts = new Boundaries(tokenizer).words(ids);
+        assertThat(starts.length() <= ids.length && starts.get(0)).isTrue();
+        return starts.stream()
+                .mapToObj(from -> {
+                    var end = starts.nextSetBit(from + 1);
+                    var to = end < 0 ? ids.length : end;
+                    return tokenizer.decode(Arrays.copyOfRange(ids, from, to));
+                })
+                .toList();
     }
 
     @Test
@@ -49,10 +45,54 @@ class BoundariesTest {
                 .containsExactly("the", " dogs", ",", " catnip", ";", " x2", "</s>", "tail");
     }
 
+    /// Two or three tokens make a character here, since the tokenizer knows none of them.
     @Test
-    void sentencesAreFoundInTheText() {
-        var text =
-                "It is 3.14. Is it (why?) so? \"Yes!\" he said.\nNext… line “end.” It ends. 猫です。犬です。";
+    void charactersDecideAndNotTheirBytes() {
+        assertThat(words(TOKENIZER, "house\u2014and “naïve”\u00a0друзья 👍🏽 e\u0301t"))
+                .containsExactly(
+                        "house",
+                        "\u2014",
+                        "and",
+                        " ",
+                        "“",
+                        "naïve",
+                        "”",
+                        "\u00a0",
+                        "друзья",
+                        " ",
+                        "👍",
+                        "🏽",
+                        " e\u0301t");
+        assertThat(words(TOKENIZER, "猫です。 ลิง x한국어 ー"))
+                .containsExactly("猫", "で", "す", "。", " ลิ", "ง", " x한국어", " ー");
+    }
+
+    @Test
+    void aCharacterThatABorderCutsIsPartOfAWord() {
+        var ids = TOKENIZER.encode("a猫b");
+        assertThat(ids).hasSize(5);
+        var boundaries = new Boundaries(TOKENIZER);
+        assertThat(boundaries.words(Arrays.copyOfRange(ids, 2, 5)).stream()).containsExactly(0);
+        assertThat(boundaries.words(Arrays.copyOfRange(ids, 0, 2)).stream()).containsExactly(0);
+        assertThat(boundaries.words(ids).stream()).containsExactly(0, 1, 4);
+        assertThat(boundaries.words(new int[0]).isEmpty()).isTrue();
+    }
+
+    /// As books have them.
+    @Test
+    void linesOfAParagraphAreNoSentences() {
+        assertThat(
+                        sentences(
+                                "the end of\nthe dog. Why\nThe\n \ncat\r\n\r\nthe dog.\r\n\r\nThe end"))
+                .containsExactly(
+                        "the end of\nthe dog.",
+                        " Why\nThe\n \n",
+                        "cat\r\n\r\n",
+                        "the dog.\r\n\r\n",
+                        "The end");
+    }
+
+    private static List<String> sentences(String text) {
         var ids = TOKENIZER.encode(text);
         var starts = new Boundaries(TOKENIZER).sentences(ids);
         var found = new ArrayList<String>();
@@ -60,7 +100,14 @@ class BoundariesTest {
             var end = i + 1 < starts.length ? starts[i + 1] : ids.length;
             found.add(TOKENIZER.decode(Arrays.copyOfRange(ids, starts[i], end)));
         }
-        assertThat(found)
+        return found;
+    }
+
+    @Test
+    void sentencesAreFoundInTheText() {
+        var text =
+                "It is 3.14. Is it (why?) so? \"Yes!\" he said.\nNext… line “end.” It ends. 猫です。犬です。";
+        assertThat(sentences(text))
                 .containsExactly(
                         "It is 3.14.",
                         " Is it (why?) so?",

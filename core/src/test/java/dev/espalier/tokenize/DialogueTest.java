@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.espalier.EspalierException;
+import dev.espalier.io.Json;
 import dev.espalier.tokenize.ChatTemplate.Known;
 import dev.espalier.tokenize.ChatTemplate.Message;
 import dev.espalier.tokenize.Dialogue.Which;
@@ -13,8 +14,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import org.assertj.core.api.AbstractThrowableAssert;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import tools.jackson.databind.node.ObjectNode;
 
 class DialogueTest {
     private static final Message SYSTEM = new Message("system", "Be brief.");
@@ -23,6 +29,8 @@ class DialogueTest {
     private static final Message WHY = new Message("user", "Why <|im_end|>?");
     private static final Message BECAUSE = new Message("assistant", "Because.");
     private static final List<Message> FIVE = List.of(SYSTEM, USER, ANSWER, WHY, BECAUSE);
+
+    @TempDir Path folder;
 
     /// A template of the tests' reference.
     private static ChatTemplate template(String name) throws IOException {
@@ -73,6 +81,78 @@ class DialogueTest {
             var from = dialogue.answers().getFirst().from();
             assertThat(Arrays.copyOf(dialogue.ids(), from)).as(name).isEqualTo(asked);
         }
+    }
+
+    /// As the Hugging Face library reads the same text as a whole, for files that put a space
+    /// behind special tokens (Llama 2's once, T5's) and for those that put it before a text alone.
+    @ParameterizedTest
+    @ValueSource(strings = {"legacy", "always", "first", "never"})
+    void spacesStandWhereTheWholeTextHasThem(String scheme) throws IOException {
+        var tokenizer = sentencePieces(scheme);
+        for (var name : List.of("llama-2", "mistral")) {
+            var template = template(name);
+            var conversation = name.equals("mistral") ? FIVE.subList(1, 5) : FIVE;
+            var whole = template.render(tokenizer, conversation, false).text().toString();
+            var ids = tokenizer.encode(whole);
+            for (var which : Which.values()) {
+                var dialogue = Dialogue.of(template, tokenizer, conversation, which);
+                assertThat(dialogue.ids()).as("%s %s", name, which).isEqualTo(ids);
+                var asked =
+                        template.encode(
+                                tokenizer, conversation.subList(0, conversation.size() - 1));
+                assertThat(asked)
+                        .isEqualTo(Arrays.copyOf(ids, dialogue.answers().getLast().from()));
+            }
+        }
+        var names = Arrays.stream(ids(tokenizer, "llama-2")).mapToObj(tokenizer::token).toList();
+        assertThat(names)
+                .startsWith("<s>", Set.of("legacy", "always").contains(scheme) ? "▁[" : "[");
+        assertThat(names).endsWith("]", "▁Hello", "!", "▁", "</s>");
+    }
+
+    private static int[] ids(Tokenizer tokenizer, String name) throws IOException {
+        return Dialogue.of(template(name), tokenizer, List.of(USER, ANSWER), Which.EVERY).ids();
+    }
+
+    /// A word that an answer begins with at once goes on the text before it.
+    @ParameterizedTest
+    @ValueSource(strings = {"legacy", "always", "first", "never"})
+    void noSpaceIsPutWhereAnAnswerBegins(String scheme) throws IOException {
+        var tokenizer = sentencePieces(scheme);
+        var template =
+                ChatTemplate.parse(
+                        "t",
+                        "{% for m in messages %}{{ m.content }}{% if m.role == 'user' %}:{% else %}{{"
+                                + " eos_token }}{% endif %}{% endfor %}");
+        var dialogue = Dialogue.of(template, tokenizer, List.of(USER, ANSWER), Which.EVERY);
+        var answer = dialogue.answers().getFirst();
+        assertThat(
+                        Arrays.stream(dialogue.ids(), answer.from(), answer.to())
+                                .mapToObj(tokenizer::token))
+                .containsExactly("Hello", "!", "</s>");
+    }
+
+    /// Byte pairs whose file puts a space where `scheme` says, as Llama 2's once or by a
+    /// pre-tokenizer.
+    private Tokenizer sentencePieces(String scheme) throws IOException {
+        var text =
+                "[INST] Hi Hello! Hello! Why? Because. Because. Be brief. <<SYS>> [/INST] (Hello (Hello (Hi ";
+        var trained =
+                SentencePieceTrainer.bytePairs(
+                        List.of(text.repeat(20)), 360, 2, 1, List.of("<unk>", "<s>", "</s>"));
+        var source = folder.resolve("pairs-" + scheme);
+        trained.save(source);
+        if (!scheme.equals("legacy")) {
+            var json = (ObjectNode) Json.read(source.resolve("tokenizer.json"));
+            json.putNull("normalizer");
+            json.putObject("pre_tokenizer")
+                    .put("type", "Metaspace")
+                    .put("replacement", "▁")
+                    .put("prepend_scheme", scheme)
+                    .put("split", false);
+            Files.writeString(source.resolve("tokenizer.json"), json.toString());
+        }
+        return Tokenizers.read(source);
     }
 
     /// The first letter would melt into the line end before it if the text were encoded as one.

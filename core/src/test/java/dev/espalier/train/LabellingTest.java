@@ -126,6 +126,40 @@ class LabellingTest {
     }
 
     @Test
+    void entitiesDecideWhichWeightsAreKeptAndWordClassesCannot() throws IOException {
+        assertThat(value(byF1("names.conll"), "f1")).isGreaterThan(0.9);
+        var classes = Files.readString(folder.resolve("names.conll"));
+        Files.writeString(
+                folder.resolve("classes.conll"),
+                classes.replaceAll(" (B|I)-\\w+", " NOUN").replaceAll(" O", " VERB"));
+        assertThatThrownBy(() -> byF1("classes.conll"))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("f1 counts entities");
+    }
+
+    private Run.Result byF1(String data) {
+        return new Run(
+                        Recipes.parse(
+                                """
+                                name: by-f1
+                                output: %s/by-%s
+                                data: {train: %s/%s, validation-share: 25%%}
+                                tokenizer: {type: wordpiece, vocabulary: 80}
+                                model: {type: bert, layers: 1, heads: 2, width: 32, context: 32}
+                                task: {type: token-labelling}
+                                training:
+                                  for: 4 epochs
+                                  batch: 16
+                                  optimizer: {type: adamw, rate: 5e-3}
+                                  early-stopping: {patience: 3, metric: f1}
+                                evaluate: {every: 1 epoch}
+                                """
+                                        .formatted(folder, data, folder, data),
+                                "by-f1"))
+                .train(s -> {});
+    }
+
+    @Test
     void adaptersOfAPretrainedModelAreSavedAndRead() {
         var tagger =
                 run(

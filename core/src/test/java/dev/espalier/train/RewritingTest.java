@@ -26,6 +26,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import tools.jackson.databind.node.ObjectNode;
 
 /// Whole runs that learn to write one text from another, at a tiny size: `FIG NOW` for `fig 17`.
 class RewritingTest {
@@ -242,6 +243,48 @@ class RewritingTest {
                         .isEqualTo(value(result.scores(), "chrf"));
             }
         }
+    }
+
+    /// A summariser's rules would make other texts impossible without a word.
+    @Test
+    void howTheBaseWritesIsSaidAndCanBeChanged() throws IOException {
+        var base = run(recipe("base", "pairs.csv", fresh(T5), "", training(1))).model();
+        var file = base.resolve("generation_config.json");
+        var json = (ObjectNode) Json.read(file);
+        Files.writeString(
+                file,
+                json.put("no_repeat_ngram_size", 3)
+                        .put("min_length", 5)
+                        .put("repetition_penalty", 1.5)
+                        .toString());
+        var from = "model: {path: %s}".formatted(base);
+        var kept = run(recipe("kept", "pairs.csv", from, "", training(1)));
+        assertThat(Files.readString(kept.folder().resolve("recipe.yaml")))
+                .contains("no-repeat-ngram: 3", "min-new-tokens: 4", "repetition-penalty: 1.5");
+        var own = ", generation: {no-repeat-ngram: 0, min-new-tokens: 0, repetition-penalty: 1}";
+        var changed = run(recipe("changed", "pairs.csv", from, own, training(1)));
+        var written = Json.read(changed.model().resolve("generation_config.json"));
+        assertThat(written.path("no_repeat_ngram_size").asInt(-1)).isZero();
+        assertThat(written.path("min_new_tokens").asInt(-1)).isZero();
+        assertThat(written.path("repetition_penalty").asDouble()).isEqualTo(1);
+        assertThat(written.has("min_length")).isFalse();
+    }
+
+    /// Its files name the length that it was trained on, but distances limit nothing.
+    @Test
+    void aT5ReadsAndWritesMoreThanItsContext() {
+        var task = ", max-input: 60, max-target: 50";
+        var base = run(recipe("base", "pairs.csv", fresh(T5), "", training(1))).model();
+        var from = "model: {path: %s}".formatted(base);
+        var result = run(recipe("long", "pairs.csv", from, task, training(1)));
+        try (var rewriter = TextRewriter.load(result.model())) {
+            var inputs = rewriter.inputs(List.of("fig ".repeat(100)));
+            assertThat(inputs.ids().getFirst()).hasSize(60);
+            assertThat(rewriter.rewrite("fig ".repeat(100))).isNotNull();
+        }
+        assertThatThrownBy(() -> run(recipe("bart", "pairs.csv", fresh(BART), task, training(1))))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("max-input: 60");
     }
 
     @Test
