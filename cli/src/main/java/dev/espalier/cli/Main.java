@@ -96,6 +96,7 @@ public final class Main {
         // The log is written there, as all else is.
         System.setErr(main.err);
         var stop = new Stop();
+        Garbage.watch();
         var code = main.run(stop, List.of(args));
         out.flush();
         stop.finished();

@@ -9,18 +9,21 @@ import java.util.stream.Collectors;
 final class Scores {
     private Scores() {}
 
-    /// A line a score: what on, which, the value, its 95 % interval, from how many.
+    /// A line a score: what on, which, the value, its 95 % interval where it is told, from how
+    /// many.
     static String table(List<Score> scores) {
         return scores.stream()
                 .map(s ->
                         String.format(
                                 Locale.ROOT,
-                                "%-16s %-18s %10.4f  [%.4f, %.4f]  n = %d%n",
+                                "%-16s %-18s %10.4f  %s  n = %d%n",
                                 s.data(),
                                 s.metric(),
                                 s.value(),
-                                s.low(),
-                                s.high(),
+                                Double.isFinite(s.low()) && Double.isFinite(s.high())
+                                        ? String.format(
+                                                Locale.ROOT, "[%.4f, %.4f]", s.low(), s.high())
+                                        : " ".repeat(16),
                                 s.n()))
                 .collect(Collectors.joining());
     }

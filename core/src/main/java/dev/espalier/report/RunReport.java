@@ -313,9 +313,7 @@ public final class RunReport {
                         List.of(
                                 metricName(score.metric()),
                                 Numbers.fixed(score.value(), decimals(score)),
-                                Numbers.fixed(score.low(), decimals(score))
-                                        + " to "
-                                        + Numbers.fixed(score.high(), decimals(score)),
+                                between(score, decimals(score)),
                                 find(scores, COPY + score.metric())
                                         .map(s -> Numbers.fixed(s.value(), decimals(s)))
                                         .orElse("–"),
@@ -430,9 +428,7 @@ public final class RunReport {
     private static String range(Score score) {
         return isShare(score.metric())
                 ? percentRange(score.interval())
-                : Numbers.fixed(score.low(), decimals(score))
-                        + " to "
-                        + Numbers.fixed(score.high(), decimals(score));
+                : between(score, decimals(score));
     }
 
     private static Interval shown(Score score, String metric) {
@@ -496,9 +492,7 @@ public final class RunReport {
                                     .map(b -> Numbers.fixed(b.value(), decimals(b)))
                                     .orElse("–"),
                             Numbers.fixed(score.value(), decimals(score)),
-                            Numbers.fixed(score.low(), decimals(score))
-                                    + " to "
-                                    + Numbers.fixed(score.high(), decimals(score)),
+                            between(score, decimals(score)),
                             Numbers.count(score.n())));
         }
         var sections = new ArrayList<Report.Section>();
@@ -971,9 +965,7 @@ public final class RunReport {
                                     : Numbers.fixed(score.value(), decimals(score)),
                             percent
                                     ? percentRange(score.interval())
-                                    : Numbers.fixed(score.low(), decimals(score))
-                                            + " to "
-                                            + Numbers.fixed(score.high(), decimals(score)),
+                                    : between(score, decimals(score)),
                             Numbers.count(score.n())));
         }
         return new Block.Table(caption, List.of("metric", "data", "value", "interval", "n"), rows);
@@ -1056,14 +1048,21 @@ public final class RunReport {
         };
     }
 
+    /// Nothing where the interval cannot be told.
+    private static String between(Score score, int decimals) {
+        return Double.isFinite(score.low()) && Double.isFinite(score.high())
+                ? Numbers.fixed(score.low(), decimals)
+                        + " to "
+                        + Numbers.fixed(score.high(), decimals)
+                : "";
+    }
+
     private static Report.Figure figure(String label, Score score, int decimals) {
         return new Report.Figure(
                 label,
                 Numbers.fixed(score.value(), decimals),
                 Double.isFinite(score.low()) && Double.isFinite(score.high())
-                        ? Numbers.fixed(score.low(), decimals)
-                                + " to "
-                                + Numbers.fixed(score.high(), decimals)
+                        ? between(score, decimals)
                         : "on " + score.data());
     }
 

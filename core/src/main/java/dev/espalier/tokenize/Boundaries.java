@@ -18,10 +18,10 @@ public final class Boundaries {
     private static final Pattern END =
             Pattern.compile(
                     "(?:[.!?]|\u00e2\u0080\u00a6)(?!(?<=\\d \\.) \\d)(?:(?=\\s|$)"
-                            + "|(?:[\"')\\]}]|\u00e2\u0080[\u0099\u009d]|\u00c2\u00bb)+(?=\\s+[^a-z\\s]|\\s*$))(?:[ \\t\\r]*\\n)*"
+                            + "|(?:[\"')\\]}]|\u00e2\u0080[\u0099\u009d]|\u00c2\u00bb)+(?=\\s+[^a-z\\s]|\\s*$))(?:[ \\t\\r\\n]*\\n)?"
                             + "|(?:\u00e3\u0080\u0082|\u00ef\u00bc[\u0081\u009f])"
                             + "(?:\u00e3\u0080[\u008d\u008f])*"
-                            + "|\\n(?:[ \\t\\r]*\\n)+");
+                            + "|\\n[ \\t\\r\\n]*\\n");
 
     /// Scripts that put no spaces between words.
     private static final Set<UnicodeScript> UNSPACED =

@@ -92,6 +92,12 @@ class BoundariesTest {
                         "The end");
     }
 
+    @Test
+    void aLotOfEmptyLinesIsNoTrouble() {
+        assertThat(sentences("The end." + " \n".repeat(100_000) + "cat" + "\n".repeat(100_000)))
+                .hasSize(2);
+    }
+
     private static List<String> sentences(String text) {
         var ids = TOKENIZER.encode(text);
         var starts = new Boundaries(TOKENIZER).sentences(ids);
