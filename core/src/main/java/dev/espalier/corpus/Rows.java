@@ -20,9 +20,9 @@ import tools.jackson.databind.JsonNode;
 /// record is set aside in the ledger, and reading goes on at the next line.
 ///
 /// CSV is that of RFC 4180: fields may be quoted, and hold line ends then. TSV knows no quotes but
-/// those around a whole field. Both begin with a line of the columns' names. In JSONL a string, a
-/// number or a truth value is a value; in a field of text only a string is, and in one of labels a
-/// list of values too.
+/// those around a whole field, in which each quote is doubled. Both begin with a line of the
+/// columns' names. In JSONL a string, a number or a truth value is a value; in a field of text only
+/// a string is, and in one of labels a list of values too.
 public final class Rows implements AutoCloseable {
     /// A record longer than this is set aside.
     private static final int LONGEST = 1 << 26;
@@ -322,12 +322,19 @@ public final class Rows implements AutoCloseable {
         for (var start = 0; start <= line.length(); ) {
             var tab = line.indexOf('\t', start);
             var end = tab < 0 ? line.length() : tab;
-            var cell = line.substring(start, end);
-            var quoted = cell.length() >= 2 && cell.startsWith("\"") && cell.endsWith("\"");
-            cells.add(quoted ? cell.substring(1, cell.length() - 1).replace("\"\"", "\"") : cell);
+            cells.add(unquoted(line.substring(start, end)));
             start = end + 1;
         }
         return cells;
+    }
+
+    /// A text may begin and end with quotes that are its own: then one inside stands alone.
+    private static String unquoted(String cell) {
+        if (cell.length() < 2 || !cell.startsWith("\"") || !cell.endsWith("\"")) {
+            return cell;
+        }
+        var inner = cell.substring(1, cell.length() - 1);
+        return inner.replace("\"\"", "").contains("\"") ? cell : inner.replace("\"\"", "\"");
     }
 
     /// The cells of the record that begins with `line`, or null if its quotes are broken: then only

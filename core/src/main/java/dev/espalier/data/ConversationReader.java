@@ -17,7 +17,9 @@ import tools.jackson.databind.JsonNode;
 /// - `{"instruction": "…", "input": "…", "output": "…", "system": "…"}`, as the Alpaca data are
 ///   (Taori et al. 2023): the user says the instruction and, after an empty line, the input, which
 ///   may be empty or missing as the system's words may, and the assistant says the output
-/// - `{"prompt": "…", "completion": "…"}`; the prompt may be a list of messages
+/// - `{"prompt": "…", "completion": "…"}`; both may be lists of messages
+/// - `{"conversations": [{"from": "human", "value": "…"}, {"from": "gpt", "value": "…"}]}`, as
+///   ShareGPT's are; `system` beside it is what the system says before them
 ///
 /// Broken records are set aside in the ledger.
 public final class ConversationReader {
@@ -78,6 +80,11 @@ public final class ConversationReader {
         if (record.has("messages")) {
             return messages(record, "messages");
         }
+        if (record.has("conversations")) {
+            var messages = system(record);
+            messages.addAll(messages(record, "conversations"));
+            return messages;
+        }
         if (record.has("instruction")) {
             var messages = instruction(record);
             messages.add(answer(text(record, "output", null)));
@@ -85,27 +92,37 @@ public final class ConversationReader {
         }
         if (record.has("prompt")) {
             var messages = prompt(record);
-            messages.add(answer(text(record, "completion", null)));
+            if (record.path("completion").isArray()) {
+                messages.addAll(messages(record, "completion"));
+            } else {
+                messages.add(answer(text(record, "completion", null)));
+            }
             return messages;
         }
         throw new Broken(
                 "missing field",
-                "there is neither `messages` nor `instruction` with `output` nor `prompt` with `completion`");
+                "there is neither `messages` nor `conversations` nor `instruction` with `output` nor `prompt` with `completion`");
     }
 
     /// The `instruction` of a record with its `input` and `system`.
     static List<Message> instruction(JsonNode record) throws Broken {
-        var messages = new ArrayList<Message>();
-        var system = text(record, "system", "");
-        if (!system.isBlank()) {
-            messages.add(new Message(ChatTemplate.SYSTEM, system));
-        }
+        var messages = system(record);
         var instruction = text(record, "instruction", null);
         var input = text(record, "input", "");
         messages.add(
                 new Message(
                         ChatTemplate.USER,
                         input.isBlank() ? instruction : instruction + "\n\n" + input));
+        return messages;
+    }
+
+    /// What the `system` of a record says, if there is one.
+    private static List<Message> system(JsonNode record) throws Broken {
+        var messages = new ArrayList<Message>();
+        var system = text(record, "system", "");
+        if (!system.isBlank()) {
+            messages.add(new Message(ChatTemplate.SYSTEM, system));
+        }
         return messages;
     }
 
@@ -152,22 +169,36 @@ public final class ConversationReader {
         throw new Broken("missing field", "`" + key + "` must be a text");
     }
 
-    /// The messages of a list under `key`.
+    /// The messages of a list under `key`, ShareGPT's too.
     static List<Message> messages(JsonNode record, String key) throws Broken {
         var messages = new ArrayList<Message>();
         if (!record.path(key).isArray() || record.path(key).isEmpty()) {
             throw new Broken("missing field", "`" + key + "` must be a list of messages");
         }
         for (var item : record.path(key)) {
-            if (!item.path("role").isString() || !item.path("content").isString()) {
+            var shared = item.has("from");
+            var said = item.path(shared ? "from" : "role");
+            var words = item.path(shared ? "value" : "content");
+            if (!said.isString() || !words.isString()) {
                 throw new Broken(
                         "bad message",
-                        "message %d of `%s` needs a `role` and a `content`, both texts"
-                                .formatted(messages.size() + 1, key));
+                        "message %d of `%s` needs a `%s` and a `%s`, both texts"
+                                .formatted(
+                                        messages.size() + 1,
+                                        key,
+                                        shared ? "from" : "role",
+                                        shared ? "value" : "content"));
             }
             try {
-                var role = item.path("role").asString();
-                var content = item.path("content").asString();
+                var role =
+                        !shared
+                                ? said.asString()
+                                : switch (said.asString()) {
+                                    case "human" -> ChatTemplate.USER;
+                                    case "gpt" -> ChatTemplate.ASSISTANT;
+                                    default -> said.asString();
+                                };
+                var content = words.asString();
                 var message = new Message(role, content);
                 if (!ROLES.contains(role)) {
                     throw new Broken(

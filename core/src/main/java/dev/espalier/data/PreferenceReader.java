@@ -16,7 +16,8 @@ import tools.jackson.databind.JsonNode;
 /// - `{"prompt": "…", "chosen": "…", "rejected": "…"}`; the prompt may be a list of messages
 /// - `{"instruction": "…", "input": "…", "system": "…", "chosen": "…", "rejected": "…"}`, as
 ///   [ConversationReader] reads instructions
-/// - `{"chosen": [messages], "rejected": [messages]}`, which differ in the last message alone
+/// - `{"chosen": [messages], "rejected": [messages]}`, which differ in the last message alone;
+///   where they begin with the assistant's they stand behind the `prompt`
 ///
 /// Broken records are set aside in the ledger.
 public final class PreferenceReader {
@@ -79,6 +80,9 @@ public final class PreferenceReader {
 
     private static List<Message> answered(JsonNode record, String key) throws Broken {
         var messages = ConversationReader.messages(record, key);
+        if (messages.getFirst().role().equals(ChatTemplate.ASSISTANT) && record.has("prompt")) {
+            messages.addAll(0, ConversationReader.prompt(record));
+        }
         if (messages.size() < 2 || !messages.getLast().role().equals(ChatTemplate.ASSISTANT)) {
             throw new Broken(
                     "no answer",

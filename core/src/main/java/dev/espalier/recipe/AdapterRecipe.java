@@ -9,7 +9,9 @@ public sealed interface AdapterRecipe {
     record None() implements AdapterRecipe {}
 
     @Doc(
-            "Only the task's head is trained, or with it the last blocks (Lee et al. 2019, arXiv:1911.03090).")
+            "Only the task's head is trained, or with it the last blocks (Lee et al. 2019, arXiv:1911.03090)."
+                    + " The head of what writes is the vocabulary's, where it is not the table by"
+                    + " which inputs are read.")
     record Frozen(
             @Doc(
                             value =

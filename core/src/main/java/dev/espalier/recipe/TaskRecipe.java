@@ -122,8 +122,8 @@ public sealed interface TaskRecipe {
     @Doc(
             "Answer as in the training conversations: the loss is on the assistant's words alone, and on the token"
                     + " that ends them. The data are JSON objects, one a line (`.jsonl`) or in a list"
-                    + " (`.json`), with `messages`, with `instruction`, `input` and `output`, or with"
-                    + " `prompt` and `completion`.")
+                    + " (`.json`), with `messages`, with `instruction`, `input` and `output`, with"
+                    + " `prompt` and `completion`, or with `conversations` as ShareGPT has them.")
     record Instruction(
             @Doc(
                             value =
@@ -136,7 +136,8 @@ public sealed interface TaskRecipe {
             @Doc(
                             value =
                                     "The date that a template tells which asks for one, such as 2026-01-31; `none`"
-                                            + " leaves it what the template says without.",
+                                            + " leaves it what the template says without. It is kept with the"
+                                            + " template, and told when the model is asked.",
                             byDefault = "none")
                     @Nullable String date,
             @Doc(

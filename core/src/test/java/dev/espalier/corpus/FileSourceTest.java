@@ -230,9 +230,13 @@ class FileSourceTest {
 
     @Test
     void tsvKnowsQuotesOnlyAroundAField() throws IOException {
-        write("a.tsv", "id\ttext\n1\tsay \"hi\n2\t\"a \"\"b\"\"\"\n3\t\"open\n");
+        var spoken = "\"Yes,\" he said, \"no.\"";
+        write(
+                "a.tsv",
+                "id\ttext\n1\tsay \"hi\n2\t\"a \"\"b\"\"\"\n3\t\"open\n4\t%s\n5\t\"\"\"\n"
+                        .formatted(spoken));
         assertThat(texts(FileSource.tsv(folder + "/a.tsv", "text")))
-                .containsExactly("say \"hi", "a \"b\"", "\"open");
+                .containsExactly("say \"hi", "a \"b\"", "\"open", spoken, "\"\"\"");
     }
 
     @Test

@@ -60,6 +60,30 @@ class ConversationReaderTest {
                                 message("assistant", "d")));
     }
 
+    /// As TRL and ShareGPT have them.
+    @Test
+    void formsOfOthersAreRead() throws IOException {
+        var file =
+                Files.writeString(
+                        folder.resolve("a.jsonl"),
+                        """
+                        {"prompt": [{"role": "user", "content": "a"}], "completion": [{"role": "assistant", "content": "b"}]}
+                        {"prompt": "a", "completion": [{"role": "assistant", "content": "b"}]}
+                        {"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}
+                        {"system": "Be brief.", "conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}
+                        {"conversations": [{"from": "system", "value": "Be brief."}, {"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}
+                        """);
+        var asked = List.of(message("user", "a"), message("assistant", "b"));
+        var briefly =
+                List.of(
+                        message("system", "Be brief."),
+                        message("user", "a"),
+                        message("assistant", "b"));
+        assertThat(ConversationReader.read(file, Ledger.strict()))
+                .extracting(Conversation::messages)
+                .containsExactly(asked, asked, asked, briefly, briefly);
+    }
+
     @Test
     void listsAndPackedFilesSayTheSame() throws IOException {
         var lines = Files.writeString(folder.resolve("a.jsonl"), RECORDS);
@@ -93,6 +117,10 @@ class ConversationReaderTest {
                 "{'messages': [{'role': 'assistant', 'content': 'b'}]} | message 1 is the assistant's and answers nobody",
                 "{'messages': [{'role': 'user', 'content': 'a'}, {'role': 'assistant', 'content': 'b'}, {'role': 'assistant', 'content': 'c'}]} | message 3 is the assistant's and follows another",
                 "{'prompt': [{'role': 'user', 'content': 'a'}, {'role': 'assistant', 'content': 'b'}], 'completion': 'c'} | message 3 is the assistant's and follows another",
+                "{'prompt': 'a', 'completion': [{'role': 'user', 'content': 'b'}]} | the assistant says nothing",
+                "{'conversations': [{'from': 'human', 'content': 'a'}]} | message 1 of `conversations` needs a `from` and a `value`",
+                "{'conversations': [{'from': 'gpt', 'value': 'a'}]} | message 1 is the assistant's and answers nobody",
+                "{'conversations': [{'from': 'bing', 'value': 'a'}]} | the role 'bing' is not known",
                 "{'instruction': 'a'} | `output` must be a text",
                 "{'instruction': 'a', 'input': 3, 'output': 'b'} | `input` must be a text",
                 "{'prompt': 'a', 'completion': ''} | the answer is empty",

@@ -54,6 +54,26 @@ class PreferenceReaderTest {
                 .isEqualTo(new Message("assistant", "3"));
     }
 
+    /// As TRL has them where the prompt stands apart.
+    @Test
+    void answersThatAreMessagesStandBehindThePrompt() throws IOException {
+        var answers =
+                "\"chosen\": [{\"role\": \"assistant\", \"content\": \"b\"}], \"rejected\": [{\"role\":"
+                        + " \"assistant\", \"content\": \"c\"}]}\n";
+        var file =
+                Files.writeString(
+                        folder.resolve("a.jsonl"),
+                        "{\"prompt\": [{\"role\": \"user\", \"content\": \"a\"}], "
+                                + answers
+                                + "{\"prompt\": \"a\", "
+                                + answers);
+        var prompt = List.of(new Message("user", "a"));
+        assertThat(PreferenceReader.read(file, Ledger.strict()))
+                .containsExactly(
+                        new Preference(prompt, "b", "c", file + ":1"),
+                        new Preference(prompt, "b", "c", file + ":2"));
+    }
+
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
@@ -66,6 +86,7 @@ class PreferenceReaderTest {
                 "{'chosen': [{'role': 'user', 'content': 'a'}], 'rejected': [{'role': 'user', 'content': 'a'}]} | `chosen` must end with a message of the assistant",
                 "{'chosen': [{'role': 'user', 'content': 'a'}, {'role': 'assistant', 'content': 'b'}], 'rejected': [{'role': 'user', 'content': 'x'}, {'role': 'assistant', 'content': 'b'}]} | differ before their last messages",
                 "{'prompt': [{'role': 'user', 'content': 'a'}, {'role': 'assistant', 'content': 'b'}], 'chosen': 'c', 'rejected': 'd'} | message 3 is the assistant's and follows another",
+                "{'chosen': [{'role': 'assistant', 'content': 'a'}], 'rejected': [{'role': 'assistant', 'content': 'b'}]} | behind at least one other",
                 "3 | not a JSON object"
             })
     void whatIsWrongIsSaidOfItsRecord(String record, String message) throws IOException {
