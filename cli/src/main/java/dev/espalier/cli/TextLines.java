@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 import tools.jackson.core.JacksonException;
@@ -72,7 +73,10 @@ final class TextLines {
         }
     }
 
-    /// Gives the texts in their order, up to `size` at once.
+    /// Gives the texts in their order, up to `size` at once. Broken records and lines are left out,
+    /// and told at the end.
+    ///
+    /// @throws EspalierException (DATA) at the end if there were any
     void forEach(List<String> arguments, int size, Chunks chunks) {
         if (!arguments.isEmpty()) {
             refuseFile();
@@ -85,25 +89,55 @@ final class TextLines {
         var path = file == null || file.toString().equals("-") ? null : Given.file(file);
         var name = path == null ? "standard input" : path.toString();
         var format = path == null ? null : Rows.Format.told(name).orElse(null);
+        var ledger = Ledger.counting();
         if (path != null && format != null) {
-            records(path, format, size, chunks);
-            return;
-        }
-        try (var input = path == null ? System.in : Files.newInputStream(path)) {
-            if (lines(name, field, input, size, chunks) == 0 && path != null) {
-                throw EspalierException.data(name + ": holds no text");
+            records(path, format, size, chunks, ledger);
+        } else {
+            try (var input = path == null ? System.in : Files.newInputStream(path)) {
+                lines(Path.of(name), field, input, size, chunks, ledger);
+            } catch (IOException e) {
+                throw EspalierException.data(name + ": cannot be read (" + e.getMessage() + ")", e);
             }
-        } catch (IOException e) {
-            throw EspalierException.data(name + ": cannot be read (" + e.getMessage() + ")", e);
+        }
+        requireWhole(ledger);
+        if (path != null && ledger.counts().kept() == 0) {
+            throw EspalierException.data(name + ": holds no text");
         }
     }
 
-    private void records(Path path, Rows.Format format, int size, Chunks chunks) {
+    /// @throws EspalierException (DATA) if records were set aside, which names the first places
+    static void requireWhole(Ledger ledger) {
+        if (ledger.rejects() == 0) {
+            return;
+        }
+        var kept = ledger.counts().kept();
+        var broken = ledger.firstRejects();
+        if (kept == 0) {
+            throw EspalierException.data(broken.getFirst().toString());
+        }
+        var others =
+                broken.stream()
+                        .skip(1)
+                        .map(r -> String.valueOf(r.line()))
+                        .collect(Collectors.joining(", "));
+        var more = ledger.rejects() - broken.size();
+        throw EspalierException.data(
+                "%,d of %,d records are left out; %s%s%s"
+                        .formatted(
+                                ledger.rejects(),
+                                kept + ledger.rejects(),
+                                broken.getFirst(),
+                                others.isEmpty() ? "" : "; the others are in lines " + others,
+                                more == 0 ? "" : " and %,d more".formatted(more)));
+    }
+
+    private void records(Path path, Rows.Format format, int size, Chunks chunks, Ledger ledger) {
         var chunk = new ArrayList<String>();
         var read = 0L;
-        try (var rows = Rows.open(path, format, null, Rows.Fields.text(key()), Ledger.strict())) {
+        try (var rows = Rows.open(path, format, null, Rows.Fields.text(key()), ledger)) {
             for (var row = rows.next(); row != null; row = rows.next()) {
                 read++;
+                ledger.keep();
                 chunk.add(row.values().getFirst());
                 if (chunk.size() == size) {
                     chunks.take(read - size + 1, List.copyOf(chunk));
@@ -114,32 +148,43 @@ final class TextLines {
             throw EspalierException.data(
                     path + ": cannot be read to its end (" + e.getMessage() + ")", e);
         }
-        if (read == 0) {
-            throw EspalierException.data(path + ": holds no text");
-        }
         if (!chunk.isEmpty()) {
             chunks.take(read - chunk.size() + 1, chunk);
         }
     }
 
-    /// The number of lines.
-    private static long lines(
-            String name, @Nullable String key, InputStream input, int size, Chunks chunks)
+    private static void lines(
+            Path name,
+            @Nullable String key,
+            InputStream input,
+            int size,
+            Chunks chunks,
+            Ledger ledger)
             throws IOException {
         var decoder = StandardCharsets.UTF_8.newDecoder();
         var lines = new Lines(new InputStreamReader(input, decoder), LONGEST);
         var chunk = new ArrayList<String>();
-        var read = 0L;
+        long at = 0, read = 0;
         try {
             for (var line = lines.next(); line != null; line = lines.next()) {
-                read++;
-                if (lines.tooLong()) {
-                    throw EspalierException.data(
-                            "%s:%d: longer than %d characters".formatted(name, read, LONGEST));
+                at++;
+                var text = lines.tooLong() ? null : key == null ? line : field(key, line);
+                if (text == null) {
+                    ledger.reject(
+                            name,
+                            at,
+                            "broken line",
+                            lines.tooLong()
+                                    ? "longer than %d characters".formatted(LONGEST)
+                                    : "a JSON object with text under '%s' is needed"
+                                            .formatted(key));
+                } else {
+                    read++;
+                    ledger.keep();
+                    chunk.add(text);
                 }
-                chunk.add(key == null ? line : field(name + ":" + read, key, line));
                 // A person who types wants an answer to each line; a file is taken in chunks.
-                if (chunk.size() == size || !lines.ready()) {
+                if (chunk.size() == size || !chunk.isEmpty() && !lines.ready()) {
                     chunks.take(read - chunk.size() + 1, List.copyOf(chunk));
                     chunk.clear();
                 }
@@ -148,25 +193,21 @@ final class TextLines {
             throw EspalierException.data(
                     name
                             + ": is not text in UTF-8"
-                            + (read == 0 ? "" : ", after line " + read + " or so"),
+                            + (at == 0 ? "" : ", after line " + at + " or so"),
                     e);
         }
         if (!chunk.isEmpty()) {
             chunks.take(read - chunk.size() + 1, chunk);
         }
-        return read;
     }
 
-    private static String field(String place, String key, String line) {
+    /// The text under `key`; null if `line` is no object that has one.
+    private static @Nullable String field(String key, String line) {
         try {
             var value = Json.mapper().readTree(line).path(key);
-            if (value.isString()) {
-                return value.stringValue();
-            }
-        } catch (JacksonException e) {
-            throw EspalierException.data(place + ": not a JSON object (" + Json.why(e) + ")", e);
+            return value.isString() ? value.stringValue() : null;
+        } catch (JacksonException _) {
+            return null;
         }
-        throw EspalierException.data(
-                "%s: a JSON object with text under '%s' is needed".formatted(place, key));
     }
 }

@@ -301,7 +301,8 @@ class GenerateTest {
         assertThat(run(model, "the", "--file=x")).isEqualTo(2);
         var lines = Files.writeString(temp.resolve("x.jsonl"), "{\"prompt\": \"a\"}\n{\"p\": 1}\n");
         assertThat(run(model, "--file", lines.toString())).isEqualTo(3);
-        assertThat(err).contains(lines + ":2", "`prompt`").hasLineCount(1);
+        assertThat(err).contains("1 of 2 records are left out; " + lines + ":2", "`prompt`");
+        assertThat(out).startsWith("a");
         Files.writeString(lines, "{\"prompt\"");
         assertThat(run(model, "--file", lines.toString())).isEqualTo(3);
         assertThat(err).contains(lines + ":1").hasLineCount(1);

@@ -51,6 +51,9 @@ public final class Ledger implements AutoCloseable {
             Map<String, Long> changed,
             Map<String, Long> rejected) {}
 
+    /// How many of the rejects are remembered.
+    private static final int REMEMBERED = 20;
+
     private final @Nullable Path file;
     private final Limit limit;
     private final TreeMap<String, Long> dropped = new TreeMap<>();
@@ -58,7 +61,7 @@ public final class Ledger implements AutoCloseable {
     private final TreeMap<String, Long> rejected = new TreeMap<>();
     private long kept;
     private long rejects;
-    private @Nullable Reject first;
+    private final List<Reject> first = new ArrayList<>();
     private @Nullable BufferedWriter writer;
 
     /// @param file where rejects go, made at the first one; none if null
@@ -70,6 +73,11 @@ public final class Ledger implements AutoCloseable {
     /// A ledger that only counts, and bears no broken record at all.
     public static Ledger strict() {
         return new Ledger(null, new Limit.Count(0));
+    }
+
+    /// A ledger that only counts, and bears every broken record.
+    public static Ledger counting() {
+        return new Ledger(null, new Limit.Count(Long.MAX_VALUE));
     }
 
     public void keep() {
@@ -103,8 +111,8 @@ public final class Ledger implements AutoCloseable {
         var reject = new Reject(where.toString(), line, reason, detail);
         rejected.merge(reason, 1L, Long::sum);
         rejects++;
-        if (first == null) {
-            first = reject;
+        if (first.size() < REMEMBERED) {
+            first.add(reject);
         }
         write(reject);
         if (limit instanceof Limit.Count(var most) && rejects > most) {
@@ -117,9 +125,9 @@ public final class Ledger implements AutoCloseable {
     /// @throws EspalierException (DATA) beyond the limit
     public void finish() {
         if (limit instanceof Limit.Share(var most)
-                && first != null
+                && !first.isEmpty()
                 && rejects > most * (kept + rejects)) {
-            throw beyond(first, most * 100 + "% of " + (kept + rejects));
+            throw beyond(first.getFirst(), most * 100 + "% of " + (kept + rejects));
         }
         close();
     }
@@ -146,7 +154,17 @@ public final class Ledger implements AutoCloseable {
 
     /// The first record that was set aside.
     public @Nullable Reject firstReject() {
-        return first;
+        return first.isEmpty() ? null : first.getFirst();
+    }
+
+    /// The first records that were set aside, at most 20.
+    public List<Reject> firstRejects() {
+        return List.copyOf(first);
+    }
+
+    /// How many records were set aside.
+    public long rejects() {
+        return rejects;
     }
 
     @Override
