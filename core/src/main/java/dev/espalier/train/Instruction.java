@@ -7,7 +7,6 @@ import dev.espalier.data.Conversation;
 import dev.espalier.evaluate.Score;
 import dev.espalier.evaluate.TextLoss;
 import dev.espalier.model.Decoder;
-import dev.espalier.nn.Module;
 import dev.espalier.objective.CrossEntropy;
 import dev.espalier.objective.ExampleText;
 import dev.espalier.plan.Cost;
@@ -218,7 +217,7 @@ final class Instruction implements Job {
         before.add(test == null ? null : AnswerBatch.measure(model, test.all(), tokenizer, bf16));
         var forgetting = Forgetting.of(recipe.forgetting(), model, tokenizer, bf16, recipe.seed());
         var lora = Finetuning.adapt(recipe, model, model);
-        requireTrained(model);
+        trainHead(recipe, model);
         var loss = Run.loss(recipe.training());
         var weight = Replaying.taskWeight(recipe);
         var answers =
@@ -281,14 +280,21 @@ final class Instruction implements Job {
         }
     }
 
-    /// Frozen weights leave nothing to train: a language model brings no head of its own.
-    static void requireTrained(Module model) {
-        if (model.parameters().values().stream().noneMatch(p -> p.trained())) {
+    /// Behind a body that is all frozen the vocabulary's head is trained, where it is not the table
+    /// of the inputs' tokens as well.
+    static void trainHead(FinetuneRecipe recipe, Decoder model) {
+        if (!(recipe.adapter() instanceof AdapterRecipe.Frozen frozen) || frozen.lastBlocks() > 0) {
+            return;
+        }
+        var head = model.parameters().get(Decoder.HEAD);
+        if (head == null) {
             throw EspalierException.usage(
-                    "adapter: frozen leaves nothing to train, since the task has no head of its own; allowed: none, lora, frozen with last-blocks");
+                    "adapter: frozen leaves nothing to train, since this %s writes by the table that it reads by; allowed: none, lora, frozen with last-blocks"
+                            .formatted(model.family().architecture()));
         }
     }
 
+        head.trained(true);
     /// The template that the recipe names, or else the tokenizer's own.
     static ChatTemplate template(
             FinetuneRecipe recipe,

@@ -721,10 +721,21 @@ public final class Planning {
         return switch (finetune.adapter()) {
             case AdapterRecipe.None _ -> model.parameterCount();
             case AdapterRecipe.Frozen f ->
-                    2L * model.width() + Math.round(f.lastBlocks() * model.blockWeights());
+                    (writes(finetune.task()) && f.lastBlocks() == 0
+                                            ? (long) model.vocabulary()
+                                            : 2L)
+                                    * model.width()
+                            + Math.round(f.lastBlocks() * model.blockWeights());
             // Each of attention's four maps gets (in + out) x rank weights.
             case AdapterRecipe.Lora l -> 4L * model.layers() * 2 * model.width() * l.rank();
         };
+    }
+
+    /// Whether the head of `task` is the vocabulary's.
+    private static boolean writes(TaskRecipe task) {
+        return task instanceof TaskRecipe.Instruction
+                || task instanceof TaskRecipe.Preference
+                || task instanceof TaskRecipe.SequenceToSequence;
     }
 
     private static long optimizerBytes(OptimizerRecipe optimizer, long trained) {

@@ -147,7 +147,7 @@ final class Preferring implements Job {
         }
         var forgetting = Forgetting.of(recipe.forgetting(), model, tokenizer, bf16, recipe.seed());
         var lora = Finetuning.adapt(recipe, model, model);
-        Instruction.requireTrained(model);
+        Instruction.trainHead(recipe, model);
         var weight = Replaying.taskWeight(recipe);
         var pairs =
                 new ExamplesByLength(

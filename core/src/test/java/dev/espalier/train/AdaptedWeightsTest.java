@@ -26,6 +26,10 @@ class AdaptedWeightsTest {
             "tokenizer: {type: bpe, vocabulary: 300, special-tokens: [<|endoftext|>, <|im_start|>, <|im_end|>]}\nmodel: "
                     + DECODER;
 
+    private static final String UNTIED =
+            CHAT.replace("gpt2", "llama")
+                    .replace("heads: 2", "heads: 2, key-value-heads: 1, hidden: 16");
+
     /// What a task learns from, and of which new model; `targets` get updates.
     private record Task(String settings, String data, String model, String targets) {}
 
@@ -43,6 +47,18 @@ class AdaptedWeightsTest {
                             "{\"prompt\": \"Is %d so\", \"chosen\": \"Yes.\", \"rejected\": \"No.\"}",
                             CHAT,
                             "[c_attn]"),
+                    "instruction-untied",
+                    new Task(
+                            "{type: instruction, template: chatml}",
+                            "{\"instruction\": \"Who comes\", \"output\": \"Lise %d\"}",
+                            UNTIED,
+                            "[q_proj]"),
+                    "preference-untied",
+                    new Task(
+                            "{type: preference, template: chatml}",
+                            "{\"prompt\": \"Is %d so\", \"chosen\": \"Yes.\", \"rejected\": \"No.\"}",
+                            UNTIED,
+                            "[q_proj]"),
                     "sequence-to-sequence",
                     new Task(
                             "{type: sequence-to-sequence, input: a, target: b}",
@@ -118,15 +134,19 @@ class AdaptedWeightsTest {
                 "instruction;lora;.*\\.c_attn\\.weight",
                 "instruction;dora;.*\\.c_attn\\.weight",
                 "instruction;none;.*",
+                "instruction-untied;head;lm_head\\.weight",
+                "preference-untied;head;lm_head\\.weight",
                 "preference;frozen;transformer\\.(h\\.1\\..*|ln_f\\..*)",
                 "preference;lora;.*\\.c_attn\\.weight",
                 "preference;dora;.*\\.c_attn\\.weight",
                 "preference;none;.*",
                 "sequence-to-sequence;frozen;(en|de)coder\\.block\\.1\\..*|decoder\\.final.*|lm_head.*",
+                "sequence-to-sequence;head;lm_head\\.weight",
                 "sequence-to-sequence;lora;.*\\.[qv]\\.weight",
                 "sequence-to-sequence;dora;.*\\.[qv]\\.weight",
                 "sequence-to-sequence;none;.*",
                 "token-labelling;frozen;bert\\.encoder\\.layer\\.1\\..*|classifier\\..*",
+                "token-labelling;head;classifier\\..*",
                 "token-labelling;lora;.*\\.(query|value)\\.weight|classifier\\..*",
                 "token-labelling;dora;.*\\.(query|value)\\.weight|classifier\\..*",
                 "token-labelling;none;.*"
@@ -139,6 +159,7 @@ class AdaptedWeightsTest {
         var settings =
                 switch (adapter) {
                     case "frozen" -> "{type: frozen, last-blocks: 50%}";
+                    case "head" -> "{type: frozen}";
                     case "none" -> "{type: none}";
                     default -> lora;
                 };
