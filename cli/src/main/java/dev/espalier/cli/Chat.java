@@ -17,7 +17,6 @@ import java.io.InputStreamReader;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.time.LocalDate;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -57,12 +56,7 @@ final class Chat implements Callable<Integer> {
             description = "How the assistant is to behave. Default: what the template says.")
     private @Nullable String system;
 
-    @Option(
-            names = "--date",
-            paramLabel = "YYYY-MM-DD",
-            description =
-                    "Today's date, for templates that tell it. Default: what they tell without.")
-    private @Nullable LocalDate date;
+    @Mixin private ToldDate date = new ToldDate();
 
     @Mixin private GenerationOptions options = new GenerationOptions();
 
@@ -76,8 +70,7 @@ final class Chat implements Callable<Integer> {
         try (var _ = options.precision(context.console(), decoder)) {
             var tokenizer = Tokenizers.read(model);
             TextClassifier.checkVocabulary(model, tokenizer, decoder.vocabulary());
-            var found = template(tokenizer);
-            var chosen = date == null ? found : found.on(date);
+            var chosen = date.of(context.console(), template(tokenizer));
             var conversation =
                     new Conversation(
                             context.console(),

@@ -48,6 +48,7 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -225,6 +226,8 @@ final class Evaluate implements Callable<Integer> {
                             + " ${DEFAULT-VALUE}.")
     private long seed;
 
+    @Mixin private ToldDate date = new ToldDate();
+
     Evaluate(Main.Context context) {
         this.context = context;
     }
@@ -250,6 +253,9 @@ final class Evaluate implements Callable<Integer> {
         if ((answers ? 1 : 0) + (preferences ? 1 : 0) + (pairs ? 1 : 0) > 1) {
             throw EspalierException.usage(
                     "--answers, --preferences and --pairs exclude each other");
+        }
+        if (!answers && !preferences) {
+            date.refuse();
         }
         if (answers || preferences) {
             assistant(console, sets);
@@ -384,18 +390,44 @@ final class Evaluate implements Callable<Integer> {
     }
 
     private void assistant(Console console, List<Data> sets) {
-        try (var assistant = Assistant.load(model)) {
+        try (var assistant = Assistant.load(model, t -> date.of(console, t))) {
             for (var set : sets) {
-                print(
-                        console,
-                        answers
-                                ? assistant
-                                        .loss(records(console, set, ConversationReader::read))
-                                        .scores(set.name())
-                                : assistant
-                                        .preferences(records(console, set, PreferenceReader::read))
-                                        .scores(set.name()));
+                if (answers) {
+                    var records = records(console, set, ConversationReader::read);
+                    var measured = assistant.loss(records);
+                    note(console, set, "conversations", records.size(), measured);
+                    print(console, measured.figures().scores(set.name()));
+                } else {
+                    var records = records(console, set, PreferenceReader::read);
+                    var measured = assistant.preferences(records);
+                    note(console, set, "pairs", records.size(), measured);
+                    print(console, measured.figures().scores(set.name()));
+                }
             }
+        }
+    }
+
+    private static void note(
+            Console console, Data set, String what, int records, Assistant.Measured<?> measured) {
+        if (measured.forgotten() > 0) {
+            console.note(
+                    "%s: %,d of %,d %s are longer than %,d tokens and lost their oldest turns"
+                            .formatted(
+                                    set.files(),
+                                    measured.forgotten(),
+                                    records,
+                                    what,
+                                    measured.length()));
+        }
+        if (measured.leftOut() > 0) {
+            console.note(
+                    "%s: %,d of %,d %s are longer than %,d tokens and are left out"
+                            .formatted(
+                                    set.files(),
+                                    measured.leftOut(),
+                                    records,
+                                    what,
+                                    measured.length()));
         }
     }
 

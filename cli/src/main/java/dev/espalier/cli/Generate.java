@@ -54,6 +54,8 @@ final class Generate implements Callable<Integer> {
 
     @Mixin private GenerationOptions options = new GenerationOptions();
 
+    @Mixin private ToldDate date = new ToldDate();
+
     @Option(
             names = "--sequences",
             paramLabel = "N",
@@ -101,9 +103,11 @@ final class Generate implements Callable<Integer> {
             var template =
                     raw || !(writer instanceof Decoder)
                             ? null
-                            : options.template(model).orElse(null);
+                            : options.template(model).map(t -> date.of(console, t)).orElse(null);
             var config = options.config(model, tokenizer, more());
-            if (template != null) {
+            if (template == null) {
+                date.refuse();
+            } else {
                 console.note(
                         "asked by the chat template of %s; --raw goes on with plain text"
                                 .formatted(template.name()));

@@ -63,9 +63,13 @@ final class Merge implements Callable<Integer> {
         Given.folder(model, "a model");
         adapters.forEach(adapter -> Given.folder(adapter, "an adapter"));
         // A classifier's adapter has a config.json beside it, since PEFT's files name no labels; so
-        // has that of an encoder with a decoder, for what is put before texts.
+        // has one that says how texts are read: what is put before them, and their length.
         var own = adapters.stream().filter(a -> Files.exists(a.resolve("config.json"))).toList();
-        var classifying = own.stream().filter(a -> !HuggingFace.isEncoderDecoder(a)).toList();
+        var classifying =
+                own.stream()
+                        .filter(a ->
+                                HuggingFace.isClassifier(a) || HuggingFace.isTokenClassifier(a))
+                        .toList();
         if (classifying.size() > 1) {
             throw EspalierException.usage(
                     classifying

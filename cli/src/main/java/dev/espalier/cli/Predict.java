@@ -68,6 +68,8 @@ final class Predict implements Callable<Integer> {
 
     @Mixin private TextLines lines = new TextLines("text");
 
+    @Mixin private ToldDate date = new ToldDate();
+
     Predict(Main.Context context) {
         this.context = context;
     }
@@ -76,6 +78,7 @@ final class Predict implements Callable<Integer> {
     public Integer call() {
         var console = context.console();
         if (SeenPictures.tells(Given.folder(model, "a fine-tuned model"))) {
+            date.refuse();
             if (pair != null) {
                 throw EspalierException.usage("--pair: this model tells pictures");
             }
@@ -84,6 +87,7 @@ final class Predict implements Callable<Integer> {
         }
         pictures.refuse();
         if (HuggingFace.isTokenClassifier(model)) {
+            date.refuse();
             if (pair != null) {
                 throw EspalierException.usage("--pair: this model labels the words of one text");
             }
@@ -96,6 +100,7 @@ final class Predict implements Callable<Integer> {
             return 0;
         }
         if (HuggingFace.isEncoderDecoder(model)) {
+            date.refuse();
             if (pair != null) {
                 throw EspalierException.usage("--pair: this model writes from one text");
             }
@@ -108,12 +113,13 @@ final class Predict implements Callable<Integer> {
             if (pair != null) {
                 throw EspalierException.usage("--pair: this model answers one text");
             }
-            try (var assistant = Assistant.load(model)) {
+            try (var assistant = Assistant.load(model, t -> date.of(console, t))) {
                 lines.forEach(
                         texts, CHUNK, (first, chunk) -> print(console, assistant, first, chunk));
             }
             return 0;
         }
+        date.refuse();
         if (!HuggingFace.isClassifier(model)) {
             throw EspalierException.usage(
                     model
@@ -146,13 +152,14 @@ final class Predict implements Callable<Integer> {
     /// Tells the pairs of a CSV, TSV or JSONL file.
     private void pairs(Console console, TextClassifier classifier, Path file, String second) {
         var fields = new Rows.Fields(List.of(lines.key(), second), null, false);
-        var ledger = Ledger.strict();
+        var ledger = Ledger.counting();
         var chunk = new ArrayList<Input>();
         try (var rows = Rows.open(file, Rows.Format.of(file), null, fields, ledger)) {
             for (var row = rows.next(); row != null; row = rows.next()) {
                 if (!rows.hasTexts(row)) {
                     continue;
                 }
+                ledger.keep();
                 chunk.add(new Input(row.values().getFirst(), row.values().getLast()));
                 if (chunk.size() == CHUNK) {
                     print(console, classifier, chunk);
@@ -166,9 +173,10 @@ final class Predict implements Callable<Integer> {
         if (!chunk.isEmpty()) {
             print(console, classifier, chunk);
         }
-        if (!ledger.leftOut().isEmpty()) {
+        if (!ledger.counts().dropped().isEmpty()) {
             console.note(file + ": not all records are used" + ledger.leftOut());
         }
+        TextLines.requireWhole(ledger);
     }
 
     /// The entities of a text or, where its tags are others, each word with its tag.

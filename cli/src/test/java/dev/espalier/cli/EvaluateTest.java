@@ -16,6 +16,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -144,6 +145,65 @@ class EvaluateTest {
                         "--max-new-tokens",
                         "256");
         assertThat(told.getFirst().get("answer")).isEqualTo(written.getFirst().get("text"));
+    }
+
+    /// The second record is too long by its last turns, the third by its oldest ones alone.
+    @Test
+    void answersThatAreTooLongAreLeftOutAndCounted() throws IOException {
+        var model = TinyModel.write(temp.resolve("chat"), List.of("<|im_start|>", "<|im_end|>"));
+        ChatTemplate.of(ChatTemplate.Known.CHATML, Tokenizers.read(model)).write(model);
+        var turns =
+                "{\"role\": \"user\", \"content\": \"a\"}, {\"role\": \"assistant\", \"content\": \"b\"}";
+        var long_ = "x".repeat(200);
+        var held =
+                Files.writeString(
+                        temp.resolve("held.jsonl"),
+                        "{\"instruction\": \"a\", \"output\": \"b\"}\n{\"instruction\": \"a\", \"output\": \"%s\"}\n{\"messages\": [%s]}\n"
+                                .formatted(
+                                        long_, String.join(", ", Collections.nCopies(5, turns))));
+        var data = "x=" + held;
+        var said = said("evaluate", model.toString(), "--answers", "--data", data);
+        assertThat(said)
+                .contains(
+                        "1 of 3 conversations are longer than 96 tokens and are left out",
+                        "1 of 3 conversations are longer than 96 tokens and lost their oldest turns");
+        var pairs =
+                Files.writeString(
+                        temp.resolve("pairs.jsonl"),
+                        "{\"prompt\": \"a\", \"chosen\": \"b\", \"rejected\": \"%s\"}\n{\"prompt\": \"a\", \"chosen\": \"b\", \"rejected\": \"c\"}\n"
+                                .formatted(long_));
+        var preferences =
+                new String[] {
+                    "evaluate", model.toString(), "--preferences", "--data", "x=" + pairs
+                };
+        assertThat(said(preferences))
+                .contains("1 of 2 pairs are longer than 96 tokens and are left out");
+        assertThat(run(preferences).getFirst().get("n").asInt()).isEqualTo(1);
+
+        // As long as in training, where that is known.
+        var config = model.resolve("config.json");
+        var json = HuggingFace.config(model);
+        HuggingFace.own(json).put("max_length", 40);
+        Files.writeString(config, Json.line(json));
+        assertThat(said("evaluate", model.toString(), "--answers", "--data", data))
+                .contains("are longer than 40 tokens and are left out");
+        HuggingFace.own(json).put("max_length", 8);
+        Files.writeString(config, Json.line(json));
+        assertThat(refusedData(preferences)).contains("all 2 records are longer than the 8 tokens");
+    }
+
+    /// What is said beside the results.
+    private static String said(String... args) {
+        var err = new ByteArrayOutputStream();
+        var errors = new PrintStream(err, true, StandardCharsets.UTF_8);
+        var stop = new Stop();
+        assertThat(
+                        new Main(new PrintStream(new ByteArrayOutputStream()), errors, false)
+                                .run(stop, List.of(args)))
+                .as(err.toString(StandardCharsets.UTF_8))
+                .isZero();
+        stop.finished();
+        return err.toString(StandardCharsets.UTF_8);
     }
 
     /// Where the run left the adapter alone, what it said of itself is said of its folder, and the

@@ -994,8 +994,7 @@ public final class HuggingFace {
             writeProblem(json, classifier.problem());
         } else if (model instanceof Vit vit) {
             writeProblem(json, vit.problem());
-        } else if (model instanceof LanguageModel
-                && !(model instanceof VisionEncoderDecoder || model instanceof EncoderDecoder)) {
+        } else if (model instanceof Encoder) {
             json.remove(OWN);
         }
         json.putArray("architectures").add(body.family().architecture() + suffix(model));
@@ -1337,8 +1336,9 @@ public final class HuggingFace {
     }
 
     /// Writes the adapters of `model`, and the head where it is a classifier's, into `folder`,
-    /// which exists. The `config.json` of a classifier, and of an encoder with a decoder, goes with
-    /// them, since PEFT's files name neither classes nor what is put before texts.
+    /// which exists. The `config.json` of a classifier, of an encoder with a decoder, and of what
+    /// says something of its own goes with them, since PEFT's files name neither classes nor how
+    /// texts are read.
     public static void writeAdapter(
             Path folder, Module model, ObjectNode config, Lora.Settings settings, String base)
             throws IOException {
@@ -1416,7 +1416,7 @@ public final class HuggingFace {
                     }
                 });
         SafeTensors.write(folder.resolve(ADAPTER_WEIGHTS), entries(PEFT_PREFIX, kept));
-        if (!heads.isEmpty() || model instanceof EncoderDecoder) {
+        if (!heads.isEmpty() || model instanceof EncoderDecoder || config.has(OWN)) {
             writeConfig(folder, model, config);
         }
     }

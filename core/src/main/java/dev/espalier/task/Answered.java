@@ -26,7 +26,9 @@ public record Answered(int[] ids, boolean[] told, int forgotten, String where) {
     public enum Longer {
         REFUSE,
         FORGET,
-        LEAVE_OUT
+        LEAVE_OUT,
+        /// It forgets, and is left out where that is not enough.
+        FORGET_OR_LEAVE_OUT
     }
 
     /// How conversations become tokens.
@@ -78,7 +80,10 @@ public record Answered(int[] ids, boolean[] told, int forgotten, String where) {
             if (s.longer() == Longer.LEAVE_OUT) {
                 return null;
             }
-            var shorter = s.longer() == Longer.FORGET ? withoutOldestTurn(messages) : null;
+            var shorter = s.longer() == Longer.REFUSE ? null : withoutOldestTurn(messages);
+            if (shorter == null && s.longer() == Longer.FORGET_OR_LEAVE_OUT) {
+                return null;
+            }
             if (shorter == null) {
                 throw EspalierException.data(
                         "%,d tokens%s are more than the %,d that the model may see, and an answer is not cut; in a recipe `longer: leave-out` leaves such records out%s"

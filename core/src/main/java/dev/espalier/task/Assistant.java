@@ -17,9 +17,11 @@ import dev.espalier.tokenize.Dialogue;
 import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.tokenize.Tokenizers;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
+import tools.jackson.databind.node.ObjectNode;
 
 /// A model that answers by its chat template, ready to use. Not safe for use by several threads.
 public final class Assistant implements AutoCloseable {
@@ -29,13 +31,32 @@ public final class Assistant implements AutoCloseable {
     private final Tokenizer tokenizer;
     private final ChatTemplate template;
     private final GenerationConfig config;
+    private final int length;
 
     private Assistant(
-            Decoder model, Tokenizer tokenizer, ChatTemplate template, GenerationConfig config) {
+            Decoder model,
+            Tokenizer tokenizer,
+            ChatTemplate template,
+            GenerationConfig config,
+            int length) {
         this.model = model;
         this.tokenizer = tokenizer;
         this.template = template;
         this.config = config;
+        this.length = length;
+    }
+
+    /// What was measured.
+    ///
+    /// @param length the most tokens of a conversation
+    /// @param forgotten how many conversations lost their oldest turns for being longer
+    /// @param leftOut how many records are left out, since they are longer all the same
+    public record Measured<T>(T figures, int length, long forgotten, long leftOut) {}
+
+    /// Says in `config`, for [#load], how many tokens a conversation had at most in training.
+    public static void describe(ObjectNode config, int length) {
+        config.remove(HuggingFace.OWN);
+        HuggingFace.own(config).put(TextReader.MAX_LENGTH, length);
     }
 
     /// Whether the model in `folder` is one that writes, with a chat template to be asked by.
@@ -51,23 +72,39 @@ public final class Assistant implements AutoCloseable {
     ///
     /// @throws EspalierException if the folder holds no such model
     public static Assistant load(Path folder) {
+        return load(folder, UnaryOperator.identity());
+    }
+
+    /// As [#load], asked by what `told` makes of its template: the same [ChatTemplate#on] another
+    /// date.
+    public static Assistant load(Path folder, UnaryOperator<ChatTemplate> told) {
         // Said first of a folder that holds no model at all.
         HuggingFace.config(folder);
         var template =
                 ChatTemplate.readOnly(folder)
+                        .map(told)
                         .orElseThrow(() ->
                                 EspalierException.data(
                                         folder
                                                 + ": has no chat template, so that it cannot be asked; 'espalier"
                                                 + " finetune' with an instruction task writes one"));
-        var model = HuggingFace.readDecoder(folder).model();
+        var loaded = HuggingFace.readDecoder(folder);
+        var model = loaded.model();
         try {
             var tokenizer = Tokenizers.read(folder);
             TextClassifier.checkVocabulary(folder, tokenizer, model.vocabulary());
             var greedy =
                     GenerationConfig.of(new Sampling(0, 0, 1, 1), Limits.of(tokenizer, NEW_TOKENS));
             var config = GenerationConfig.read(folder, greedy).answering(tokenizer, template);
-            return new Assistant(model, tokenizer, template, config);
+            var length =
+                    TextReader.within(
+                            folder,
+                            loaded.config().path(HuggingFace.OWN),
+                            TextReader.MAX_LENGTH,
+                            model.context(),
+                            2,
+                            model.context());
+            return new Assistant(model, tokenizer, template, config, length);
         } catch (RuntimeException e) {
             model.free();
             throw e;
@@ -94,41 +131,64 @@ public final class Assistant implements AutoCloseable {
     }
 
     /// How well the model tells the answers of `conversations`, which lose their oldest turns where
-    /// they are longer than its context: every answer, or the last alone where the template tells
-    /// earlier ones in another way.
+    /// they are longer than in training, or than its context, and are left out where they are
+    /// longer all the same: every answer, or the last alone where the template tells earlier ones
+    /// in another way.
     ///
-    /// @throws EspalierException (DATA) if one cannot be told, see [Dialogue#of]
-    public TextLoss loss(List<Conversation> conversations) {
-        var settings =
-                new Answered.Settings(
-                        template, tokenizer, which(), model.context(), Answered.Longer.FORGET);
-        return AnswerBatch.measure(model, told(conversations.stream(), settings), tokenizer, false);
+    /// @throws EspalierException (DATA) if one cannot be told, see [Dialogue#of], or all are too
+    ///   long
+    public Measured<TextLoss> loss(List<Conversation> conversations) {
+        var settings = settings(which(), Answered.Longer.FORGET_OR_LEAVE_OUT);
+        var told =
+                conversations.stream()
+                        .flatMap(c -> Stream.ofNullable(Answered.of(c, settings)))
+                        .toList();
+        requireSome(told, conversations.size());
+        return new Measured<>(
+                AnswerBatch.measure(model, told, tokenizer, false),
+                length,
+                told.stream().filter(a -> a.forgotten() > 0).count(),
+                conversations.size() - told.size());
     }
 
     /// How often, and by how much, the model finds the chosen answers likelier than the rejected
-    /// ones.
+    /// ones. Pairs of which one is longer with its prompt than in training, or than the context,
+    /// are left out.
     ///
-    /// @throws EspalierException (DATA) if one cannot be told, see [Dialogue#of], or is too long
-    public PreferenceScores preferences(List<Preference> pairs) {
-        var settings =
-                new Answered.Settings(
-                        template,
-                        tokenizer,
-                        Dialogue.Which.LAST,
-                        model.context(),
-                        Answered.Longer.REFUSE);
-        var chosen = told(pairs.stream().map(p -> p.answered(p.chosen())), settings);
-        var rejected = told(pairs.stream().map(p -> p.answered(p.rejected())), settings);
-        return PreferenceScores.of(
-                chosen,
-                AnswerBatch.logProbabilities(model, chosen, false),
-                rejected,
-                AnswerBatch.logProbabilities(model, rejected, false));
+    /// @throws EspalierException (DATA) if one cannot be told, see [Dialogue#of], or all are too
+    ///   long
+    public Measured<PreferenceScores> preferences(List<Preference> pairs) {
+        var settings = settings(Dialogue.Which.LAST, Answered.Longer.LEAVE_OUT);
+        var chosen = new ArrayList<Answered>();
+        var rejected = new ArrayList<Answered>();
+        for (var pair : pairs) {
+            var one = Answered.of(pair.answered(pair.chosen()), settings);
+            var other = Answered.of(pair.answered(pair.rejected()), settings);
+            if (one != null && other != null) {
+                chosen.add(one);
+                rejected.add(other);
+            }
+        }
+        requireSome(chosen, pairs.size());
+        var scores =
+                PreferenceScores.of(
+                        chosen,
+                        AnswerBatch.logProbabilities(model, chosen, false),
+                        rejected,
+                        AnswerBatch.logProbabilities(model, rejected, false));
+        return new Measured<>(scores, length, 0, pairs.size() - chosen.size());
     }
 
-    private static List<Answered> told(
-            Stream<Conversation> conversations, Answered.Settings settings) {
-        return conversations.map(c -> Objects.requireNonNull(Answered.of(c, settings))).toList();
+    private Answered.Settings settings(Dialogue.Which which, Answered.Longer longer) {
+        return new Answered.Settings(template, tokenizer, which, length, longer);
+    }
+
+    private void requireSome(List<Answered> told, int records) {
+        if (told.isEmpty()) {
+            throw EspalierException.data(
+                    "all %,d records are longer than the %,d tokens that the model was trained with, or sees"
+                            .formatted(records, length));
+        }
     }
 
     /// Asks the template with two turns.

@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDate;
 import java.time.format.DateTimeFormatter;
+import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -164,6 +165,14 @@ public final class ChatTemplate {
     private static final String FILE = "chat_template.jinja";
     private static final String KEY = "chat_template";
 
+    /// The key under which stands what the library has no key for.
+    private static final String OWN = "espalier";
+
+    private static final String DATE = "date";
+
+    /// What a template calls to be told the date.
+    private static final String TODAY = "strftime_now";
+
     private final String name;
     private final String source;
     private final Jinja jinja;
@@ -224,22 +233,35 @@ public final class ChatTemplate {
     }
 
     /// The template of the tokenizer in `folder`, from `chat_template.jinja` or
-    /// `tokenizer_config.json`, whichever is there first; empty if it has none.
+    /// `tokenizer_config.json`, whichever is there first, on the date that it was written with;
+    /// empty if it has none.
     ///
     /// @throws EspalierException (DATA) if it is broken, or needs what is not known
     public static Optional<ChatTemplate> read(Path folder) {
-        var inFile = inFile(folder);
-        if (inFile != null) {
-            return Optional.of(parse(folder.resolve(FILE) + "", inFile));
-        }
         var config = folder.resolve(CONFIG);
-        if (!Files.isRegularFile(config)) {
+        var json =
+                Files.isRegularFile(config) ? Json.read(config) : Json.mapper().createObjectNode();
+        var inFile = inFile(folder);
+        var source = inFile == null ? inConfig(config, json.path(KEY)) : inFile;
+        if (source == null) {
             return Optional.empty();
         }
-        var inConfig = inConfig(config, Json.read(config).path(KEY));
-        return inConfig == null
-                ? Optional.empty()
-                : Optional.of(parse(config + ": " + KEY, inConfig));
+        var from = inFile == null ? config + ": " + KEY : folder.resolve(FILE).toString();
+        return Optional.of(parse(from, source).on(date(config, json.path(OWN).path(DATE))));
+    }
+
+    private static @Nullable LocalDate date(Path config, JsonNode date) {
+        if (date.isMissingNode()) {
+            return null;
+        }
+        try {
+            return LocalDate.parse(date.asString(""));
+        } catch (DateTimeParseException e) {
+            throw EspalierException.data(
+                    "%s: %s.%s is %s; it must be a date such as 2026-01-31"
+                            .formatted(config, OWN, DATE, date),
+                    e);
+        }
     }
 
     /// As [#read], where all that reads the folder must see the same template.
@@ -293,7 +315,8 @@ public final class ChatTemplate {
         return template.asString();
     }
 
-    /// Writes this template into the tokenizer's files in `folder`, for libraries of every age.
+    /// Writes this template into the tokenizer's files in `folder`, for libraries of every age,
+    /// with the date that it tells: a model that was trained on one is asked on the same.
     public void write(Path folder) {
         AtomicFiles.write(folder.resolve(FILE), source);
         var config = folder.resolve(CONFIG);
@@ -301,13 +324,22 @@ public final class ChatTemplate {
                 Files.isRegularFile(config)
                         ? (ObjectNode) Json.read(config)
                         : Json.mapper().createObjectNode();
+        json.remove(OWN);
+        if (date != null) {
+            json.putObject(OWN).put(DATE, date.toString());
+        }
         TokenizerFiles.write(config, json.put(KEY, source));
     }
 
     /// The same, which tells this date where it asks for one (`strftime_now`). Without a date the
     /// function is not there, and templates write what they have instead.
-    public ChatTemplate on(LocalDate day) {
+    public ChatTemplate on(@Nullable LocalDate day) {
         return new ChatTemplate(name, source, jinja, stops, day);
+    }
+
+    /// The date that it tells, if any.
+    public Optional<LocalDate> date() {
+        return Optional.ofNullable(date);
     }
 
     /// What messages call it: a file, or its name.
@@ -351,7 +383,7 @@ public final class ChatTemplate {
         if (date != null) {
             var day = date;
             variables.put(
-                    "strftime_now",
+                    TODAY,
                     (Jinja.Function)
                             arguments ->
                                     Text.of(
@@ -368,9 +400,16 @@ public final class ChatTemplate {
                     e.isRefusal()
                             ? "the chat template of %s refuses the conversation: %s"
                                     .formatted(name, e.getMessage())
-                            : "the chat template of %s fails: %s".formatted(name, e.getMessage()),
+                            : "the chat template of %s fails: %s%s"
+                                    .formatted(name, e.getMessage(), missingDate()),
                     e);
         }
+    }
+
+    private String missingDate() {
+        return date == null && source.contains(TODAY)
+                ? "; it asks for a date, which `--date` gives, and `task.date` in a recipe"
+                : "";
     }
 
     /// `day` in the form that C's `strftime` gives it.

@@ -18,6 +18,7 @@ import dev.espalier.recipe.TokenizerRecipe;
 import dev.espalier.recipe.TrainingRecipe;
 import dev.espalier.task.AnswerBatch;
 import dev.espalier.task.Answered;
+import dev.espalier.task.Assistant;
 import dev.espalier.tokenize.ChatTemplate;
 import dev.espalier.tokenize.Dialogue;
 import dev.espalier.tokenize.Tokenizer;
@@ -161,10 +162,11 @@ final class Instruction implements Job {
                         folder,
                         watcher);
         requireKnown(recipe);
-        var template = template(recipe, task.template(), task.date(), tokenizer);
+        var template = template(recipe, task.template(), task.date(), tokenizer, watcher);
         var ready = Models.of(recipe.model(), tokenizer, recipe.seed());
         var model = decoder(recipe, ready);
         var length = Finetuning.maxLength(task.maxLength(), model, tokenizer);
+        Assistant.describe(ready.config(), length);
         var settings =
                 new Answered.Settings(
                         template,
@@ -292,17 +294,25 @@ final class Instruction implements Job {
                     "adapter: frozen leaves nothing to train, since this %s writes by the table that it reads by; allowed: none, lora, frozen with last-blocks"
                             .formatted(model.family().architecture()));
         }
+        head.trained(true);
     }
 
-        head.trained(true);
-    /// The template that the recipe names, or else the tokenizer's own.
+    /// The template that the recipe names, or else the tokenizer's own, on the recipe's date.
     static ChatTemplate template(
             FinetuneRecipe recipe,
             @Nullable String asked,
             @Nullable String date,
-            Tokenizer tokenizer) {
+            Tokenizer tokenizer,
+            Watcher watcher) {
         var template = asked == null ? own(recipe) : named(asked, tokenizer);
-        return date == null ? template : template.on(LocalDate.parse(date));
+        var day = date == null ? null : LocalDate.parse(date);
+        template.date()
+                .filter(before -> !before.equals(day))
+                .ifPresent(before ->
+                        watcher.said(
+                                "task.date: the template told %s when the model was trained before, and tells %s now"
+                                        .formatted(before, day == null ? "no date" : day)));
+        return template.on(day);
     }
 
     private static ChatTemplate named(String asked, Tokenizer tokenizer) {

@@ -16,6 +16,7 @@ import dev.espalier.recipe.TrainingRecipe.Metric;
 import dev.espalier.task.AnswerBatch;
 import dev.espalier.task.AnswerPair;
 import dev.espalier.task.Answered;
+import dev.espalier.task.Assistant;
 import dev.espalier.task.PreferenceBatch;
 import dev.espalier.task.PreferenceLoss;
 import dev.espalier.tokenize.Dialogue;
@@ -98,15 +99,18 @@ final class Preferring implements Job {
                         folder,
                         watcher);
         Instruction.requireKnown(recipe);
-        var template = Instruction.template(recipe, task.template(), task.date(), tokenizer);
+        var template =
+                Instruction.template(recipe, task.template(), task.date(), tokenizer, watcher);
         var ready = Models.of(recipe.model(), tokenizer, recipe.seed());
         var model = Instruction.decoder(recipe, ready);
+        var length = Finetuning.maxLength(task.maxLength(), model, tokenizer);
+        Assistant.describe(ready.config(), length);
         var settings =
                 new Answered.Settings(
                         template,
                         tokenizer,
                         Dialogue.Which.LAST,
-                        Finetuning.maxLength(task.maxLength(), model, tokenizer),
+                        length,
                         switch (task.longer()) {
                             case LEAVE_OUT -> Answered.Longer.LEAVE_OUT;
                             case REFUSE -> Answered.Longer.REFUSE;

@@ -201,6 +201,33 @@ class ChatTemplateTest {
         }
     }
 
+    /// A model that was trained on a date is asked on the same.
+    @Test
+    void theDateIsKeptWithTheTemplate() throws IOException {
+        TOKENIZER.save(folder);
+        var day = LocalDate.of(2026, 1, 31);
+        var template = ChatTemplate.parse("x", "{{ strftime_now('%d') }}{{ messages[0].content }}");
+        var hi = List.of(new Message("user", "Hi"));
+        assertThatThrownBy(() -> template.encode(TOKENIZER, hi))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContainingAll("strftime_now", "`--date`", "`task.date`");
+        template.on(day).write(folder);
+        var read = ChatTemplate.readOnly(folder).orElseThrow();
+        assertThat(read.date()).contains(day);
+        var tokenizer = Tokenizers.read(folder);
+        assertThat(TOKENIZER.decode(read.encode(tokenizer, hi))).isEqualTo("31Hi");
+        // What reads and writes the tokenizer keeps it.
+        tokenizer.save(folder);
+        assertThat(ChatTemplate.read(folder).orElseThrow().date()).contains(day);
+        template.write(folder);
+        assertThat(ChatTemplate.read(folder).orElseThrow().date()).isEmpty();
+        Files.writeString(
+                folder.resolve("tokenizer_config.json"), "{\"espalier\": {\"date\": \"today\"}}");
+        assertThatThrownBy(() -> ChatTemplate.read(folder))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContainingAll("tokenizer_config.json: espalier.date", "2026-01-31");
+    }
+
     @Test
     void aRefusalAndADateAreTold() {
         var template =

@@ -201,6 +201,42 @@ class InstructionTest {
                 .hasMessageContainingAll("leaves nothing to train", "frozen with last-blocks");
     }
 
+    /// What the model was trained to be asked on is what it is asked on.
+    @Test
+    void theDateOfATemplateIsKeptWithTheModel() throws IOException {
+        var template =
+                jinja(
+                        "dated.jinja",
+                        "{{ strftime_now('%d %b %Y') if strftime_now is defined else '26 Jul 2024' }}"
+                                + "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content"
+                                + " + '<|im_end|>' }}{% endfor %}{% if add_generation_prompt %}"
+                                + "{{ '<|im_start|>assistant\n' }}{% endif %}");
+        var dated =
+                shortRun(
+                                "dated",
+                                SPECIALS
+                                        + "model: {type: gpt2, layers: 1, heads: 1, width: 8, context: 96}",
+                                template + ", date: 2026-01-31, max-length: 80")
+                        .train(s -> {});
+        var kept = ChatTemplate.readOnly(dated.model()).orElseThrow();
+        var tokenizer = Tokenizers.read(dated.model());
+        assertThat(tokenizer.decode(kept.encode(tokenizer, List.of(new Message("user", "Hi")))))
+                .startsWith("31 Jan 2026<|im_start|>user\nHi<|im_end|>");
+        assertThat(
+                        Json.read(dated.model().resolve("config.json"))
+                                .at("/espalier/max_length")
+                                .asInt())
+                .isEqualTo(80);
+
+        var looking = new Looking(Long.MAX_VALUE);
+        var undated =
+                shortRun("undated", "model: {path: " + dated.model() + "}", "packing: false")
+                        .train(looking, false);
+        assertThat(looking.said)
+                .anyMatch(line -> line.contains("told 2026-01-31") && line.contains("no date now"));
+        assertThat(ChatTemplate.readOnly(undated.model()).orElseThrow().date()).isEmpty();
+    }
+
     @Test
     void whatIsForgottenIsMeasuredAndGeneralTextIsReplayed() throws IOException {
         Files.writeString(

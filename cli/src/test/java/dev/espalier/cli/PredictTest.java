@@ -1,0 +1,132 @@
+package dev.espalier.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.espalier.tokenize.ChatTemplate;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.LocalDate;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class PredictTest {
+    @TempDir Path temp;
+    private String out = "";
+    private String err = "";
+
+    private int run(String... args) {
+        var outBytes = new ByteArrayOutputStream();
+        var errBytes = new ByteArrayOutputStream();
+        var utf8 = StandardCharsets.UTF_8;
+        var errors = new PrintStream(errBytes, true, utf8);
+        var stop = new Stop();
+        try {
+            return new Main(new PrintStream(outBytes, true, utf8), errors, false)
+                    .run(stop, List.of(args));
+        } finally {
+            stop.finished();
+            out = outBytes.toString(utf8);
+            err = errBytes.toString(utf8);
+        }
+    }
+
+    private int run(String input, List<String> args) {
+        var in = System.in;
+        try {
+            System.setIn(new ByteArrayInputStream(input.getBytes(StandardCharsets.UTF_8)));
+            return run(args.toArray(String[]::new));
+        } finally {
+            System.setIn(in);
+        }
+    }
+
+    @Test
+    void brokenRecordsAreNamedAtTheEndAndTheOthersAreTold() throws IOException {
+        var model = TinyModel.writeT5(temp.resolve("t5")).toString();
+        assertThat(run("predict", model, "abc", "xyz", "hij")).isZero();
+        var whole = out;
+        var rows =
+                Files.writeString(temp.resolve("a.csv"), "text,n\nabc,1\nlmn\nxyz,2\no\nhij,3\n");
+        assertThat(run("predict", model, "--file", rows.toString())).isEqualTo(3);
+        assertThat(out).isEqualTo(whole);
+        assertThat(err)
+                .contains(
+                        "2 of 5 records are left out; " + rows + ":3: 1 fields",
+                        "the others are in lines 5")
+                .hasLineCount(1);
+        var lines = List.of("predict", model, "--file", "-", "--field", "q");
+        assertThat(
+                        run(
+                                "{\"q\": \"abc\"}\n{\"q\": 1}\n{\"q\": \"xyz\"}\n{\"q\": \"hij\"}\n{",
+                                lines))
+                .isEqualTo(3);
+        assertThat(out).isEqualTo(whole);
+        assertThat(err).contains("2 of 5 records are left out; standard input:2: ");
+        Files.writeString(rows, "text,n\nlmn\no\n");
+        assertThat(run("predict", model, "--file", rows.toString())).isEqualTo(3);
+        assertThat(err).contains(rows + ":2: 1 fields").hasLineCount(1);
+        assertThat(out).isEmpty();
+    }
+
+    /// Whichever verb asks, by whichever date: by default the one that was kept with the template.
+    @Test
+    void eachVerbTellsTheDateThatTheModelWasTrainedWith() throws IOException {
+        var folder = TinyModel.write(temp.resolve("model"), List.of("<|im_start|>", "<|im_end|>"));
+        var template =
+                ChatTemplate.parse(
+                        "x",
+                        "{{ strftime_now('%B') }}{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content"
+                                + " + '<|im_end|>' }}{% endfor %}{% if add_generation_prompt %}{{"
+                                + " '<|im_start|>assistant\n' }}{% endif %}");
+        var model = folder.toString();
+        var held =
+                Files.writeString(
+                        temp.resolve("held.jsonl"),
+                        "{\"prompt\": \"ab\", \"completion\": \"cd\"}\n".repeat(3));
+        var verbs =
+                List.of(
+                        List.of("predict", model, "the cat"),
+                        List.of("generate", model, "the cat", "--temperature=0"),
+                        List.of("chat", model, "--temperature=0"),
+                        List.of("evaluate", model, "--answers", "--data", "x=" + held));
+        template.write(folder);
+        for (var verb : verbs) {
+            assertThat(run("the cat\n", verb)).as(verb.getFirst()).isEqualTo(3);
+            assertThat(err).contains("`--date`");
+        }
+        template.on(LocalDate.of(2026, 1, 31)).write(folder);
+        for (var verb : verbs) {
+            var told = new ArrayList<String>();
+            for (var date : Arrays.asList(null, "2026-01-30", "2026-09-30")) {
+                var args = new ArrayList<>(verb);
+                if (date != null) {
+                    args.add("--date=" + date);
+                }
+                assertThat(run("the cat\n", args)).as(err).isZero();
+                told.add(out);
+                if (date == null) {
+                    assertThat(err).doesNotContain("2026-01-31");
+                } else {
+                    assertThat(err).contains("trained with 2026-01-31, and is told " + date);
+                }
+            }
+            // The month alone is told.
+            assertThat(told.get(0)).as(verb.getFirst()).isEqualTo(told.get(1));
+            assertThat(new HashSet<>(told)).as(verb.getFirst()).hasSize(2);
+        }
+        var t5 = TinyModel.writeT5(temp.resolve("t5")).toString();
+        for (var verb : List.of("predict", "generate")) {
+            assertThat(run(verb, t5, "abc", "--date=2026-01-31")).isEqualTo(2);
+            assertThat(err).contains("--date is for models that are asked by a chat template");
+        }
+    }
+}
