@@ -11,9 +11,9 @@ import java.util.stream.IntStream;
 
 /// Named entities as tags of words, and how many of them were found: an entity counts as found
 /// where its type, its first word and its last word are told. Tags are IOB1, IOB2, IOBES or BILOU,
-/// and are read as the CoNLL evaluation (Tjong Kim Sang and De Meulder 2003) and seqeval do: any
-/// change of type, and any B or S, begins an entity. Tags may have no type, `B` and `I` alone: it
-/// is `_`, as seqeval calls it.
+/// and are read as the CoNLL evaluation (Tjong Kim Sang and De Meulder 2003) and seqeval do, those
+/// of BILOU as its strict mode: any change of type, and any B or S, begins an entity. Tags may have
+/// no type, `B` and `I` alone: it is `_`, as seqeval calls it.
 public final class Entities {
     private static final Pattern TAG = Pattern.compile("O|[BIESLU](-.+)?");
 

@@ -192,9 +192,12 @@ public record GenerationConfig(
                         "%s %d counts the prompt, and is not supported for models without an encoder; use min_new_tokens"
                                 .formatted(SHORTEST, length));
             }
-            ((ObjectNode) json)
-                    .put("min_new_tokens", Math.max(whole(json, "min_new_tokens", 0), length - 1))
-                    .remove(SHORTEST);
+            var changed = (ObjectNode) json;
+            changed.remove(SHORTEST);
+            // The library lets the number of new tokens decide where both are there.
+            if (isAbsent(json.path("min_new_tokens"))) {
+                changed.put("min_new_tokens", length - 1);
+            }
         }
         return json;
     }

@@ -21,9 +21,9 @@ import org.jspecify.annotations.Nullable;
 ///     SPM: ⟨prefix⟩ ⟨suffix⟩ suffix ⟨middle⟩ prefix middle
 ///
 /// Cut before it is tokenized, so that a model can go on in the middle of a word; no part begins by
-/// the space that SentencePiece puts before texts. Applied to what a
-/// window shows of each document ("context-level", section 4.4), which may lose its last tokens,
-/// since sentinels are added and cut words have more tokens; what ends a document stays at its end.
+/// the space that SentencePiece puts before texts. Applied to what a window shows of each document
+/// ("context-level", section 4.4), which may lose its last tokens, since sentinels are added and cut
+/// words have more tokens; what ends a document stays at its end.
 public final class FillInTheMiddle {
     /// A character of UTF-8 that a window's border cuts has fewer tokens than this inside.
     private static final int CUT = 4;
@@ -59,25 +59,31 @@ public final class FillInTheMiddle {
         this.suffix = suffix;
     }
 
-    /// Refuses a tokenizer that takes the rest of a word for a word of its own, such as WordPiece.
+    /// Refuses a tokenizer that takes the rest of a word for a word of its own, such as WordPiece,
+    /// or leaves out spaces at the end, such as a unigram model.
     private static void requireContinuing(Tokenizer tokenizer) {
         for (var id = 0; id < tokenizer.vocabularySize(); id++) {
             var word =
                     tokenizer.isSpecial(id)
                             ? ""
-                            : new String(tokenizer.bytes(id), StandardCharsets.UTF_8);
-            if (word.matches("[a-z]{2,}")) {
-                var parts =
-                        joined(
-                                Arrays.stream(tokenizer.encode(word.substring(0, 1), Before.TEXT)),
-                                Arrays.stream(tokenizer.encode(word.substring(1), Before.TEXT)));
-                if (!tokenizer.decode(parts.toArray()).equals(word)) {
+                            : new String(tokenizer.bytes(id), StandardCharsets.UTF_8).strip();
+            if (word.matches("\\p{L}{2,}")) {
+                if (!goesOn(tokenizer, word.substring(0, 1), word.substring(1))
+                        || !goesOn(tokenizer, word + " ", word)) {
                     throw EspalierException.usage(
-                            "objective: fill-in-the-middle cuts texts within words, and this tokenizer cannot go on there; allowed: tokenizers of bytes, characters or SentencePiece (bpe, characters, sentencepiece)");
+                            "objective: fill-in-the-middle cuts texts within words and behind spaces, where this tokenizer cannot go on; allowed: tokenizers that keep every text (bpe, characters, sentencepiece-bpe)");
                 }
                 return;
             }
         }
+    }
+
+    private static boolean goesOn(Tokenizer tokenizer, String text, String rest) {
+        var parts =
+                joined(
+                        Arrays.stream(tokenizer.encode(text, Before.TEXT)),
+                        Arrays.stream(tokenizer.encode(rest, Before.TEXT)));
+        return tokenizer.decode(parts.toArray()).equals(text + rest);
     }
 
     /// `window` of the same length, its documents rearranged as `rng` has it.

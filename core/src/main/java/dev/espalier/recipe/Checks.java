@@ -239,6 +239,14 @@ final class Checks {
             TaskRecipe.SequenceToSequence task, FinetuneRecipe recipe, Problems problems) {
         withinContext(task.maxInput(), "task.max-input", recipe.model(), problems);
         withinContext(task.maxTarget(), "task.max-target", recipe.model(), problems);
+        var generation = task.generation();
+        if (generation.minNewTokens() != null
+                && generation.maxNewTokens() != null
+                && generation.minNewTokens() > generation.maxNewTokens()) {
+            problems.add(
+                    "task.generation.min-new-tokens",
+                    "is more than max-new-tokens, " + generation.maxNewTokens());
+        }
         if (task.input().equals(task.target())) {
             problems.add(
                     "task.target", "is the column of the input as well, `" + task.input() + "`");
@@ -260,6 +268,7 @@ final class Checks {
                                 Metric.ACCURACY,
                                 Metric.MACRO_F1,
                                 Metric.MICRO_F1,
+                                Metric.F1,
                                 Metric.SPEARMAN)),
                 problems);
     }

@@ -92,7 +92,7 @@ public sealed interface TaskRecipe {
     }
 
     @Doc(
-            "Tell a tag of each word of a text: named entities in IOB1, IOB2 or IOBES, or word classes. The"
+            "Tell a tag of each word of a text: named entities in IOB1, IOB2, IOBES or BILOU, or word classes. The"
                     + " data are CoNLL, CoNLL-U (`.conllu`) or spans of characters (`.jsonl`).")
     record TokenLabelling(
             @Doc(

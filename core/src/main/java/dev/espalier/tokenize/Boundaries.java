@@ -17,10 +17,12 @@ public final class Boundaries {
     /// . 14`, as WordPiece tells 3.14.
     private static final Pattern END =
             Pattern.compile(
-                    "(?:[.!?]|\u00e2\u0080\u00a6)(?!(?<=\\d \\.) \\d)(?:(?=\\s|$)"
-                            + "|(?:[\"')\\]}]|\u00e2\u0080[\u0099\u009d]|\u00c2\u00bb)+(?=\\s+[^a-z\\s]|\\s*$))(?:[ \\t\\r\\n]*\\n)?"
+                    "(?:(?:[.!?]|\u00e2\u0080\u00a6)(?!(?<=\\d \\.) \\d)(?:(?=\\s|$)"
+                            + "|(?:[\"')\\]}]|\u00e2\u0080[\u0099\u009d]|\u00c2\u00bb)++"
+                            + "(?=\\s+[^a-z\\s]|\\s*$))"
                             + "|(?:\u00e3\u0080\u0082|\u00ef\u00bc[\u0081\u009f])"
-                            + "(?:\u00e3\u0080[\u008d\u008f])*"
+                            + "(?:\u00e3\u0080[\u008d\u008f])*+)"
+                            + "(?:[ \\t\\r\\n]*\\n)?"
                             + "|\\n[ \\t\\r\\n]*\\n");
 
     /// Scripts that put no spaces between words.
@@ -58,14 +60,18 @@ public final class Boundaries {
                         Character.COMBINING_SPACING_MARK,
                         Character.FORMAT ->
                         MARK;
-                case Character.MODIFIER_LETTER ->
-                        UnicodeScript.of(character) == UnicodeScript.COMMON ? MARK : LETTER;
                 default -> {
+                    var script = UnicodeScript.of(character);
                     if (!Character.isLetterOrDigit(character)) {
                         yield OTHER;
                     }
-                    yield Boundaries.UNSPACED.contains(UnicodeScript.of(character))
-                            ? UNSPACED
+                    if (Boundaries.UNSPACED.contains(script)) {
+                        yield UNSPACED;
+                    }
+                    // The sign that makes a vowel of kana long is of no script.
+                    yield Character.getType(character) == Character.MODIFIER_LETTER
+                                    && script == UnicodeScript.COMMON
+                            ? MARK
                             : LETTER;
                 }
             };

@@ -343,6 +343,7 @@ public record Dialogue(int[] ids, List<Answer> answers) {
             var count = 0;
             var places = new ArrayList<Integer>();
             var done = 0;
+            var from = 0; // done, or white space before it that was lost
             var before = Tokenizer.Before.NOTHING;
             var bounds = new ArrayList<@Nullable Special>(specials(cuts));
             bounds.add(null);
@@ -351,7 +352,8 @@ public record Dialogue(int[] ids, List<Answer> answers) {
                 while (true) {
                     var cut = cuts.ceiling(done);
                     var inside = cut != null && cut <= end;
-                    var part = plain.encode(string.substring(done, inside ? cut : end), before);
+                    var text = string.substring(from, inside ? cut : end);
+                    var part = plain.encode(text, before);
                     Arrays.stream(part).forEach(ids::add);
                     count += part.length;
                     if (!inside) {
@@ -359,13 +361,23 @@ public record Dialogue(int[] ids, List<Answer> answers) {
                     }
                     places.add(count);
                     cuts.remove(cut);
-                    before = done < cut ? Tokenizer.Before.TEXT : before;
+                    if (done < cut) {
+                        // Behind a full text it would stand before what comes next, so there it
+                        // goes.
+                        var kept = text.stripTrailing();
+                        var lost =
+                                kept.length() < text.length()
+                                        && Arrays.equals(plain.encode(kept, before), part);
+                        from = lost ? cut - (text.length() - kept.length()) : cut;
+                        before = Tokenizer.Before.TEXT;
+                    }
                     done = cut;
                 }
                 if (bound != null) {
                     ids.add(bound.id());
                     count++;
                     done = bound.to();
+                    from = done;
                     before = Tokenizer.Before.TOKEN;
                 }
             }

@@ -72,12 +72,26 @@ record Captioning(
         var asked = task.generation();
         var most = asked.maxNewTokens() == null ? longest : asked.maxNewTokens();
         var generation = Rewriting.generation(recipe, asked, most, model, ready.config());
+        var penalties = TextRewriter.usual(model, most).with(generation).penalties();
+        var completed =
+                new TaskRecipe.Captioning(
+                        task.image(),
+                        task.caption(),
+                        task.pictures(),
+                        new TaskRecipe.SequenceToSequence.Generation(
+                                asked.beams(),
+                                asked.lengthPenalty(),
+                                most,
+                                penalties.minNewTokens(),
+                                penalties.noRepeatNgram(),
+                                penalties.repetition()),
+                        task.augment());
         var commonest = PictureCaptioner.commonest(data.train());
         ready.config().remove(HuggingFace.OWN);
         Commonest.tell(ready.config(), List.of(commonest));
         var mean = captions.stream().mapToInt(c -> c.length).average().orElseThrow();
         return Seeing.prepare(
-                recipe,
+                recipe.with(recipe.model(), completed, recipe.training()),
                 ready,
                 lora,
                 data,

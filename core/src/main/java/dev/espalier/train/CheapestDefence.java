@@ -29,6 +29,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.node.ObjectNode;
@@ -79,6 +80,16 @@ final class CheapestDefence {
         return metric.name().toLowerCase(Locale.ROOT).replace('_', '-');
     }
 
+    /// What tells the best: the recipe's figure, or what its task keeps the best weights by, which
+    /// is F1 for tags of entities.
+    private Optional<Score> score(List<Score> scores, String data) {
+        var named = Score.find(scores, data, metricName());
+        return recipe.task() instanceof TaskRecipe.TokenLabelling
+                        && recipe.training().earlyStopping() == null
+                ? Score.find(scores, data, "f1").or(() -> named)
+                : named;
+    }
+
     /// Higher is better.
     private double value(double score) {
         return metric == Metric.LOSS ? -score : score;
@@ -97,9 +108,7 @@ final class CheapestDefence {
         AtomicFiles.write(folder.recipe(), Recipes.write(recipe));
         var tries = new ArrayList<Try>();
         tries.add(tried(WISE_FT, folder));
-        var undefended =
-                Score.find(scores(folder, WISE_FT), "alpha-1.0-validation", metricName())
-                        .orElse(null);
+        var undefended = score(scores(folder, WISE_FT), "alpha-1.0-validation").orElse(null);
         var enough =
                 undefended == null
                         ? Double.POSITIVE_INFINITY
@@ -193,7 +202,7 @@ final class CheapestDefence {
                                             .anyMatch(p -> p.worse() <= budget);
                     return new Try(
                             name,
-                            Score.find(scores, "validation", metricName()).orElse(null),
+                            score(scores, "validation").orElse(null),
                             Forgotten.worse(scores, "", "-after").orElse(null),
                             Json.read(run.folder().resolve(PASSPORT))
                                     .at("/cost/training-seconds")
@@ -209,8 +218,7 @@ final class CheapestDefence {
                             ? new Try(name, null, null, 0, true, why)
                             : new Try(
                                     name,
-                                    Score.find(beyond.scores(), "validation", metricName())
-                                            .orElse(null),
+                                    score(beyond.scores(), "validation").orElse(null),
                                     beyond.worse(),
                                     0,
                                     true,
@@ -250,7 +258,7 @@ final class CheapestDefence {
         }
         var line = new ArrayList<Learnt>();
         for (var alpha : alphas) {
-            var value = Score.find(scores, alpha + "validation", metricName()).orElse(null);
+            var value = score(scores, alpha + "validation").orElse(null);
             var worse = Forgotten.worse(scores, alpha, "");
             if (value != null && worse.isPresent()) {
                 line.add(new Learnt(value.value(), worse.get()));
@@ -361,7 +369,13 @@ final class CheapestDefence {
                                                         + Numbers.percent(budget),
                                                 "forgotten, %",
                                                 "validation "
-                                                        + metricName().replace('-', ' ')
+                                                        + tries.stream()
+                                                                .map(Try::score)
+                                                                .filter(Objects::nonNull)
+                                                                .map(Score::metric)
+                                                                .findFirst()
+                                                                .orElse(metricName())
+                                                                .replace('-', ' ')
                                                         + (isShare() ? ", %" : ""),
                                                 false,
                                                 false,

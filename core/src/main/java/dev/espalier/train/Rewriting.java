@@ -241,6 +241,17 @@ final class Rewriting implements Job {
         if (asked.repetitionPenalty() != null) {
             json.put("repetition_penalty", asked.repetitionPenalty());
         }
+        var least = TextRewriter.usual(model, newTokens).with(json).penalties().minNewTokens();
+        if (least > newTokens) {
+            throw EspalierException.usage(
+                    "task.generation.min-new-tokens: no text could end by itself: at least %d tokens are to be written%s, and at most %d; say another"
+                            .formatted(
+                                    least,
+                                    asked.minNewTokens() == null
+                                            ? ", as the base model's generation_config.json says"
+                                            : "",
+                                    newTokens));
+        }
         return json;
     }
 

@@ -37,7 +37,7 @@ class GenerationConfigTest {
         Files.writeString(folder.resolve("config.json"), "{\"is_encoder_decoder\": true}");
         assertThat(read("{\"min_length\": 56}").penalties().minNewTokens()).isEqualTo(55);
         assertThat(read("{\"min_length\": 0}")).isEqualTo(DEFAULTS);
-        assertThat(read("{\"min_length\": 5, \"min_new_tokens\": 7}").penalties().minNewTokens())
+        assertThat(read("{\"min_length\": 56, \"min_new_tokens\": 7}").penalties().minNewTokens())
                 .isEqualTo(7);
         read("{\"min_length\": 56, \"length_penalty\": 2.0}");
         assertThat(GenerationConfig.json(folder, DEFAULTS).toString())

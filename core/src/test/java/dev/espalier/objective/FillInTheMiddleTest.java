@@ -10,6 +10,7 @@ import dev.espalier.EspalierException;
 import dev.espalier.Rng;
 import dev.espalier.data.Window;
 import dev.espalier.tokenize.BytePairTrainer;
+import dev.espalier.tokenize.Normalization;
 import dev.espalier.tokenize.SentencePieceTrainer;
 import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.tokenize.WordPieceTrainer;
@@ -51,13 +52,24 @@ class FillInTheMiddleTest {
         return TOKENIZER.decode(tokens).replace("<|endoftext|>", "");
     }
 
-    /// It would learn "wr iting" for a word that is cut behind "wr".
+    /// One would learn "wr iting" for a word that is cut behind "wr", the other "aword" for two.
     @Test
     void tokenizersThatCannotGoOnWithinAWordAreRefused() {
-        var tokenizer = WordPieceTrainer.train(List.of(TEXT.repeat(20)), 80, 1, true, true);
-        assertThatThrownBy(() -> new FillInTheMiddle(0.5, 0.5, tokenizer, 0, 1, 2))
-                .isInstanceOf(EspalierException.class)
-                .hasMessageContaining("cuts texts within words");
+        var texts = List.of(TEXT.repeat(20));
+        for (Tokenizer tokenizer :
+                List.<Tokenizer>of(
+                        WordPieceTrainer.train(texts, 80, 1, true, true),
+                        SentencePieceTrainer.unigram(
+                                texts,
+                                60,
+                                1,
+                                Normalization.NMT_NFKC,
+                                false,
+                                List.of("<pad>", "</s>", "<unk>")))) {
+            assertThatThrownBy(() -> new FillInTheMiddle(0.5, 0.5, tokenizer, 0, 1, 2))
+                    .isInstanceOf(EspalierException.class)
+                    .hasMessageContaining("cuts texts within words");
+        }
     }
 
     @Test

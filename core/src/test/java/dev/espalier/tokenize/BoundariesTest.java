@@ -65,6 +65,7 @@ class BoundariesTest {
                         " e\u0301t");
         assertThat(words(TOKENIZER, "猫です。 ลิง x한국어 ー"))
                 .containsExactly("猫", "で", "す", "。", " ลิ", "ง", " x한국어", " ー");
+        assertThat(words(TOKENIZER, "人々ๆ2 スー")).containsExactly("人", "々", "ๆ", "2", " スー");
     }
 
     @Test
@@ -90,12 +91,15 @@ class BoundariesTest {
                         "cat\r\n\r\n",
                         "the dog.\r\n\r\n",
                         "The end");
+        assertThat(sentences("猫。\n\n猫」")).containsExactly("猫。\n\n", "猫」");
     }
 
     @Test
     void aLotOfEmptyLinesIsNoTrouble() {
         assertThat(sentences("The end." + " \n".repeat(100_000) + "cat" + "\n".repeat(100_000)))
                 .hasSize(2);
+        assertThat(sentences("the end." + ")".repeat(30_000) + " The" + "。」".repeat(20_000)))
+                .hasSizeGreaterThan(2);
     }
 
     private static List<String> sentences(String text) {

@@ -271,6 +271,10 @@ class BytePairTokenizerTest {
             assertThat(gpt2.encode(" " + text)).isEqualTo(ids);
             if (!text.isEmpty() && !text.startsWith(" ") && !text.contains("<|endoftext|>")) {
                 assertThat(prefixing.encode(text)).isEqualTo(ids);
+                // Text that goes on has no space before it; behind a token it has.
+                assertThat(prefixing.encode(text, Tokenizer.Before.TEXT))
+                        .isEqualTo(gpt2.encode(text));
+                assertThat(prefixing.encode(text, Tokenizer.Before.TOKEN)).isEqualTo(ids);
             }
         }
     }

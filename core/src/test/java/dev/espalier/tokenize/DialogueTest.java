@@ -114,6 +114,34 @@ class DialogueTest {
         return Dialogue.of(template(name), tokenizer, List.of(USER, ANSWER), Which.EVERY).ids();
     }
 
+    /// White space at the end of what is asked is lost by these, and stands before the answer.
+    @Test
+    void spacesThatAPromptLosesStandBeforeTheAnswer() {
+        var tokenizer =
+                SentencePieceTrainer.unigram(
+                        List.of("Hi Hello! Why? Because. Because. user assistant: ".repeat(20)),
+                        60,
+                        1,
+                        Normalization.NMT_NFKC,
+                        false,
+                        List.of("<pad>", "</s>", "<unk>"));
+        for (var end : List.of(": ", ":\\n", ":")) {
+            var template =
+                    ChatTemplate.parse(
+                            "t",
+                            "{% for m in messages %}{{ m.role + '"
+                                    + end
+                                    + "' + m.content + '</s>' }}{% endfor %}{% if add_generation_prompt"
+                                    + " %}{{ 'assistant"
+                                    + end
+                                    + "' }}{% endif %}");
+            var conversation = List.of(USER, ANSWER);
+            var dialogue = Dialogue.of(template, tokenizer, conversation, Which.EVERY);
+            var whole = template.render(tokenizer, conversation, false).text().toString();
+            assertThat(dialogue.ids()).as(end).isEqualTo(tokenizer.encode(whole));
+        }
+    }
+
     /// A word that an answer begins with at once goes on the text before it.
     @ParameterizedTest
     @ValueSource(strings = {"legacy", "always", "first", "never"})

@@ -15,6 +15,7 @@ import dev.espalier.io.Json;
 import dev.espalier.recipe.Recipe;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.task.TextRewriter;
+import dev.espalier.tokenize.Tokenizers;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -268,19 +269,26 @@ class RewritingTest {
         assertThat(written.path("min_new_tokens").asInt(-1)).isZero();
         assertThat(written.path("repetition_penalty").asDouble()).isEqualTo(1);
         assertThat(written.has("min_length")).isFalse();
+        Files.writeString(file, json.put("min_length", 40).toString());
+        assertThatThrownBy(() -> run(recipe("never", "pairs.csv", from, "", training(1))))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("at least 39 tokens are to be written, as the base model's");
     }
 
     /// Its files name the length that it was trained on, but distances limit nothing.
     @Test
     void aT5ReadsAndWritesMoreThanItsContext() {
-        var task = ", max-input: 60, max-target: 50";
+        var task =
+                ", max-input: 60, max-target: 50, generation: {min-new-tokens: 40, max-new-tokens: 45}";
         var base = run(recipe("base", "pairs.csv", fresh(T5), "", training(1))).model();
         var from = "model: {path: %s}".formatted(base);
         var result = run(recipe("long", "pairs.csv", from, task, training(1)));
         try (var rewriter = TextRewriter.load(result.model())) {
             var inputs = rewriter.inputs(List.of("fig ".repeat(100)));
             assertThat(inputs.ids().getFirst()).hasSize(60);
-            assertThat(rewriter.rewrite("fig ".repeat(100))).isNotNull();
+            var reader = Tokenizers.read(result.model());
+            assertThat(reader.encode(rewriter.rewrite("fig ".repeat(100))).length)
+                    .isGreaterThan(24);
         }
         assertThatThrownBy(() -> run(recipe("bart", "pairs.csv", fresh(BART), task, training(1))))
                 .isInstanceOf(EspalierException.class)
