@@ -291,7 +291,7 @@ final class AdviseVerb implements Callable<Integer> {
                 && written != null
                 && written >= Advice.LITTLE_TEXT) {
             var file = write("pretrain", Way.PRETRAIN, recipeOfText(text, written), recipes);
-            costs.put(Way.PRETRAIN.title(), planned(file, table).machines().getFirst());
+            costs.put(Way.PRETRAIN.title(), planned(file, table).here());
             if (labels != null) {
                 write("fine-tune", Way.FINE_TUNE, recipe(Way.FINE_TUNE, PRETRAINED), recipes);
             }
@@ -302,7 +302,7 @@ final class AdviseVerb implements Callable<Integer> {
                 }
                 var name = way.title().replace(' ', '-');
                 var planned = planned(write(name, way, recipe(way, model), recipes), table);
-                costs.put(way.title(), planned.machines().getFirst());
+                costs.put(way.title(), planned.here());
                 tuned = way == Way.FINE_TUNE ? planned : tuned;
             }
         }
@@ -338,9 +338,9 @@ final class AdviseVerb implements Callable<Integer> {
                         pictures
                                 ? Integer.valueOf(counts.values().stream().mapToInt(n -> n).sum())
                                 : null,
-                        tuned == null ? null : tuned.machines().getFirst().seconds(),
+                        tuned == null ? null : tuned.here().seconds(),
                         hours == null ? null : Double.valueOf(3600 * hours),
-                        tuned == null ? null : tuned.machines().getFirst().price(),
+                        tuned == null ? null : tuned.here().price(),
                         money,
                         noise == null ? null : Double.valueOf(noise.wrong()),
                         isPrivate);
@@ -393,6 +393,9 @@ final class AdviseVerb implements Callable<Integer> {
         var truth = records.stream().map(r -> Example.truth(problem, r)).toArray(double[][]::new);
         var start = System.nanoTime();
         var told = BagOfWords.heldOut(problem, records, truth);
+        if (told == null) {
+            return null;
+        }
         // Five times four fifths of the records.
         var once = (System.nanoTime() - start) / 4e9;
         costs.put(

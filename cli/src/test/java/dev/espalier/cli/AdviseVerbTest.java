@@ -1,6 +1,7 @@
 package dev.espalier.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.espalier.io.Json;
 import dev.espalier.recipe.ModelRecipe;
@@ -170,6 +171,40 @@ class AdviseVerbTest {
             assertThat(20 * weights).isBetween(tokens / 2, tokens);
             assertThat(model.width()).isEqualTo(64 * model.heads());
         }
+    }
+
+    /// Two texts are enough to ask about, though not to fit anything to a part of them.
+    @Test
+    void aFewRecordsAreNoFault() throws IOException {
+        for (var rows : List.of("a,x\nf,y\n", "a,x\na,y\n")) {
+            Files.writeString(folder.resolve("train.csv"), "text,label\n" + rows);
+            assertThat(run("", "--labels=" + folder.resolve("train.csv"))).as(err).isZero();
+            assertThat(out).contains("recommended: gather", "few-labels");
+        }
+    }
+
+    /// A machine is found by its name, wherever it stands in the table.
+    @Test
+    void thisMachineNeedNotStandFirstInTheTable() throws IOException {
+        var base = TinyModel.write(folder.resolve("base/model"), List.of());
+        Files.writeString(
+                folder.resolve("machines.json"),
+                "{\"dated\": \"2026-01-31\", \"currency\": \"EUR\", \"machines\": ["
+                        + "{\"name\": \"a100\", \"fp32-tflops\": 19.5, \"attained\": 0.4, \"price-per-hour\": 3e9},"
+                        + "{\"name\": \"here\", \"price-per-hour\": 3.6}]}");
+        assertThat(
+                        run(
+                                "",
+                                "--labels=" + folder.resolve("train.csv"),
+                                "--model=" + base,
+                                "--hardware=" + folder.resolve("machines.json"),
+                                "--json"))
+                .as(err)
+                .isZero();
+        var cost = Json.mapper().readTree(out).at("/costs/fine tune");
+        assertThat(cost.path("machine").asString()).isEqualTo("here");
+        assertThat(cost.path("price").asDouble())
+                .isCloseTo(cost.path("seconds").asDouble() / 1000, within(1e-9));
     }
 
     /// A switch by itself is an answer too.

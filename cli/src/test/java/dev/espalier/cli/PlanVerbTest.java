@@ -89,6 +89,24 @@ class PlanVerbTest {
         assertThat(code).isEqualTo(2);
     }
 
+    /// A table of prices that leaves this machine out says nothing against planning on it.
+    @Test
+    void aTableMayLackThisMachine() throws IOException {
+        var table = temp.resolve("machines.json");
+        Files.writeString(
+                table, "{\"dated\": \"2026-01-31\", \"currency\": \"EUR\", \"machines\": []}");
+        var page = temp.resolve("plan.html");
+        var out =
+                run(
+                        "plan",
+                        recipe.toString(),
+                        "--no-measure",
+                        "--hardware=" + table,
+                        "--html=" + page);
+        assertThat(code).as(out).isZero();
+        assertThat(page).content().contains("time here");
+    }
+
     /// The memory that there is bounds a model that is trained here.
     @Test
     void hereIsBoundedByItsMemory() {

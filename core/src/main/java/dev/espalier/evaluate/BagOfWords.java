@@ -4,13 +4,16 @@ import dev.espalier.data.LabelledText;
 import dev.espalier.model.Problem;
 import java.util.ArrayDeque;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /// The simple model that a fine-tuned one must beat: a linear model of the words of a text,
 /// whatever their order. Immutable, safe for threads, and the same on every machine.
@@ -90,17 +93,31 @@ public final class BagOfWords {
     }
 
     /// What is told of each of `texts` by a model that was fitted to other ones, four fifths of all
-    /// (cross-validation). Copies of a text stay together.
+    /// (cross-validation); of fewer than five different texts, to all others. Copies of a text stay
+    /// together. Null where there are no other ones.
     ///
     /// @param truth as for [#fit]
-    public static double[][] heldOut(Problem problem, List<LabelledText> texts, double[][] truth) {
+    public static double @Nullable [][] heldOut(
+            Problem problem, List<LabelledText> texts, double[][] truth) {
+        // In an order that has nothing to do with that of the records, which may go by labels.
+        var order =
+                texts.stream()
+                        .map(LabelledText::text)
+                        .distinct()
+                        .sorted(
+                                Comparator.comparingInt(String::hashCode)
+                                        .thenComparing(Comparator.naturalOrder()))
+                        .toList();
+        if (order.size() < 2) {
+            return null;
+        }
+        var parts = new HashMap<String, Integer>();
+        order.forEach(text -> parts.put(text, parts.size() % PARTS));
         var told = new double[texts.size()][];
-        for (var part = 0; part < PARTS; part++) {
+        for (var part = 0; part < Math.min(PARTS, order.size()); part++) {
             var out = part;
             var isIn =
-                    texts.stream()
-                            .map(t -> Math.floorMod(t.text().hashCode(), PARTS) != out)
-                            .toList();
+                    texts.stream().map(t -> !Objects.equals(parts.get(t.text()), out)).toList();
             var in = IntStream.range(0, told.length).filter(isIn::get).boxed().toList();
             var bag =
                     fit(
@@ -150,7 +167,7 @@ public final class BagOfWords {
         var squares = 0.0;
         var i = 0;
         for (var entry : counts.entrySet()) {
-            words[i] = java.util.Objects.requireNonNull(vocabulary.get(entry.getKey()));
+            words[i] = Objects.requireNonNull(vocabulary.get(entry.getKey()));
             weights[i] = (1 + Math.log(entry.getValue())) * rarity[words[i]];
             squares += weights[i] * weights[i++];
         }

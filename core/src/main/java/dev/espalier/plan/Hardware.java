@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 
@@ -69,6 +70,18 @@ public record Hardware(
     /// The machine that runs this program, as the table has it; null where it has none.
     public @Nullable Kind here() {
         return machines.stream().filter(m -> m.name().equals(HERE)).findFirst().orElse(null);
+    }
+
+    /// The machines, the one that runs this program first, whether or not the table has it.
+    List<Kind> hereFirst() {
+        var here = here();
+        return Stream.concat(
+                        Stream.of(
+                                here == null
+                                        ? new Kind(HERE, null, null, null, null, null, null, null)
+                                        : here),
+                        machines.stream().filter(m -> !m.name().equals(HERE)))
+                .toList();
     }
 
     public static Hardware builtIn() {

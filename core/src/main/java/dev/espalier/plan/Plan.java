@@ -141,6 +141,8 @@ public record Plan(
     /// @param loader bytes of what is kept beside the model
     /// @param process bytes of the process before
     /// @param pretraining whether tokens are what it learns from
+    /// @param bf16Elsewhere whether another machine that multiplies in bf16 would; by the pass this
+    ///   one does or does not
     /// @param measured the memory where it is not told by formula, or null
     public record Request(
             String name,
@@ -152,6 +154,7 @@ public record Plan(
             long loader,
             long process,
             boolean pretraining,
+            boolean bf16Elsewhere,
             Cost.@Nullable Memory measured) {
         public Request(
                 String name,
@@ -162,7 +165,8 @@ public record Plan(
                 long optimizer,
                 long loader,
                 long process,
-                boolean pretraining) {
+                boolean pretraining,
+                boolean bf16Elsewhere) {
             this(
                     name,
                     model,
@@ -173,6 +177,7 @@ public record Plan(
                     loader,
                     process,
                     pretraining,
+                    bf16Elsewhere,
                     null);
         }
 
@@ -192,13 +197,13 @@ public record Plan(
         var all = model.parameterCount();
         var training = request.memory(pass.recompute());
         var estimates = new ArrayList<Estimate>();
-        for (var kind : hardware.machines()) {
+        for (var kind : hardware.hereFirst()) {
             estimates.add(
                     estimate(
                             kind,
                             work,
                             per,
-                            pass.bf16(),
+                            request.bf16Elsewhere(),
                             training.total(),
                             here,
                             hardware.pricePerKwh()));
@@ -294,6 +299,11 @@ public record Plan(
                 room == null || room <= 0 ? null : Boolean.valueOf(memory <= room),
                 energy,
                 price);
+    }
+
+    /// What it takes on the machine that runs this program.
+    public Estimate here() {
+        return machines.getFirst();
     }
 
     public long parameterCount() {

@@ -62,7 +62,7 @@ public final class PlanPage {
     /// Writes the page.
     public static void write(Path file, Plan plan, Hardware hardware) {
         var parts = parts(plan, hardware);
-        var here = plan.machines().getFirst();
+        var here = plan.here();
         var figures =
                 List.of(
                         new Report.Figure(

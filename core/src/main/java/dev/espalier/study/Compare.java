@@ -205,7 +205,7 @@ public final class Compare {
     private final Map<String, Path> draws = new HashMap<>();
 
     private final List<Arm> arms;
-    private @Nullable Path scratch;
+    private final Map<Long, Path> scratch = new HashMap<>();
     private @Nullable Path further;
 
     /// @param recipe of fine-tuning all weights of a model; of a new one there are only the ways
@@ -417,7 +417,7 @@ public final class Compare {
             case LORA -> changed.add("adapter={type: lora, targets: all, merge: true}");
             case SCRATCH -> {
                 if (base() != null) {
-                    changed.add("model.path=" + scratch(base()));
+                    changed.add("model.path=" + scratch(base(), seed));
                 }
                 changed.add("forgetting=none");
             }
@@ -466,45 +466,50 @@ public final class Compare {
     }
 
     /// A folder with a model of the shape of `base` and new weights, a pure function of both and of
-    /// the seed.
-    private Path scratch(Path base) {
-        if (scratch != null) {
-            return scratch;
-        }
-        scratch = output.resolve("scratch");
+    /// the seeds: each draw of labels has weights of its own to begin with.
+    private Path scratch(Path base, long seed) {
+        return scratch.computeIfAbsent(
+                seed,
+                _ -> {
+                    var folder = output.resolve("scratch").resolve(String.valueOf(seed));
+                    anew(base, Rng.seed(recipe.seed(), 400, seed), folder);
+                    return folder;
+                });
+    }
+
+    private static void anew(Path base, long seed, Path folder) {
         if (HuggingFace.isVision(base)) {
             var loaded = HuggingFace.readVision(base, null);
-            var model = loaded.model().initialize(recipe.seed());
+            var model = loaded.model().initialize(seed);
             AtomicFiles.writeFolder(
-                    scratch,
+                    folder,
                     aside -> {
                         HuggingFace.write(aside, model, loaded.config());
                         PictureClassifier.preprocessor(base, model).write(aside);
                     });
             model.free();
-            return scratch;
+            return;
         }
         var loaded = HuggingFace.readModel(base, null);
         LanguageModel model = loaded.model().withVocabulary(loaded.model().vocabulary());
         loaded.model().free();
         switch (model) {
-            case Gpt2 m -> m.initialize(recipe.seed());
-            case Llama m -> m.initialize(recipe.seed());
-            case Encoder m -> m.initialize(recipe.seed());
-            case Bart m -> m.initialize(recipe.seed());
-            case T5 m -> m.initialize(recipe.seed());
+            case Gpt2 m -> m.initialize(seed);
+            case Llama m -> m.initialize(seed);
+            case Encoder m -> m.initialize(seed);
+            case Bart m -> m.initialize(seed);
+            case T5 m -> m.initialize(seed);
             default ->
                     throw EspalierException.usage(
                             "compare knows no way to begin anew with " + base);
         }
         AtomicFiles.writeFolder(
-                scratch,
+                folder,
                 aside -> {
                     HuggingFace.write(aside, model, loaded.config());
                     Tokenizers.read(base).save(aside);
                 });
         model.free();
-        return scratch;
     }
 
     /// The model pre-trained further on the texts of the training records, and on `text`.

@@ -310,7 +310,10 @@ public final class Sequence {
     private static List<String> common(FinetuneRecipe task, Path model, Path folder, int seed) {
         return List.of(
                 "output=" + folder,
-                "model={path: " + Json.line(model.toString()) + "}",
+                // Where the recipe says how a model that exists is read, it goes on to say so.
+                task.model() instanceof ModelRecipe.Saved
+                        ? "model.path=" + Json.line(model.toString())
+                        : "model={path: " + Json.line(model.toString()) + "}",
                 "tokenizer=auto",
                 "seed=" + (seed == 1 ? task.seed() : Rng.seed(task.seed(), 400, seed) % 1_000_007));
     }

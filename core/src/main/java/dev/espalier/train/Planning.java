@@ -19,6 +19,8 @@ import dev.espalier.plan.Plan;
 import dev.espalier.recipe.AdapterRecipe;
 import dev.espalier.recipe.Duration;
 import dev.espalier.recipe.FinetuneRecipe;
+import dev.espalier.recipe.ForgettingRecipe;
+import dev.espalier.recipe.ForgettingRecipe.DefenceRecipe;
 import dev.espalier.recipe.ModelRecipe;
 import dev.espalier.recipe.ObjectiveRecipe;
 import dev.espalier.recipe.OptimizerRecipe;
@@ -484,6 +486,7 @@ public final class Planning {
                 loader,
                 measured.process(),
                 false,
+                bf16Elsewhere(recipe),
                 new Cost.Memory(
                         known.weights(),
                         known.gradients(),
@@ -593,6 +596,11 @@ public final class Planning {
         return precision == Precision.BF16 || precision == Precision.AUTO && Machine.hasBf16();
     }
 
+    /// The same on a machine that multiplies in bf16, for which this one's processor says nothing.
+    private static boolean bf16Elsewhere(Recipe recipe) {
+        return recipe.training().precision() != Precision.FP32;
+    }
+
     /// What the time of a step depends on.
     static String key(Anatomy model, Cost.Pass pass, Recipe recipe) {
         var kind =
@@ -601,23 +609,50 @@ public final class Planning {
                     case FinetuneRecipe r ->
                             r.task().getClass().getSimpleName()
                                     + " "
-                                    + r.adapter().getClass().getSimpleName()
-                                    + (r.adapter() instanceof AdapterRecipe.Frozen f
-                                                    && f.lastBlocks() > 0
-                                            ? " last-blocks " + f.lastBlocks()
-                                            : "");
+                                    + adapter(r.adapter())
+                                    + (r.forgetting() == null ? "" : defence(r.forgetting()));
                 };
         return String.format(
                         Locale.ROOT,
-                        "%s %d %s batch %d x %d %s%s",
+                        "%s %d %s %s batch %d x %d%s %s%s%s",
                         model.family(),
                         model.parameterCount(),
                         kind,
+                        recipe.training().optimizer().getClass().getSimpleName(),
                         recipe.training().batch(),
                         pass.input(),
+                        pass.target() == 0 ? "" : " + " + pass.target(),
                         pass.bf16() ? "bf16" : "fp32",
-                        pass.recompute() ? " recompute" : "")
+                        pass.recompute() ? " recompute" : "",
+                        pass.dropout() ? " dropout" : "")
                 .toLowerCase(Locale.ROOT);
+    }
+
+    private static String adapter(AdapterRecipe adapter) {
+        return adapter.getClass().getSimpleName()
+                + switch (adapter) {
+                    case AdapterRecipe.None _ -> "";
+                    case AdapterRecipe.Frozen f ->
+                            f.lastBlocks() > 0 ? " last-blocks " + f.lastBlocks() : "";
+                    case AdapterRecipe.Lora l ->
+                            " %d %s%s%s"
+                                    .formatted(
+                                            l.rank(),
+                                            l.targets(),
+                                            l.dropout() > 0 ? " dropout" : "",
+                                            l.dora() ? " dora" : "");
+                };
+    }
+
+    /// What is computed or kept beside the task's own in each step.
+    private static String defence(ForgettingRecipe forgetting) {
+        var defence = forgetting.defence();
+        var name = " " + defence.getClass().getSimpleName();
+        return switch (defence) {
+            case DefenceRecipe.None _ -> "";
+            case DefenceRecipe.Replay r -> name + " " + r.fraction();
+            default -> name;
+        };
     }
 
     /// The model in numbers, with the vocabulary that was found, or else the recipe's.
@@ -699,7 +734,8 @@ public final class Planning {
                 state,
                 recipe instanceof FinetuneRecipe ? 4 * trained : 0,
                 measured == null ? PROCESS : measured.process(),
-                recipe instanceof PretrainRecipe);
+                recipe instanceof PretrainRecipe,
+                bf16Elsewhere(recipe));
     }
 
     /// What of forward, backward into the states and backward into the weights is computed: a

@@ -3,6 +3,7 @@ package dev.espalier.train;
 import dev.espalier.EspalierException;
 import dev.espalier.corpus.FileSource;
 import dev.espalier.data.ShardBuilder.SourceFile;
+import dev.espalier.image.Preprocessor;
 import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
 import dev.espalier.recipe.FinetuneRecipe;
@@ -35,7 +36,9 @@ import tools.jackson.databind.node.ObjectNode;
 /// general text and the data with its SHA-256.
 final class Provenance {
     private static final Pattern MODEL =
-            Pattern.compile("(generation_)?config\\.json|.+\\.safetensors(\\.index\\.json)?");
+            Pattern.compile(
+                    "(generation_)?config\\.json|.+\\.safetensors(\\.index\\.json)?|"
+                            + Pattern.quote(Preprocessor.FILE));
     private static final Pattern TOKENIZER =
             Pattern.compile(
                     "(tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|encoder)\\.json"
@@ -194,7 +197,7 @@ final class Provenance {
         names.addAll(now.propertyNames());
         for (var name : names) {
             var were = begun.path(name).path("files");
-            var are = now.path(name).path("files");
+            var are = known(now.path(name).path("files"), were);
             // Which documents are kept back goes by the names of their files.
             var named = name.equals(DATA) && recipe instanceof PretrainRecipe;
             for (var i = 0; i < Math.max(were.size(), are.size()); i++) {
@@ -208,6 +211,19 @@ final class Provenance {
                 }
             }
         }
+    }
+
+    /// Of the files that are there those of which a run's notes can tell: they did not always tell
+    /// of [Preprocessor#FILE].
+    private static JsonNode known(JsonNode are, JsonNode were) {
+        return were.valueStream().anyMatch(Provenance::isPreprocessor)
+                ? are
+                : Json.mapper()
+                        .valueToTree(are.valueStream().filter(f -> !isPreprocessor(f)).toList());
+    }
+
+    private static boolean isPreprocessor(JsonNode file) {
+        return file.path("file").asString("").endsWith(Preprocessor.FILE);
     }
 
     private static EspalierException differs(String name, String was, String is) {

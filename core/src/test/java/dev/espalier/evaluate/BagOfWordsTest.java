@@ -10,7 +10,9 @@ import dev.espalier.model.Problem;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 class BagOfWordsTest {
@@ -46,6 +48,35 @@ class BagOfWordsTest {
         var again = fit(3, texts.subList(0, 120), Arrays.copyOf(labels, 120));
         assertThat(again.answer(record(texts.get(200))))
                 .isEqualTo(model.answer(record(texts.get(200))));
+    }
+
+    /// Each text's label stands nowhere else, so that whoever has not seen it holds it for the least
+    /// likely one. What is a copy of a text has not been seen either.
+    @Test
+    void whatIsHeldOutIsToldByTheOthers() {
+        for (var texts : List.of(List.of("a", "f"), List.of("a", "f", "k", "p", "u", "z", "A"))) {
+            var twice = Stream.concat(texts.stream(), texts.stream()).toList();
+            var truth = new double[twice.size()][];
+            Arrays.setAll(truth, i -> new double[] {i % texts.size()});
+            var told =
+                    BagOfWords.heldOut(
+                            new Problem.SingleLabel(texts),
+                            twice.stream().map(BagOfWordsTest::record).toList(),
+                            truth);
+            assertThat(told).hasNumberOfRows(twice.size());
+            for (var i = 0; i < twice.size(); i++) {
+                var row = Objects.requireNonNull(told)[i];
+                assertThat(row[i % texts.size()])
+                        .isEqualTo(Arrays.stream(row).min().orElseThrow())
+                        .isLessThan(1.0 / texts.size());
+            }
+        }
+        assertThat(
+                        BagOfWords.heldOut(
+                                new Problem.SingleLabel(List.of("x", "y")),
+                                List.of(record("same"), record("same")),
+                                new double[][] {{0}, {1}}))
+                .isNull();
     }
 
     /// Without a known word only the biases speak, which reproduce the labels' frequencies.

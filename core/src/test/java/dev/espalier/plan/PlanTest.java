@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.espalier.EspalierException;
 import dev.espalier.io.Json;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Objects;
@@ -25,7 +26,12 @@ class PlanTest {
     }
 
     private static Plan plan(Hardware hardware, boolean recompute) {
-        var pass = new Cost.Pass(4, 1024, 0, 1, 1, true, recompute, GPT2.parameterCount(), false);
+        return plan(hardware, recompute, true, true);
+    }
+
+    private static Plan plan(
+            Hardware hardware, boolean recompute, boolean bf16, boolean bf16Elsewhere) {
+        var pass = new Cost.Pass(4, 1024, 0, 1, 1, bf16, recompute, GPT2.parameterCount(), false);
         var request =
                 new Plan.Request(
                         "plan",
@@ -36,7 +42,8 @@ class PlanTest {
                         8 * GPT2.parameterCount(),
                         0,
                         0,
-                        true);
+                        true,
+                        bf16Elsewhere);
         return Plan.of(
                 request, new Plan.Here(500.0, "now", 1L << 40), hardware, History.NONE, List.of());
     }
@@ -50,15 +57,44 @@ class PlanTest {
 
     @Test
     void timeAndMoneyFollowFromTheTable() {
-        var machine = plan(table(1000.0, null), false).machines().getFirst();
+        var machine = plan(table(1000.0, null), false).machines().getLast();
         // 4.096e15 operations at half of 2e12 a second.
         assertThat(machine.seconds()).isCloseTo(4096, within(1e-6));
         assertThat(machine.kilowattHours()).isCloseTo(4096.0 / 3600, within(1e-9));
         assertThat(machine.price()).isCloseTo(0.5 * 4096 / 3600, within(1e-9));
         // Where it is rented, electricity is in the price.
-        assertThat(plan(table(1000.0, 3.6), false).machines().getFirst().price())
+        assertThat(plan(table(1000.0, 3.6), false).machines().getLast().price())
                 .isCloseTo(4.096, within(1e-9));
-        assertThat(plan(table(null, null), false).machines().getFirst().price()).isNull();
+        assertThat(plan(table(null, null), false).machines().getLast().price()).isNull();
+    }
+
+    /// What this processor lacks, a card may have.
+    @Test
+    void aCardMultipliesAsItCanAndNotAsThisMachineCan() {
+        for (var bf16 : new boolean[] {false, true}) {
+            var table = table(null, null);
+            // 4.096e15 operations at half of 2e12 a second, or of 1e12.
+            assertThat(plan(table, false, bf16, true).machines().getLast().seconds())
+                    .isCloseTo(4096, within(1e-6));
+            assertThat(plan(table, false, bf16, false).machines().getLast().seconds())
+                    .isCloseTo(8192, within(1e-6));
+        }
+    }
+
+    @Test
+    void thisMachineIsFirstWhereverTheTableHasIt() {
+        var kinds = new ArrayList<>(table(1000.0, null).machines());
+        kinds.add(new Hardware.Kind(Hardware.HERE, null, null, null, null, null, 3.6, null));
+        for (var machines : List.of(kinds, kinds.subList(0, 1), List.<Hardware.Kind>of())) {
+            var hardware = new Hardware("2026-01-31", null, "EUR", null, machines);
+            var plan = plan(hardware, false);
+            assertThat(plan.machines()).hasSize(1 + Math.min(1, machines.size()));
+            assertThat(plan.here().machine()).isEqualTo(Hardware.HERE);
+            // 4.096e6 tokens, 500 a second.
+            assertThat(plan.here().seconds()).isEqualTo(8192);
+            assertThat(plan.here().price())
+                    .isEqualTo(machines.size() == 2 ? Double.valueOf(8.192) : null);
+        }
     }
 
     @Test
@@ -68,7 +104,7 @@ class PlanTest {
         assertThat(kept.recomputed().activations()).isLessThan(kept.training().activations() / 4);
         assertThat(kept.training().total() - kept.recomputed().total())
                 .isEqualTo(kept.training().activations() - kept.recomputed().activations());
-        assertThat(kept.machines().getFirst().fits())
+        assertThat(kept.machines().getLast().fits())
                 .isEqualTo(kept.training().total() <= 8L << 30);
         // 12 layers of keys and values, 768 wide, in fp32.
         assertThat(kept.inference().cache()).isEqualTo(2L * 12 * 768 * 1024 * 4);
@@ -161,7 +197,7 @@ class PlanTest {
     private static Plan.Operations operations(Anatomy model) {
         var pass = new Cost.Pass(4, 16, 0, 1, 1, false, false, 1, false);
         var work = new Plan.Work("tokens", null, 64, null, null, null);
-        var request = new Plan.Request("plan", model, pass, work, 1e9, 0, 0, 0, false);
+        var request = new Plan.Request("plan", model, pass, work, 1e9, 0, 0, 0, false, true);
         var here = new Plan.Here(null, "", 0);
         return Plan.of(request, here, table(null, null), History.NONE, List.of()).operations();
     }

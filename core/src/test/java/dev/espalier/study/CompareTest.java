@@ -240,6 +240,25 @@ class CompareTest {
         assertThat(again.beyond()).isEqualTo(result.beyond());
     }
 
+    /// What varies over seeds is the initial weights too, where they are drawn.
+    @Test
+    void eachSeedFromScratchBeginsWithWeightsOfItsOwn() throws IOException {
+        var settings =
+                new CompareRecipe(List.of(Arm.SCRATCH), List.of("8"), 2, 1, 1, 1, null, 10, 0.5);
+        new Compare(recipe(base(), ""), settings, Hardware.builtIn(), new Watcher() {}).run();
+        var study = folder.resolve("study-compare");
+        for (var seed = 1; seed <= 2; seed++) {
+            assertThat(study.resolve("cells/scratch-8-%d/recipe.yaml".formatted(seed)))
+                    .content()
+                    .contains("path: " + study.resolve("scratch").resolve("" + seed));
+        }
+        assertThat(study.resolve("scratch/1/model.safetensors"))
+                .exists()
+                .satisfies(f ->
+                        assertThat(Files.mismatch(f, study.resolve("scratch/2/model.safetensors")))
+                                .isNotNegative());
+    }
+
     @Test
     void pairsOfTextsAreStudiedAsSingleOnes() throws IOException {
         var base = base();

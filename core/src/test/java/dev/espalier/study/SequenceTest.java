@@ -43,7 +43,7 @@ class SequenceTest {
                         """
                         name: %2$s
                         data: {train: %1$s/%5$s, test: %1$s/test-%5$s, validation-share: 20%%}
-                        model: {path: %3$s}
+                        model: {path: %3$s, dropout: 0.1}
                         task: {type: %4$s}
                         training: {for: 6 steps, batch: 8, precision: fp32, optimizer: {type: adamw, rate: 2e-2}}
                         evaluate: {every: 3 steps}
@@ -113,6 +113,7 @@ class SequenceTest {
                                     - Objects.requireNonNull(outcome.before().get(1)).value(),
                             within(1e-12));
             assertThat(outcome.generalRise()).isNotNull();
+            assertThat(run.resolve("recipe.yaml")).content().contains("dropout: 0.1");
         }
         var page = folder.resolve("report.html");
         SequencePage.write(page, result);

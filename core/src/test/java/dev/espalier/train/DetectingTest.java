@@ -14,6 +14,7 @@ import dev.espalier.data.ImageReader;
 import dev.espalier.data.LabelledImage;
 import dev.espalier.evaluate.Detections;
 import dev.espalier.image.Preprocessor;
+import dev.espalier.io.Json;
 import dev.espalier.model.VitConfig;
 import dev.espalier.model.VitMae;
 import dev.espalier.model.VitMaeConfig;
@@ -247,6 +248,28 @@ class DetectingTest {
 
     private static float[] floats(Map<String, Parameter> parameters, String name) {
         return Objects.requireNonNull(parameters.get(name)).value().floats();
+    }
+
+    /// How pictures are made ready belongs to a model too. A run of before it was noted goes on.
+    @Test
+    void itGoesOnOnlyWithThePreprocessorThatItBeganWith() throws IOException {
+        var file = eye().resolve(Preprocessor.FILE);
+        var recipe =
+                Recipes.parse(
+                        recipe("{path: %s, detections: 3}".formatted(file.getParent()))
+                                .replace("60 steps", "1 steps"),
+                        "x");
+        var noted = new Run(recipe).train(_ -> {}).folder().resolve("inputs.json");
+        Files.writeString(file, "\n", java.nio.file.StandardOpenOption.APPEND);
+        assertThatThrownBy(() -> new Run(recipe).train(new Watcher() {}, true))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining(file + ": has changed since the run began with it");
+        var inputs = Json.read(noted);
+        var files = (tools.jackson.databind.node.ArrayNode) inputs.at("/parent-model/files");
+        files.remove(files.size() - 1);
+        assertThat(files.toString()).contains("model.safetensors").doesNotContain(Preprocessor.FILE);
+        Files.writeString(noted, Json.pretty(inputs));
+        assertThat(new Run(recipe).train(new Watcher() {}, true).model()).isDirectory();
     }
 
     @Test

@@ -11,20 +11,27 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 class PlanningTest {
+    private static final Cost.Pass PASS =
+            new Cost.Pass(4, 32, 0, 1, 1, false, false, 1000, false);
+
     private static String key(String adapter) {
+        return key(PASS, "adapter: " + adapter);
+    }
+
+    private static String key(Cost.Pass pass, String more) {
         return Planning.key(
                 Anatomy.of(
                         HuggingFace.config(
                                 Path.of(System.getProperty("espalier.goldens"), "gpt2"))),
-                new Cost.Pass(4, 32, 0, 1, 1, false, false, 1000, false),
+                pass,
                 Recipes.parse(
                         """
                         data: {train: a.csv}
                         model: {path: some}
                         task: {type: classification}
-                        adapter: %s
+                        %s
                         """
-                                .formatted(adapter),
+                                .formatted(more),
                         "study"));
     }
 
@@ -37,9 +44,42 @@ class PlanningTest {
                                         "{type: frozen}",
                                         "{type: frozen, last-blocks: 0.5}",
                                         "{type: frozen, last-blocks: 1}",
-                                        "{type: lora}")
+                                        "{type: lora}",
+                                        "{type: lora, rank: 4}",
+                                        "{type: lora, targets: all}",
+                                        "{type: lora, dora: true}")
                                 .map(PlanningTest::key))
                 .doesNotHaveDuplicates();
-        assertThat(key("{type: frozen}")).contains(" classification frozen batch ");
+        assertThat(key("{type: frozen}")).contains(" classification frozen adamw batch ");
+    }
+
+    /// So does what is computed beside the task, and how weights are changed.
+    @Test
+    void runsThatComputeOtherThingsAreNotOfOneKey() {
+        var text = "measure: {corpus: a.txt}, defence: {type: %s}";
+        assertThat(
+                        Stream.of(
+                                        "training: {for: 1 epoch}",
+                                        "training: {for: 1 epoch, optimizer: {type: sgd, rate: 0.1}}",
+                                        "forgetting: {%s}".formatted(text.formatted("lwf")),
+                                        "forgetting: {%s}".formatted(text.formatted("l2-sp")),
+                                        "forgetting: {%s}"
+                                                .formatted(
+                                                        text.formatted("replay, corpus: b.txt")),
+                                        "forgetting: {%s}"
+                                                .formatted(
+                                                        text.formatted(
+                                                                "replay, corpus: b.txt, fraction: 30%")))
+                                .map(more -> key(PASS, more)))
+                .doesNotHaveDuplicates();
+        var none = "training: {for: 1 epoch}";
+        assertThat(key(PASS, "forgetting: {measure: {corpus: a.txt}}")).isEqualTo(key(PASS, none));
+        assertThat(
+                        Stream.of(
+                                        PASS,
+                                        new Cost.Pass(4, 32, 16, 1, 1, false, false, 1000, false),
+                                        new Cost.Pass(4, 32, 0, 1, 1, false, false, 1000, true))
+                                .map(pass -> key(pass, none)))
+                .doesNotHaveDuplicates();
     }
 }
