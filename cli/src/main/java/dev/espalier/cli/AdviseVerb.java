@@ -15,6 +15,9 @@ import dev.espalier.evaluate.ConfidentLearning;
 import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
 import dev.espalier.model.Decoder;
+import dev.espalier.model.Encoder;
+import dev.espalier.model.EncoderDecoder;
+import dev.espalier.model.LanguageModel;
 import dev.espalier.model.Problem;
 import dev.espalier.model.SequenceClassifier;
 import dev.espalier.plan.Hardware;
@@ -74,6 +77,9 @@ final class AdviseVerb implements Callable<Integer> {
 
     /// Records whose labels are told by others.
     private static final int TOLD = 4096;
+
+    /// The share of general text in what is pre-trained further on, where it must be kept.
+    private static final double REPLAYED = 0.05;
 
     /// How often telling one text is timed.
     private static final int TIMES = 9;
@@ -282,7 +288,7 @@ final class AdviseVerb implements Callable<Integer> {
         var recipes = new LinkedHashMap<String, String>();
         var costs = new LinkedHashMap<String, Plan.Estimate>();
         var noise = records.isEmpty() ? null : errors(records, table, costs);
-        Plan tuned = null;
+        Plan tuned = null, adapted = null;
         var written = text == null ? null : Long.valueOf(tokens(text));
         if (pictures) {
             write("pictures", Way.FINE_TUNE, recipeOfPictures(), recipes);
@@ -304,6 +310,7 @@ final class AdviseVerb implements Callable<Integer> {
                 var planned = planned(write(name, way, recipe(way, model), recipes), table);
                 costs.put(way.title(), planned.here());
                 tuned = way == Way.FINE_TUNE ? planned : tuned;
+                adapted = way == Way.ADAPTER ? planned : adapted;
             }
         }
         if (model != null) {
@@ -320,6 +327,7 @@ final class AdviseVerb implements Callable<Integer> {
                         counts.isEmpty()
                                 ? null
                                 : counts.values().stream().max(Integer::compare).orElse(null),
+                        counts.isEmpty() ? null : Integer.valueOf(counts.size()),
                         records.isEmpty() ? null : Double.valueOf(conflicts(records)),
                         test == null || records.isEmpty()
                                 ? null
@@ -329,6 +337,7 @@ final class AdviseVerb implements Callable<Integer> {
                         keepGeneral,
                         room == 0 ? null : Long.valueOf(room),
                         tuned == null ? null : Long.valueOf(tuned.training().total()),
+                        adapted == null ? null : Long.valueOf(adapted.training().total()),
                         perText,
                         latency == null ? null : Double.valueOf(latency / 1000),
                         fertility(),
@@ -339,8 +348,10 @@ final class AdviseVerb implements Callable<Integer> {
                                 ? Integer.valueOf(counts.values().stream().mapToInt(n -> n).sum())
                                 : null,
                         tuned == null ? null : tuned.here().seconds(),
+                        adapted == null ? null : adapted.here().seconds(),
                         hours == null ? null : Double.valueOf(3600 * hours),
                         tuned == null ? null : tuned.here().price(),
+                        adapted == null ? null : adapted.here().price(),
                         money,
                         noise == null ? null : Double.valueOf(noise.wrong()),
                         isPrivate);
@@ -499,7 +510,7 @@ final class AdviseVerb implements Callable<Integer> {
     private long tokens(String pattern) {
         if (model == null) {
             // English prose has about four characters a token.
-            return FileSource.text(pattern).files().stream().mapToLong(AdviseVerb::size).sum() / 4;
+            return size(pattern) / 4;
         }
         return GeneralText.read(pattern, Tokenizers.read(model), 1024, Integer.MAX_VALUE).tokens();
     }
@@ -518,20 +529,38 @@ final class AdviseVerb implements Callable<Integer> {
         if (model == null || text == null || general == null) {
             return null;
         }
-        var loaded = HuggingFace.readModel(Given.folder(model, "a model"), null).model();
+        var loaded = HuggingFace.readModel(Given.folder(model, "a model"), null);
         try {
-            if (!(loaded instanceof Decoder decoder)) {
+            if (loaded.model() instanceof EncoderDecoder || !loaded.missing().isEmpty()) {
+                context.console()
+                        .note(
+                                "%s foresees no text by itself, so how far the domain lies from its own is not measured"
+                                        .formatted(model));
                 return null;
             }
             var tokenizer = Tokenizers.read(model);
-            var length = GeneralText.length(decoder.context());
-            var domain = GeneralText.read(text, tokenizer, length, MEASURED_TOKENS);
-            var own = GeneralText.read(general, tokenizer, length, MEASURED_TOKENS);
-            return domain.loss(decoder, false).bitsPerByte().value()
-                    / own.loss(decoder, false).bitsPerByte().value();
+            return bitsPerByte(text, loaded.model(), tokenizer)
+                    / bitsPerByte(general, loaded.model(), tokenizer);
         } finally {
-            loaded.free();
+            loaded.model().free();
         }
+    }
+
+    /// Of the text, or, by an encoder, of the tokens of it that are hidden.
+    private static double bitsPerByte(String pattern, LanguageModel model, Tokenizer tokenizer) {
+        var around = model instanceof Encoder ? tokenizer.template().addedToOne() : 0;
+        var length = GeneralText.length(model.context()) - around;
+        var read = GeneralText.read(pattern, tokenizer, length, MEASURED_TOKENS);
+        var loss =
+                switch (model) {
+                    case Decoder decoder -> read.loss(decoder, false);
+                    case Encoder encoder ->
+                            read.hidden(tokenizer, 1)
+                                    .measure(encoder, false, id -> tokenizer.bytes(id).length)
+                                    .loss();
+                    case EncoderDecoder _ -> throw new IllegalArgumentException();
+                };
+        return loss.bitsPerByte().value();
     }
 
     /// Seconds in which a classifier on the base tells one text by itself, of the middle length:
@@ -612,13 +641,30 @@ final class AdviseVerb implements Callable<Integer> {
         return width * (12 * layers * width + vocabulary + 256);
     }
 
+    /// By which general text is one twentieth of what is seen. At most the thousand that a recipe
+    /// may have.
+    private static double weight(@Nullable String domain, String general) {
+        var weight = REPLAYED / (1 - REPLAYED) * size(String.valueOf(domain)) / size(general);
+        return Double.parseDouble(
+                String.format(Locale.ROOT, "%.3g", Math.clamp(weight, 0.001, 1000)));
+    }
+
+    private static long size(String pattern) {
+        return FileSource.text(pattern).files().stream().mapToLong(AdviseVerb::size).sum();
+    }
+
     private String recipe(Way way, Path base) {
         if (way == Way.PRETRAIN_FURTHER) {
+            var replay =
+                    keepGeneral && general != null
+                            ? ", {type: text, path: %s, weight: %s}"
+                                    .formatted(Json.line(general), weight(text, general))
+                            : "";
             return """
             # Pre-trains %s further on the domain's text; then run fine-tune.yaml with
             # --set model.path=runs/advice-further/model
             name: advice-further
-            data: {sources: [{type: text, path: %s}]}
+            data: {sources: [{type: text, path: %s}%s]}
             model: {path: %s}
             objective: {type: %s}
             training: {for: 3 epochs, optimizer: {type: adamw, rate: 3e-4}}
@@ -626,6 +672,7 @@ final class AdviseVerb implements Callable<Integer> {
                     .formatted(
                             base,
                             Json.line(String.valueOf(text)),
+                            replay,
                             Json.line(base.toString()),
                             Compare.objective(base));
         }

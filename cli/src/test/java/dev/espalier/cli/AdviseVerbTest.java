@@ -186,6 +186,9 @@ class AdviseVerbTest {
     /// A machine is found by its name, wherever it stands in the table.
     @Test
     void thisMachineNeedNotStandFirstInTheTable() throws IOException {
+        Files.writeString(
+                folder.resolve("train.csv"),
+                "text,label\n" + "they sold herring,sea\nthey baked bread,mill\n".repeat(20));
         var base = TinyModel.write(folder.resolve("base/model"), List.of());
         Files.writeString(
                 folder.resolve("machines.json"),
@@ -205,6 +208,59 @@ class AdviseVerbTest {
         assertThat(cost.path("machine").asString()).isEqualTo("here");
         assertThat(cost.path("price").asDouble())
                 .isCloseTo(cost.path("seconds").asDouble() / 1000, within(1e-9));
+    }
+
+    /// Of an encoder the distance is that of the tokens that are hidden; what has lost its head for
+    /// them is said not to be measured. What must be kept is replayed.
+    @Test
+    void howFarTheDomainLiesIsMeasuredOfEncodersToo() throws IOException {
+        var general = folder.resolve("general.txt");
+        Files.writeString(general, "The miller sold the flour on Monday.\n\n".repeat(40));
+        var domain = folder.resolve("domain.txt");
+        Files.writeString(domain, "flour on the sold Monday.\n\n".repeat(20));
+        var labeller = folder.resolve("labeller");
+        var base = TinyModel.writeBert(folder.resolve("base"), labeller, List.of("O", "B-X"));
+        var given =
+                new ArrayList<>(
+                        List.of(
+                                "--labels=" + folder.resolve("train.csv"),
+                                "--model=" + base,
+                                "--general=" + general,
+                                "--text=" + domain,
+                                "--keep-general",
+                                "--json"));
+        assertThat(run("", given.toArray(String[]::new))).as(err).isZero();
+        var told = Json.mapper().readTree(out);
+        assertThat(told.at("/situation/distance").asDouble()).isBetween(0.1, 10.0).isNotEqualTo(1);
+        var further = Recipes.read(Path.of(told.at("/recipes/pretrain further").asString()));
+        assertThat(((PretrainRecipe) further).data().sources())
+                .hasSize(2)
+                .last()
+                .satisfies(s -> {
+                    // A twentieth of what is seen.
+                    var seen = s.weight() * Files.size(general);
+                    assertThat(seen / (seen + Files.size(domain))).isCloseTo(0.05, within(1e-3));
+                });
+        given.set(3, "--text=" + general);
+        assertThat(run("", given.toArray(String[]::new))).as(err).isZero();
+        assertThat(Json.mapper().readTree(out).at("/situation/distance").asDouble()).isEqualTo(1);
+        given.set(1, "--model=" + labeller);
+        assertThat(run("", given.toArray(String[]::new))).as(err).isZero();
+        assertThat(Json.mapper().readTree(out).at("/situation/distance").isNull()).isTrue();
+        assertThat(err).contains("foresees no text by itself");
+    }
+
+    /// Records of one label alone are nothing to train on.
+    @Test
+    void oneLabelIsTooFew() throws IOException {
+        Files.writeString(
+                folder.resolve("train.csv"),
+                "text,label\n" + "they sold herring,sea\nthey mended nets,sea\n".repeat(20));
+        var base = TinyModel.write(folder.resolve("base/model"), List.of());
+        assertThat(run("", "--labels=" + folder.resolve("train.csv"), "--model=" + base))
+                .as(err)
+                .isZero();
+        assertThat(out).contains("recommended: gather", "one-label");
     }
 
     /// A switch by itself is an answer too.

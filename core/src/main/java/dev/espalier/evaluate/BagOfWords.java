@@ -116,8 +116,7 @@ public final class BagOfWords {
         var told = new double[texts.size()][];
         for (var part = 0; part < Math.min(PARTS, order.size()); part++) {
             var out = part;
-            var isIn =
-                    texts.stream().map(t -> !Objects.equals(parts.get(t.text()), out)).toList();
+            var isIn = texts.stream().map(t -> !Objects.equals(parts.get(t.text()), out)).toList();
             var in = IntStream.range(0, told.length).filter(isIn::get).boxed().toList();
             var bag =
                     fit(

@@ -232,11 +232,13 @@ public record Anatomy(
         return encoderLayers > 0 && decoderLayers > 0;
     }
 
-    /// The weights of the encoder's blocks, which see the input's tokens alone.
-    long encoderWeights() {
+    /// The weights that see the input's tokens alone: those of the encoder's blocks, and of the
+    /// maps by which a decoder beside it makes keys and values of what it gave.
+    long inputWeights() {
         long d = width, inner = (long) heads * headWidth;
         var attention = 4 * d * inner;
-        return encoderLayers * (attention + (gated ? 3 : 2) * d * hidden);
+        var memory = isEncoderDecoder() ? 2 * d * inner : 0;
+        return encoderLayers * (attention + (gated ? 3 : 2) * d * hidden) + decoderLayers * memory;
     }
 
     /// A GPT-2 of about that many weights beside its tables, with heads of 64 and blocks as deep as

@@ -13,9 +13,9 @@ public final class Cost {
     /// Floating-point operations for one token's forward and backward pass: 6 N + 12 L D T, which
     /// counts each multiply-add as two, the backward pass as twice the forward, and attention as if
     /// it were not causal (Kaplan et al. 2020, arXiv:2001.08361, section 2.1; Chowdhery et al.
-    /// 2022, arXiv:2204.02311, appendix B).
+    /// 2022, arXiv:2204.02311, appendix B). D is here that of all heads together.
     public static double flopsPerToken(LanguageModel model, int length) {
-        return 6.0 * model.matrixWeights() + 12.0 * model.layers() * model.width() * length;
+        return 6.0 * model.matrixWeights() + attentionFlops(model, length);
     }
 
     /// As above where the head scores the vocabulary for a share of the tokens alone.
@@ -24,35 +24,35 @@ public final class Cost {
                 - 6.0 * (1 - scored) * model.vocabulary() * model.width();
     }
 
-    /// For one token of an input of `input` and a target of `target` tokens together, of which the
-    /// encoder's weights and the decoder's see their own alone; the decoder attends to both.
+    /// What of [#flopsPerToken(LanguageModel, int)] is attention. A decoder beside an encoder reads
+    /// the same text, and attends to both.
+    public static double attentionFlops(LanguageModel model, int length) {
+        var anatomy = Anatomy.of(model.configJson());
+        return anatomy.isEncoderDecoder()
+                ? 2 * attentionFlops(anatomy, length, length)
+                : attentionFlops(anatomy, length, 0);
+    }
+
+    /// For one token of an input of `input` and a target of `target` tokens together.
     public static double flopsPerToken(EncoderDecoder model, int input, int target) {
-        double s = input, t = target, d = model.width();
-        var encoder =
-                model.parameters().entrySet().stream()
-                        .filter(p ->
-                                p.getKey().contains("encoder.layers.")
-                                        || p.getKey().startsWith("encoder.block."))
-                        .mapToLong(p -> p.getValue().value().count())
-                        .sum();
-        var weights = encoder * s + (model.matrixWeights() - encoder) * t;
-        var attention = model.layers() / 2.0 * d * (s * s + t * t + s * t);
-        return (6 * weights + 12 * attention) / (s + t);
+        return flopsPerToken(Anatomy.of(model.configJson()), input, target, 1);
     }
 
     /// As [#flopsPerToken(LanguageModel, int)] for a model in numbers alone, of which a share of
-    /// the tokens is scored.
+    /// the tokens is scored. Of an input and a target each token passes through what sees it: the
+    /// encoder and the maps that make keys and values of what it gave see the input's, all else the
+    /// target's.
     ///
     /// @param input tokens of a row
     /// @param target tokens that a decoder beside the encoder writes of it; 0 without one
     public static double flopsPerToken(Anatomy model, int input, int target, double scored) {
-        double d = (double) model.heads() * model.headWidth(), s = input, t = target;
+        double s = input, t = target;
         var head = 6 * (1 - scored) * model.vocabulary() * model.width();
         if (!model.isEncoderDecoder()) {
             return 6.0 * model.matrixWeights() + attentionFlops(model, input, 0) - head;
         }
-        var encoder = model.encoderWeights();
-        var weights = encoder * s + (model.matrixWeights() - encoder) * t;
+        var read = model.inputWeights();
+        var weights = read * s + (model.matrixWeights() - read) * t;
         return 6 * weights / (s + t) + attentionFlops(model, input, target) - head * t / (s + t);
     }
 

@@ -63,8 +63,8 @@ public record Plan(
     ///
     /// @param perToken of a token's forward and backward pass
     /// @param attention what of these is attention itself; null where its shape is not known
-    /// @param perTokenWritten of writing one token, with keys and values kept; null where nothing
-    ///   is written
+    /// @param perTokenWritten of writing one token behind as many as the context holds, with keys
+    ///   and values kept, of an input as long where there is one; null where nothing is written
     /// @param all of the training; null where its length is not known
     public record Operations(
             double perToken,
@@ -136,7 +136,8 @@ public record Plan(
 
     /// What is to be planned.
     ///
-    /// @param flopsPerToken see [Cost#flopsPerToken]
+    /// @param flopsPerToken see [Cost#flopsPerToken]; what is not trained left out
+    /// @param attention what of these is attention itself; null where its shape is not known
     /// @param optimizer bytes of its state
     /// @param loader bytes of what is kept beside the model
     /// @param process bytes of the process before
@@ -150,6 +151,7 @@ public record Plan(
             Cost.Pass pass,
             Work work,
             double flopsPerToken,
+            @Nullable Double attention,
             long optimizer,
             long loader,
             long process,
@@ -162,6 +164,7 @@ public record Plan(
                 Cost.Pass pass,
                 Work work,
                 double flopsPerToken,
+                @Nullable Double attention,
                 long optimizer,
                 long loader,
                 long process,
@@ -173,6 +176,7 @@ public record Plan(
                     pass,
                     work,
                     flopsPerToken,
+                    attention,
                     optimizer,
                     loader,
                     process,
@@ -208,13 +212,15 @@ public record Plan(
                             here,
                             hardware.pricePerKwh()));
         }
+        // The input is read once, and attended to by each token that is written.
         var written =
-                2.0 * model.matrixWeights()
+                2.0 * (model.matrixWeights() - model.inputWeights())
                         + 4.0
                                 * model.heads()
                                 * model.headWidth()
                                 * model.decoderLayers()
-                                * model.context();
+                                * model.context()
+                                * (model.isEncoderDecoder() ? 2 : 1);
         return new Plan(
                 request.name(),
                 model.family(),
@@ -223,10 +229,7 @@ public record Plan(
                 work,
                 new Operations(
                         per,
-                        model.heads() == 0
-                                ? null
-                                : Double.valueOf(
-                                        Cost.attentionFlops(model, pass.input(), pass.target())),
+                        request.attention(),
                         model.decoderLayers() == 0 ? null : Double.valueOf(written),
                         work.tokens() == null ? null : per * work.tokens()),
                 training,

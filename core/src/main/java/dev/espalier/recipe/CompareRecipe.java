@@ -25,7 +25,7 @@ public record CompareRecipe(
                         value =
                                 "Numbers of labels, or `all`: of labelled records, of which those of"
                                         + " token-labelling are texts, and those of sequence-to-sequence"
-                                        + " pairs.",
+                                        + " pairs. By default those that there are of these.",
                         byDefault = "[16, 64, 256, 1024, all]")
                 List<String> labels,
         @Doc(value = "Draws of labels at each number.", byDefault = "3", in = "[1, 1000]")
@@ -57,6 +57,9 @@ public record CompareRecipe(
                         byDefault = "none",
                         in = "[0, ∞)")
                 @Nullable Double labelPrice) {
+    /// What [#labels] are by default.
+    private static final List<String> USUAL = List.of("16", "64", "256", "1024", "all");
+
     public CompareRecipe {
         arms = List.copyOf(arms);
         labels = List.copyOf(labels);
@@ -101,6 +104,11 @@ public record CompareRecipe(
     /// @throws dev.espalier.EspalierException (USAGE) if one is none
     public List<Integer> counts() {
         return labels.stream().map(CompareRecipe::count).distinct().toList();
+    }
+
+    /// Whether nobody asked for any number of labels in particular.
+    public boolean hasUsualLabels() {
+        return labels.equals(USUAL);
     }
 
     private static int count(String text) {

@@ -59,6 +59,7 @@ public record Advice(Way way, List<Reason> reasons) {
     /// The rules; their names head the sections of `docs/advice.md`.
     public enum Rule {
         FEW_LABELS,
+        ONE_LABEL,
         NOISY_LABELS,
         LIKELY_ERRORS,
         RARE_LABELS,
@@ -87,6 +88,7 @@ public record Advice(Way way, List<Reason> reasons) {
     /// @param textTokens of unlabelled text of the domain
     /// @param rarest records of the rarest label
     /// @param mostFrequent records of the most frequent one
+    /// @param labels how many different ones there are
     /// @param conflicts the share of records whose text stands with another label too
     /// @param leaked the share of test records whose text is among the training records
     /// @param hasBase whether there is a pre-trained model
@@ -94,14 +96,17 @@ public record Advice(Way way, List<Reason> reasons) {
     /// @param keepGeneral whether the model must go on with general text as before
     /// @param room bytes of memory that training may take
     /// @param needed bytes that training all weights takes
+    /// @param neededByAdapter bytes that training an adapter takes
     /// @param seconds that telling one text takes here, by itself
     /// @param latency seconds that it may take
     /// @param fertility tokens a word of the domain's text over those of general text
     /// @param nearCopies the share of test records whose text is nearly that of a training record
     /// @param pictures labelled ones, where the records are pictures; the labels' counts are theirs
     /// @param training seconds that training all weights takes here
+    /// @param trainingAdapter seconds that training an adapter takes here
     /// @param time seconds that it may take
     /// @param price of training all weights here
+    /// @param priceOfAdapter of training an adapter here
     /// @param money that it may cost
     /// @param errors the share of labels that a bag of words which has not seen them takes for
     ///   wrong ([dev.espalier.evaluate.ConfidentLearning]), where it tells others well enough
@@ -110,6 +115,7 @@ public record Advice(Way way, List<Reason> reasons) {
             @Nullable Long textTokens,
             @Nullable Integer rarest,
             @Nullable Integer mostFrequent,
+            @Nullable Integer labels,
             @Nullable Double conflicts,
             @Nullable Double leaked,
             boolean hasBase,
@@ -117,17 +123,37 @@ public record Advice(Way way, List<Reason> reasons) {
             boolean keepGeneral,
             @Nullable Long room,
             @Nullable Long needed,
+            @Nullable Long neededByAdapter,
             @Nullable Double seconds,
             @Nullable Double latency,
             @Nullable Double fertility,
             @Nullable Double nearCopies,
             @Nullable Integer pictures,
             @Nullable Double training,
+            @Nullable Double trainingAdapter,
             @Nullable Double time,
             @Nullable Double price,
+            @Nullable Double priceOfAdapter,
             @Nullable Double money,
             @Nullable Double errors,
-            boolean isPrivate) {}
+            boolean isPrivate) {
+        /// What is to be done where training all weights takes too much: an adapter, if that takes
+        /// no more than it may of anything. Where nobody knows, it takes less memory and no less
+        /// time.
+        private Way smaller() {
+            var time = trainingAdapter == null ? training : trainingAdapter;
+            var cost = priceOfAdapter == null ? price : priceOfAdapter;
+            return exceeds(neededByAdapter, room)
+                            || exceeds(time, this.time)
+                            || exceeds(cost, money)
+                    ? Way.BAG_OF_WORDS
+                    : Way.ADAPTER;
+        }
+    }
+
+    private static boolean exceeds(@Nullable Number takes, @Nullable Number may) {
+        return takes != null && may != null && takes.doubleValue() > may.doubleValue();
+    }
 
     /// What to do in `s`.
     public static Advice of(Situation s) {
@@ -148,6 +174,13 @@ public record Advice(Way way, List<Reason> reasons) {
                             Rule.FEW_LABELS,
                             "the rarest label has %d records; from fewer than %d fine-tuning was no better than a bag of words"
                                     .formatted(s.rarest(), FEW)));
+        }
+        if (s.labels() != null && s.labels() < 2) {
+            way = way == null ? Way.GATHER : way;
+            reasons.add(
+                    new Reason(
+                            Rule.ONE_LABEL,
+                            "all records bear the same label, from which no other can be told"));
         }
         if (s.pictures() != null) {
             if (way == null && !s.hasBase() && s.pictures() < ENOUGH_PICTURES) {
@@ -172,42 +205,47 @@ public record Advice(Way way, List<Reason> reasons) {
                                                     : "%,d".formatted(s.textTokens()))));
         }
         if (s.room() != null && s.needed() != null && s.needed() > s.room()) {
-            way = way == null ? Way.ADAPTER : way;
+            way = way == null ? s.smaller() : way;
             reasons.add(
                     new Reason(
                             Rule.NO_ROOM,
-                            "training all weights takes %.1f GiB and %.1f are there"
-                                    .formatted(s.needed() / 0x1p30, s.room() / 0x1p30)));
+                            "training all weights takes %.1f GiB%s and %.1f are there"
+                                    .formatted(
+                                            s.needed() / 0x1p30,
+                                            s.neededByAdapter() == null
+                                                    ? ""
+                                                    : ", an adapter %.1f,"
+                                                            .formatted(
+                                                                    s.neededByAdapter() / 0x1p30),
+                                            s.room() / 0x1p30)));
         }
         if (s.training() != null && s.time() != null && s.training() > s.time()) {
-            way = way == null ? Way.BAG_OF_WORDS : way;
+            way = way == null ? s.smaller() : way;
             reasons.add(
                     new Reason(
                             Rule.OVER_TIME,
-                            "training takes %.1f h here and may take %.1f"
-                                    .formatted(s.training() / 3600, s.time() / 3600)));
+                            "training takes %.1f h here%s and may take %.1f"
+                                    .formatted(
+                                            s.training() / 3600,
+                                            s.trainingAdapter() == null
+                                                    ? ""
+                                                    : ", an adapter %.1f,"
+                                                            .formatted(s.trainingAdapter() / 3600),
+                                            s.time() / 3600)));
         }
         if (s.price() != null && s.money() != null && s.price() > s.money()) {
-            way = way == null ? Way.BAG_OF_WORDS : way;
+            way = way == null ? s.smaller() : way;
             reasons.add(
                     new Reason(
                             Rule.OVER_MONEY,
-                            "training costs %.2f here and may cost %.2f"
-                                    .formatted(s.price(), s.money())));
-        }
-        if (way == null && s.distance() != null) {
-            var far =
-                    s.distance() >= FAR
-                            && s.textTokens() != null
-                            && s.textTokens() >= ENOUGH_TO_GO_ON;
-            if (far) {
-                way = Way.PRETRAIN_FURTHER;
-            }
-            reasons.add(
-                    new Reason(
-                            far ? Rule.FAR_DOMAIN : Rule.NEAR_DOMAIN,
-                            "the domain's text costs the base %.2f times the bits a byte of general text"
-                                    .formatted(s.distance())));
+                            "training costs %.2f here%s and may cost %.2f"
+                                    .formatted(
+                                            s.price(),
+                                            s.priceOfAdapter() == null
+                                                    ? ""
+                                                    : ", an adapter %.2f,"
+                                                            .formatted(s.priceOfAdapter()),
+                                            s.money())));
         }
         if (s.keepGeneral()) {
             way = way == null ? Way.ADAPTER : way;
@@ -215,6 +253,20 @@ public record Advice(Way way, List<Reason> reasons) {
                     new Reason(
                             Rule.MUST_NOT_FORGET,
                             "the model must go on with general text as before"));
+        }
+        if (s.distance() != null && s.hasBase()) {
+            var far =
+                    s.distance() >= FAR
+                            && s.textTokens() != null
+                            && s.textTokens() >= ENOUGH_TO_GO_ON;
+            if (far || way == null) {
+                reasons.add(
+                        new Reason(
+                                far ? Rule.FAR_DOMAIN : Rule.NEAR_DOMAIN,
+                                "the domain's text costs the base %.2f times the bits a byte of general text"
+                                        .formatted(s.distance())));
+            }
+            way = far && way == null ? Way.PRETRAIN_FURTHER : way;
         }
         if (s.conflicts() != null && s.conflicts() > 0.01) {
             reasons.add(

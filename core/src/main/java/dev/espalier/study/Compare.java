@@ -43,6 +43,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -205,6 +206,7 @@ public final class Compare {
     private final Map<String, Path> draws = new HashMap<>();
 
     private final List<Arm> arms;
+    private final List<Integer> counts;
     private final Map<Long, Path> scratch = new HashMap<>();
     private @Nullable Path further;
 
@@ -233,8 +235,21 @@ public final class Compare {
         if (!left.isEmpty()) {
             watcher.said("of this task and model there is no " + String.join(", ", left));
         }
-        for (var count : settings.counts()) {
-            requireEnough(count, studied.records());
+        var there = studied.records();
+        var wanted = settings.counts().stream().map(c -> c == 0 ? there : c).distinct().toList();
+        counts = wanted.stream().filter(c -> c <= there).toList();
+        var beyond = wanted.stream().filter(c -> c > there).toList();
+        if (!beyond.isEmpty()) {
+            if (!settings.hasUsualLabels()) {
+                throw tooMany(beyond.getFirst(), there);
+            }
+            watcher.said(
+                    "of the usual numbers of labels %s are more than the %d that there are"
+                            .formatted(
+                                    beyond.stream()
+                                            .map(String::valueOf)
+                                            .collect(Collectors.joining(", ")),
+                                    there));
         }
         AtomicFiles.write(output.resolve("recipe.yaml"), Recipes.write(this.recipe));
     }
@@ -253,19 +268,16 @@ public final class Compare {
         return output;
     }
 
-    private void requireEnough(int count, int there) {
-        if (count > there) {
-            throw EspalierException.usage(
-                    "--labels: %d are more than the %d that %s leaves to train on"
-                            .formatted(count, there, recipe.data().train()));
-        }
+    private EspalierException tooMany(int count, int there) {
+        return EspalierException.usage(
+                "--labels: %d are more than the %d that %s leaves to train on"
+                        .formatted(count, there, recipe.data().train()));
     }
 
     /// Makes what is not made, and sums up.
     public Result run() {
         var rates = new HashMap<Arm, Double>();
         var cells = new ArrayList<Cell>();
-        var counts = counts().stream().distinct().toList();
         if (arms.stream().anyMatch(Arm::isTrained)) {
             // What cannot be done is said before anything is.
             for (var count : counts) {
@@ -283,17 +295,15 @@ public final class Compare {
             for (var seed = 1; seed <= settings.seeds(); seed++) {
                 // All is all: seeds differ in order and weights alone.
                 var drawn = drawn(count, seed);
-                requireEnough(Math.min(count, studied.records()), drawn.size());
+                if (count > drawn.size()) {
+                    throw tooMany(count, drawn.size());
+                }
                 for (var arm : arms) {
                     cells.add(cell(arm, drawn, seed, rates));
                 }
             }
         }
         return summed(cells, rates);
-    }
-
-    private List<Integer> counts() {
-        return settings.counts().stream().map(c -> c == 0 ? studied.records() : c).toList();
     }
 
     private Studied.Draw drawn(int count, int seed) {
@@ -430,8 +440,7 @@ public final class Compare {
     /// The rate that does best on the validation records at the middle one of the label counts; the
     /// recipe's where all go beyond the forgetting budget.
     private double tuned(Arm arm) {
-        var counts = counts().stream().sorted().toList();
-        var count = counts.get(counts.size() / 2);
+        var count = counts.stream().sorted().toList().get(counts.size() / 2);
         var usual = recipe.training().optimizer().rate();
         if (settings.rates() == 1) {
             return usual * factors(arm).getFirst();

@@ -214,12 +214,13 @@ public final class ComparePage {
             if (best == null) {
                 continue;
             }
-            var near =
+            var others =
                     r.comparisons().stream()
-                            .filter(v ->
-                                    v.labels() == count
-                                            && v.better() == best.arm()
-                                            && v.holm() >= SIGNIFICANT)
+                            .filter(v -> v.labels() == count && v.better() == best.arm())
+                            .toList();
+            var near =
+                    others.stream()
+                            .filter(v -> v.holm() >= SIGNIFICANT)
                             .map(v -> v.other().title())
                             .toList();
             said.append(
@@ -229,13 +230,19 @@ public final class ComparePage {
                                     best.arm().title(),
                                     Numbers.percent(best.accuracy().value())));
             said.append(
-                    near.isEmpty()
-                            ? ", better than all others beyond chance. "
-                            : "; not told apart from it: " + String.join(", ", near) + ". ");
+                    others.isEmpty()
+                            ? ". "
+                            : near.isEmpty()
+                                    ? ", better than all others beyond chance. "
+                                    : "; not told apart from it: "
+                                            + String.join(", ", near)
+                                            + ". ");
+            var trained =
+                    r.means().stream().anyMatch(m -> m.labels() == count && m.arm().isTrained());
             r.means().stream()
                     .filter(m -> m.labels() == count && !m.arm().isTrained())
                     .max(Comparator.comparingDouble(m -> m.accuracy().value()))
-                    .filter(plain -> !isBeaten(r, plain))
+                    .filter(plain -> trained && !isBeaten(r, plain))
                     .ifPresent(plain ->
                             said.append(
                                     "Too few to fine-tune: no trained way is better than %s beyond chance. "
@@ -419,14 +426,18 @@ public final class ComparePage {
         return tables;
     }
 
-    /// The seconds that a label saved costs where the base serves one task, and ten.
+    /// The seconds that a label saved costs where the base serves one task, and ten. Where no
+    /// number that was measured is enough from scratch, more are saved than the most.
     private static String perLabel(Compare.BreakEven b, int most) {
         var saved = (b.labelsScratch() == null ? most : b.labelsScratch()) - b.labels();
+        var bound = b.labelsScratch() == null ? "at most " : "";
         return b.seconds() == null || saved <= 0
                 ? "–"
-                : "1: %s s, 10: %s s"
+                : "1: %s%s s, 10: %s%s s"
                         .formatted(
+                                bound,
                                 Numbers.fixed(b.seconds() / saved, 1),
+                                bound,
                                 Numbers.fixed(b.seconds() / saved / 10, 1));
     }
 

@@ -462,15 +462,21 @@ final class Finetuning implements Job {
 
     @Override
     public double flopsPerToken() {
-        var length =
-                (int)
-                        Math.round(
-                                learner.examples().stream()
-                                        .mapToInt(e -> e.tokens().length())
-                                        .average()
-                                        .orElse(1));
-        var head = (double) model.body().vocabulary() * model.body().width();
-        return Cost.flopsPerToken(model.body(), length) - 6 * head;
+        return Cost.flopsPerToken(model.body(), length(), 0);
+    }
+
+    @Override
+    public Double attentionFlops() {
+        return Cost.attentionFlops(model.body(), length());
+    }
+
+    private int length() {
+        return (int)
+                Math.round(
+                        learner.examples().stream()
+                                .mapToInt(e -> e.tokens().length())
+                                .average()
+                                .orElse(1));
     }
 
     @Override

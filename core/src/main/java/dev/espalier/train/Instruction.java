@@ -407,6 +407,11 @@ final class Instruction implements Job {
         return Cost.flopsPerToken(model, (int) Math.round(meanLength));
     }
 
+    @Override
+    public Double attentionFlops() {
+        return Cost.attentionFlops(model, (int) Math.round(meanLength));
+    }
+
     private List<Score> scores(String name, Examples examples) {
         return AnswerBatch.measure(model, examples.all(), chat.tokenizer(), bf16()).scores(name);
     }

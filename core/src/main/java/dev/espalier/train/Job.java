@@ -43,6 +43,12 @@ interface Job extends AutoCloseable {
     /// Operations of one token's forward and backward pass; see [Cost#flopsPerToken].
     double flopsPerToken();
 
+    /// What of these is attention itself, as [Cost#attentionFlops]; null where that is not told
+    /// apart.
+    default @Nullable Double attentionFlops() {
+        return null;
+    }
+
     /// Measures the model on the validation data, on at most `tokens` of it.
     List<Score> validate(long tokens);
 

@@ -203,8 +203,16 @@ final class Labelling implements Job {
 
     @Override
     public double flopsPerToken() {
-        var length = (int) Math.round(learner.meanLength());
-        return Cost.flopsPerToken(model.body(), length, 0);
+        return Cost.flopsPerToken(model.body(), length(), 0);
+    }
+
+    @Override
+    public Double attentionFlops() {
+        return Cost.attentionFlops(model.body(), length());
+    }
+
+    private int length() {
+        return (int) Math.round(learner.meanLength());
     }
 
     private List<Score> scores(String name, List<TaggedText> texts) {

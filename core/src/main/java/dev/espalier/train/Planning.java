@@ -64,13 +64,15 @@ public final class Planning {
 
     /// What the first steps of a run told.
     ///
-    /// @param pass of the largest micro-batch seen
+    /// @param flopsPerToken what is computed of a token, see [#flops]
+    /// @param attention what of these is attention itself; null where that is not told apart
     record Measured(
             int vocabulary,
             double tokensPerStep,
             double stepsPerEpoch,
             long totalSteps,
             double flopsPerToken,
+            @Nullable Double attention,
             double secondsPerStep,
             int steps,
             int rows,
@@ -86,6 +88,7 @@ public final class Planning {
                     stepsPerEpoch,
                     totalSteps,
                     flopsPerToken,
+                    attention,
                     secondsPerStep,
                     steps,
                     rows,
@@ -139,7 +142,8 @@ public final class Planning {
                 learner.tokensPerStep(),
                 learner.stepsPerEpoch(),
                 trainer.totalSteps(),
-                job.flopsPerToken(),
+                flops(job),
+                attention(job.recipe(), job.attentionFlops()),
                 0,
                 0,
                 rows,
@@ -395,7 +399,8 @@ public final class Planning {
                             training.batch(),
                             0,
                             0,
-                            load.flops(),
+                            flops(recipe, load.flops(), null),
+                            null,
                             0,
                             0,
                             load.microBatch(ready, training),
@@ -481,7 +486,8 @@ public final class Planning {
                 anatomy,
                 pass,
                 work,
-                measured.flopsPerToken() * passes(recipe),
+                measured.flopsPerToken(),
+                null,
                 measured.state(),
                 loader,
                 measured.process(),
@@ -719,10 +725,17 @@ public final class Planning {
                 measured == null
                         ? (double) batch * (shape.input() + shape.target())
                         : measured.tokensPerStep();
+        Double attention = Cost.attentionFlops(model, length, shape.target());
         var flops =
-                measured == null
-                        ? Cost.flopsPerToken(model, length, shape.target(), shape.scored())
-                        : measured.flopsPerToken();
+                flops(
+                        recipe,
+                        Cost.flopsPerToken(model, length, shape.target(), shape.scored()),
+                        attention);
+        attention = attention(recipe, attention);
+        if (measured != null) {
+            flops = measured.flopsPerToken();
+            attention = measured.attention() == null ? attention : measured.attention();
+        }
         var state =
                 measured == null ? optimizerBytes(training.optimizer(), trained) : measured.state();
         return new Plan.Request(
@@ -730,7 +743,8 @@ public final class Planning {
                 model,
                 pass,
                 work(recipe, perStep, measured),
-                flops * passes(recipe),
+                flops,
+                attention,
                 state,
                 recipe instanceof FinetuneRecipe ? 4 * trained : 0,
                 measured == null ? PROCESS : measured.process(),
@@ -738,9 +752,32 @@ public final class Planning {
                 bf16Elsewhere(recipe));
     }
 
+    /// What is computed of a token, of whose whole forward and backward pass [Cost#flopsPerToken]
+    /// tells.
+    ///
+    /// @param attention what of `whole` is attention itself; null where that is not told apart
+    static double flops(Recipe recipe, double whole, @Nullable Double attention) {
+        var own = attention(recipe, attention);
+        return attention == null || own == null
+                ? whole * passes(recipe)
+                : (whole - attention) * passes(recipe) + own;
+    }
+
+    static double flops(Job job) {
+        return flops(job.recipe(), job.flopsPerToken(), job.attentionFlops());
+    }
+
+    /// What of attention itself is computed: its products have no weights, so that whatever goes
+    /// back through it is.
+    private static @Nullable Double attention(Recipe recipe, @Nullable Double whole) {
+        var isAdapted =
+                recipe instanceof FinetuneRecipe f && f.adapter() instanceof AdapterRecipe.Lora;
+        return whole == null || isAdapted ? whole : Double.valueOf(whole * passes(recipe));
+    }
+
     /// What of forward, backward into the states and backward into the weights is computed: a
     /// frozen body needs the first alone but for its last blocks, one with adapters the first two.
-    static double passes(Recipe recipe) {
+    private static double passes(Recipe recipe) {
         return recipe instanceof FinetuneRecipe finetune
                 ? switch (finetune.adapter()) {
                     case AdapterRecipe.None _ -> 1;

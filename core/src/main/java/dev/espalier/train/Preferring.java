@@ -329,6 +329,11 @@ final class Preferring implements Job {
         return Cost.flopsPerToken(model, (int) Math.round(meanLength / 2));
     }
 
+    @Override
+    public Double attentionFlops() {
+        return Cost.attentionFlops(model, (int) Math.round(meanLength / 2));
+    }
+
     private List<Score> scores(String name, Pairs pairs) {
         return PreferenceBatch.measure(model, pairs.all(), loss, bf16()).scores(name);
     }

@@ -27,8 +27,8 @@ public final class RecipeBench {
     /// @param forwardPerSecond that pass through the model without learning
     /// @param matmulGflops the rate of 2048 x 2048 products, the mean of before and after
     /// @param matmulShare the rate of training over that of products, the operations of each
-    ///   counted as [Job#flopsPerToken] does
-    /// @param forwardShare likewise without learning, which is a third of the operations
+    ///   counted as [Job#flopsPerToken] does, what is not trained left out
+    /// @param forwardShare likewise without learning, which is a third of all the operations
     /// @param peakMemoryBytes the most that the process had in memory
     public record Result(
             String model,
@@ -137,8 +137,8 @@ public final class RecipeBench {
                         made,
                         forward.rate(),
                         rate / 1e9,
-                        job.flopsPerToken() * run.rate() / 1e9,
-                        job.flopsPerToken() * run.rate() / rate,
+                        Planning.flops(job) * run.rate() / 1e9,
+                        Planning.flops(job) * run.rate() / rate,
                         job.flopsPerToken() / 3 * forward.rate() / rate,
                         Torch.peakResidentBytes());
         model.free();

@@ -13,6 +13,7 @@ import dev.espalier.model.EncoderDecoder;
 import dev.espalier.objective.ExampleText;
 import dev.espalier.objective.SequencePair;
 import dev.espalier.objective.SequenceToSequenceBatch;
+import dev.espalier.plan.Anatomy;
 import dev.espalier.plan.Cost;
 import dev.espalier.recipe.AdapterRecipe;
 import dev.espalier.recipe.FinetuneRecipe;
@@ -46,7 +47,8 @@ final class Rewriting implements Job {
     private final Lora.@Nullable Settings lora;
     private final TextRewriter rewriter;
     private final ExamplesByLength learner;
-    private final double flopsPerToken;
+    private final int meanInput;
+    private final int meanTarget;
     private final Records validation;
     private final @Nullable Records test;
     private final ObjectNode passport;
@@ -103,8 +105,8 @@ final class Rewriting implements Job {
         this.test = test;
         this.passport = passport;
         this.watcher = watcher;
-        flopsPerToken =
-                Cost.flopsPerToken(model, (int) Math.round(inputs), (int) Math.round(targets));
+        meanInput = (int) Math.round(inputs);
+        meanTarget = (int) Math.round(targets);
         learner =
                 new ExamplesByLength(
                         model,
@@ -336,7 +338,12 @@ final class Rewriting implements Job {
 
     @Override
     public double flopsPerToken() {
-        return flopsPerToken;
+        return Cost.flopsPerToken(model, meanInput, meanTarget);
+    }
+
+    @Override
+    public Double attentionFlops() {
+        return Cost.attentionFlops(Anatomy.of(model.configJson()), meanInput, meanTarget);
     }
 
     private WrittenTexts.Settings settings() {

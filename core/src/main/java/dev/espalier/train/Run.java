@@ -279,7 +279,7 @@ public final class Run {
     private Result train(RunFolder folder, Job job, Watcher watcher, @Nullable Path resumeFrom) {
         var completed = job.recipe();
         var bf16 = job.bf16();
-        var speeds = new Trainer.Speeds(Machine.usualMatmulRate(bf16), job.flopsPerToken());
+        var speeds = new Trainer.Speeds(Machine.usualMatmulRate(bf16), Planning.flops(job));
         var process = process(job);
         try (var trainer =
                 new Trainer(job.learner(), completed.training(), bf16, completed.seed(), speeds)) {
@@ -574,11 +574,7 @@ public final class Run {
             cost.put("steps", trainer.progress().step());
             cost.put("skipped-steps", trainer.skipped());
             cost.put("tokens", trainer.progress().tokens());
-            cost.put(
-                    "flops",
-                    trainer.progress().tokens()
-                            * job.flopsPerToken()
-                            * Planning.passes(job.recipe()));
+            cost.put("flops", trainer.progress().tokens() * Planning.flops(job));
             cost.put("training-seconds", steps.isEmpty() ? 0 : steps.getLast().seconds());
             if (foreseen != null) {
                 passport.set("foreseen", Json.mapper().valueToTree(foreseen));

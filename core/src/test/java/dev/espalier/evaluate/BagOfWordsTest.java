@@ -50,8 +50,8 @@ class BagOfWordsTest {
                 .isEqualTo(model.answer(record(texts.get(200))));
     }
 
-    /// Each text's label stands nowhere else, so that whoever has not seen it holds it for the least
-    /// likely one. What is a copy of a text has not been seen either.
+    /// Each text's label stands nowhere else, so that whoever has not seen it holds it for the
+    /// least likely one. What is a copy of a text has not been seen either.
     @Test
     void whatIsHeldOutIsToldByTheOthers() {
         for (var texts : List.of(List.of("a", "f"), List.of("a", "f", "k", "p", "u", "z", "A"))) {

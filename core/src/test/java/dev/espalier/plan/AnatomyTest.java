@@ -19,6 +19,7 @@ import dev.espalier.model.T5;
 import dev.espalier.model.T5Config;
 import dev.espalier.recipe.Recipes;
 import java.util.List;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -109,12 +110,62 @@ class AnatomyTest {
                     model instanceof EncoderDecoder both
                             ? Cost.flopsPerToken(both, 20, 10)
                             : Cost.flopsPerToken(model, 20);
-            // Norms and biases of an encoder are counted by the model's own formula, and the width
-            // of
-            // T5's heads together is not that of the model.
             assertThat(Cost.flopsPerToken(anatomy, 20, 10, 1))
-                    .isCloseTo(flops, within(0.06 * flops));
+                    .isCloseTo(flops, within(1e-9 * flops));
         }
         model.free();
+    }
+
+    private static final Anatomy GPT2 = Anatomy.near(85e6, 50_257, 1024);
+
+    /// By hand: twelve blocks of width 768, each with 4 maps of attention and an MLP four times as
+    /// wide, their biases, two norms; the table, which is the head too, and a last norm. Positions
+    /// are looked up.
+    @Test
+    void gpt2HasTheOperationsThatAreCountedByHand() {
+        var block = 12.0 * 768 * 768 + 9 * 768 + 4 * 768;
+        var weights = 12 * block + 2 * 768 + 50_257.0 * 768;
+        // Scores and their weighted sum: 2 x 1024 x 768 multiply-adds a block, three times over.
+        var attention = 12 * 3 * 2 * 2.0 * 1024 * 768;
+        assertThat(weights).isEqualTo(123_653_376);
+        requireClose(Cost.flopsPerToken(GPT2, 1024, 0, 1), 6 * weights + attention);
+        requireClose(Cost.attentionFlops(GPT2, 1024, 0), attention);
+        // Of hidden tokens, an eighth, the others meet no head.
+        requireClose(
+                Cost.flopsPerToken(GPT2, 1024, 0, 0.125),
+                6 * (weights - 0.875 * 50_257 * 768) + attention);
+    }
+
+    /// By hand: T5-small reads 512 tokens and writes 114 of them, the pairs of span corruption.
+    @Test
+    void t5HasTheOperationsThatAreCountedByHand() {
+        double s = 512, t = 114, map = 512 * 512, mlp = 2 * 512 * 2048;
+        // Keys and values of what the encoder gave are made once for each token of the input.
+        var read = 6 * (4 * map + mlp) + 6 * 2 * map;
+        // Norms and the two tables of relative positions are counted with the decoder.
+        var written = 6 * (4 * map + 2 * map + mlp) + 32_128.0 * 512 + 32 * 512 + 2 * 32 * 8;
+        var pairs = 6 * s * s + 6 * (t * t + s * t);
+        requireClose(
+                Cost.flopsPerToken(t5Small(), 512, 114, 1),
+                (6 * (read * s + written * t) + 12 * 512 * pairs) / (s + t));
+        assertThat(t5Small().parameterCount()).isEqualTo(60_506_624);
+    }
+
+    static Anatomy t5Small() {
+        var recipe =
+                Recipes.parse(
+                        """
+                        data: {sources: [{type: text, path: none}]}
+                        tokenizer: {type: unigram, vocabulary: 32128}
+                        model: {type: t5, layers: 6, heads: 8, head-width: 64, width: 512, hidden: 2048, context: 512, gated: false}
+                        objective: {type: span-corruption}
+                        training: {for: 1 step}
+                        """,
+                        "small");
+        return Anatomy.of(recipe.model(), 32_128);
+    }
+
+    private static void requireClose(double found, double byHand) {
+        assertThat(found).isCloseTo(byHand, within(1e-9 * byHand));
     }
 }

@@ -39,6 +39,7 @@ class PlanTest {
                         pass,
                         new Plan.Work("tokens", 1000.0, 4096, 4096e3, 1024e3, 4.0),
                         1e9,
+                        1e8,
                         8 * GPT2.parameterCount(),
                         0,
                         0,
@@ -104,8 +105,7 @@ class PlanTest {
         assertThat(kept.recomputed().activations()).isLessThan(kept.training().activations() / 4);
         assertThat(kept.training().total() - kept.recomputed().total())
                 .isEqualTo(kept.training().activations() - kept.recomputed().activations());
-        assertThat(kept.machines().getLast().fits())
-                .isEqualTo(kept.training().total() <= 8L << 30);
+        assertThat(kept.machines().getLast().fits()).isEqualTo(kept.training().total() <= 8L << 30);
         // 12 layers of keys and values, 768 wide, in fp32.
         assertThat(kept.inference().cache()).isEqualTo(2L * 12 * 768 * 1024 * 4);
     }
@@ -179,25 +179,29 @@ class PlanTest {
         assertThat(memory[0]).isNotEqualTo(memory[1]);
     }
 
-    /// Nothing is written by what only reads, and of a model that sees attention's shape is not
-    /// known.
+    /// Nothing is written by what only reads.
     @Test
-    void operationsThatThereAreNotAreNotTold() {
+    void aTokenWrittenCostsWhatIsNotComputedYet() {
         var parts = new LinkedHashMap<String, Long>();
         parts.put("vit.encoder.weight", 1000L);
         var encoder = Anatomy.of(Json.mapper().readTree("{\"model_type\": \"bert\"}"));
         var vit = operations(Anatomy.seeing("vit", 1, parts));
-        assertThat(vit.attention()).isNull();
         assertThat(vit.perTokenWritten()).isNull();
-        assertThat(operations(encoder).attention()).isPositive();
         assertThat(operations(encoder).perTokenWritten()).isNull();
-        assertThat(operations(GPT2).perTokenWritten()).isPositive();
+        // By hand: each weight once, and 1024 keys and values of each of twelve blocks.
+        assertThat(operations(GPT2).perTokenWritten())
+                .isCloseTo(2 * 123_653_376.0 + 12 * 4.0 * 1024 * 768, within(1e-3));
+        // The encoder is done, and so are keys and values of what it gave, of which there are 512.
+        var decoder =
+                6 * (6.0 * 512 * 512 + 2 * 512 * 2048) + 32_128.0 * 512 + 32 * 512 + 2 * 32 * 8;
+        assertThat(operations(AnatomyTest.t5Small()).perTokenWritten())
+                .isCloseTo(2 * decoder + 6 * 4.0 * (512 + 512) * 512, within(1e-3));
     }
 
     private static Plan.Operations operations(Anatomy model) {
         var pass = new Cost.Pass(4, 16, 0, 1, 1, false, false, 1, false);
         var work = new Plan.Work("tokens", null, 64, null, null, null);
-        var request = new Plan.Request("plan", model, pass, work, 1e9, 0, 0, 0, false, true);
+        var request = new Plan.Request("plan", model, pass, work, 1e9, null, 0, 0, 0, false, true);
         var here = new Plan.Here(null, "", 0);
         return Plan.of(request, here, table(null, null), History.NONE, List.of()).operations();
     }

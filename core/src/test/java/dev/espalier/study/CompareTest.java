@@ -240,6 +240,40 @@ class CompareTest {
         assertThat(again.beyond()).isEqualTo(result.beyond());
     }
 
+    /// Of the usual numbers of labels those that there are; what is asked for must be there.
+    @Test
+    void fewerRecordsThanTheUsualNumbersAreStudiedToo() throws IOException {
+        var recipe =
+                (FinetuneRecipe)
+                        Recipes.parse(
+                                Recipes.write(recipe(base(), ""))
+                                        .replaceFirst(
+                                                "compare: none", "compare: {arms: [majority]}"),
+                                "study");
+        var said = new ArrayList<String>();
+        var watcher =
+                new Watcher() {
+                    @Override
+                    public void said(String what) {
+                        said.add(what);
+                    }
+                };
+        var usual = java.util.Objects.requireNonNull(recipe.compare());
+        var result = new Compare(recipe, usual, Hardware.builtIn(), watcher).run();
+        assertThat(result.means()).extracting(Compare.Mean::labels).containsExactly(16, 60);
+        assertThat(said)
+                .contains(
+                        "of the usual numbers of labels 64, 256, 1024 are more than the 60 that there are");
+        assertThatThrownBy(() ->
+                        new Compare(
+                                recipe,
+                                settings(List.of(Arm.MAJORITY), 64, 1),
+                                Hardware.builtIn(),
+                                watcher))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("--labels: 64 are more than the 60");
+    }
+
     /// What varies over seeds is the initial weights too, where they are drawn.
     @Test
     void eachSeedFromScratchBeginsWithWeightsOfItsOwn() throws IOException {

@@ -12,6 +12,7 @@ import dev.espalier.data.LabelledReader;
 import dev.espalier.evaluate.Score;
 import dev.espalier.io.Json;
 import dev.espalier.model.Problem;
+import dev.espalier.plan.Machine;
 import dev.espalier.recipe.Recipe;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.task.TextClassifier;
@@ -427,10 +428,17 @@ class ClassificationRunTest {
                                         "adapter: " + adapter))
                         .train(s -> {});
         assertThat(HuggingFace.isAdapter(result.model())).isEqualTo(adapter.contains("targets"));
-        var losses =
-                Journal.read(result.folder().resolve("metrics.jsonl")).stream()
-                        .mapToDouble(StepFigures::loss)
-                        .toArray();
+        var steps = Journal.read(result.folder().resolve("metrics.jsonl"));
+        // A step's share of the machine is of what it computes, as its cost is.
+        var cost = Json.read(result.folder().resolve("passport.json")).path("cost");
+        var perToken = cost.path("flops").asDouble() / cost.path("tokens").asDouble();
+        assertThat(steps.getLast().matmulShare())
+                .isCloseTo(
+                        steps.getLast().tokensPerSecond()
+                                * perToken
+                                / Machine.usualMatmulRate(false),
+                        org.assertj.core.data.Percentage.withPercentage(1e-6));
+        var losses = steps.stream().mapToDouble(StepFigures::loss).toArray();
         var epoch = losses.length / 4;
         assertThat(Arrays.stream(losses, 3 * epoch, losses.length).average().orElseThrow())
                 .isLessThan(Arrays.stream(losses, 0, epoch).average().orElseThrow());

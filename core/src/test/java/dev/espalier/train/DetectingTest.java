@@ -267,7 +267,9 @@ class DetectingTest {
         var inputs = Json.read(noted);
         var files = (tools.jackson.databind.node.ArrayNode) inputs.at("/parent-model/files");
         files.remove(files.size() - 1);
-        assertThat(files.toString()).contains("model.safetensors").doesNotContain(Preprocessor.FILE);
+        assertThat(files.toString())
+                .contains("model.safetensors")
+                .doesNotContain(Preprocessor.FILE);
         Files.writeString(noted, Json.pretty(inputs));
         assertThat(new Run(recipe).train(new Watcher() {}, true).model()).isDirectory();
     }

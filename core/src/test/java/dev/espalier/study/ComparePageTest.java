@@ -1,0 +1,87 @@
+package dev.espalier.study;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.espalier.evaluate.Interval;
+import dev.espalier.recipe.CompareRecipe.Arm;
+import dev.espalier.report.Numbers;
+import dev.espalier.study.Compare.BreakEven;
+import dev.espalier.study.Compare.Mean;
+import dev.espalier.study.Compare.Versus;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+class ComparePageTest {
+    private static Mean mean(Arm arm, double accuracy) {
+        return new Mean(arm, 64, new Interval(accuracy, accuracy, accuracy), 1, 1, null);
+    }
+
+    /// Of ways in the order of what they reach, of which each pair is told apart by `p`.
+    private static String text(double p, List<BreakEven> breakEven, Mean... best) {
+        var comparisons = new ArrayList<Versus>();
+        for (var i = 0; i < best.length; i++) {
+            for (var j = i + 1; j < best.length; j++) {
+                comparisons.add(
+                        new Versus(
+                                best[i].arm(),
+                                best[j].arm(),
+                                64,
+                                new Interval(0.1, 0.05, 0.15),
+                                p,
+                                p));
+            }
+        }
+        return ComparePage.text(
+                new Compare.Result(
+                        "study",
+                        "accuracy",
+                        List.of("a", "b"),
+                        100,
+                        Map.of(),
+                        List.of(best),
+                        List.of(),
+                        comparisons,
+                        List.of(),
+                        List.of(),
+                        null,
+                        10,
+                        "EUR",
+                        breakEven,
+                        0,
+                        0));
+    }
+
+    private static String text(double p, Mean... best) {
+        return text(p, List.of(), best);
+    }
+
+    /// What was not compared is not said to be better, and what was not tried not to be too little.
+    @Test
+    void theVerdictIsOfWhatWasCompared() {
+        assertThat(text(1, mean(Arm.FULL, 0.7)))
+                .endsWith("64 labels: full, " + Numbers.percent(0.7) + ".")
+                .doesNotContain("better than all others");
+        assertThat(text(0.001, mean(Arm.BAG_OF_WORDS, 0.7), mean(Arm.MAJORITY, 0.5)))
+                .contains("bag of words, " + Numbers.percent(0.7) + ", better than all others")
+                .doesNotContain("Too few");
+        assertThat(text(0.5, mean(Arm.FULL, 0.7), mean(Arm.MAJORITY, 0.6)))
+                .contains("not told apart from it: majority.", "Too few to fine-tune");
+        assertThat(text(0.001, mean(Arm.FULL, 0.7), mean(Arm.MAJORITY, 0.5)))
+                .contains("better than all others beyond chance")
+                .doesNotContain("Too few");
+    }
+
+    /// Where no number of labels is enough from scratch, more are saved than were measured, and
+    /// each costs less.
+    @Test
+    void whatALabelSavedCostsIsABoundWhereScratchNeverGetsThere() {
+        var means = new Mean[] {mean(Arm.FULL, 0.7), mean(Arm.SCRATCH, 0.5)};
+        assertThat(text(0.001, List.of(new BreakEven(16, 480.0, null, null)), means))
+                .contains("more than 64", "1: at most 10.0 s, 10: at most 1.0 s");
+        assertThat(text(0.001, List.of(new BreakEven(16, 480.0, 64, 3.0)), means))
+                .contains("1: 10.0 s, 10: 1.0 s")
+                .doesNotContain("at most");
+    }
+}
