@@ -190,7 +190,9 @@ class GivenTest {
                 csv,
                 "--field=body");
         var broken = write("broken.csv", "text,id\na,1\nb\n");
-        refused(3, "broken.csv:3: 1 fields", "predict", classifier, "--file", broken);
+        assertThat(run(List.of("predict", classifier, "--file", broken))).isEqualTo(3);
+        assertThat(err).contains("1 of 2 records are left out; " + broken + ":3: 1 fields");
+        assertThat(out).endsWith("\ta\n").hasLineCount(1);
     }
 
     @Test
