@@ -344,7 +344,7 @@ public final class HuggingFace {
         var read = YolosConfig.of(config);
         var shape = dropout == null ? read : read.withDropout(dropout);
         var same = labels(folder, config).equals(classes);
-        var plan = new Plan<>(shape.encoder().bodyWeights(), () -> new Yolos(shape, classes));
+        var plan = new Plan<>(shape.bodyWeights(), () -> new Yolos(shape, classes));
         try (var weights = WeightFiles.open(folder)) {
             var model = plan.make(folder, weights);
             return load(weights, model, config, path -> same || !model.isHead(path));
@@ -696,7 +696,7 @@ public final class HuggingFace {
                     var read = YolosConfig.of(config);
                     var shape = dropout == null ? read : read.withDropout(dropout);
                     var labels = labels(folder, config);
-                    yield new Plan<>(shape.encoder().bodyWeights(), () -> new Yolos(shape, labels));
+                    yield new Plan<>(shape.bodyWeights(), () -> new Yolos(shape, labels));
                 }
                 default ->
                         throw EspalierException.data(

@@ -241,7 +241,7 @@ public record EncoderConfig(
 
     /// The weights of the body's tables and matrices.
     public double bodyWeights() {
-        return (double) width * (vocabulary + positions)
+        return (double) width * ((double) vocabulary + positions + segments)
                 + layers * (double) width * (4.0 * width + 2.0 * inner);
     }
 

@@ -152,7 +152,7 @@ public record Gpt2Config(
 
     /// The weights of the body's tables and matrices.
     public double bodyWeights() {
-        return (double) width * (vocabulary + context)
+        return (double) width * ((double) vocabulary + context)
                 + layers * (double) width * (4.0 * width + 2.0 * inner);
     }
 

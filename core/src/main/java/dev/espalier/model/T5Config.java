@@ -151,9 +151,10 @@ public record T5Config(
         var attention = 4.0 * heads * headWidth;
         var mlp = (gated ? 3.0 : 2.0) * inner;
         return (double) width
-                * (vocabulary
-                        + encoderLayers * (attention + mlp)
-                        + decoderLayers * (2 * attention + mlp));
+                        * (vocabulary
+                                + encoderLayers * (attention + mlp)
+                                + decoderLayers * (2 * attention + mlp))
+                + 2.0 * buckets * heads;
     }
 
     /// The keys of `config.json` that this record decides.

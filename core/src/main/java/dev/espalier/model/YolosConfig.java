@@ -55,6 +55,14 @@ public record YolosConfig(
                         keys.number("giou_loss_coefficient", 2)));
     }
 
+    /// How many weights a model of this shape has at the least.
+    public double bodyWeights() {
+        var between = everyLayer ? encoder.layers() - 1.0 : 0;
+        return encoder.bodyWeights()
+                + encoder.width()
+                        * (2.0 * detections + between * (encoder.grid().count() + detections));
+    }
+
     /// The keys of `config.json` that this record decides.
     public ObjectNode json() {
         var json = encoder.json("yolos");

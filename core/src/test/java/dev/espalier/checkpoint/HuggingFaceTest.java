@@ -23,10 +23,12 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.node.ObjectNode;
 
 class HuggingFaceTest {
@@ -481,6 +483,50 @@ class HuggingFaceTest {
                 .isInstanceOf(EspalierException.class)
                 .hasMessageContaining("wte.weight")
                 .hasMessageContaining("77");
+    }
+
+    /// A model is made before its weights are compared with the file's, and must not take memory
+    /// for what no file of this size holds.
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "gpt2",
+                "llama",
+                "bert_mlm",
+                "roberta_mlm",
+                "distilbert_mlm",
+                "bart",
+                "t5",
+                "vit",
+                "vit_mae",
+                "segformer",
+                "yolos",
+                "vision_encdec"
+            })
+    void aLargeNumberOfADescriptionIsRefusedBeforeAModelIsMade(String name) throws IOException {
+        var source = GOLDENS.resolve(name);
+        Files.copy(source.resolve("model.safetensors"), folder.resolve("model.safetensors"));
+        var config = folder.resolve("config.json");
+        var text = Files.readString(source.resolve("config.json"));
+        var number = Pattern.compile("(?<=[ :\\[])[0-9]+(?=[,\\s\\]}])").matcher(text);
+        var tried = 0;
+        while (number.find()) {
+            Files.writeString(
+                    config,
+                    text.substring(0, number.start()) + 100_000_000 + text.substring(number.end()));
+            try {
+                (HuggingFace.isVision(folder)
+                                ? HuggingFace.readVision(folder, null).model()
+                                : HuggingFace.readModel(folder, null).model())
+                        .free();
+            } catch (EspalierException e) {
+                assertThat(e)
+                        .as(text.substring(text.lastIndexOf('\n', number.start()), number.end()))
+                        .hasMessageNotContaining("asks for [");
+            }
+            tried++;
+        }
+        assertThat(tried).isGreaterThan(5);
     }
 
     @Test

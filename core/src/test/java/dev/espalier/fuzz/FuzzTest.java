@@ -71,6 +71,15 @@ class FuzzTest {
 
     private static final long PER_BYTE = 2000;
 
+    /// What the process may grow by meanwhile: tensors lie outside of Java's heap, which grows in
+    /// strides of its own.
+    private static final long GROWTH = 512L << 20;
+
+    /// Where Linux tells the most that a process held, and has it forgotten.
+    private static final Path STATUS = Path.of("/proc/self/status");
+
+    private static final Path FORGET = Path.of("/proc/self/clear_refs");
+
     /// Far beyond what any of these files takes.
     private static final long HANG_MILLIS = 30_000;
 
@@ -568,6 +577,7 @@ class FuzzTest {
     private static @Nullable String attempt(Reader reader, Path file, int size) {
         var threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
         var before = threads.getCurrentThreadAllocatedBytes();
+        var held = held(true);
         try {
             reader.body.read(file);
             return null;
@@ -581,6 +591,26 @@ class FuzzTest {
             assertThat(threads.getCurrentThreadAllocatedBytes() - before)
                     .as("bytes allocated for %d", size)
                     .isLessThan(reader.fixed + PER_BYTE * size);
+            assertThat(held(false) - held)
+                    .as("bytes that the process grew by for %d", size)
+                    .isLessThan(reader.fixed + GROWTH);
+        }
+    }
+
+    /// The most bytes that the process held since it was asked `anew`; 0 where nothing tells.
+    private static long held(boolean anew) {
+        try {
+            if (!Files.isWritable(FORGET)) {
+                return 0;
+            }
+            if (anew) {
+                Files.writeString(FORGET, "5");
+            }
+            var status = Files.readString(STATUS);
+            var at = status.indexOf("VmHWM:") + "VmHWM:".length();
+            return Long.parseLong(status.substring(at, status.indexOf("kB", at)).strip()) << 10;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 
