@@ -493,7 +493,16 @@ final class Evaluate implements Callable<Integer> {
                                 set,
                                 (file, ledger) ->
                                         TaggedReader.read(file, column, text, spans, ledger));
-                print(console, labeller.evaluate(set.name(), records, seed));
+                var result = labeller.evaluate(set.name(), records, seed);
+                if (result.cut() > 0) {
+                    console.note(
+                            "%s: %,d words are longer than the model sees at once and are told by their first tokens"
+                                    .formatted(set.files(), result.cut()));
+                }
+                if (!result.truth().unknown().isEmpty()) {
+                    console.note(set.files() + ": " + result.truth().aboutUnknown());
+                }
+                print(console, result.scores());
             }
         }
     }

@@ -4,6 +4,7 @@ import dev.espalier.EspalierException;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.corpus.Ledger;
 import dev.espalier.corpus.Rows;
+import dev.espalier.corpus.TaggedReader;
 import dev.espalier.model.Problem;
 import dev.espalier.task.Assistant;
 import dev.espalier.task.TextClassifier;
@@ -17,6 +18,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -31,7 +33,8 @@ import picocli.CommandLine.Parameters;
                         + " or what they show in words; pictures are named by their files. Or tells the label, the labels"
                         + " or the number of texts or pairs of texts, or the labels of their words, "
                         + "writes others from them, or answers them by the chat template: arguments, the lines of a file, "
-                        + "the records of a CSV, TSV or JSONL file, or the lines of standard input.",
+                        + "the records of a CSV, TSV or JSONL file, the texts of CoNLL or CoNLL-U whose words are to be labelled, "
+                        + "or the lines of standard input.",
         footerHeading = "%nExample:%n",
         footer = {
             "  espalier predict runs/reviews/model \"The plot was thin.\"",
@@ -39,7 +42,8 @@ import picocli.CommandLine.Parameters;
             "  espalier predict runs/yard/model yard.jpg --draw seen --coco boxes.json",
             "  espalier predict runs/nuclei/model cells.png --draw seen --masks masks",
             "  espalier predict runs/same-topic/model \"It rained.\" --pair \"The hail broke panes.\"",
-            "  espalier predict runs/same-topic/model --file pairs.csv --field first --pair second"
+            "  espalier predict runs/same-topic/model --file pairs.csv --field first --pair second",
+            "  espalier predict runs/names/model --file words.conllu --json"
         })
 final class Predict implements Callable<Integer> {
     /// Lines that are told together: enough to fill batches of like length.
@@ -64,6 +68,14 @@ final class Predict implements Callable<Integer> {
                             + " key of the second texts.")
     private @Nullable String pair;
 
+    @Option(
+            names = "--words",
+            description =
+                    "The texts are cut into words already, by white space; for a model that labels words. Those of"
+                            + " a --file in .conll or .conllu are in any case: a word a line, whose first column, or"
+                            + " FORM, is read.")
+    private boolean words;
+
     @Mixin private SeenPictures pictures = new SeenPictures();
 
     @Mixin private TextLines lines = new TextLines("text");
@@ -82,6 +94,7 @@ final class Predict implements Callable<Integer> {
             if (pair != null) {
                 throw EspalierException.usage("--pair: this model tells pictures");
             }
+            refuseWords();
             pictures.tell(console, model, texts, lines);
             return 0;
         }
@@ -92,13 +105,11 @@ final class Predict implements Callable<Integer> {
                 throw EspalierException.usage("--pair: this model labels the words of one text");
             }
             try (var labeller = TokenLabeller.load(model)) {
-                lines.forEach(
-                        texts,
-                        CHUNK,
-                        (first, chunk) -> labeller.label(chunk).forEach(p -> print(console, p)));
+                label(console, labeller);
             }
             return 0;
         }
+        refuseWords();
         if (HuggingFace.isEncoderDecoder(model)) {
             date.refuse();
             if (pair != null) {
@@ -149,6 +160,45 @@ final class Predict implements Callable<Integer> {
         return 0;
     }
 
+    private void refuseWords() {
+        if (words) {
+            throw EspalierException.usage("--words: this model labels no words");
+        }
+    }
+
+    private void label(Console console, TokenLabeller labeller) {
+        var truncated = new LongAdder();
+        var conll = lines.file().filter(TaggedReader::isConll);
+        try {
+            if (texts.isEmpty() && conll.isPresent()) {
+                var ledger = Ledger.counting();
+                var read = TaggedReader.words(Given.file(conll.get()), ledger);
+                for (var start = 0; start < read.size(); start += CHUNK) {
+                    var chunk = read.subList(start, Math.min(start + CHUNK, read.size()));
+                    print(console, labeller.labelWords(chunk), truncated);
+                }
+                TextLines.requireWhole(ledger);
+            } else {
+                lines.forEach(
+                        texts,
+                        CHUNK,
+                        (first, chunk) -> print(console, label(labeller, chunk), truncated));
+            }
+        } finally {
+            if (truncated.sum() > 0) {
+                console.note(
+                        "%d texts have words longer than the model sees at once, which are told by their first tokens"
+                                .formatted(truncated.sum()));
+            }
+        }
+    }
+
+    private List<TokenLabeller.Prediction> label(TokenLabeller labeller, List<String> chunk) {
+        return words
+                ? labeller.labelWords(chunk.stream().map(TaggedReader::spaced).toList())
+                : labeller.label(chunk);
+    }
+
     /// Tells the pairs of a CSV, TSV or JSONL file.
     private void pairs(Console console, TextClassifier classifier, Path file, String second) {
         var fields = new Rows.Fields(List.of(lines.key(), second), null, false);
@@ -179,15 +229,22 @@ final class Predict implements Callable<Integer> {
         TextLines.requireWhole(ledger);
     }
 
-    /// The entities of a text or, where its tags are others, each word with its tag.
-    private static void print(Console console, TokenLabeller.Prediction prediction) {
-        var found = prediction.spans().isEmpty() ? prediction.words() : prediction.spans();
-        var line =
-                found.stream()
-                        .filter(s -> !s.label().equals("O"))
-                        .map(s -> prediction.text().substring(s.start(), s.end()) + "/" + s.label())
-                        .collect(java.util.stream.Collectors.joining(" "));
-        console.result(line, prediction);
+    /// The entities of each text or, where its tags are others, each word with its tag.
+    private static void print(
+            Console console, List<TokenLabeller.Prediction> predictions, LongAdder truncated) {
+        for (var prediction : predictions) {
+            var found = prediction.spans().isEmpty() ? prediction.words() : prediction.spans();
+            var line =
+                    found.stream()
+                            .filter(s -> !s.label().equals("O"))
+                            .map(s ->
+                                    prediction.text().substring(s.start(), s.end())
+                                            + "/"
+                                            + s.label())
+                            .collect(Collectors.joining(" "));
+            console.result(line, prediction);
+            truncated.add(prediction.truncated() ? 1 : 0);
+        }
     }
 
     private static void print(

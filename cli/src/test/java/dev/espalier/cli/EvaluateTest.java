@@ -40,7 +40,8 @@ class EvaluateTest {
                 new Main(new PrintStream(out, true, StandardCharsets.UTF_8), errors, false)
                         .run(stop, Stream.concat(Stream.of(args), Stream.of("--json")).toList());
         stop.finished();
-        assertThat(code).as(err.toString(StandardCharsets.UTF_8)).isZero();
+        said.append(err.toString(StandardCharsets.UTF_8));
+        assertThat(code).as(said.toString()).isZero();
         return out.toString(StandardCharsets.UTF_8)
                 .lines()
                 .map(line -> Json.mapper().readTree(line))
@@ -121,6 +122,22 @@ class EvaluateTest {
         // Lise, b, de, and three ends; seven bytes.
         assertThat(scores.get(0).get("n").asInt()).isEqualTo(10);
         assertThat(scores.get(2).get("n").asInt()).isEqualTo(7);
+
+        // One of two conversations is longer than the model sees.
+        var turn =
+                "{\"role\": \"user\", \"content\": \"%s\"}, {\"role\": \"assistant\", \"content\": \"b\"}";
+        var long_ =
+                Files.writeString(
+                        temp.resolve("long.jsonl"),
+                        "{\"messages\": [%s]}\n{\"messages\": [%s]}\n"
+                                .formatted(
+                                        turn.formatted("a"),
+                                        String.join(
+                                                ", ",
+                                                Collections.nCopies(40, turn.formatted("abcd")))));
+        var said = new StringBuilder();
+        run(said, "evaluate", model.toString(), "--answers", "--data", long_.toString());
+        assertThat(said).containsOnlyOnce("1 of 2 conversations are longer than the model sees");
 
         var pairs =
                 Files.writeString(

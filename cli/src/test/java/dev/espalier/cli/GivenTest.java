@@ -153,6 +153,7 @@ class GivenTest {
         refused(2, no, "generate", classifier, "--file", text);
         refused(2, no, "chat", classifier);
         refused(2, "no classifier", "predict", writer, "a");
+        refused(2, "--words: this model labels no words", "predict", classifier, "a", "--words");
         assertThat(run(List.of("generate", classifier, "a", "--json"))).isEqualTo(2);
         assertThat(err).hasLineCount(1);
         assertThat(Json.mapper().readTree(err).get("message").asString()).contains(no);

@@ -2,6 +2,7 @@ package dev.espalier.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.espalier.io.Json;
 import dev.espalier.tokenize.ChatTemplate;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -15,8 +16,11 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
 
 class PredictTest {
     @TempDir Path temp;
@@ -128,5 +132,93 @@ class PredictTest {
             assertThat(run(verb, t5, "abc", "--date=2026-01-31")).isEqualTo(2);
             assertThat(err).contains("--date is for models that are asked by a chat template");
         }
+    }
+
+    private String labeller() {
+        var labeller = temp.resolve("labeller");
+        TinyModel.writeBert(temp.resolve("bert"), labeller, List.of("O", "B-X", "I-X"));
+        return labeller.toString();
+    }
+
+    private List<JsonNode> told(String... args) {
+        var all = new ArrayList<>(List.of(args));
+        all.add("--json");
+        assertThat(run(all.toArray(String[]::new))).as(err).isZero();
+        return out.lines().map(Json.mapper()::readTree).toList();
+    }
+
+    private static List<String> words(JsonNode told) {
+        var text = told.get("text").asString();
+        return told.get("words")
+                .valueStream()
+                .map(w -> text.substring(w.get("start").asInt(), w.get("end").asInt()))
+                .toList();
+    }
+
+    private String write(String name, String content) throws IOException {
+        return Files.writeString(temp.resolve(name), content).toString();
+    }
+
+    @Test
+    void wordsAreThoseOfConllAndConllu() throws IOException {
+        var model = labeller();
+        var universal =
+                Stream.of(
+                                "1 the",
+                                "2 dog",
+                                "3-4 don't",
+                                "3 do",
+                                "4 n't",
+                                "5 jump",
+                                "",
+                                "1 over-lazy")
+                        .map(l ->
+                                l.isEmpty() ? "\n" : l.replace(' ', '\t') + "\t_".repeat(8) + "\n")
+                        .collect(Collectors.joining());
+        var plain = "the\ndog\ndo\nn't\njump\n\nover-lazy\n";
+        for (var file :
+                List.of(
+                        write("a.conll", plain),
+                        write("b.conll", plain.replaceAll("(.)\n", "$1 Z O\n")),
+                        write("c.conllu", universal))) {
+            var told = told("predict", model, "--file", file);
+            assertThat(told.stream().map(PredictTest::words))
+                    .containsExactly(
+                            List.of("the", "dog", "do", "n't", "jump"), List.of("over-lazy"));
+            assertThat(told.getFirst().get("text").asString())
+                    .isEqualTo(file.endsWith("u") ? "the dog don't jump" : "the dog do n't jump");
+            assertThat(told.getFirst().get("words").valueStream())
+                    .allMatch(w -> List.of("O", "B-X", "I-X").contains(w.get("label").asString()));
+        }
+        assertThat(run("predict", model, "--file", write("d.conll", "\n"))).isEqualTo(3);
+        assertThat(err).contains("d.conll: holds no words");
+        assertThat(run("predict", model, "--file", write("e.conll", "the O\ndog\n\nfox O\n")))
+                .isEqualTo(3);
+        assertThat(out).hasLineCount(1);
+        assertThat(err).contains("1 of 2 records are left out; ", "e.conll:1");
+    }
+
+    @Test
+    void wordsThatWhiteSpacePartsAreTakenAsTheyAre() throws IOException {
+        var model = labeller();
+        var text = "the dog do n't  jump";
+        var expected = List.of("the", "dog", "do", "n't", "jump");
+        assertThat(words(told("predict", model, text, "--words").getFirst())).isEqualTo(expected);
+        assertThat(words(told("predict", model, text).getFirst())).hasSize(7);
+        var jsonl = write("a.jsonl", "{\"text\": \"" + text + "\"}\n");
+        assertThat(words(told("predict", model, "--words", "--file", jsonl).getFirst()))
+                .isEqualTo(expected);
+        assertThat(run(text + "\n", List.of("predict", model, "--words", "--json"))).isZero();
+        assertThat(words(Json.mapper().readTree(out))).isEqualTo(expected);
+    }
+
+    @Test
+    void wordsLongerThanTheModelSeesAreCountedOnce() throws IOException {
+        var word = "o".repeat(40);
+        var file = write("a.txt", "the " + word + "\nthe dog\n" + word + " " + word + "\n");
+        assertThat(told("predict", labeller(), "--file", file))
+                .extracting(p -> p.get("truncated").asBoolean())
+                .containsExactly(true, false, true);
+        assertThat(err).containsOnlyOnce("2 texts have words longer than the model sees at once");
     }
 }

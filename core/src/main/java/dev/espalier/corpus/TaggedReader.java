@@ -19,7 +19,8 @@ import tools.jackson.databind.JsonNode;
 /// Reads text whose words are tagged, plain or packed by gzip or zstd, by the file's ending:
 ///
 /// - `.conllu`: CoNLL-U (Universal Dependencies), ten columns parted by tabs; the words are the
-///   FORMs, multi-word ranges and empty nodes are passed over.
+///   FORMs, empty nodes are passed over. Of a multi-word token (`1-2`) the words stand together
+///   where they spell it, and what follows the last as its `SpaceAfter=No` says.
 /// - `.jsonl`: `{"text": "…", "spans": [{"start": 0, "end": 5, "label": "PER"}]}`, with places in
 ///   characters. Words are cut by [#WORD] and tagged in IOB2; a span that ends inside a word is
 ///   widened to the whole of it, which is counted as a change; so is a text with characters outside
@@ -34,6 +35,8 @@ public final class TaggedReader {
     public static final Pattern WORD =
             Pattern.compile("[\\p{L}\\p{N}\\p{M}]+|[^\\p{L}\\p{N}\\p{M}\\p{IsWhite_Space}]");
 
+    private static final Pattern BETWEEN_SPACES = Pattern.compile("\\P{IsWhite_Space}+");
+
     private static final List<String> CONLLU =
             List.of(
                     "id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps",
@@ -44,14 +47,18 @@ public final class TaggedReader {
     private final String column;
     private final String text;
     private final String spans;
+    private final boolean tagged;
     private final Ledger ledger;
     private final List<TaggedText> records = new ArrayList<>();
 
-    private TaggedReader(Path file, String column, String text, String spans, Ledger ledger) {
+    /// @param tagged whether tags are read beside the words
+    private TaggedReader(
+            Path file, String column, String text, String spans, boolean tagged, Ledger ledger) {
         this.file = file;
         this.column = column;
         this.text = text;
         this.spans = spans;
+        this.tagged = tagged;
         this.ledger = ledger;
     }
 
@@ -64,22 +71,34 @@ public final class TaggedReader {
     /// @throws EspalierException (DATA) if it cannot be read, or holds no tagged word
     public static List<TaggedText> read(
             Path file, String column, String text, String spans, Ledger ledger) {
-        var reader = new TaggedReader(file, column, text, spans, ledger);
+        return new TaggedReader(file, column, text, spans, true, ledger).all();
+    }
+
+    /// The texts of a CoNLL or CoNLL-U file whose words are to be tagged, in order: of each line
+    /// the word alone is read, which is the first column or the FORM; all are [TaggedText#OUTSIDE].
+    ///
+    /// @throws EspalierException (DATA) if it cannot be read, or holds no word
+    public static List<TaggedText> words(Path file, Ledger ledger) {
+        return new TaggedReader(file, "", "", "", false, ledger).all();
+    }
+
+    private List<TaggedText> all() {
         try (var opened = TextFile.open(file, null, ledger)) {
             var lines = new Lines(opened, LONGEST);
             switch (ending(file)) {
-                case "jsonl" -> reader.jsonLines(lines);
-                case String kind -> reader.columns(lines, kind.equals("conllu"));
+                case "jsonl" -> jsonLines(lines);
+                case String kind -> columns(lines, kind.equals("conllu"));
             }
         } catch (IOException e) {
             throw EspalierException.data(file + ": cannot be read (" + Globs.why(e) + ")", e);
         } catch (TextFile.NotText e) {
             throw EspalierException.data(file + ": " + e.getMessage(), e);
         }
-        if (reader.records.isEmpty()) {
-            throw EspalierException.data(file + ": holds no tagged words" + ledger.leftOut());
+        if (records.isEmpty()) {
+            throw EspalierException.data(
+                    file + ": holds no " + (tagged ? "tagged words" : "words") + ledger.leftOut());
         }
-        return List.copyOf(reader.records);
+        return List.copyOf(records);
     }
 
     /// The lines that `records` were read from, in the order of these: a file of the same kind,
@@ -128,9 +147,18 @@ public final class TaggedReader {
         return ending(Path.of(file)).equals("jsonl");
     }
 
+    /// Whether `file` is named as CoNLL or CoNLL-U.
+    public static boolean isConll(Path file) {
+        return unpacked(file).matches(".*\\.conllu?");
+    }
+
+    private static String unpacked(Path file) {
+        return file.toString().toLowerCase(Locale.ROOT).replaceFirst("\\.(gz|zst)$", "");
+    }
+
     /// Which of the kinds `file` is of, as an ending of files that are not packed.
     public static String ending(Path file) {
-        var name = file.toString().toLowerCase(Locale.ROOT).replaceFirst("\\.(gz|zst)$", "");
+        var name = unpacked(file);
         return name.endsWith(".jsonl") ? "jsonl" : name.endsWith(".conllu") ? "conllu" : "conll";
     }
 
@@ -161,13 +189,8 @@ public final class TaggedReader {
         }
         var width = universal ? CONLLU.size() : rows.getFirst().length;
         var tag = tagColumn(width, universal);
-        var words = new StringBuilder();
-        var starts = new ArrayList<Integer>();
-        var ends = new ArrayList<Integer>();
-        var tags = new ArrayList<String>();
-        var joined = true;
         for (var row : rows) {
-            if (row.length != width || tag >= width || !universal && width < 2) {
+            if (row.length != width || tag >= width || tagged && !universal && width < 2) {
                 ledger.reject(
                         file,
                         first,
@@ -186,19 +209,73 @@ public final class TaggedReader {
                                                                 String.join(" ", row).length()))));
                 return;
             }
-            if (universal && !row[0].matches("[0-9]+")) {
-                continue; // a range or an empty node
+        }
+        var words = new StringBuilder();
+        var starts = new ArrayList<Integer>();
+        var ends = new ArrayList<Integer>();
+        var tags = new ArrayList<String>();
+        var joined = true;
+        Range range = null;
+        for (var i = 0; i < rows.size(); i++) {
+            var row = rows.get(i);
+            if (universal && !isWord(row)) {
+                range = isEmptyNode(row) ? range : Range.at(rows, i);
+                continue;
             }
             if (!joined) {
                 words.append(' ');
             }
-            joined = universal && List.of(row[9].split("\\|")).contains("SpaceAfter=No");
+            joined = universal && isJoined(row);
+            if (range != null) {
+                var isLast = row[0].equals(range.last());
+                joined |= isLast ? range.joined() : range.isSpelt();
+                range = isLast ? null : range;
+            }
             starts.add(words.length());
             words.append(row[universal ? 1 : 0]);
             ends.add(words.length());
-            tags.add(row[tag]);
+            tags.add(tagged ? row[tag] : TaggedText.OUTSIDE);
         }
         keep(words.toString(), starts, ends, tags, first);
+    }
+
+    private static boolean isWord(String[] row) {
+        return row[0].matches("[0-9]+");
+    }
+
+    private static boolean isEmptyNode(String[] row) {
+        return row[0].indexOf('-') < 0;
+    }
+
+    /// Whether no space follows.
+    private static boolean isJoined(String[] row) {
+        return List.of(row[9].split("\\|")).contains("SpaceAfter=No");
+    }
+
+    /// A multi-word token of CoNLL-U.
+    ///
+    /// @param last the id of its last word
+    /// @param isSpelt whether its words, one behind the other, are it
+    /// @param joined whether no space follows it
+    private record Range(String last, boolean isSpelt, boolean joined) {
+        /// That of `rows` at a place; null if its words do not all follow it.
+        static @Nullable Range at(List<String[]> rows, int place) {
+            var row = rows.get(place);
+            var last = row[0].substring(row[0].indexOf('-') + 1);
+            var words = new StringBuilder();
+            for (var next : rows.subList(place + 1, rows.size())) {
+                if (isWord(next)) {
+                    words.append(next[1]);
+                } else if (!isEmptyNode(next)) {
+                    return null;
+                }
+                if (next[0].equals(last)) {
+                    return new Range(
+                            last, words.toString().equals(row[1]), TaggedReader.isJoined(row));
+                }
+            }
+            return null;
+        }
     }
 
     private int tagColumn(int width, boolean universal) {
@@ -410,9 +487,18 @@ public final class TaggedReader {
 
     /// The words of a text without tags, as [TaggedText#OUTSIDE].
     public static TaggedText untagged(String text) {
+        return untagged(text, WORD);
+    }
+
+    /// As [#untagged(String)] of a text whose words are what white space parts.
+    public static TaggedText spaced(String text) {
+        return untagged(text, BETWEEN_SPACES);
+    }
+
+    private static TaggedText untagged(String text, Pattern word) {
         var starts = new ArrayList<Integer>();
         var ends = new ArrayList<Integer>();
-        var words = WORD.matcher(text);
+        var words = word.matcher(text);
         while (words.find()) {
             starts.add(words.start());
             ends.add(words.end());

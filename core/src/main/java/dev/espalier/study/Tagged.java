@@ -163,8 +163,8 @@ final class Tagged implements Studied {
                     TaggedReader.ending(recipe.data().train()), TaggedReader.lines(records));
         }
 
-        /// Those whose tags all were drawn, since a run refuses others; in the test they are
-        /// missed.
+        /// Those whose tags all were drawn, since by others nothing can be chosen; in the test they
+        /// are missed.
         @Override
         public Content judging() {
             var known =

@@ -15,11 +15,12 @@ import java.util.stream.IntStream;
 /// @param ids the tokens, in the tokenizer's template
 /// @param places of the tokens that tell the words' tags, one a word
 /// @param firstWord which word of its text the first is
+/// @param cut how many words have more tokens than there is room for, and lack the last ones
 /// @param where the text stands
 @SuppressWarnings("ArrayRecordComponent") // filled once, here
-public record TaggedTokens(int[] ids, int[] places, int firstWord, String where) {
+public record TaggedTokens(int[] ids, int[] places, int firstWord, int cut, String where) {
     /// The stretches of `text`, of at most `most` tokens each and of whole words; of a word that is
-    /// longer the last tokens are left out.
+    /// longer the last tokens are left out, and the others tell its tag.
     ///
     /// @param last whether a word's last token tells its tag, as a decoder needs that sees nothing
     ///   behind it, or else its first
@@ -34,17 +35,19 @@ public record TaggedTokens(int[] ids, int[] places, int firstWord, String where)
         var length = 0;
         var first = 0;
         var word = 0;
-        for (var tokens : words(tokenizer, text)) {
-            if (tokens.length > room) {
-                tokens = Arrays.copyOf(tokens, room);
-            }
+        var cut = 0;
+        for (var all : words(tokenizer, text)) {
+            var tokens = all.length > room ? Arrays.copyOf(all, room) : all;
             if (length + tokens.length > room) {
-                stretches.add(stretch(template.apply(ids.build().toArray()), places, first, text));
+                stretches.add(
+                        stretch(template.apply(ids.build().toArray()), places, first, cut, text));
                 ids = IntStream.builder();
                 places.clear();
                 length = 0;
                 first = word;
+                cut = 0;
             }
+            cut += tokens.length < all.length ? 1 : 0;
             places.add(before + length + (last ? tokens.length - 1 : 0));
             for (var id : tokens) {
                 ids.add(id);
@@ -53,15 +56,19 @@ public record TaggedTokens(int[] ids, int[] places, int firstWord, String where)
             word++;
         }
         if (!places.isEmpty()) {
-            stretches.add(stretch(template.apply(ids.build().toArray()), places, first, text));
+            stretches.add(stretch(template.apply(ids.build().toArray()), places, first, cut, text));
         }
         return stretches;
     }
 
     private static TaggedTokens stretch(
-            int[] ids, List<Integer> places, int first, TaggedText text) {
+            int[] ids, List<Integer> places, int first, int cut, TaggedText text) {
         return new TaggedTokens(
-                ids, places.stream().mapToInt(Integer::intValue).toArray(), first, text.where());
+                ids,
+                places.stream().mapToInt(Integer::intValue).toArray(),
+                first,
+                cut,
+                text.where());
     }
 
     /// The tokens of each word, at least one.

@@ -2,7 +2,6 @@ package dev.espalier.train;
 
 import dev.espalier.EspalierException;
 import dev.espalier.checkpoint.HuggingFace;
-import dev.espalier.corpus.TaggedText;
 import dev.espalier.data.LabelledImage;
 import dev.espalier.evaluate.Classification;
 import dev.espalier.evaluate.Entities;
@@ -213,33 +212,28 @@ final class EarlierTask {
         var labels = head.labels();
         var majority =
                 Classification.majority(
-                        classes(data.train(), labels).stream()
+                        TokenLabeller.Truth.of(data.train(), labels).classes().stream()
                                 .flatMapToInt(Arrays::stream)
                                 .toArray(),
                         labels.size());
         return each(
                 data,
-                texts ->
-                        named ->
-                                new KeptScores.Told(
-                                        TokenLabeller.scores(
-                                                        named,
-                                                        labels,
-                                                        classes(texts, labels),
-                                                        TokenLabeller.probabilities(
-                                                                head, tokenizer, texts, length),
-                                                        majority,
-                                                        recipe.seed())
-                                                .stream()
-                                                .filter(s -> !s.metric().contains(":"))
-                                                .toList(),
-                                        new double[0]));
-    }
-
-    private static List<int[]> classes(List<TaggedText> texts, List<String> labels) {
-        return texts.stream()
-                .map(t -> t.tags().stream().mapToInt(labels::indexOf).toArray())
-                .toList();
+                texts -> {
+                    var truth = TokenLabeller.Truth.of(texts, labels);
+                    var read = TokenLabeller.read(head, tokenizer, texts, length);
+                    return named ->
+                            new KeptScores.Told(
+                                    TokenLabeller.scores(
+                                                    named,
+                                                    truth,
+                                                    TokenLabeller.probabilities(head, read),
+                                                    majority,
+                                                    recipe.seed())
+                                            .stream()
+                                            .filter(s -> !s.metric().contains(":"))
+                                            .toList(),
+                                    new double[0]);
+                });
     }
 
     private interface Reading<T> {

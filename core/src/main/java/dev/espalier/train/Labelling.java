@@ -36,12 +36,36 @@ final class Labelling implements Job {
     private final TokenClassifier model;
     private final ObjectNode config;
     private final Lora.@Nullable Settings lora;
-    private final TextData.Labelled<TaggedText> data;
-    private final int maxLength;
+    private final Records train;
+    private final Records validation;
+    private final @Nullable Records test;
+    private final ObjectNode passport;
     private final int majority;
     private final ExamplesByLength learner;
     private final Learner defended;
     private final Forgetting forgetting;
+
+    /// Texts as the model reads them.
+    private record Records(List<List<TaggedTokens>> read, TokenLabeller.Truth truth) {
+        static Records of(
+                TokenClassifier model, Tokenizer tokenizer, List<TaggedText> texts, int maxLength) {
+            return new Records(
+                    TokenLabeller.read(model, tokenizer, texts, maxLength),
+                    TokenLabeller.Truth.of(texts, model.labels()));
+        }
+
+        long cut() {
+            return read.stream().mapToLong(TokenLabeller::cut).sum();
+        }
+
+        int words() {
+            return truth.classes().stream().mapToInt(c -> c.length).sum();
+        }
+
+        int unknown() {
+            return truth.unknown().values().stream().mapToInt(n -> n).sum();
+        }
+    }
 
     private Labelling(
             FinetuneRecipe recipe,
@@ -49,8 +73,11 @@ final class Labelling implements Job {
             TokenClassifier model,
             ObjectNode config,
             Lora.@Nullable Settings lora,
-            TextData.Labelled<TaggedText> data,
-            int maxLength,
+            Records train,
+            Records validation,
+            @Nullable Records test,
+            ObjectNode passport,
+            int majority,
             ExamplesByLength learner,
             int microBatch) {
         this.recipe = recipe;
@@ -58,8 +85,11 @@ final class Labelling implements Job {
         this.model = model;
         this.config = config;
         this.lora = lora;
-        this.data = data;
-        this.maxLength = maxLength;
+        this.train = train;
+        this.validation = validation;
+        this.test = test;
+        this.passport = passport;
+        this.majority = majority;
         this.learner = learner;
         defended =
                 Defending.of(
@@ -71,16 +101,6 @@ final class Labelling implements Job {
                         null);
         forgetting =
                 Forgetting.of(recipe.forgetting(), model.body(), tokenizer, bf16(), recipe.seed());
-        majority = majority(data.train(), model.labels());
-    }
-
-    private static int majority(List<TaggedText> texts, List<String> labels) {
-        var classes =
-                texts.stream()
-                        .flatMap(text -> text.tags().stream())
-                        .mapToInt(labels::indexOf)
-                        .toArray();
-        return Classification.majority(classes, labels.size());
     }
 
     /// Those of the training file; its records that are kept back may have some that the others
@@ -92,9 +112,18 @@ final class Labelling implements Job {
         if (split) {
             file.addAll(data.validation());
         }
-        var tags = file.stream().flatMap(t -> t.tags().stream()).distinct().sorted().toList();
-        data.all().forEach(text -> TokenLabeller.classes(text, tags));
-        return tags;
+        return file.stream().flatMap(t -> t.tags().stream()).distinct().sorted().toList();
+    }
+
+    private static void report(Watcher watcher, String name, Records records, int maxLength) {
+        if (records.cut() > 0) {
+            watcher.said(
+                    "%s: %,d of %,d words are longer than %d tokens and are told by their first ones"
+                            .formatted(name, records.cut(), records.words(), maxLength));
+        }
+        if (records.unknown() > 0) {
+            watcher.said(name + ": " + records.truth().aboutUnknown());
+        }
     }
 
     static Job prepare(
@@ -125,26 +154,33 @@ final class Labelling implements Job {
         var model = new TokenClassifier(Forgetting.withHead(recipe, ready), tags);
         model.initializeHead(recipe.seed());
         var maxLength = Finetuning.maxLength(task.maxLength(), model.body(), tokenizer);
+        var train = Records.of(model, tokenizer, data.train(), maxLength);
+        var validation = Records.of(model, tokenizer, data.validation(), maxLength);
+        var test =
+                data.test() == null ? null : Records.of(model, tokenizer, data.test(), maxLength);
+        report(watcher, "training", train, maxLength);
+        report(watcher, "validation", validation, maxLength);
+        if (test != null) {
+            report(watcher, "test", test, maxLength);
+        }
+        var majority =
+                Classification.majority(
+                        train.truth().classes().stream().flatMapToInt(Arrays::stream).toArray(),
+                        tags.size());
         ready.config().remove(HuggingFace.OWN);
-        Commonest.tell(
-                ready.config(),
-                List.of(model.labels().get(majority(data.train(), model.labels()))));
+        Commonest.tell(ready.config(), List.of(tags.get(majority)));
         TokenLabeller.describe(ready.config(), maxLength);
         var lora = Finetuning.adapt(recipe, model, model.body());
         model.trainHead();
         var stretches = new ArrayList<TaggedTokens>();
         var labels = new ArrayList<int[]>();
-        for (var text : data.train()) {
-            for (var part :
-                    TaggedTokens.of(tokenizer, text, maxLength, TokenLabeller.byLast(model))) {
+        for (var i = 0; i < train.read().size(); i++) {
+            var classes = train.truth().classes().get(i);
+            for (var part : train.read().get(i)) {
                 stretches.add(part);
                 labels.add(
-                        text
-                                .tags()
-                                .subList(part.firstWord(), part.firstWord() + part.words())
-                                .stream()
-                                .mapToInt(tags::indexOf)
-                                .toArray());
+                        Arrays.copyOfRange(
+                                classes, part.firstWord(), part.firstWord() + part.words()));
             }
         }
         var lengths = stretches.stream().mapToInt(s -> s.ids().length).toArray();
@@ -164,8 +200,11 @@ final class Labelling implements Job {
                 model,
                 ready.config(),
                 lora,
-                data,
-                maxLength,
+                train,
+                validation,
+                test,
+                data.passport(),
+                majority,
                 new ExamplesByLength(
                         model,
                         lengths,
@@ -180,10 +219,6 @@ final class Labelling implements Job {
                                         weight,
                                         Run.loss(recipe.training()))),
                 microBatch);
-    }
-
-    private int[] classes(TaggedText text) {
-        return TokenLabeller.classes(text, model.labels());
     }
 
     @Override
@@ -215,19 +250,18 @@ final class Labelling implements Job {
         return (int) Math.round(learner.meanLength());
     }
 
-    private List<Score> scores(String name, List<TaggedText> texts) {
+    private List<Score> scores(String name, Records records) {
         return TokenLabeller.scores(
                 name,
-                model.labels(),
-                texts.stream().map(this::classes).toList(),
-                TokenLabeller.probabilities(model, tokenizer, texts, maxLength),
+                records.truth(),
+                TokenLabeller.probabilities(model, records.read()),
                 majority,
                 recipe.seed());
     }
 
     @Override
     public List<Score> validate(long tokens) {
-        return scores("validation", data.validation());
+        return scores("validation", validation);
     }
 
     @Override
@@ -245,9 +279,9 @@ final class Labelling implements Job {
 
     @Override
     public List<Score> finish() {
-        var all = new ArrayList<>(scores("validation", data.validation()));
-        if (data.test() != null) {
-            all.addAll(scores("test", data.test()));
+        var all = new ArrayList<>(scores("validation", validation));
+        if (test != null) {
+            all.addAll(scores("test", test));
         }
         return all;
     }
@@ -260,7 +294,18 @@ final class Labelling implements Job {
 
     @Override
     public JsonNode dataPassport() {
-        return data.passport();
+        var json = passport.deepCopy();
+        counts(json, "training", train);
+        counts(json, "validation", validation);
+        if (test != null) {
+            counts(json, "test", test);
+        }
+        return json;
+    }
+
+    private static void counts(ObjectNode json, String name, Records records) {
+        json.put(name + "-words-cut", records.cut());
+        json.put(name + "-words-of-unknown-tags", records.unknown());
     }
 
     @Override
@@ -270,11 +315,11 @@ final class Labelling implements Job {
             List<StepFigures> steps,
             List<Evaluation> evaluations,
             List<Score> scores) {
-        var name = data.judgedName();
-        var shown = data.judged();
-        var truth = shown.stream().flatMapToInt(t -> Arrays.stream(classes(t))).toArray();
+        var shown = test == null ? validation : test;
+        var name = test == null ? "validation" : "test";
+        var truth = shown.truth().classes().stream().flatMapToInt(Arrays::stream).toArray();
         var told =
-                TokenLabeller.probabilities(model, tokenizer, shown, maxLength).stream()
+                TokenLabeller.probabilities(model, shown.read()).stream()
                         .flatMapToInt(p -> Arrays.stream(Answers.likeliest(p)))
                         .toArray();
         RunReports.finetuning(
@@ -284,7 +329,7 @@ final class Labelling implements Job {
                 steps,
                 evaluations,
                 scores.stream().filter(s -> s.data().equals(name)).toList(),
-                new Classification(model.labels(), truth, told),
+                new Classification(shown.truth().labels(), truth, told),
                 forgetting.outcome(),
                 List.of(),
                 dataPassport());

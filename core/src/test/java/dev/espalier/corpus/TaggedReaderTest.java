@@ -97,6 +97,60 @@ class TaggedReaderTest {
                 .hasMessageContaining("upos");
     }
 
+    /// As the sentence stands where the words of a token spell it; where they do not, a space parts
+    /// them. What follows the token is said on its own line.
+    @Test
+    void whatFollowsATokenOfSeveralWordsIsSaidOnItsLine() throws IOException {
+        var content =
+                """
+                # text = Don't, vámonos.
+                1-2\tDon't\t_\t_\t_\t_\t_\t_\t_\tSpaceAfter=No
+                1\tDo\tdo\tAUX\t_\t_\t_\t_\t_\t_
+                1.1\tx\tx\tX\t_\t_\t_\t_\t_\t_
+                2\tn't\tnot\tPART\t_\t_\t_\t_\t_\t_
+                3\t,\t,\tPUNCT\t_\t_\t_\t_\t_\t_
+                4-5\tvámonos\t_\t_\t_\t_\t_\t_\t_\tx=y|SpaceAfter=No
+                4\tvamos\tir\tVERB\t_\t_\t_\t_\t_\t_
+                5\tnos\tnos\tPRON\t_\t_\t_\t_\t_\t_
+                6\t.\t.\tPUNCT\t_\t_\t_\t_\t_\t_
+                7-9\tan end that never comes\t_\t_\t_\t_\t_\t_\t_\tSpaceAfter=No
+                7\tso\tso\tADV\t_\t_\t_\t_\t_\t_
+                8\tit\tit\tPRON\t_\t_\t_\t_\t_\t_
+                """;
+        var text = read("a.conllu", "", content).getFirst();
+        assertThat(text.text()).isEqualTo("Don't, vamos nos. so it");
+        assertThat(words(text))
+                .startsWith("Do/AUX", "n't/PART", ",/PUNCT", "vamos/VERB", "nos/PRON", "./PUNCT");
+    }
+
+    @Test
+    void wordsAreReadWithoutTheirTags() throws IOException {
+        var conll = Files.writeString(folder.resolve("a.conll"), "Anna\ndo\nn't\n\nParis\n");
+        assertThat(TaggedReader.words(conll, ledger).stream().map(TaggedReaderTest::words))
+                .containsExactly(List.of("Anna/O", "do/O", "n't/O"), List.of("Paris/O"));
+        var tagged = Files.writeString(folder.resolve("b.conll"), "Anna NNP B-PER\n");
+        assertThat(words(TaggedReader.words(tagged, ledger).getFirst())).containsExactly("Anna/O");
+        var universal =
+                Files.writeString(
+                        folder.resolve("c.conllu"),
+                        "1\tGo\t_\t_\t_\t_\t_\t_\t_\tSpaceAfter=No\n2\t!\t_\t_\t_\t_\t_\t_\t_\t_\n");
+        var text = TaggedReader.words(universal, ledger).getFirst();
+        assertThat(text.text()).isEqualTo("Go!");
+        assertThat(words(text)).containsExactly("Go/O", "!/O");
+        var empty = Files.writeString(folder.resolve("d.conll"), "\n");
+        assertThatThrownBy(() -> TaggedReader.words(empty, ledger))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("holds no words");
+    }
+
+    @Test
+    void aTextIsCutByItsLettersOrByItsWhiteSpace() {
+        assertThat(words(TaggedReader.untagged(" I do n't\u00a0go.")))
+                .containsExactly("I/O", "do/O", "n/O", "'/O", "t/O", "go/O", "./O");
+        assertThat(words(TaggedReader.spaced(" I do n't\u00a0go.")))
+                .containsExactly("I/O", "do/O", "n't/O", "go./O");
+    }
+
     @Test
     void spansBecomeTagsOfWords() throws IOException {
         var text =

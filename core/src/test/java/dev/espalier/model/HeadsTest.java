@@ -201,7 +201,7 @@ class HeadsTest {
         if (model instanceof TokenClassifier labeller) {
             return new TokenLabelBatch(
                     labeller,
-                    rows.map(r -> new TaggedTokens(TEXTS.get(r), PLACES.get(r), 0, "")).toList(),
+                    rows.map(r -> new TaggedTokens(TEXTS.get(r), PLACES.get(r), 0, 0, "")).toList(),
                     TAGS,
                     1,
                     CrossEntropy.PLAIN);

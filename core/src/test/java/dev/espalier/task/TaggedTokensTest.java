@@ -88,17 +88,21 @@ class TaggedTokensTest {
     private static void check(Tokenizer tokenizer, TaggedText text, int most) {
         for (var last : new boolean[] {false, true}) {
             var words = 0;
+            var room = most - tokenizer.template().addedToOne();
             for (var part : TaggedTokens.of(tokenizer, text, most, last)) {
+                var longer = 0;
                 assertThat(part.ids().length).isLessThanOrEqualTo(most);
                 assertThat(part.places()).isSorted().doesNotHaveDuplicates();
                 assertThat(part.firstWord()).isEqualTo(words);
                 for (var w = 0; w < part.words(); w++, words++) {
                     var tokens = tokens(tokenizer, text, words);
-                    var cut = Math.min(tokens.size(), most - tokenizer.template().addedToOne());
+                    var cut = Math.min(tokens.size(), room);
+                    longer += tokens.size() > room ? 1 : 0;
                     assertThat(part.ids()[part.places()[w]])
                             .as(text.where() + " " + text.text() + " " + words)
                             .isEqualTo(tokens.get(last ? cut - 1 : 0));
                 }
+                assertThat(part.cut()).as(text.text()).isEqualTo(longer);
             }
             assertThat(words).isEqualTo(text.words());
         }

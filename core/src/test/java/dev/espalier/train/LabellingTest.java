@@ -16,6 +16,8 @@ import dev.espalier.task.TokenLabeller;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -61,6 +63,12 @@ class LabellingTest {
     }
 
     private Run.Result runOn(String name, String data, String model, String more) {
+        return runOn(name, data, model, more, new ArrayList<>());
+    }
+
+    /// @param said what the run says
+    private Run.Result runOn(
+            String name, String data, String model, String more, List<String> said) {
         return new Run(
                         Recipes.parse(
                                 """
@@ -74,7 +82,14 @@ class LabellingTest {
                                 """
                                         .formatted(name, folder, name, folder, data, model, more),
                                 name))
-                .train(s -> {});
+                .train(
+                        new Watcher() {
+                            @Override
+                            public void said(String line) {
+                                said.add(line);
+                            }
+                        },
+                        false);
     }
 
     private static double value(Run.Result result, String metric) {
@@ -119,7 +134,7 @@ class LabellingTest {
             assertThat(labeller.label("").words()).isEmpty();
             var records =
                     TaggedReader.read(folder.resolve(data), "", "text", "spans", Ledger.strict());
-            assertThat(labeller.evaluate("all", records, 1))
+            assertThat(labeller.evaluate("all", records, 1).scores())
                     .extracting(Score::metric)
                     .contains("majority-accuracy");
         }
@@ -218,25 +233,125 @@ class LabellingTest {
                 .hasMessageContaining("espalier.max_length is 99");
     }
 
+    private static final String TINY =
+            "tokenizer: {type: wordpiece, vocabulary: 80}\nmodel: {type: bert, layers: 1, heads: 2, width: 8, context: 32}";
+
     @Test
     void tagsAreThoseOfTheTrainingFile() throws IOException {
-        Files.writeString(folder.resolve("later.conll"), "Rome B-LOC\nLtd B-ORG\n\n");
         Files.writeString(folder.resolve("known.conll"), "Rome B-LOC\n\n");
-        var model =
-                "tokenizer: {type: wordpiece, vocabulary: 80}\nmodel: {type: bert, layers: 1, heads: 2, width: 8, context: 32}";
-        for (var data :
-                List.of(
-                        "names.conll, validation-share: 25%, test: ",
-                        "names.conll, validation: ")) {
-            assertThatThrownBy(() -> runOn("unknown", data + folder + "/later.conll", model, ""))
-                    .isInstanceOf(EspalierException.class)
-                    .hasMessageContainingAll(
-                            "later.conll:", "the tag `B-ORG`", "[B-LOC, B-PER, I-PER, O]");
-        }
-        var known =
-                runOn("known", "names.conll, validation: " + folder + "/known.conll", model, "");
+        var known = runOn("known", "names.conll, validation: " + folder + "/known.conll", TINY, "");
         assertThat(HuggingFace.readTokenClassifier(known.model()).model().labels())
                 .containsExactly("B-LOC", "B-PER", "I-PER", "O");
+        Files.writeString(folder.resolve("classes.conll"), "Rome B-LOC\nLtd NOUN\n\n");
+        Files.writeString(folder.resolve("others.conll"), "Rome B-ORG\nLtd I-ORG\n\n");
+        for (var other :
+                List.of(
+                        List.of("classes.conll", "the tag `NOUN`"),
+                        List.of("others.conll", "the first has `B-ORG`"))) {
+            var data = "names.conll, validation-share: 25%, test: " + folder + "/" + other.get(0);
+            assertThatThrownBy(() -> runOn("other", data, TINY, ""))
+                    .isInstanceOf(EspalierException.class)
+                    .hasMessageContainingAll(
+                            other.get(0) + ":1", other.get(1), "[B-LOC, B-PER, I-PER, O]");
+        }
+    }
+
+    /// A tag that is not learnt is never told: its words are wrong, and its entities are missed.
+    @Test
+    void entitiesOfTagsThatAreNotLearntAreMissed() throws IOException {
+        var known = "Today O\nAnna B-PER\nHale I-PER\nwent O\nto O\nRome B-LOC\n. O\n\n";
+        Files.writeString(
+                folder.resolve("later.conll"),
+                known.repeat(3) + "Today O\nto O\nRome B-LOC\nLtd B-ORG\nLtd I-ORG\n\n");
+        var said = new ArrayList<String>();
+        var result =
+                runOn(
+                        "later",
+                        "names.conll, validation-share: 25%, test: " + folder + "/later.conll",
+                        TINY,
+                        "",
+                        said);
+        assertThat(said)
+                .filteredOn(line -> line.contains("not learnt"))
+                .singleElement()
+                .asString()
+                .startsWith("test: 2 words")
+                .endsWith("B-ORG (1), I-ORG (1)");
+        var scores = new HashMap<String, Score>();
+        result.scores().stream()
+                .filter(s -> s.data().equals("test"))
+                .forEach(s -> scores.put(s.metric(), s));
+        // 7 entities of 4 sentences and one that is missed; 26 words, of which 24 have a loss.
+        assertThat(scores.get("recall").n()).isEqualTo(8);
+        assertThat(scores.get("recall").value()).isLessThanOrEqualTo(7 / 8.0);
+        assertThat(scores.get("accuracy").n()).isEqualTo(26);
+        assertThat(scores.get("accuracy").value()).isLessThanOrEqualTo(24 / 26.0);
+        assertThat(scores.get("loss").n()).isEqualTo(24);
+        assertThat(scores.get("loss").value()).isBetween(0.0, Math.log(4) + 1);
+        assertThat(scores.get("f1:ORG").value()).isZero();
+        assertThat(scores.get("f1:ORG").n()).isEqualTo(1);
+        assertThat(result.folder().resolve("report.html")).content().contains("B-ORG");
+        assertThat(
+                        Json.read(result.folder().resolve("passport.json"))
+                                .at("/data/test-words-of-unknown-tags")
+                                .asInt(-1))
+                .isEqualTo(2);
+        try (var labeller = TokenLabeller.load(result.model())) {
+            var records =
+                    TaggedReader.read(
+                            folder.resolve("later.conll"), "", "text", "spans", Ledger.strict());
+            var again = labeller.evaluate("test", records, 1);
+            assertThat(again.truth().unknown()).containsOnlyKeys("B-ORG", "I-ORG");
+            assertThat(again.scores())
+                    .filteredOn(s -> s.metric().equals("recall"))
+                    .singleElement()
+                    .isEqualTo(scores.get("recall"));
+        }
+    }
+
+    /// Their first tokens tell their tags, which is said.
+    @Test
+    void wordsLongerThanTheModelSeesAreCounted() throws IOException {
+        var word = "Anna".repeat(24);
+        Files.writeString(folder.resolve("long.conll"), word + " B-PER\nHale I-PER\n\n");
+        var said = new ArrayList<String>();
+        var result =
+                runOn(
+                        "long",
+                        "names.conll, validation-share: 25%, test: " + folder + "/long.conll",
+                        TINY,
+                        "",
+                        said);
+        assertThat(said)
+                .contains(
+                        "test: 1 of 2 words are longer than 32 tokens and are told by their first ones");
+        assertThat(said).noneMatch(line -> line.matches("(training|validation): .* longer .*"));
+        try (var labeller = TokenLabeller.load(result.model())) {
+            var told = labeller.label(List.of("Today " + word + " went", "Today Anna went"));
+            assertThat(told.get(0).words()).hasSize(3);
+            assertThat(told.get(0).truncated()).isTrue();
+            assertThat(told.get(1).truncated()).isFalse();
+            var records =
+                    TaggedReader.read(
+                            folder.resolve("long.conll"), "", "text", "spans", Ledger.strict());
+            assertThat(labeller.evaluate("test", records, 1).cut()).isEqualTo(1);
+        }
+    }
+
+    /// Who trained on words that others cut has theirs labelled, whatever the text looks like.
+    @Test
+    void wordsThatAreCutAlreadyAreLabelledAsTheyAre() {
+        var result = run("cut", "names.conll", TINY, "");
+        try (var labeller = TokenLabeller.load(result.model())) {
+            var words = TaggedReader.spaced("Today Ann-Marie went");
+            var told = labeller.labelWords(List.of(words)).getFirst();
+            assertThat(told.words())
+                    .extracting(s -> told.text().substring(s.start(), s.end()))
+                    .containsExactly("Today", "Ann-Marie", "went");
+            assertThat(labeller.tags(List.of(words)).getFirst())
+                    .isEqualTo(told.words().stream().map(TokenLabeller.Span::label).toList());
+            assertThat(labeller.label(words.text()).words()).hasSize(5);
+        }
     }
 
     @Test
