@@ -122,9 +122,9 @@ public sealed interface ObjectiveRecipe {
 
     @Doc(
             "Write the spans that dropped out of a text, each behind its sentinel, as T5 does (Raffel et"
-                    + " al. 2020). Needs an encoder with a decoder, and a tokenizer with `</s>` and `<pad>`;"
-                    + " `<extra_id_0>` to `<extra_id_99>` and as many more as are needed are added to a new"
-                    + " one.")
+                    + " al. 2020). Needs an encoder with a decoder, and a tokenizer with `</s>` and `<pad>`."
+                    + " A new one gets `<extra_id_0>` to `<extra_id_99>`, and any as many more as the lengths"
+                    + " can need, unless the model exists: then `model.add-tokens` must name them.")
     record SpanCorruption(
             @Doc(
                             value =

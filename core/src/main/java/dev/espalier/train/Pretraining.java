@@ -157,7 +157,7 @@ final class Pretraining implements Job {
     private static final List<String> MIDDLE =
             List.of("<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>");
 
-    /// The published T5's sentinels; a longer text needs more.
+    /// The published T5's sentinels, which new tokenizers have at least.
     private static final int SENTINELS = 100;
 
     private static List<String> sentinels(int count) {
@@ -168,13 +168,27 @@ final class Pretraining implements Job {
     private static List<String> needed(PretrainRecipe recipe) {
         return switch (recipe.objective()) {
             case ObjectiveRecipe.FillInTheMiddle _ -> MIDDLE;
-            case ObjectiveRecipe.SpanCorruption _
-                    when recipe.tokenizer() != null
-                            && !(recipe.tokenizer() instanceof TokenizerRecipe.Saved) ->
-                    // In the published T5 the first sentinel has the last id.
-                    sentinels(SENTINELS).reversed();
+            case ObjectiveRecipe.SpanCorruption s -> {
+                var raw = rawLength(s, Planning.anatomy(recipe, 0).context());
+                var spans = raw == 0 ? 0 : SpanCorruption.spans(raw, s.density(), s.span());
+                var isNew =
+                        recipe.tokenizer() != null
+                                && !(recipe.tokenizer() instanceof TokenizerRecipe.Saved);
+                // In the published T5 the first sentinel has the last id.
+                yield sentinels(isNew ? Math.max(SENTINELS, spans) : spans).reversed();
+            }
             default -> List.of();
         };
+    }
+
+    /// Tokens of the longest text whose input and target are no longer than the recipe says; 0 if
+    /// there is none. No shorter one has more spans.
+    private static int rawLength(ObjectiveRecipe.SpanCorruption s, int context) {
+        return SpanCorruption.rawLength(
+                s.length() == null ? context : s.length(),
+                s.targetLength() == null ? context : s.targetLength(),
+                s.density(),
+                s.span());
     }
 
     private static int length(@Nullable Integer asked, LanguageModel model) {
@@ -411,12 +425,13 @@ final class Pretraining implements Job {
             int length,
             EncoderDecoder model,
             Tokenizer tokenizer) {
-        var most = s.targetLength() == null ? model.context() : s.targetLength();
-        var raw = SpanCorruption.rawLength(length, most, s.density(), s.span());
+        var raw = rawLength(s, model.context());
         if (raw == 0) {
             throw EspalierException.usage(
                     "objective.target-length: no text makes an input of at most %d and a target of at most %d tokens"
-                            .formatted(length, most));
+                            .formatted(
+                                    length,
+                                    s.targetLength() == null ? model.context() : s.targetLength()));
         }
         var target = SpanCorruption.targetLength(raw, s.density(), s.span());
         var sentinels = ids(tokenizer, sentinels(SpanCorruption.spans(raw, s.density(), s.span())));

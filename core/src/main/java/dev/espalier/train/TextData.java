@@ -84,7 +84,8 @@ public final class TextData implements AutoCloseable {
 
     /// The token shards of a pre-training recipe, in the run's folder.
     ///
-    /// @param needed special tokens that the objective needs, added to a new tokenizer
+    /// @param needed special tokens that the objective needs, added where they are missing
+    /// @throws EspalierException (USAGE) if they are missing and the model exists
     static TextData pretraining(
             PretrainRecipe recipe, List<String> needed, Path folder, Watcher watcher) {
         var sources = recipe.data().sources().stream().map(TextData::source).toList();

@@ -172,6 +172,35 @@ class SequenceToSequenceRunTest {
         assertThat(new Run(middle).train(s -> {}).scores()).isNotEmpty();
     }
 
+    /// Half of 255 tokens drop out one by one: 127 sentinels, more than the published 100.
+    @Test
+    void thereAreAsManySentinelsAsTheLengthsCanNeed() {
+        var t5 = T5.replace("context: 32", "context: 256");
+        var many = "{type: span-corruption, density: 50%, span: 1}";
+        var run = new Run(recipe("many", t5, many, 1)).train(s -> {});
+        var tokenizer = Tokenizers.read(run.model());
+        assertThat(tokenizer.id("<extra_id_126>")).isPresent();
+        assertThat(tokenizer.id("<extra_id_127>")).isEmpty();
+        assertThat(tokenizer.id("<extra_id_0>")).hasValue(tokenizer.vocabularySize() - 1);
+
+        var base = new Run(recipe("few", t5, "{type: span-corruption}", 1)).train(s -> {});
+        var published = Tokenizers.read(base.model());
+        assertThat(published.id("<extra_id_99>")).isPresent();
+        assertThat(published.id("<extra_id_100>")).isEmpty();
+        var text = Recipes.write(recipe("more", t5, many, 1));
+        var path = "{path: " + base.model() + "}\n";
+        var existing =
+                text.replaceAll("(?s)tokenizer:.*?objective:", "model: " + path + "objective:");
+        assertThatThrownBy(() -> new Run(Recipes.parse(existing, "more")).train(s -> {}))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContainingAll("model.add-tokens", "<extra_id_126>", "22 more");
+        assertThat(folder.resolve("more")).doesNotExist();
+
+        var given = text.replaceAll("(?s)tokenizer:.*?model:", "tokenizer: " + path + "model:");
+        var result = new Run(Recipes.parse(given, "more")).train(s -> {});
+        assertThat(Tokenizers.read(result.model()).id("<extra_id_126>")).isPresent();
+    }
+
     @Test
     void whatCannotBeDoneIsRefusedWithItsReason() {
         refused(GPT2, "{type: denoising}", "needs an encoder with a decoder");
