@@ -32,7 +32,7 @@ import picocli.CommandLine.Parameters;
         description = {
             "Keeps a conversation: each line of standard input is a turn, and is answered.",
             "/reset begins anew, /quit or the end of input ends. Turns that no longer fit the model's"
-                    + " context are forgotten, the oldest first."
+                    + " context are forgotten, the oldest first; when that begins, it is said."
         },
         footerHeading = "%nExample:%n",
         footer = "  espalier chat models/assistant --system \"Answer in one sentence.\"")
@@ -140,6 +140,7 @@ final class Chat implements Callable<Integer> {
         private final @Nullable String system;
         private final List<Message> messages = new ArrayList<>();
         private long turn;
+        private int forgotten; // turns
 
         Conversation(
                 Console console,
@@ -159,6 +160,7 @@ final class Chat implements Callable<Integer> {
 
         void reset() {
             messages.clear();
+            forgotten = 0;
             if (system != null) {
                 messages.add(new Message(ChatTemplate.SYSTEM, system));
             }
@@ -167,6 +169,7 @@ final class Chat implements Callable<Integer> {
         /// A turn that cannot be answered is said so and forgotten; the conversation goes on.
         void turn(String line) {
             var before = List.copyOf(messages);
+            var forgottenBefore = forgotten;
             messages.add(new Message(ChatTemplate.USER, line));
             Generated answer;
             try {
@@ -177,6 +180,7 @@ final class Chat implements Callable<Integer> {
                 }
                 messages.clear();
                 messages.addAll(before);
+                forgotten = forgottenBefore;
                 console.note(String.valueOf(e.getMessage()));
                 return;
             }
@@ -197,6 +201,7 @@ final class Chat implements Callable<Integer> {
             json.put("content", answer.text());
             json.put("tokens", answer.ids().length);
             json.put("ending", answer.ending().word());
+            json.put("turns-forgotten", forgotten);
             console.result("", json);
             return answer;
         }
@@ -205,14 +210,13 @@ final class Chat implements Callable<Integer> {
         private int[] prompt() {
             var ids = encoded();
             var first = system == null ? 0 : 1;
-            var forgotten = 0;
             while (messages.size() - first > 1 && generator.room(ids.length) < wanted(ids)) {
+                if (forgotten++ == 0) {
+                    console.note(
+                            "the context is full: from here on the oldest turns are forgotten");
+                }
                 messages.subList(first, first + 2).clear();
-                forgotten++;
                 ids = encoded();
-            }
-            if (forgotten > 0) {
-                console.note("the context is full: turns forgotten: " + forgotten);
             }
             return ids;
         }

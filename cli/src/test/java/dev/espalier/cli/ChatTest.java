@@ -123,7 +123,13 @@ class ChatTest {
         var turn = "abcdefghij klmnopq\n";
         assertThat(run(turn.repeat(6), model, "--max-new-tokens=20", "--json")).isZero();
         assertThat(answers()).hasSize(6);
-        assertThat(err).contains("turns forgotten: ");
+        assertThat(err).containsOnlyOnce("the oldest turns are forgotten");
+        var forgotten =
+                out.lines()
+                        .map(line -> Json.mapper().readTree(line).get("turns-forgotten").asInt())
+                        .toList();
+        assertThat(forgotten).isSorted().startsWith(0);
+        assertThat(forgotten.getLast()).isGreaterThan(1);
         assertThat(run("x".repeat(500) + "\na\u20ac\na\n", model, "--json")).isZero();
         assertThat(answers()).hasSize(1);
         assertThat(err).contains("the prompt has").contains("\u20ac");

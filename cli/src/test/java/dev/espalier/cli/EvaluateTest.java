@@ -32,6 +32,11 @@ class EvaluateTest {
     @TempDir Path temp;
 
     private static List<JsonNode> run(String... args) {
+        return run(new StringBuilder(), args);
+    }
+
+    /// @param said what goes to standard error
+    private static List<JsonNode> run(StringBuilder said, String... args) {
         var out = new ByteArrayOutputStream();
         var err = new ByteArrayOutputStream();
         var errors = new PrintStream(err, true, StandardCharsets.UTF_8);
@@ -122,22 +127,6 @@ class EvaluateTest {
         // Lise, b, de, and three ends; seven bytes.
         assertThat(scores.get(0).get("n").asInt()).isEqualTo(10);
         assertThat(scores.get(2).get("n").asInt()).isEqualTo(7);
-
-        // One of two conversations is longer than the model sees.
-        var turn =
-                "{\"role\": \"user\", \"content\": \"%s\"}, {\"role\": \"assistant\", \"content\": \"b\"}";
-        var long_ =
-                Files.writeString(
-                        temp.resolve("long.jsonl"),
-                        "{\"messages\": [%s]}\n{\"messages\": [%s]}\n"
-                                .formatted(
-                                        turn.formatted("a"),
-                                        String.join(
-                                                ", ",
-                                                Collections.nCopies(40, turn.formatted("abcd")))));
-        var said = new StringBuilder();
-        run(said, "evaluate", model.toString(), "--answers", "--data", long_.toString());
-        assertThat(said).containsOnlyOnce("1 of 2 conversations are longer than the model sees");
 
         var pairs =
                 Files.writeString(
@@ -553,5 +542,18 @@ class EvaluateTest {
         var other = Files.writeString(temp.resolve("other.conll"), "the B-Y\n");
         assertThat(refusedData("evaluate", labeller.toString(), "--data", other.toString()))
                 .contains("other.conll:1", "`B-Y`", "O, B-X, I-X");
+
+        // A tag that is not learnt, and a word of more letters than the model sees at once.
+        var more =
+                Files.writeString(
+                        temp.resolve("more.conll"), lines + "the B-Y\n" + "o".repeat(40) + " O\n");
+        var said = new StringBuilder();
+        assertThat(run(said, "evaluate", labeller.toString(), "--data", more.toString()))
+                .filteredOn(s -> s.get("metric").asString().equals("accuracy"))
+                .singleElement()
+                .satisfies(s -> assertThat(s.get("n").asInt()).isEqualTo(5));
+        assertThat(said)
+                .containsOnlyOnce("B-Y (1)")
+                .containsOnlyOnce("1 words are longer than the model sees at once");
     }
 }
