@@ -101,8 +101,10 @@ public final class Boundaries {
 
     /// Where in the text of `ids` each sentence begins, as places in `ids`, the first of them 0. A
     /// mark ends a sentence only before white space, so that the full stop of 3.14 does not; that
-    /// of an abbreviation does. A token that holds the end of one sentence and the beginning of the
-    /// next belongs to the first.
+    /// of an abbreviation does. WordPiece keeps no white space: `in 1914. 3 men` and `1914.3` are
+    /// the same tokens, which are taken for a number, since two sentences in one do less harm than
+    /// half a number. A token that holds the end of one sentence and the beginning of the next
+    /// belongs to the first.
     public int[] sentences(int[] ids) {
         var text = new Text(ids);
         var starts = IntStream.builder().add(0);

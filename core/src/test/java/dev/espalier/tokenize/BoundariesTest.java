@@ -135,19 +135,35 @@ class BoundariesTest {
     void numbersAreNoEndsWhateverTheTokens() {
         var text = "the cats are 3.14 long. two dogs? 5 do!";
         for (var tokenizer : others()) {
-            var ids = tokenizer.encode(text);
-            var starts = new Boundaries(tokenizer).sentences(ids);
-            var found = new ArrayList<String>();
-            for (var i = 0; i < starts.length; i++) {
-                var end = i + 1 < starts.length ? starts[i + 1] : ids.length;
-                found.add(
-                        tokenizer
-                                .decode(Arrays.copyOfRange(ids, starts[i], end))
-                                .replaceAll(" ?([.?!]) ?", "$1")
-                                .strip());
-            }
-            assertThat(found).containsExactly("the cats are 3.14 long.", "two dogs?", "5 do!");
+            assertThat(sentences(tokenizer, text))
+                    .containsExactly("the cats are 3.14 long.", "two dogs?", "5 do!");
         }
+    }
+
+    /// Tokens that keep white space tell a year before a number from a number.
+    @Test
+    void aSentenceMayEndInANumberBeforeANumber() {
+        var text = "two dogs are 1444. 3 cats. two are 1444.3. the cats.";
+        for (var tokenizer : List.of(TOKENIZER, others().get(1))) {
+            assertThat(new Boundaries(tokenizer).sentences(tokenizer.encode(text))).hasSize(4);
+        }
+        assertThat(sentences(others().getFirst(), text))
+                .containsExactly("two dogs are 1444.3 cats.", "two are 1444.3.", "the cats.");
+    }
+
+    private static List<String> sentences(Tokenizer tokenizer, String text) {
+        var ids = tokenizer.encode(text);
+        var starts = new Boundaries(tokenizer).sentences(ids);
+        var found = new ArrayList<String>();
+        for (var i = 0; i < starts.length; i++) {
+            var end = i + 1 < starts.length ? starts[i + 1] : ids.length;
+            found.add(
+                    tokenizer
+                            .decode(Arrays.copyOfRange(ids, starts[i], end))
+                            .replaceAll(" ?([.?!]) ?", "$1")
+                            .strip());
+        }
+        return found;
     }
 
     @Test
