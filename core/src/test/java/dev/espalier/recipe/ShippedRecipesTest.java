@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.networknt.schema.InputFormat;
 import com.networknt.schema.SchemaRegistry;
 import com.networknt.schema.SpecificationVersion;
+import dev.espalier.corpus.TaggedReader;
 import dev.espalier.io.Json;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -51,7 +52,7 @@ class ShippedRecipesTest {
                 assertThat(toys).anyMatch(kind -> kind.contains(one.getSimpleName()));
             }
         }
-        for (var family : List.of("Gpt2", "Llama", "Bart", "encoder")) {
+        for (var family : List.of("Gpt2", "Llama", "Bart", "encoder", "Distilbert")) {
             assertThat(toys).contains("SingleLabel of " + family);
         }
     }
@@ -75,6 +76,11 @@ class ShippedRecipesTest {
                         }
                         case TaskRecipe.Preference p ->
                                 "Preference by " + p.loss().getClass().getSimpleName();
+                        case TaskRecipe.TokenLabelling _ ->
+                                "TokenLabelling of "
+                                        + (TaggedReader.ending(f.data().train()).equals("jsonl")
+                                                ? "spans"
+                                                : "words");
                         case TaskRecipe.SequenceToSequence _ ->
                                 "SequenceToSequence of " + family.replace(" 1.1", "");
                         default -> f.task().getClass().getSimpleName();
@@ -82,12 +88,13 @@ class ShippedRecipesTest {
         };
     }
 
-    /// A saved model's is in its folder's name; encoders are fine-tuned alike.
+    /// A saved model's is in its folder's name; encoders but for DistilBERT, which has no pooler,
+    /// are fine-tuned alike.
     private static String family(ModelRecipe model) {
         return switch (model) {
             case ModelRecipe.Saved saved -> {
                 var path = saved.path().toString();
-                yield Stream.of("bart", "bert", "gpt2", "llama", "t5")
+                yield Stream.of("distilbert", "bart", "bert", "gpt2", "llama", "t5")
                         .filter(path::contains)
                         .findFirst()
                         .map(name ->
@@ -175,6 +182,9 @@ class ShippedRecipesTest {
         files.put("topics-test.csv", ToyData.records(5, 25, train + validation));
         files.put("village-tagged.conll", tagged);
         files.put("village-tagged-test.conll", ToyData.tagged(7, 100, tagged));
+        var spans = ToyData.spans(17, 300, "");
+        files.put("village-spans.jsonl", spans);
+        files.put("village-spans-test.jsonl", ToyData.spans(18, 100, spans));
         files.put("village.txt", ToyData.prose(1, 60_000));
         files.put("village-later.txt", ToyData.prose(2, 8_000));
         var days = ToyData.days(8, 240, "");

@@ -1,6 +1,7 @@
 package dev.espalier.recipe;
 
 import dev.espalier.Rng;
+import dev.espalier.io.Json;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
@@ -240,6 +241,45 @@ final class ToyData {
             }
         }
         return String.join("\n", found);
+    }
+
+    /// `count` sentences as JSON lines, in which people and things are spans of characters; none is
+    /// in `before`.
+    static String spans(long seed, int count, String before) {
+        var lines = new LinkedHashSet<String>();
+        for (var at = 0; lines.size() < count; at++) {
+            var rng = Rng.at(seed, at);
+            var topic = pick(List.copyOf(TOPICS.values()), rng);
+            var x = rng.nextInt(topic.things().size());
+            var y = (x + 1 + rng.nextInt(topic.things().size() - 1)) % topic.things().size();
+            var text = new StringBuilder();
+            var spans = new ArrayList<Map<String, Object>>();
+            for (var part : pick(topic.sentences(), rng).split("(?<=[ .,])|(?=[ .,])")) {
+                var name =
+                        switch (part) {
+                            case "P" -> pick(PEOPLE, rng);
+                            case "X" -> topic.things().get(x);
+                            case "Y" -> topic.things().get(y);
+                            default -> part;
+                        };
+                if (!name.equals(part)) {
+                    var span = new LinkedHashMap<String, Object>();
+                    span.put("start", text.length());
+                    span.put("end", text.length() + name.length());
+                    span.put("label", part.equals("P") ? "PERSON" : "THING");
+                    spans.add(span);
+                }
+                text.append(name);
+            }
+            text.setCharAt(0, Character.toUpperCase(text.charAt(0)));
+            var line = new LinkedHashMap<String, Object>();
+            line.put("text", text.toString());
+            line.put("spans", spans);
+            if (!before.contains(text)) {
+                lines.add(Json.line(line));
+            }
+        }
+        return String.join("\n", lines) + "\n";
     }
 
     /// `count` days with a header line, each told by a sentence of one to three topics, which are
