@@ -209,6 +209,14 @@ public final class TaggedReader {
                                                                 String.join(" ", row).length()))));
                 return;
             }
+            if (universal && isWord(row) && (row[1].isBlank() || tagged && row[tag].isBlank())) {
+                ledger.reject(
+                        file,
+                        first,
+                        "empty columns",
+                        "the word %s of the sentence has no FORM or no tag".formatted(row[0]));
+                return;
+            }
         }
         var words = new StringBuilder();
         var starts = new ArrayList<Integer>();

@@ -77,10 +77,10 @@ public final class ConversationReader {
     }
 
     private static List<Message> messages(JsonNode record) throws Broken {
-        if (record.has("messages")) {
+        if (record.hasNonNull("messages")) {
             return messages(record, "messages");
         }
-        if (record.has("conversations")) {
+        if (record.hasNonNull("conversations")) {
             var messages = system(record);
             messages.addAll(messages(record, "conversations"));
             return messages;
@@ -176,7 +176,7 @@ public final class ConversationReader {
             throw new Broken("missing field", "`" + key + "` must be a list of messages");
         }
         for (var item : record.path(key)) {
-            var shared = item.has("from");
+            var shared = item.has("from") && !item.has("role");
             var said = item.path(shared ? "from" : "role");
             var words = item.path(shared ? "value" : "content");
             if (!said.isString() || !words.isString()) {

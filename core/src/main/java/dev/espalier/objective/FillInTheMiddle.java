@@ -68,7 +68,8 @@ public final class FillInTheMiddle {
                             ? ""
                             : new String(tokenizer.bytes(id), StandardCharsets.UTF_8).strip();
             if (word.matches("\\p{L}{2,}")) {
-                if (!goesOn(tokenizer, word.substring(0, 1), word.substring(1))
+                var second = word.offsetByCodePoints(0, 1);
+                if (!goesOn(tokenizer, word.substring(0, second), word.substring(second))
                         || !goesOn(tokenizer, word + " ", word)) {
                     throw EspalierException.usage(
                             "objective: fill-in-the-middle cuts texts within words and behind spaces, where this tokenizer cannot go on; allowed: tokenizers that keep every text (bpe, characters, sentencepiece-bpe)");

@@ -131,14 +131,24 @@ public record Dialogue(int[] ids, List<Answer> answers) {
             var cuts = new TreeSet<Integer>();
             for (var i = 0; i < conversation.size(); i++) {
                 if (conversation.get(i).role().equals(ChatTemplate.ASSISTANT)) {
-                    var before = template.render(tokenizer, conversation.subList(0, i), true);
-                    var asked = before.text().toString();
-                    if (text().toString().startsWith(asked)) {
+                    var asked = asked(i);
+                    if (asked != null && text().toString().startsWith(asked)) {
                         cuts.add(asked.length());
                     }
                 }
             }
             return cuts;
+        }
+
+        /// What the model was asked with before message `i`; null where the template refuses that.
+        private @Nullable String asked(int i) {
+            try {
+                return template.render(tokenizer, conversation.subList(0, i), true)
+                        .text()
+                        .toString();
+            } catch (EspalierException e) {
+                return null;
+            }
         }
 
         /// The stretch of the text that is the answer in message `i`.

@@ -212,6 +212,8 @@ class TaggedReaderTest {
                 "a.conll | a B~b O O~~c O | mismatched columns",
                 "a.conll | a~~c O | mismatched columns",
                 "a.conllu | 1 a b~~ | mismatched columns",
+                "a.conllu | '1\t\t_\tX\t_\t_\t_\t_\t_\t_~~' | empty columns",
+                "a.conllu | '1\ta\t_\t\t_\t_\t_\t_\t_\t_~~' | empty columns",
                 "a.jsonl | {\"text\": \"ab\", \"spans\": [{\"start\": 0, \"end\": 3, \"label\": \"x\"}]} | bad span",
                 "a.jsonl | {\"text\": \"ab\", \"spans\": [{\"start\": -1, \"end\": 1, \"label\": \"x\"}]} | bad span",
                 "a.jsonl | {\"text\": \"ab\", \"spans\": [{\"start\": 1, \"end\": 1, \"label\": \"x\"}]} | bad span",

@@ -72,6 +72,8 @@ class ConversationReaderTest {
                         {"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}
                         {"system": "Be brief.", "conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}
                         {"conversations": [{"from": "system", "value": "Be brief."}, {"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}
+                        {"messages": null, "conversations": null, "instruction": "a", "output": "b"}
+                        {"messages": [{"role": "user", "content": "a", "from": "me"}, {"role": "assistant", "content": "b"}]}
                         """);
         var asked = List.of(message("user", "a"), message("assistant", "b"));
         var briefly =
@@ -81,7 +83,7 @@ class ConversationReaderTest {
                         message("assistant", "b"));
         assertThat(ConversationReader.read(file, Ledger.strict()))
                 .extracting(Conversation::messages)
-                .containsExactly(asked, asked, asked, briefly, briefly);
+                .containsExactly(asked, asked, asked, briefly, briefly, asked, asked);
     }
 
     @Test

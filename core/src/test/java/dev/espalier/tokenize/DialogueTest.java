@@ -142,6 +142,20 @@ class DialogueTest {
         }
     }
 
+    /// As of templates that want a question of the user's before they ask.
+    @Test
+    void aBeginningThatTheTemplateRefusesIsNoHindrance() {
+        var template =
+                ChatTemplate.parse(
+                        "t",
+                        "{% if messages[0].role != 'user' and messages|length < 2 %}{{ raise_exception('no"
+                                + " question') }}{% endif %}{% for m in messages %}{{ m.content +"
+                                + " eos_token }}{% endfor %}");
+        var conversation = List.of(SYSTEM, ANSWER, USER, BECAUSE);
+        var dialogue = Dialogue.of(template, TOKENIZER, conversation, Which.LAST);
+        assertThat(answers(dialogue)).containsExactly("Because.<|endoftext|>");
+    }
+
     /// A word that an answer begins with at once goes on the text before it.
     @ParameterizedTest
     @ValueSource(strings = {"legacy", "always", "first", "never"})
