@@ -55,6 +55,7 @@ import java.util.concurrent.Callable;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 @Command(
@@ -145,12 +146,7 @@ final class AdviseVerb implements Callable<Integer> {
             description = "Memory that training may take (default: what is free here).")
     private @Nullable Double memory;
 
-    @Option(
-            names = "--hardware",
-            paramLabel = "FILE",
-            description =
-                    "A table of machines and prices, as plan --table prints it; its row `here` tells what this machine draws and costs.")
-    private @Nullable Path hardware;
+    @Mixin private HardwareTable hardware = new HardwareTable();
 
     @Option(names = "--private", description = "The text must not get out.")
     private boolean isPrivate;
@@ -173,7 +169,9 @@ final class AdviseVerb implements Callable<Integer> {
             Map<String, String> recipes) {}
 
     /// Asks for what flags would tell; an empty answer leaves it open.
-    private void ask(Console console) {
+    ///
+    /// @param table money is asked for where it has a price
+    private void ask(Console console, Hardware table) {
         var lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         labels =
                 path(
@@ -197,6 +195,9 @@ final class AdviseVerb implements Callable<Integer> {
         keepGeneral = yes(console, lines, "must the model go on with general text as before? [no]");
         latency = number(console, lines, "milliseconds that telling one text may take");
         hours = number(console, lines, "hours that training may take");
+        if (Plan.Estimate.here(table, 1, "").price() != null) {
+            money = number(console, lines, table.currency() + " that training may cost");
+        }
         memory = number(console, lines, "GiB of memory that training may take [what is free here]");
         isPrivate = yes(console, lines, "must the text not get out? [no]");
     }
@@ -260,7 +261,7 @@ final class AdviseVerb implements Callable<Integer> {
                 && memory == null
                 && !keepGeneral
                 && !isPrivate) {
-            ask(context.console());
+            ask(context.console(), hardware.read());
         }
         for (var limit : new Double[] {latency, hours, money, memory}) {
             if (limit != null && !(limit > 0)) {
@@ -268,7 +269,7 @@ final class AdviseVerb implements Callable<Integer> {
                         "--latency, --hours, --money, --memory: a number above 0 is needed");
             }
         }
-        var table = hardware == null ? Hardware.builtIn() : Hardware.read(Given.file(hardware));
+        var table = hardware.read();
         if (money != null && Plan.Estimate.here(table, 1, "").price() == null) {
             throw EspalierException.usage(
                     "--money: the table has neither a price nor the watts of '%s'; see plan --table, and --hardware"

@@ -3,7 +3,6 @@ package dev.espalier.cli;
 import dev.espalier.EspalierException;
 import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
-import dev.espalier.plan.Hardware;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.study.Compare;
@@ -16,6 +15,7 @@ import java.util.Objects;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -88,12 +88,7 @@ final class CompareVerb implements Callable<Integer> {
                     "More of the domain's text to pre-train further on, a file or a glob. As compare.text.")
     private @Nullable String text;
 
-    @Option(
-            names = "--hardware",
-            paramLabel = "FILE",
-            description =
-                    "A table of machines and prices, as plan --table prints it; its row `here` tells what this machine draws and costs.")
-    private @Nullable Path hardware;
+    @Mixin private HardwareTable hardware = new HardwareTable();
 
     CompareVerb(Main.Context context) {
         this.context = context;
@@ -124,7 +119,7 @@ final class CompareVerb implements Callable<Integer> {
                 new Compare(
                         read,
                         Objects.requireNonNull(read.compare()),
-                        hardware == null ? Hardware.builtIn() : Hardware.read(hardware),
+                        hardware.read(),
                         context.stop().watcher(console));
         var result = study.run();
         AtomicFiles.write(study.folder().resolve("study.json"), Json.pretty(result));

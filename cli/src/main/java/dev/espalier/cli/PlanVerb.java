@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -48,11 +49,7 @@ final class PlanVerb implements Callable<Integer> {
             description = "Leaves out the few steps that time is told from.")
     private boolean measure = true;
 
-    @Option(
-            names = "--hardware",
-            paramLabel = "FILE",
-            description = "A table of machines and prices; see --table.")
-    private @Nullable Path hardware;
+    @Mixin private HardwareTable hardware = new HardwareTable();
 
     @Option(
             names = "--table",
@@ -114,7 +111,7 @@ final class PlanVerb implements Callable<Integer> {
             console.print(Hardware.builtInText());
             return 0;
         }
-        var machines = hardware == null ? Hardware.builtIn() : Hardware.read(Given.file(hardware));
+        var machines = hardware.read();
         if (hours != null || money != null || memory != null) {
             largest(console, machines);
             return 0;

@@ -104,6 +104,25 @@ class AdviseVerbTest {
                 .contains("NEAR_COPIES", "SEEN_BEFORE", "PRIVATE_TEXT", "MUST_NOT_FORGET");
     }
 
+    /// Where an hour here has a price, what training may cost is asked for too.
+    @Test
+    void asksForMoneyWhereThereIsAPrice() throws IOException {
+        Files.writeString(
+                folder.resolve("machines.json"),
+                "{\"dated\": \"2026-01-31\", \"currency\": \"EUR\", \"machines\": [{\"name\": \"here\", \"price-per-hour\": 3.6}]}");
+        // No labels, base or text; not to be kept, no latency; two hours, five euros.
+        assertThat(
+                        run(
+                                "\n\n\n\n\n2\n5\n\n\n",
+                                "--hardware=" + folder.resolve("machines.json"),
+                                "--json"))
+                .as(err)
+                .isZero();
+        var situation = Json.mapper().readTree(out).path("situation");
+        assertThat(situation.path("time").asDouble()).isEqualTo(7200);
+        assertThat(situation.path("money").asDouble()).isEqualTo(5);
+    }
+
     /// What is known of a base and of records is measured: what each way costs, how long one text
     /// takes, which labels look wrong.
     @Test

@@ -100,7 +100,14 @@ class GivenTest {
                         List.of("tokenizer", "encode", no, "a"),
                         List.of("tokenizer", "decode", no, "1"),
                         List.of("tokenizer", "inspect", no),
-                        List.of("inspect", no));
+                        List.of("inspect", no),
+                        List.of("plan", "--hours", "1", "--hardware", no),
+                        List.of("advise", "--private", "--hardware", no),
+                        List.of(
+                                "compare",
+                                "../recipes/finetune/classification-toy.yaml",
+                                "--hardware",
+                                no));
         for (var command : commands) {
             assertThat(run(command)).as(command + ": " + err).isEqualTo(2);
             assertThat(err).as(command.toString()).startsWith("espalier: " + no);

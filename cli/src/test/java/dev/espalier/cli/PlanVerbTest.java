@@ -1,6 +1,7 @@
 package dev.espalier.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import dev.espalier.io.Json;
 import java.io.ByteArrayOutputStream;
@@ -87,6 +88,42 @@ class PlanVerbTest {
         assertThat(code).isEqualTo(2);
         assertThat(run("plan", "--money", "10")).contains("neither a price nor the watts");
         assertThat(code).isEqualTo(2);
+    }
+
+    /// What the data hold needs no model to be counted, and with it all else is known.
+    @Test
+    void dataAreCountedWithoutAMeasurement() throws IOException {
+        var base = TinyModel.write(temp.resolve("base"), List.of());
+        Files.writeString(
+                temp.resolve("train.csv"),
+                "text,label\n"
+                        + "they sold herring,sea\nthey baked bread,mill\nnets,sea\n".repeat(30));
+        var tuning = temp.resolve("tuning.yaml");
+        Files.writeString(
+                tuning,
+                """
+                name: tuning
+                output: %s/tuned
+                data: {train: %s/train.csv}
+                model: {path: %s}
+                task: {type: classification}
+                adapter: {type: lora}
+                training: {for: 2 epochs, batch: 4, precision: fp32}
+                """
+                        .formatted(temp, temp, base));
+        for (var asked : List.of(recipe, tuning)) {
+            var plans =
+                    List.of("--measure", "--no-measure").stream()
+                            .map(how -> run("plan", asked.toString(), how, "--json"))
+                            .map(out -> Json.mapper().readTree(out.lines().toList().getLast()))
+                            .toList();
+            assertThat(plans.getLast().path("work")).isEqualTo(plans.getFirst().path("work"));
+            assertThat(plans.getLast().at("/work/data-tokens").asDouble()).isPositive();
+            assertThat(plans.getLast().at("/machines/1/seconds").asDouble()).isPositive();
+            assertThat(plans.getLast().at("/operations/all").asDouble())
+                    .isCloseTo(
+                            plans.getFirst().at("/operations/all").asDouble(), withinPercentage(5));
+        }
     }
 
     /// A table of prices that leaves this machine out says nothing against planning on it.

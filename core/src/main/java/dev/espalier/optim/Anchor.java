@@ -26,10 +26,10 @@ public final class Anchor implements AutoCloseable {
     /// Adds its gradient to that of `parameters`, and gives its loss.
     public double pull(FlatParameters parameters) {
         try (var scope = new Scope()) {
+            // In one place, since each takes as much memory as the model.
             var away = parameters.weights().sub(start);
-            var pull = away.mul(strength);
-            parameters.gradients().addInPlace(pull);
-            return 0.5 * pull.mul(away).sum().item();
+            parameters.gradients().addcmulInPlace(away, strength, 1);
+            return 0.5 * away.mulInPlace(away).mulInPlace(strength).sum().item();
         }
     }
 

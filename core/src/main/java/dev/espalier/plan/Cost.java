@@ -76,7 +76,8 @@ public final class Cost {
     /// @param activations what the forward pass keeps for the backward pass
     /// @param logits a block of scores
     /// @param copies the weights in bf16
-    /// @param loader the examples that are kept ready, and the best weights so far
+    /// @param loader the examples that are kept ready, the best weights so far, and what a defence
+    ///   holds the model to
     /// @param process the JVM and the libraries
     public record Memory(
             long weights,
@@ -109,6 +110,7 @@ public final class Cost {
     /// @param recompute whether of each block only what it reads is kept
     /// @param trained weights that are trained
     /// @param dropout whether attention drops weights
+    /// @param frozen blocks, from the first on, through which nothing goes back
     public record Pass(
             int rows,
             int input,
@@ -118,10 +120,26 @@ public final class Cost {
             boolean bf16,
             boolean recompute,
             long trained,
-            boolean dropout) {
+            boolean dropout,
+            int frozen) {
+        /// Through all of whose blocks something goes back.
+        public Pass(
+                int rows,
+                int input,
+                int target,
+                int workers,
+                double scored,
+                boolean bf16,
+                boolean recompute,
+                long trained,
+                boolean dropout) {
+            this(rows, input, target, workers, scored, bf16, recompute, trained, dropout, 0);
+        }
+
         Pass with(boolean recompute) {
             return new Pass(
-                    rows, input, target, workers, scored, bf16, recompute, trained, dropout);
+                    rows, input, target, workers, scored, bf16, recompute, trained, dropout,
+                    frozen);
         }
     }
 
@@ -132,7 +150,8 @@ public final class Cost {
     /// GPT-2, whose hidden layer has 4 D, 16 D numbers. A gated MLP keeps its hidden layer four
     /// times; a decoder beside an encoder attends twice. In bf16 all are half as wide but the
     /// inputs of norms. There, and where weights of attention are dropped, attention keeps its
-    /// probabilities, one of each position for each head.
+    /// probabilities, one of each position for each head. Of a block that is computed again, or
+    /// through which nothing goes back, only what it gave is kept, and all of one at a time.
     ///
     /// @param optimizer bytes of the optimizer's state
     /// @param loader bytes of the examples and what else is kept beside the model
@@ -153,17 +172,15 @@ public final class Cost {
         var decoder = decoded * (own + across) + shared;
         var encoder = model.encoderLayers() > 0 ? encoded * perToken(model, pass, pass.input()) : 0;
         var kept = 4L * model.width();
-        double layers;
-        if (pass.recompute()) {
-            layers =
-                    kept
-                                    * (double)
-                                            (model.encoderLayers() * encoded
-                                                    + model.decoderLayers() * decoded)
-                            + Math.max(encoder, decoder);
-        } else {
-            layers = model.encoderLayers() * encoder + model.decoderLayers() * decoder;
-        }
+        // Of these blocks only what they gave is kept.
+        var light = pass.recompute() ? model.layers() : pass.frozen();
+        var lightEncoders = Math.min(light, model.encoderLayers());
+        var lightDecoders = light - lightEncoders;
+        var layers =
+                kept * (double) (lightEncoders * encoded + lightDecoders * decoded)
+                        + (model.encoderLayers() - lightEncoders) * encoder
+                        + (model.decoderLayers() - lightDecoders) * decoder
+                        + (light == model.layers() ? Math.max(encoder, decoder) : 0);
         var tokens = encoded + (model.isEncoderDecoder() ? decoded : 0);
         // What stands around the blocks: embeddings, the last norm, the gradient of what it gave.
         var activations = (long) layers + 3 * kept * tokens;
@@ -174,8 +191,12 @@ public final class Cost {
                         : number
                                 * VocabularyLoss.blockRows(rows, model.vocabulary())
                                 * model.vocabulary();
-        // In bf16 a copy of all weights is kept until the step is done.
-        var copies = pass.bf16() ? 2 * model.parameterCount() : 0;
+        // In bf16 a copy of all weights is kept until the step is done, but of those through which
+        // nothing goes back.
+        var copies =
+                !pass.bf16()
+                        ? 0
+                        : 2 * (pass.frozen() > 0 ? pass.trained() : model.parameterCount());
         // Each worker has activations, copies and gradients of its own.
         return new Memory(
                 4 * model.parameterCount(),

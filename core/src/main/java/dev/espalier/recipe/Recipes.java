@@ -42,7 +42,12 @@ public final class Recipes {
 
     /// The recipe in `yaml`, named `name` where it does not name itself.
     public static Recipe parse(String yaml, String name) {
-        return bind(yaml, "recipe", name, List.of());
+        return parse(yaml, name, List.of());
+    }
+
+    /// As above, changed by overrides as [#read(Path, List)] has them.
+    public static Recipe parse(String yaml, String name, List<String> overrides) {
+        return bind(yaml, "recipe", name, overrides);
     }
 
     /// `recipe` as YAML with every default written out; [#parse] of it gives an equal recipe.

@@ -42,6 +42,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -138,12 +139,14 @@ public final class Compare {
         }
     }
 
-    /// What a trained way costs at a number of labels, the mean over the seeds.
+    /// What a way costs at a number of labels, the mean over the seeds; of one that trains no model
+    /// the time in which it is fitted and asked.
     ///
     /// @param seconds of its training
     /// @param shared seconds with its part of what came before: of pre-training where it begins
     ///   with that, and of pre-training further; null where a part is not known
-    /// @param operations of its training, with its part of what came before; null likewise
+    /// @param operations of its training, with its part of what came before; null likewise, and
+    ///   where no model is trained
     /// @param kilowattHours of `shared`; null where the machine's watts are not known
     /// @param price of `shared`; null where the machine's price is not known
     public record Expense(
@@ -176,12 +179,14 @@ public final class Compare {
     /// @param labels the number of which is spoken of elsewhere is that of labelled records
     /// @param furtherRise of the general text's perplexity by pre-training further, before anything
     ///   is fine-tuned; null where that is not done or not measured
+    /// @param tuning seconds of training that went into the choice of the rates, by ways
     public record Result(
             String name,
             String metric,
             List<String> labels,
             int testRecords,
             Map<String, Double> rates,
+            Map<String, Double> tuning,
             List<Mean> means,
             List<Beyond> beyond,
             List<Versus> comparisons,
@@ -209,6 +214,7 @@ public final class Compare {
     private final List<Integer> counts;
     private final Map<Long, Path> scratch = new HashMap<>();
     private @Nullable Path further;
+    private final Map<String, Double> tuning = new TreeMap<>();
 
     /// @param recipe of fine-tuning all weights of a model; of a new one there are only the ways
     ///   that begin anew
@@ -466,6 +472,9 @@ public final class Compare {
                                         .value();
                             },
                             (_, _) -> Double.POSITIVE_INFINITY);
+            // A rate that went beyond the forgetting budget leaves no account.
+            var spent = cost(folder, SECONDS);
+            tuning.merge(arm.title(), spent == null ? 0 : spent, Double::sum);
             if (loss < least) {
                 least = loss;
                 best = rate;
@@ -621,7 +630,8 @@ public final class Compare {
                 studied.metric(),
                 studied.labels(),
                 studied.tests(),
-                new java.util.TreeMap<>(named),
+                new TreeMap<>(named),
+                tuning,
                 means,
                 beyond,
                 comparisons(told, counts),
@@ -825,9 +835,6 @@ public final class Compare {
         var here = hardware.here();
         var found = new ArrayList<Expense>();
         for (var mean : means) {
-            if (!mean.arm().isTrained()) {
-                continue;
-            }
             var shared = shared(mean.arm(), mean.seconds(), SECONDS);
             found.add(
                     new Expense(
@@ -835,7 +842,9 @@ public final class Compare {
                             mean.labels(),
                             mean.seconds(),
                             shared,
-                            shared(mean.arm(), mean.flops(), OPERATIONS),
+                            mean.arm().isTrained()
+                                    ? shared(mean.arm(), mean.flops(), OPERATIONS)
+                                    : null,
                             shared == null || here == null || here.watts() == null
                                     ? null
                                     : Double.valueOf(here.watts() * shared / 3.6e6),

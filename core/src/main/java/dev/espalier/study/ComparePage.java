@@ -369,6 +369,19 @@ public final class ComparePage {
                                                 known(e.kilowattHours(), 6),
                                                 known(e.price(), 6)))
                                 .toList()));
+        if (!r.rates().isEmpty()) {
+            tables.add(
+                    new Block.Table(
+                            "Learning rates, chosen once for each way",
+                            List.of("way", "rate", "training until chosen, s"),
+                            r.rates().entrySet().stream()
+                                    .map(e ->
+                                            List.of(
+                                                    e.getKey(),
+                                                    String.valueOf(e.getValue()),
+                                                    known(r.tuning().get(e.getKey()), 1)))
+                                    .toList()));
+        }
         if (!r.outlooks().isEmpty()) {
             tables.add(
                     new Block.Table(

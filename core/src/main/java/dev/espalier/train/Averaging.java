@@ -69,33 +69,34 @@ final class Averaging {
 
     private float[] line(int steps, Job job, Trainer trainer, Watcher watcher, List<Score> scores) {
         var end = trainer.weights();
-        var best = new Tried(start, null);
-        var before = best;
+        var model = job.learner().model();
+        Double best = null, before = null;
         var at = 0.0;
         for (var k = 0; k <= steps; k++) {
             var alpha = (double) k / steps;
-            var mixed = mixed(start, end, alpha, job.learner().model(), trainer.slots());
-            var tried =
+            var value =
                     tried(
-                            "alpha-" + Math.round(1000 * alpha) / 1000.0,
-                            mixed,
-                            job,
-                            trainer,
-                            scores);
+                                    "alpha-" + Math.round(1000 * alpha) / 1000.0,
+                                    mixed(start, end, alpha, model, trainer.slots()),
+                                    job,
+                                    trainer,
+                                    scores)
+                            .value();
             if (k == 0) {
-                before = tried;
-            } else if (tried.value() != null
-                    && (best.value() == null || tried.value() > best.value())) {
-                best = tried;
+                before = value;
+            } else if (value != null && (best == null || value > best)) {
+                best = value;
                 at = alpha;
             }
         }
-        if (best.value() == null && before.value() != null) {
+        // The mixture is made again, since one of each would take as much memory as the model.
+        var kept = mixed(start, end, at, model, trainer.slots());
+        if (best == null && before != null) {
             watcher.said(
                     "of the weights between those before (0) and after (1), none but those at 0 are within forgetting.budget; they are kept, and only the head has learnt");
-            return before.weights();
+            return kept;
         }
-        if (best.value() == null) {
+        if (best == null) {
             throw EspalierException.check(
                     "no weights between those before and those after are within forgetting.budget");
         }
@@ -104,7 +105,7 @@ final class Averaging {
                         Locale.ROOT,
                         "of the weights between those before (0) and after (1), those at %.3f are kept",
                         at));
-        return best.weights();
+        return kept;
     }
 
     /// `(1 - alpha)` of one and `alpha` of the other; what is not of the parent as it ended. The

@@ -41,6 +41,8 @@ import tools.jackson.databind.node.ObjectNode;
 final class CheapestDefence {
     private static final String WISE_FT = "wise-ft";
     private static final String PASSPORT = "passport.json";
+    private static final String SECONDS = "training-seconds";
+    private static final String FLOPS = "flops";
     private final FinetuneRecipe recipe;
     private final Cheapest ways;
     private final double budget;
@@ -53,6 +55,7 @@ final class CheapestDefence {
     /// @param score of the validation records; of a run that ended beyond the budget, before
     ///   anything within it, that of its last evaluation
     /// @param worse the share by which what suffered most is worse
+    /// @param flops operations of its training; null where the program that made it did not tell
     /// @param learnt whether more than the head was, unlike by the weights of before
     /// @param note why the run ended beyond the budget, or what is to be known of it
     record Try(
@@ -60,6 +63,7 @@ final class CheapestDefence {
             @Nullable Score score,
             @Nullable Double worse,
             double seconds,
+            @Nullable Double flops,
             boolean learnt,
             @Nullable String note) {
         boolean isWithin(double budget) {
@@ -200,13 +204,13 @@ final class CheapestDefence {
                                     || line(scores).stream()
                                             .skip(1)
                                             .anyMatch(p -> p.worse() <= budget);
+                    var cost = Json.read(run.folder().resolve(PASSPORT)).path("cost");
                     return new Try(
                             name,
                             score(scores, "validation").orElse(null),
                             Forgotten.worse(scores, "", "-after").orElse(null),
-                            Json.read(run.folder().resolve(PASSPORT))
-                                    .at("/cost/training-seconds")
-                                    .asDouble(),
+                            cost.path(SECONDS).asDouble(),
+                            cost.path(FLOPS).asDouble(),
                             learnt,
                             learnt
                                     ? null
@@ -214,15 +218,16 @@ final class CheapestDefence {
                 },
                 (run, why) -> {
                     var beyond = run.beyond();
-                    return beyond == null
-                            ? new Try(name, null, null, 0, true, why)
-                            : new Try(
-                                    name,
-                                    score(beyond.scores(), "validation").orElse(null),
-                                    beyond.worse(),
-                                    0,
-                                    true,
-                                    why);
+                    return new Try(
+                            name,
+                            beyond == null
+                                    ? null
+                                    : score(beyond.scores(), "validation").orElse(null),
+                            beyond == null ? null : beyond.worse(),
+                            run.trainingSeconds(),
+                            run.flops(),
+                            true,
+                            why);
                 });
     }
 
@@ -288,6 +293,10 @@ final class CheapestDefence {
         }
         AtomicFiles.write(folder.evaluation(), Json.pretty(scores));
         var passport = (ObjectNode) Json.read(from.resolve(PASSPORT));
+        // All of them were made for this model.
+        var cost = (ObjectNode) passport.path("cost");
+        cost.put(SECONDS, tries.stream().mapToDouble(Try::seconds).sum());
+        cost.put(FLOPS, tries.stream().mapToDouble(t -> t.flops() == null ? 0 : t.flops()).sum());
         passport.put("defence", chosen.name());
         passport.set("tries", Json.mapper().valueToTree(tries));
         AtomicFiles.write(folder.passport(), Json.pretty(passport));
@@ -297,7 +306,6 @@ final class CheapestDefence {
         for (var t : tries) {
             AtomicFiles.delete(place(folder, t.name()).resolve("model"));
         }
-        var cost = passport.path("cost");
         return new Run.Result(
                 folder.path(),
                 folder.model(),

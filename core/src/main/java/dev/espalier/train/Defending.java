@@ -150,12 +150,7 @@ record Defending(
         return switch (defence) {
             case DefenceRecipe.L2Sp l -> held(l, model(), parameters);
             case DefenceRecipe.Ewc e -> {
-                var text = TextData.general(e.corpus(), tokenizer, words);
-                var next = TextData.shuffled(text, seed);
-                var windows = new ArrayList<int[]>();
-                for (var i = 0; i < Math.min(e.windows(), text.windows().size()); i++) {
-                    windows.add(next.apply(i));
-                }
+                var windows = windows(e);
                 var fisher =
                         switch (words) {
                             case Decoder d -> Fisher.of(d, windows, parameters, seed);
@@ -173,6 +168,17 @@ record Defending(
             }
             default -> null;
         };
+    }
+
+    /// The windows of general text that EWC asks how much they depend on each weight.
+    List<int[]> windows(DefenceRecipe.Ewc ewc) {
+        var text = TextData.general(ewc.corpus(), tokenizer, words);
+        var next = TextData.shuffled(text, seed);
+        var windows = new ArrayList<int[]>();
+        for (var i = 0; i < Math.min(ewc.windows(), text.windows().size()); i++) {
+            windows.add(next.apply(i));
+        }
+        return windows;
     }
 
     /// What L2-SP holds `model` to: its weights as they are now, and its head's to 0.

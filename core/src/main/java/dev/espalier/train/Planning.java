@@ -2,6 +2,8 @@ package dev.espalier.train;
 
 import dev.espalier.EspalierException;
 import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.io.Json;
+import dev.espalier.model.Decoder;
 import dev.espalier.model.LanguageModel;
 import dev.espalier.model.Problem;
 import dev.espalier.model.SequenceClassifier;
@@ -19,17 +21,18 @@ import dev.espalier.plan.Plan;
 import dev.espalier.recipe.AdapterRecipe;
 import dev.espalier.recipe.Duration;
 import dev.espalier.recipe.FinetuneRecipe;
-import dev.espalier.recipe.ForgettingRecipe;
 import dev.espalier.recipe.ForgettingRecipe.DefenceRecipe;
 import dev.espalier.recipe.ModelRecipe;
 import dev.espalier.recipe.ObjectiveRecipe;
 import dev.espalier.recipe.OptimizerRecipe;
 import dev.espalier.recipe.PretrainRecipe;
 import dev.espalier.recipe.Recipe;
+import dev.espalier.recipe.Recipes;
 import dev.espalier.recipe.SourceRecipe;
 import dev.espalier.recipe.TaskRecipe;
 import dev.espalier.recipe.TokenizerRecipe;
 import dev.espalier.recipe.TrainingRecipe.Precision;
+import dev.espalier.task.DistillationBatch;
 import dev.espalier.tokenize.Tokenizers;
 import dev.espalier.torch.Torch;
 import java.nio.file.Files;
@@ -59,6 +62,10 @@ public final class Planning {
 
     /// Steps whose micro-batches tell how large the largest is.
     private static final int LOOKED_AT = 12;
+
+    /// As many tensors of scores has learning without forgetting at a time: of either model as they
+    /// are, divided, and as probabilities, their product, and gradients of three.
+    private static final int SCORES_OF_TWO = 10;
 
     private Planning() {}
 
@@ -279,10 +286,10 @@ public final class Planning {
         var guess = anatomy(recipe, null);
         var room = Machine.availableBytes();
         Measured measured = null;
-        var expected = request(recipe, guess, null).model().parameterCount() * 16;
+        var isTooLarge = room > 0 && least(request(recipe, guess, null)) > room;
         if (!measure) {
             notes.add("nothing was measured, as asked");
-        } else if (room > 0 && expected > room) {
+        } else if (isTooLarge) {
             notes.add("no step was measured: the model has no room in this machine's memory");
         } else {
             try {
@@ -297,8 +304,10 @@ public final class Planning {
                 notes.add("no step was measured: " + e.getMessage());
             }
         }
-        var model = anatomy(recipe, measured == null ? null : measured.vocabulary());
-        var request = request(recipe, model, measured);
+        var counted = !measure || isTooLarge ? counted(recipe, guess) : null;
+        var told = measured == null ? counted : measured;
+        var model = anatomy(recipe, told == null ? null : told.vocabulary());
+        var request = request(recipe, model, measured, counted);
         var key = key(request.model(), request.pass(), recipe);
         var here = here(request, measured, key, bf16, history, room);
         if (measured != null) {
@@ -306,7 +315,43 @@ public final class Planning {
         } else if (request.work().steps() == null) {
             notes.add("how long the run is depends on its data");
         }
+        noteTries(recipe, notes);
         return Plan.of(request, here, hardware, history, notes);
+    }
+
+    /// Bytes that a step takes whatever passes through the model: weights, gradients, and the
+    /// optimizer's state.
+    static long least(Plan.Request request) {
+        return 4 * (request.model().parameterCount() + request.pass().trained())
+                + request.optimizer();
+    }
+
+    /// What the data of a recipe hold, by a model of a single narrow layer that reads the same
+    /// tokens; null where they are not there, or not as they should be.
+    private static @Nullable Measured counted(Recipe recipe, Anatomy model) {
+        var type =
+                switch (model.family()) {
+                    case "bart" -> "bart";
+                    case "t5" -> "t5, head-width: 8, hidden: 8";
+                    default -> model.decoderLayers() > 0 ? "gpt2" : "bert";
+                };
+        var narrow =
+                new ArrayList<>(
+                        List.of(
+                                "model={type: %s, layers: 1, heads: 1, width: 8, context: %d}"
+                                        .formatted(type, model.context())));
+        if (recipe.model() instanceof ModelRecipe.Saved saved && recipe.tokenizer() == null) {
+            narrow.add("tokenizer={path: %s}".formatted(Json.line(saved.path().toString())));
+        }
+        if (recipe instanceof FinetuneRecipe) {
+            narrow.addAll(List.of("adapter=none", "forgetting=none"));
+        }
+        try {
+            return new Run(Recipes.parse(Recipes.write(recipe), recipe.name(), narrow))
+                    .measured(0, 0, new Watcher() {}, (_, found) -> found);
+        } catch (EspalierException e) {
+            return null;
+        }
     }
 
     /// The plan of a recipe of pictures, whose model is made, since the classes of its data decide
@@ -345,6 +390,7 @@ public final class Planning {
             notes.add("the activations are what %d steps took".formatted(steps));
             history.add(entry(recipe, request, key, seen.measured()));
         }
+        noteTries(recipe, notes);
         return Plan.of(
                 request,
                 here(
@@ -357,6 +403,14 @@ public final class Planning {
                 hardware,
                 history,
                 notes);
+    }
+
+    private static void noteTries(Recipe recipe, List<String> notes) {
+        if (defence(recipe) instanceof DefenceRecipe.Cheapest cheapest) {
+            notes.add(
+                    "the plan is of one run; the defence cheapest makes up to %d like it"
+                            .formatted(1 + cheapest.tries().stream().distinct().count()));
+        }
     }
 
     /// What is asked of a plan, and what it goes by.
@@ -470,7 +524,7 @@ public final class Planning {
                         false,
                         measured.trained(),
                         false);
-        var loader = recipe instanceof FinetuneRecipe ? 4 * measured.trained() : 0;
+        var loader = kept(recipe, anatomy, measured.trained(), pass);
         var known =
                 new Cost.Memory(
                         4 * anatomy.parameterCount(),
@@ -616,7 +670,7 @@ public final class Planning {
                             r.task().getClass().getSimpleName()
                                     + " "
                                     + adapter(r.adapter())
-                                    + (r.forgetting() == null ? "" : defence(r.forgetting()));
+                                    + named(defence(r));
                 };
         return String.format(
                         Locale.ROOT,
@@ -650,12 +704,18 @@ public final class Planning {
                 };
     }
 
-    /// What is computed or kept beside the task's own in each step.
-    private static String defence(ForgettingRecipe forgetting) {
-        var defence = forgetting.defence();
+    private static DefenceRecipe defence(Recipe recipe) {
+        return recipe instanceof FinetuneRecipe f && f.forgetting() != null
+                ? f.forgetting().defence()
+                : new DefenceRecipe.None();
+    }
+
+    /// By which what is computed or kept beside the task differs.
+    private static String named(DefenceRecipe defence) {
         var name = " " + defence.getClass().getSimpleName();
         return switch (defence) {
-            case DefenceRecipe.None _ -> "";
+            // Of several the first to be tried is none.
+            case DefenceRecipe.None _, DefenceRecipe.Cheapest _ -> "";
             case DefenceRecipe.Replay r -> name + " " + r.fraction();
             default -> name;
         };
@@ -699,9 +759,16 @@ public final class Planning {
     }
 
     static Plan.Request request(Recipe recipe, Anatomy model, @Nullable Measured measured) {
+        return request(recipe, model, measured, null);
+    }
+
+    /// @param counted what the data hold, where nothing was measured; null where that is not known
+    private static Plan.Request request(
+            Recipe recipe, Anatomy model, @Nullable Measured measured, @Nullable Measured counted) {
+        var told = measured == null ? counted : measured;
         var training = recipe.training();
         var shape = shape(recipe, model);
-        var length = measured == null ? shape.input() : Math.min(shape.input(), measured.length());
+        var length = told == null ? shape.input() : Math.min(shape.input(), told.length());
         var batch = training.batch();
         var small = Workers.small(model.parameterCount());
         var auto =
@@ -720,18 +787,30 @@ public final class Planning {
                         bf16(recipe),
                         training.recompute(),
                         trained,
-                        dropout(recipe.model()) > 0);
+                        dropout(recipe.model()) > 0,
+                        frozen(recipe, model.layers()));
         var perStep =
-                measured == null
+                told == null
                         ? (double) batch * (shape.input() + shape.target())
-                        : measured.tokensPerStep();
-        Double attention = Cost.attentionFlops(model, length, shape.target());
+                        : told.tokensPerStep();
+        // Of a decoder beside an encoder it is not known which tokens are whose.
+        var mean = shape.target() > 0 ? length : (int) Math.min(length, Math.ceil(perStep / batch));
+        Double attention = Cost.attentionFlops(model, mean, shape.target());
         var flops =
                 flops(
                         recipe,
-                        Cost.flopsPerToken(model, length, shape.target(), shape.scored()),
+                        Cost.flopsPerToken(model, mean, shape.target(), shape.scored()),
                         attention);
         attention = attention(recipe, attention);
+        if (defence(recipe) instanceof DefenceRecipe.Lwf) {
+            var again =
+                    Cost.flopsPerToken(
+                            model,
+                            mean,
+                            shape.target(),
+                            model.decoderLayers() > 0 ? 1 : GeneralText.BERTS.rate());
+            flops += flops(recipe, again, null) + again / 3;
+        }
         if (measured != null) {
             flops = measured.flopsPerToken();
             attention = measured.attention() == null ? attention : measured.attention();
@@ -742,11 +821,11 @@ public final class Planning {
                 recipe.name(),
                 model,
                 pass,
-                work(recipe, perStep, measured),
+                work(recipe, perStep, told),
                 flops,
                 attention,
                 state,
-                recipe instanceof FinetuneRecipe ? 4 * trained : 0,
+                kept(recipe, model, trained, pass),
                 measured == null ? PROCESS : measured.process(),
                 recipe instanceof PretrainRecipe,
                 bf16Elsewhere(recipe));
@@ -763,8 +842,54 @@ public final class Planning {
                 : (whole - attention) * passes(recipe) + own;
     }
 
+    /// As above, with what a defence computes beside the task.
     static double flops(Job job) {
-        return flops(job.recipe(), job.flopsPerToken(), job.attentionFlops());
+        return flops(job.recipe(), job.flopsPerToken(), job.attentionFlops()) + beside(job);
+    }
+
+    /// What a defence computes for each token of the task: that of learning without forgetting
+    /// passes the task's texts once more, and forward alone through the model that it was.
+    private static double beside(Job job) {
+        if (!(job.learner() instanceof Defending d) || d.old() == null) {
+            return 0;
+        }
+        var tokens = 0L;
+        var whole = 0.0;
+        for (var step = 0; step < LOOKED_AT; step++) {
+            for (var batch : d.step(step)) {
+                tokens += batch.tokens();
+                if (batch instanceof DistillationBatch again) {
+                    for (var row : again.rows()) {
+                        var length = row.ids().length;
+                        var scored = row.places().length / (double) length;
+                        whole += length * Cost.flopsPerToken(d.words(), length, scored);
+                    }
+                }
+            }
+        }
+        return tokens == 0 ? 0 : (flops(job.recipe(), whole, null) + whole / 3) / tokens;
+    }
+
+    /// What is computed once before the first step: for EWC each window of its text passes forward
+    /// and back, by what is drawn from its scores.
+    static double before(Job job) {
+        if (!(job.learner() instanceof Defending d)
+                || !(d.defence() instanceof DefenceRecipe.Ewc ewc)) {
+            return 0;
+        }
+        var words = d.words();
+        var scored = words instanceof Decoder ? 1 : GeneralText.BERTS.rate();
+        var drawing = 2 * scored * words.vocabulary() * words.width();
+        return d.windows(ewc).stream()
+                .mapToInt(window -> window.length - 1)
+                .mapToDouble(length ->
+                        length
+                                * (flops(
+                                                job.recipe(),
+                                                Cost.flopsPerToken(words, length, scored),
+                                                null)
+                                        + drawing))
+                .sum();
     }
 
     /// What of attention itself is computed: its products have no weights, so that whatever goes
@@ -785,6 +910,41 @@ public final class Planning {
                     case AdapterRecipe.Lora _ -> 2.0 / 3;
                 }
                 : 1;
+    }
+
+    /// Blocks through which nothing goes back.
+    private static int frozen(Recipe recipe, int blocks) {
+        return recipe instanceof FinetuneRecipe f && f.adapter() instanceof AdapterRecipe.Frozen a
+                ? blocks - (int) Math.ceil(a.lastBlocks() * blocks - 1e-6)
+                : 0;
+    }
+
+    /// Bytes that fine-tuning keeps beside the model: the best weights so far, and what a defence
+    /// holds it to.
+    private static long kept(Recipe recipe, Anatomy model, long trained, Cost.Pass pass) {
+        if (!(recipe instanceof FinetuneRecipe)) {
+            return 0;
+        }
+        var best = 4 * trained;
+        return best
+                + switch (defence(recipe)) {
+                    // Where each weight is held to, and how strongly.
+                    case DefenceRecipe.L2Sp _, DefenceRecipe.Ewc _ -> 8 * trained;
+                    // The model that it was, and what both say of each place.
+                    case DefenceRecipe.Lwf _ -> {
+                        var places =
+                                (model.decoderLayers() > 0 ? 1 : GeneralText.BERTS.rate())
+                                        * pass.rows()
+                                        * pass.input();
+                        yield 4 * model.parameterCount()
+                                + (long) (SCORES_OF_TWO * 4 * places * model.vocabulary())
+                                        * pass.workers();
+                    }
+                    // The weights of before, those at the end, and a mixture.
+                    case DefenceRecipe.WiseFt _, DefenceRecipe.Cheapest _ -> 12 * trained;
+                    case DefenceRecipe.Soup s -> 4 * trained * (s.models().size() + 2);
+                    case DefenceRecipe.None _, DefenceRecipe.Replay _ -> 0;
+                };
     }
 
     private static long trained(Recipe recipe, Anatomy model) {

@@ -56,6 +56,8 @@ public final class Run {
     private final Recipe recipe;
     private final History history;
     private @Nullable Beyond beyond;
+    private double seconds;
+    private double flops;
 
     public Run(Recipe recipe) {
         this(recipe, History.NONE);
@@ -159,6 +161,16 @@ public final class Run {
 
     @Nullable Beyond beyond() {
         return beyond;
+    }
+
+    /// Of the training, however it ended.
+    double trainingSeconds() {
+        return seconds;
+    }
+
+    /// Operations of the training, however it ended.
+    double flops() {
+        return flops;
     }
 
     /// The examples of a step, counted from 0, as the model sees them. Prepares the data in a
@@ -437,6 +449,7 @@ public final class Run {
             stopped = job.forgetting().verdict();
             if (stopped != null) {
                 if (best == null) {
+                    spent();
                     beyond = new Beyond(scores, job.forgetting().worse(), stopped);
                     var saved = !folder.checkpoints().list().isEmpty();
                     if (!saved) {
@@ -461,7 +474,7 @@ public final class Run {
             if (best == null || value > best) {
                 best = value;
                 bestStep = step;
-                bestWeights = trainer.weights();
+                bestWeights = trainer.weights(bestWeights);
             }
             var stopping = job.recipe().training().earlyStopping();
             var since = evaluations.stream().filter(e -> e.step() > bestStep).count();
@@ -507,7 +520,13 @@ public final class Run {
             }
         }
 
+        private void spent() {
+            seconds = trainer.seconds();
+            flops = trainer.progress().tokens() * Planning.flops(job) + Planning.before(job);
+        }
+
         private Result finish() {
+            spent();
             if (bestWeights != null) {
                 trainer.restoreWeights(bestWeights);
             }
@@ -570,12 +589,11 @@ public final class Run {
             passport.put("stopped-because", stopped);
             passport.put("kept-step", keptStep());
             var cost = passport.putObject("cost");
-            var steps = Journal.read(folder.metrics());
             cost.put("steps", trainer.progress().step());
             cost.put("skipped-steps", trainer.skipped());
             cost.put("tokens", trainer.progress().tokens());
-            cost.put("flops", trainer.progress().tokens() * Planning.flops(job));
-            cost.put("training-seconds", steps.isEmpty() ? 0 : steps.getLast().seconds());
+            cost.put("flops", flops);
+            cost.put("training-seconds", seconds);
             if (foreseen != null) {
                 passport.set("foreseen", Json.mapper().valueToTree(foreseen));
             }

@@ -21,6 +21,7 @@ import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -107,7 +108,10 @@ public final class Trainer implements AutoCloseable {
         // What is gathered depends on the order in which micro-batches pass.
         var count = running.isEmpty() ? Workers.count(learner.model()) : 1;
         parameters = new FlatParameters(learner.model(), count);
+        var start = System.nanoTime();
         anchor = learner.anchor(parameters);
+        // What it takes to know what to hold to is a part of the training.
+        seconds = anchor == null ? 0 : (System.nanoTime() - start) / 1e9;
         optimizer = Optimizers.of(learner.model(), parameters, recipe, bf16);
         workers = new Workers(count);
     }
@@ -318,13 +322,21 @@ public final class Trainer implements AutoCloseable {
     /// A copy of the trained weights and of what is gathered beside them, from which
     /// [#restoreWeights] goes back.
     public float[] weights() {
+        return weights(null);
+    }
+
+    /// As above, into an earlier copy where there is one, since a second would take as much memory
+    /// as the model.
+    float[] weights(float @Nullable [] into) {
+        var trained = Math.toIntExact(parameters.count());
+        var gathered = gathered();
+        var all = into == null ? new float[trained + gathered.length] : into;
         try (var scope = new Scope()) {
-            var weights = parameters.weights().floats();
-            var gathered = gathered();
-            var all = Arrays.copyOf(weights, weights.length + gathered.length);
-            System.arraycopy(gathered, 0, all, weights.length, gathered.length);
-            return all;
+            MemorySegment.copy(
+                    parameters.weights().segment(), ValueLayout.JAVA_FLOAT, 0, all, 0, trained);
         }
+        System.arraycopy(gathered, 0, all, trained, gathered.length);
+        return all;
     }
 
     public void restoreWeights(float[] weights) {

@@ -110,6 +110,21 @@ class PlanTest {
         assertThat(kept.inference().cache()).isEqualTo(2L * 12 * 768 * 1024 * 4);
     }
 
+    /// By hand, of GPT-2 with 4 x 1024 tokens: a block keeps 16 x 768 numbers of each, a frozen one
+    /// what it gave, of which one is there at a time where all are; three more stand around them.
+    @Test
+    void aFrozenBlockKeepsWhatItGave() {
+        double number = 4 * 768.0 * 4096;
+        assertThat(activations(0)).isCloseTo(number * (12 * 16 + 3), within(1.0));
+        assertThat(activations(9)).isCloseTo(number * (9 + 3 * 16 + 3), within(1.0));
+        assertThat(activations(12)).isCloseTo(number * (12 + 16 + 3), within(1.0));
+    }
+
+    private static double activations(int frozen) {
+        var pass = new Cost.Pass(4, 1024, 0, 1, 0, false, false, 1, false, frozen);
+        return Cost.trainingMemory(GPT2, pass, 0, 0, 0).activations();
+    }
+
     @Test
     void repeatedTokensAreWorthLessTheOftenerTheyAre() {
         assertThat(Plan.worth(50, 100)).isEqualTo(50);

@@ -39,7 +39,8 @@ class ComparePageTest {
                         "accuracy",
                         List.of("a", "b"),
                         100,
-                        Map.of(),
+                        Map.of("full", 3e-4),
+                        Map.of("full", 12.34),
                         List.of(best),
                         List.of(),
                         comparisons,
@@ -71,6 +72,12 @@ class ComparePageTest {
         assertThat(text(0.001, mean(Arm.FULL, 0.7), mean(Arm.MAJORITY, 0.5)))
                 .contains("better than all others beyond chance")
                 .doesNotContain("Too few");
+    }
+
+    /// What the choice of a rate took is told beside it.
+    @Test
+    void tuningHasItsCost() {
+        assertThat(text(0.001, mean(Arm.FULL, 0.7))).containsPattern("full +3.0E-4 +12.3");
     }
 
     /// Where no number of labels is enough from scratch, more are saved than were measured, and

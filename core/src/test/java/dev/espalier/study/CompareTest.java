@@ -171,6 +171,12 @@ class CompareTest {
                 .satisfies(o -> assertThat(o.getFirst()).isPositive())
                 .satisfies(o -> assertThat(o.get(1)).isGreaterThan(o.getFirst()));
         assertThat(ComparePage.text(all)).contains("labels: ");
+        // What trains no model takes time too, and nothing that came before.
+        assertThat(all.expenses())
+                .filteredOn(e -> e.arm() == Arm.BAG_OF_WORDS)
+                .singleElement()
+                .satisfies(e -> assertThat(e.shared()).isPositive().isEqualTo(e.seconds()))
+                .satisfies(e -> assertThat(e.operations()).isNull());
 
         // Nothing has changed, and so nothing is made; what is found is the same.
         var again = study(recipe(base, ""), List.of(Arm.values()));
@@ -228,6 +234,9 @@ class CompareTest {
                 .satisfies(b -> assertThat(b.labels()).isEqualTo(8))
                 .satisfies(b -> assertThat(b.reason()).contains("forgetting.budget"));
         assertThat(result.comparisons()).hasSize(1);
+        // Both rates of what is within the budget were paid for.
+        assertThat(result.tuning()).containsOnlyKeys("full", "scratch");
+        assertThat(result.tuning().get("scratch")).isPositive();
         assertThat(result.breakEven()).isEmpty();
         assertThat(ComparePage.text(result))
                 .contains("Beyond the forgetting budget: full of 8 labels.")

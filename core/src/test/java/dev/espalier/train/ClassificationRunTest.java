@@ -3,6 +3,7 @@ package dev.espalier.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import dev.espalier.EspalierException;
 import dev.espalier.Rng;
@@ -437,7 +438,7 @@ class ClassificationRunTest {
                         steps.getLast().tokensPerSecond()
                                 * perToken
                                 / Machine.usualMatmulRate(false),
-                        org.assertj.core.data.Percentage.withPercentage(1e-6));
+                        withinPercentage(1e-6));
         var losses = steps.stream().mapToDouble(StepFigures::loss).toArray();
         var epoch = losses.length / 4;
         assertThat(Arrays.stream(losses, 3 * epoch, losses.length).average().orElseThrow())

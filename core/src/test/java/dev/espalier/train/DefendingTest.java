@@ -2,12 +2,15 @@ package dev.espalier.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import dev.espalier.EspalierException;
+import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.checkpoint.SafeTensors;
 import dev.espalier.evaluate.Score;
 import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
+import dev.espalier.plan.Anatomy;
 import dev.espalier.recipe.Recipe;
 import dev.espalier.recipe.Recipes;
 import java.io.IOException;
@@ -132,6 +135,42 @@ class DefendingTest {
                 .contains("\"distillation\"");
     }
 
+    /// By hand, of a model of one layer and width 16.
+    @Test
+    void whatADefenceComputesIsAPartOfTheCost() {
+        var model = Anatomy.of(HuggingFace.config(base));
+        double all = model.matrixWeights(), head = 16.0 * model.vocabulary();
+        var tokens = cost(free, "tokens");
+        // Letters of a text, the day's one or two and the word's four to seven among them.
+        var length = 41;
+        assertThat(cost(free, "flops"))
+                .isCloseTo(tokens * (6 * (all - head) + 12 * 16 * length), withinPercentage(1e-9));
+        // Each text passes forward through the parent, and forward and back once more.
+        var distilled = run("told-again", "{type: lwf}");
+        assertThat(cost(distilled, "tokens")).isEqualTo(tokens);
+        assertThat(cost(distilled, "flops") - cost(free, "flops"))
+                .isCloseTo(tokens * (2 + 6) * (all + 12 * 16 * length / 6.0), withinPercentage(3));
+        // Five windows of 48 tokens, and scores once more to draw from.
+        var held = run("asked", "{type: ewc, windows: 5, corpus: %s/prose.txt}".formatted(folder));
+        assertThat(cost(held, "flops") - cost(free, "flops"))
+                .isCloseTo(5 * 48 * (6 * all + 12 * 16 * 48 + 2 * head), withinPercentage(1e-6));
+        // So are the seconds that it takes.
+        assertThat(beforeTheFirstStep(held)).isGreaterThan(1e-4);
+        assertThat(beforeTheFirstStep(free)).isLessThan(1e-6);
+    }
+
+    private static double cost(Run.Result result, String kind) {
+        return Json.read(result.folder().resolve("passport.json"))
+                .path("cost")
+                .path(kind)
+                .asDouble();
+    }
+
+    private static double beforeTheFirstStep(Run.Result result) {
+        var first = Journal.read(result.folder().resolve("metrics.jsonl")).getFirst();
+        return first.seconds() - first.tokens() / first.tokensPerSecond();
+    }
+
     @Test
     void anInterruptedRunEndsAsOneThatWasNot() {
         var defence =
@@ -224,6 +263,17 @@ class DefendingTest {
         assertThat(passport.at("/tries/0/learnt").asBoolean()).isFalse();
         assertThat(said).anyMatch(line -> line.contains("wise-ft, at 0") && line.contains("kept"));
         assertThat(passport.path("tries")).hasSize(3);
+        // What was tried in vain was paid for too.
+        for (var kind : List.of("training-seconds", "flops")) {
+            var each =
+                    passport.path("tries")
+                            .valueStream()
+                            .map(t -> t.path(kind.replace("training-", "")).asDouble())
+                            .toList();
+            assertThat(each).hasSize(3).allMatch(spent -> spent > 0);
+            assertThat(passport.path("cost").path(kind).asDouble())
+                    .isCloseTo(each.stream().mapToDouble(t -> t).sum(), withinPercentage(1e-9));
+        }
         for (var t : passport.path("tries").valueStream().skip(1).toList()) {
             assertThat(t.path("worse").asDouble()).isPositive();
             assertThat(t.at("/score/value").isNumber()).isTrue();

@@ -71,6 +71,43 @@ class PlanningTest {
         requireOperations("{type: frozen, last-blocks: 0.5}", maps * 2 / 3, attention * 2 / 3);
     }
 
+    /// By hand: the best weights; where weights are held to and how strongly, or those of before,
+    /// at the end and mixed; or the parent, and ten tensors of scores of 16 texts.
+    @Test
+    void whatADefenceHoldsIsInMemory() {
+        var one = 4L * GPT2.parameterCount();
+        assertThat(kept("none")).isEqualTo(one);
+        assertThat(kept("l2-sp")).isEqualTo(3 * one);
+        assertThat(kept("ewc, corpus: a.txt")).isEqualTo(3 * one);
+        assertThat(kept("wise-ft")).isEqualTo(4 * one);
+        assertThat(kept("soup, models: [a, b, c]")).isEqualTo(6 * one);
+        assertThat(kept("lwf"))
+                .isEqualTo(2 * one + 10L * 4 * 16 * GPT2.context() * GPT2.vocabulary());
+    }
+
+    private static long kept(String defence) {
+        var recipe =
+                recipe(
+                        """
+                        training: {for: 1 epoch, batch: 16, micro-batch: 16}
+                        forgetting: {measure: {corpus: a.txt}, defence: {type: %s}}
+                        """
+                                .formatted(defence));
+        return Planning.request(recipe, GPT2, null).loader();
+    }
+
+    /// With AdamW, whose state is twice the trained weights: four numbers each of those that are
+    /// trained, one of the others.
+    @Test
+    void whatIsNotTrainedTakesItsWeightsAlone() {
+        var whole = GPT2.parameterCount();
+        assertThat(Planning.least(request("{type: none}"))).isEqualTo(16 * whole);
+        var lora = request("{type: lora}");
+        assertThat(Planning.least(lora))
+                .isEqualTo(4 * whole + 12 * lora.pass().trained())
+                .isLessThan(8 * whole);
+    }
+
     private static void requireOperations(String adapter, double maps, double attention) {
         var request = request(adapter);
         assertThat(request.attention()).isCloseTo(attention, within(1e-9 * attention));
