@@ -17,8 +17,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
+import java.util.function.Function;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -277,19 +277,17 @@ class LabellingTest {
                 .asString()
                 .startsWith("test: 2 words")
                 .endsWith("B-ORG (1), I-ORG (1)");
-        var scores = new HashMap<String, Score>();
-        result.scores().stream()
-                .filter(s -> s.data().equals("test"))
-                .forEach(s -> scores.put(s.metric(), s));
+        Function<String, Score> scores =
+                metric -> Score.find(result.scores(), "test", metric).orElseThrow();
         // 7 entities of 4 sentences and one that is missed; 26 words, of which 24 have a loss.
-        assertThat(scores.get("recall").n()).isEqualTo(8);
-        assertThat(scores.get("recall").value()).isLessThanOrEqualTo(7 / 8.0);
-        assertThat(scores.get("accuracy").n()).isEqualTo(26);
-        assertThat(scores.get("accuracy").value()).isLessThanOrEqualTo(24 / 26.0);
-        assertThat(scores.get("loss").n()).isEqualTo(24);
-        assertThat(scores.get("loss").value()).isBetween(0.0, Math.log(4) + 1);
-        assertThat(scores.get("f1:ORG").value()).isZero();
-        assertThat(scores.get("f1:ORG").n()).isEqualTo(1);
+        assertThat(scores.apply("recall").n()).isEqualTo(8);
+        assertThat(scores.apply("recall").value()).isLessThanOrEqualTo(7 / 8.0);
+        assertThat(scores.apply("accuracy").n()).isEqualTo(26);
+        assertThat(scores.apply("accuracy").value()).isLessThanOrEqualTo(24 / 26.0);
+        assertThat(scores.apply("loss").n()).isEqualTo(24);
+        assertThat(scores.apply("loss").value()).isBetween(0.0, Math.log(4) + 1);
+        assertThat(scores.apply("f1:ORG").value()).isZero();
+        assertThat(scores.apply("f1:ORG").n()).isEqualTo(1);
         assertThat(result.folder().resolve("report.html")).content().contains("B-ORG");
         assertThat(
                         Json.read(result.folder().resolve("passport.json"))
@@ -305,7 +303,7 @@ class LabellingTest {
             assertThat(again.scores())
                     .filteredOn(s -> s.metric().equals("recall"))
                     .singleElement()
-                    .isEqualTo(scores.get("recall"));
+                    .isEqualTo(scores.apply("recall"));
         }
     }
 
