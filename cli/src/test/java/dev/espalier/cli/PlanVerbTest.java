@@ -120,9 +120,11 @@ class PlanVerbTest {
             assertThat(plans.getLast().path("work")).isEqualTo(plans.getFirst().path("work"));
             assertThat(plans.getLast().at("/work/data-tokens").asDouble()).isPositive();
             assertThat(plans.getLast().at("/machines/1/seconds").asDouble()).isPositive();
+            // Of texts their mean length is known alone, which matters in so small a model.
             assertThat(plans.getLast().at("/operations/all").asDouble())
                     .isCloseTo(
-                            plans.getFirst().at("/operations/all").asDouble(), withinPercentage(5));
+                            plans.getFirst().at("/operations/all").asDouble(),
+                            withinPercentage(20));
         }
     }
 
