@@ -12,7 +12,7 @@ import java.util.function.ToDoubleFunction;
 /// (a mean of one seed, say) the ends are infinite.
 public record Interval(double value, double low, double high) {
     private static final int RESAMPLES = 2000;
-    private static final double Z = 1.959963984540054;
+    static final double Z = 1.959963984540054;
 
     /// The 97.5 % quantiles of Student's t for 1 to 10 degrees of freedom.
     private static final double[] T = {

@@ -95,6 +95,8 @@ public final class Compare {
     /// What the cells of a way at a number of labels come to.
     ///
     /// @param accuracy the mean over seeds; its interval is of other seeds and other test records
+    /// @param rise of the general text's perplexity from that of the base model, also where what
+    ///   was fine-tuned had been pre-trained further
     public record Mean(
             Arm arm,
             int labels,
@@ -109,7 +111,7 @@ public final class Compare {
     /// @param seed the first that did
     public record Beyond(Arm arm, int labels, int seed, String reason) {}
 
-    /// Two ways on the same test records, means over the seeds.
+    /// Two ways on the same test records, means over the seeds; see [Paired#overSeeds].
     ///
     /// @param holm p for all comparisons of the study at once
     public record Versus(
@@ -428,9 +430,14 @@ public final class Compare {
                     "evaluate.every=%d steps".formatted(Math.ceilDiv(settings.leastSteps(), 4)));
             changed.add("save.every=%d steps".formatted(settings.leastSteps()));
         }
+        // What the recipe itself trains is no part of the study: all weights are all.
+        changed.add(
+                switch (arm) {
+                    case FROZEN -> "adapter={type: frozen}";
+                    case LORA -> "adapter={type: lora, targets: all, merge: true}";
+                    default -> "adapter=none";
+                });
         switch (arm) {
-            case FROZEN -> changed.add("adapter={type: frozen}");
-            case LORA -> changed.add("adapter={type: lora, targets: all, merge: true}");
             case SCRATCH -> {
                 if (base() != null) {
                     changed.add("model.path=" + scratch(base(), seed));
@@ -443,8 +450,20 @@ public final class Compare {
         return changed;
     }
 
-    /// The rate that does best on the validation records at the middle one of the label counts; the
-    /// recipe's where all go beyond the forgetting budget.
+    /// How a rate did on the validation records.
+    ///
+    /// @param value of the figure that ways are judged by
+    private record Tried(double value, double loss) {
+        static final Tried BEYOND = new Tried(Double.NEGATIVE_INFINITY, Double.POSITIVE_INFINITY);
+
+        boolean isBetterThan(Tried other) {
+            return value > other.value || value == other.value && loss < other.loss;
+        }
+    }
+
+    /// The rate that does best on the validation records at the middle one of the label counts, by
+    /// the figure that ways are judged by, of equals by the loss; the recipe's where all go beyond
+    /// the forgetting budget.
     private double tuned(Arm arm) {
         var count = counts.stream().sorted().toList().get(counts.size() / 2);
         var usual = recipe.training().optimizer().rate();
@@ -453,34 +472,37 @@ public final class Compare {
         }
         var drawn = drawn(count, 1);
         var best = usual;
-        var least = Double.POSITIVE_INFINITY;
+        var most = Tried.BEYOND;
         for (var factor : factors(arm).subList(0, settings.rates())) {
             var digits = String.format(Locale.ROOT, "%.3g", usual * factor);
             var rate = Double.parseDouble(digits);
             var name = arm.name().toLowerCase(Locale.ROOT) + "-" + digits;
             var folder = output.resolve("tuning").resolve(name);
-            var loss =
+            var tried =
                     runs.of(
                             "tuning " + name,
                             trained(arm, drawn, 1, rate, folder),
-                            "",
-                            Double.class,
+                            "by " + studied.metric(),
+                            Tried.class,
                             run -> {
                                 AtomicFiles.delete(run.model());
-                                return Score.find(run.scores(), "validation", "loss")
-                                        .orElseThrow()
-                                        .value();
+                                return new Tried(
+                                        validation(run, studied.metric()), validation(run, "loss"));
                             },
-                            (_, _) -> Double.POSITIVE_INFINITY);
+                            (_, _) -> Tried.BEYOND);
             // A rate that went beyond the forgetting budget leaves no account.
             var spent = cost(folder, SECONDS);
             tuning.merge(arm.title(), spent == null ? 0 : spent, Double::sum);
-            if (loss < least) {
-                least = loss;
+            if (tried.isBetterThan(most)) {
+                most = tried;
                 best = rate;
             }
         }
         return best;
+    }
+
+    private static double validation(Run.Result run, String metric) {
+        return Score.find(run.scores(), "validation", metric).orElseThrow().value();
     }
 
     /// A folder with a model of the shape of `base` and new weights, a pure function of both and of
@@ -601,6 +623,7 @@ public final class Compare {
 
     private Result summed(List<Cell> cells, Map<Arm, Double> rates) {
         var counts = cells.stream().map(Cell::labels).distinct().sorted().toList();
+        var furtherRise = furtherRise();
         var means = new ArrayList<Mean>();
         var beyond = new ArrayList<Beyond>();
         for (var arm : arms) {
@@ -617,7 +640,7 @@ public final class Compare {
                                                         count,
                                                         c.seed(),
                                                         Objects.requireNonNull(c.beyond()))),
-                                () -> means.add(mean(same)));
+                                () -> means.add(mean(same, furtherRise)));
             }
         }
         // Of these alone figures are told.
@@ -637,7 +660,7 @@ public final class Compare {
                 comparisons(told, counts),
                 outlooks(told),
                 expenses(means),
-                furtherRise(),
+                furtherRise,
                 settings.tasks(),
                 hardware.currency(),
                 breakEven(means, counts),
@@ -661,13 +684,15 @@ public final class Compare {
         return cells.stream().filter(c -> c.arm() == arm && c.labels() == count).toList();
     }
 
-    private Mean mean(List<Cell> cells) {
+    /// @param furtherRise what the model of [Arm#FURTHER] had forgotten before its cells measured
+    private Mean mean(List<Cell> cells, @Nullable Interval furtherRise) {
         var first = cells.getFirst();
+        var before = first.arm() == Arm.FURTHER && furtherRise != null ? furtherRise.value() : 0.0;
         var rises =
                 cells.stream()
                         .map(Cell::rise)
                         .filter(Objects::nonNull)
-                        .mapToDouble(r -> r)
+                        .mapToDouble(r -> (1 + before) * (1 + r) - 1)
                         .toArray();
         return new Mean(
                 first.arm(),
@@ -715,11 +740,16 @@ public final class Compare {
                         continue;
                     }
                     var isBetter = level(one) >= level(two);
+                    var better = isBetter ? one : two;
+                    var other = isBetter ? two : one;
                     var paired =
-                            studied.paired(
-                                    answers(isBetter ? one : two),
-                                    answers(isBetter ? two : one),
-                                    recipe.seed());
+                            studied.paired(answers(better), answers(other), recipe.seed())
+                                    .overSeeds(
+                                            IntStream.range(0, better.size())
+                                                    .mapToDouble(s ->
+                                                            better.get(s).accuracy()
+                                                                    - other.get(s).accuracy())
+                                                    .toArray());
                     found.add(
                             new Versus(
                                     arms.get(isBetter ? i : j),

@@ -17,7 +17,9 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
-import java.util.function.ToDoubleFunction;
+import java.util.Optional;
+import java.util.function.Function;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -26,6 +28,8 @@ import org.jspecify.annotations.Nullable;
 public final class ComparePage {
     /// Differences beyond chance, all comparisons of the study together.
     private static final double SIGNIFICANT = 0.05;
+
+    private static final Interval NONE = new Interval(Double.NaN, Double.NaN, Double.NaN);
 
     private ComparePage() {}
 
@@ -51,7 +55,7 @@ public final class ComparePage {
                                 metric(r) + ", %",
                                 true,
                                 false,
-                                series(r, true, m -> 100 * m.accuracy().value())),
+                                series(r, m -> clamped(hundred(m.accuracy())))),
                         tables.get(0)));
         sections.add(new Report.Section("Beyond chance", tables.get(1)));
         var costs = new ArrayList<Block>();
@@ -93,18 +97,12 @@ public final class ComparePage {
                             "Forgetting",
                             new Block.LineChart(
                                     "Rise of the general text's perplexity",
-                                    "",
+                                    "From the base model's; bars: 95 %, over seeds",
                                     "labels",
                                     "rise, %",
                                     true,
                                     true,
-                                    series(
-                                            r,
-                                            false,
-                                            m ->
-                                                    m.rise() == null
-                                                            ? Double.NaN
-                                                            : 100 * m.rise().value()))));
+                                    series(r, m -> m.rise() == null ? NONE : hundred(m.rise())))));
         }
         tables.subList(3, tables.size())
                 .forEach(table -> sections.add(new Report.Section(table.caption(), table)));
@@ -121,29 +119,21 @@ public final class ComparePage {
                         sections));
     }
 
-    private static List<Block.Series> series(
-            Compare.Result r, boolean withIntervals, ToDoubleFunction<Mean> value) {
+    private static List<Block.Series> series(Compare.Result r, Function<Mean, Interval> value) {
         return arms(r).stream()
                 .map(arm ->
                         new Block.Series(
                                 arm.title(),
                                 r.means().stream()
                                         .filter(m -> m.arm() == arm)
-                                        .map(m ->
-                                                withIntervals
-                                                        ? new Block.Point(
-                                                                m.labels(),
-                                                                100 * m.accuracy().value(),
-                                                                Math.max(
-                                                                        0,
-                                                                        100 * m.accuracy().low()),
-                                                                Math.min(
-                                                                        100,
-                                                                        100 * m.accuracy().high()))
-                                                        : new Block.Point(
-                                                                m.labels(), value.applyAsDouble(m)))
+                                        .map(m -> new Block.Point(m.labels(), value.apply(m)))
                                         .toList()))
                 .toList();
+    }
+
+    private static Interval clamped(Interval percent) {
+        return new Interval(
+                percent.value(), Math.max(0, percent.low()), Math.min(100, percent.high()));
     }
 
     /// Of an expense, null where it is not known.
@@ -206,11 +196,7 @@ public final class ComparePage {
     private static String verdict(Compare.Result r) {
         var said = new StringBuilder();
         for (var count : counts(r)) {
-            var best =
-                    r.means().stream()
-                            .filter(m -> m.labels() == count)
-                            .max(Comparator.comparingDouble(m -> m.accuracy().value()))
-                            .orElse(null);
+            var best = best(r, m -> m.labels() == count).orElse(null);
             if (best == null) {
                 continue;
             }
@@ -237,16 +223,18 @@ public final class ComparePage {
                                     : "; not told apart from it: "
                                             + String.join(", ", near)
                                             + ". ");
-            var trained =
-                    r.means().stream().anyMatch(m -> m.labels() == count && m.arm().isTrained());
-            r.means().stream()
-                    .filter(m -> m.labels() == count && !m.arm().isTrained())
-                    .max(Comparator.comparingDouble(m -> m.accuracy().value()))
-                    .filter(plain -> trained && !isBeaten(r, plain))
+            best(r, m -> m.labels() == count && !m.arm().isTrained())
+                    .filter(plain -> !isBeaten(r, plain))
                     .ifPresent(plain ->
-                            said.append(
-                                    "Too few to fine-tune: no trained way is better than %s beyond chance. "
-                                            .formatted(plain.arm().title())));
+                            best(r, m -> m.labels() == count && m.arm().isTrained())
+                                    .ifPresent(trained ->
+                                            said.append(
+                                                    (trained.accuracy().value()
+                                                                            > plain.accuracy()
+                                                                                    .value()
+                                                                    ? "Whether to train pays cannot be told: no trained way is better than %s beyond chance. "
+                                                                    : "Too few to train on: no trained way is better than %s. ")
+                                                            .formatted(plain.arm().title()))));
         }
         if (!r.beyond().isEmpty()) {
             said.append("Beyond the forgetting budget: ")
@@ -261,6 +249,12 @@ public final class ComparePage {
                     .append('.');
         }
         return said.toString().strip();
+    }
+
+    private static Optional<Mean> best(Compare.Result r, Predicate<Mean> among) {
+        return r.means().stream()
+                .filter(among)
+                .max(Comparator.comparingDouble(m -> m.accuracy().value()));
     }
 
     private static boolean isBeaten(Compare.Result r, Mean plain) {
@@ -284,7 +278,7 @@ public final class ComparePage {
                                 .toList()));
         tables.add(
                 new Block.Table(
-                        "Differences beyond chance (randomization test over the test records, each seed as it is; Holm over all)",
+                        "Differences beyond chance (over the test records by a randomization test, over them and other seeds by Student's t; Holm over all)",
                         List.of("labels", "better", "than", "by, points", "p", "p, Holm"),
                         r.comparisons().stream()
                                 .filter(v -> v.holm() < SIGNIFICANT)
@@ -478,8 +472,7 @@ public final class ComparePage {
         return header;
     }
 
-    private static List<String> row(
-            Compare.Result r, Arm arm, java.util.function.Function<Mean, String> cell) {
+    private static List<String> row(Compare.Result r, Arm arm, Function<Mean, String> cell) {
         var row = new ArrayList<String>();
         row.add(arm.title());
         for (var count : counts(r)) {

@@ -35,6 +35,62 @@ class PairedTest {
                 .isLessThan(0.05 + 4 * Math.sqrt(0.05 * 0.95 / trials));
     }
 
+    /// The same method twice, each with three seeds whose models tell more and less: what is beyond
+    /// chance for these seeds' models is none of the method's.
+    @Test
+    void seedsThatDifferAreNoDifferenceOfWays() {
+        int trials = 100, seeds = 3, records = 60;
+        int ofTheseSeeds = 0, ofOthers = 0;
+        for (var trial = 0; trial < trials; trial++) {
+            var rng = Rng.at(trial);
+            var differences = new double[records];
+            var bySeed = new double[seeds];
+            for (var s = 0; s < seeds; s++) {
+                for (var sign = 1; sign >= -1; sign -= 2) {
+                    var share = 0.7 + 0.08 * rng.nextGaussian();
+                    for (var i = 0; i < records; i++) {
+                        var right = rng.nextDouble() < share ? sign : 0;
+                        differences[i] += right / (double) seeds;
+                        bySeed[s] += right / (double) records;
+                    }
+                }
+            }
+            var paired = Paired.of(differences, trial);
+            ofTheseSeeds += paired.p() < 0.05 ? 1 : 0;
+            ofOthers += paired.overSeeds(bySeed).p() < 0.05 ? 1 : 0;
+        }
+        var bound = 0.05 + 4 * Math.sqrt(0.05 * 0.95 / trials);
+        assertThat(ofTheseSeeds / (double) trials).isGreaterThan(bound);
+        assertThat(ofOthers / (double) trials).isLessThan(bound);
+    }
+
+    @Test
+    void seedsThatAgreeLeaveTheTestOfTheRecords() {
+        var rng = Rng.at(2);
+        var differences = new double[400];
+        for (var i = 0; i < differences.length; i++) {
+            differences[i] = 0.3 + rng.nextGaussian();
+        }
+        var paired = Paired.of(differences, 1);
+        var value = paired.difference().value();
+        assertThat(paired.overSeeds(new double[] {value})).isEqualTo(paired);
+        assertThat(paired.overSeeds(new double[] {value, value, value}).p()).isLessThan(0.001);
+        // Half of it and one and a half: by Student's t, whose two seeds tell little.
+        var apart = paired.overSeeds(new double[] {0.5 * value, 1.5 * value});
+        assertThat(apart.p()).isGreaterThan(0.05);
+        assertThat(apart.difference().low()).isNegative();
+    }
+
+    @Test
+    void chancesOfStudentsTAreThoseOfTheTables() {
+        assertThat(Paired.beyond(12.706204736, 1)).isCloseTo(0.05, within(1e-6));
+        assertThat(Paired.beyond(2.776445105, 4)).isCloseTo(0.05, within(1e-6));
+        assertThat(Paired.beyond(63.65674116, 1)).isCloseTo(0.01, within(1e-6));
+        assertThat(Paired.beyond(1.959963985, Double.POSITIVE_INFINITY))
+                .isCloseTo(0.05, within(5e-5));
+        assertThat(Paired.beyond(0, 2.5)).isCloseTo(1, within(1e-9));
+    }
+
     @Test
     void aDifferenceIsSeenWithItsSize() {
         var rng = Rng.at(1);

@@ -68,10 +68,14 @@ class ComparePageTest {
                 .contains("bag of words, " + Numbers.percent(0.7) + ", better than all others")
                 .doesNotContain("Too few");
         assertThat(text(0.5, mean(Arm.FULL, 0.7), mean(Arm.MAJORITY, 0.6)))
-                .contains("not told apart from it: majority.", "Too few to fine-tune");
+                .contains(
+                        "not told apart from it: majority.",
+                        "Whether to train pays cannot be told: no trained way is better than majority");
+        assertThat(text(0.5, mean(Arm.MAJORITY, 0.6), mean(Arm.FULL, 0.55)))
+                .contains("Too few to train on: no trained way is better than majority.");
         assertThat(text(0.001, mean(Arm.FULL, 0.7), mean(Arm.MAJORITY, 0.5)))
                 .contains("better than all others beyond chance")
-                .doesNotContain("Too few");
+                .doesNotContain("Too few", "cannot be told");
     }
 
     /// What the choice of a rate took is told beside it.

@@ -14,6 +14,7 @@ import dev.espalier.evaluate.ChrF;
 import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
 import dev.espalier.plan.Hardware;
+import dev.espalier.recipe.AdapterRecipe;
 import dev.espalier.recipe.CompareRecipe;
 import dev.espalier.recipe.CompareRecipe.Arm;
 import dev.espalier.recipe.FinetuneRecipe;
@@ -26,6 +27,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -117,7 +119,7 @@ class CompareTest {
         assertThat(result.means().getFirst().accuracy())
                 .satisfies(i -> assertThat(i.value()).isEqualTo(1 / 6.0))
                 .satisfies(i -> assertThat(i.high()).isGreaterThan(0.3));
-        assertThat(ComparePage.text(result)).contains("Too few to fine-tune");
+        assertThat(ComparePage.text(result)).containsAnyOf("Too few to train on", "cannot be told");
     }
 
     @Test
@@ -148,7 +150,7 @@ class CompareTest {
         assertThat(all.means())
                 .filteredOn(m -> m.arm() == Arm.SCRATCH)
                 .allSatisfy(m -> assertThat(m.rise()).isNull());
-        // What pre-training further forgot stands apart, since fine-tuning begins with it.
+        // What pre-training further forgot stands apart too, since fine-tuning begins with it.
         assertThat(all.furtherRise())
                 .isEqualTo(
                         KeptText.rise(
@@ -158,6 +160,16 @@ class CompareTest {
                                 1))
                 .satisfies(rise -> assertThat(rise.value()).isNotZero());
         assertThat(ComparePage.text(all)).contains("What pre-training further forgot");
+        // And is a part of what its cells forgot of the base.
+        var cell = Json.read(folder.resolve("study-compare/cells/further-8-1/kept.json"));
+        var since = cell.at("/told/rise").doubleValue();
+        var before = Objects.requireNonNull(all.furtherRise()).value();
+        assertThat(all.means())
+                .filteredOn(m -> m.arm() == Arm.FURTHER)
+                .singleElement()
+                .satisfies(m ->
+                        assertThat(Objects.requireNonNull(m.rise()).value())
+                                .isCloseTo((1 + before) * (1 + since) - 1, within(1e-9)));
         assertThat(all.breakEven())
                 .hasSize(1)
                 .allSatisfy(b -> assertThat(b.seconds()).isPositive());
@@ -211,6 +223,26 @@ class CompareTest {
         assertThat(folder.resolve("study-compare/cells/full-8-1/recipe.yaml"))
                 .content()
                 .contains("for: 5 steps");
+    }
+
+    /// A recipe that trains an adapter is studied as one that trains all weights.
+    @Test
+    void whatIsCalledFullHasNoAdapter() throws IOException {
+        var recipe =
+                (FinetuneRecipe)
+                        Recipes.parse(
+                                Recipes.write(recipe(base(), ""))
+                                        .replace(
+                                                "adapter:\n  type: none",
+                                                "adapter: {type: frozen}"),
+                                "study");
+        assertThat(recipe.adapter()).isInstanceOf(AdapterRecipe.Frozen.class);
+        study(recipe, List.of(Arm.FULL, Arm.SCRATCH, Arm.FROZEN));
+        for (var arm : List.of("full", "scratch", "frozen")) {
+            assertThat(folder.resolve("study-compare/cells/%s-8-1/recipe.yaml".formatted(arm)))
+                    .content()
+                    .contains("adapter:\n  type: " + (arm.equals("frozen") ? "frozen" : "none"));
+        }
     }
 
     /// What goes beyond the forgetting budget is said to, and the others are studied.
