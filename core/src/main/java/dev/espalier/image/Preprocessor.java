@@ -10,6 +10,7 @@ import java.util.Collections;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.MissingNode;
 
 /// How a model reads pictures, as the Hugging Face library's `preprocessor_config.json` says:
 /// brought to a size, cut to its middle, and each channel as (x / 255 - mean) / deviation.
@@ -234,9 +235,11 @@ public record Preprocessor(
         if (!json.isObject()) {
             throw EspalierException.data(file + ": not a JSON object");
         }
-        var asked = read.size("size");
+        // Files of the library's fast processors have all keys, needed or not, some of them null.
+        var square = read.is("default_to_square", true);
+        var asked = read.size("size", square, read.get("max_size").asInt(0));
         var size = read.is("do_resize", true) ? asked : null;
-        var askedCrop = read.size("crop_size");
+        var askedCrop = read.size("crop_size", true, 0);
         var crop = read.is("do_center_crop", false) ? askedCrop : null;
         if (crop != null && !(crop instanceof Size.Exact)) {
             throw read.bad("crop_size", "a number, or `height` and `width`");
@@ -258,7 +261,7 @@ public record Preprocessor(
                         normalized ? read.three("image_std") : List.of(1.0, 1.0, 1.0),
                         read.is("do_reduce_labels", false) || read.is("reduce_labels", false));
         read.is("do_pad", false);
-        read.size("pad_size");
+        read.size("pad_size", true, 0);
         read.requireAllKnown();
         return preprocessor;
     }
@@ -321,9 +324,11 @@ public record Preprocessor(
             this.json = json;
         }
 
+        /// What the file says; null is nothing.
         private JsonNode get(String key) {
             known.add(key);
-            return json.path(key);
+            var value = json.path(key);
+            return value.isNull() ? MissingNode.getInstance() : value;
         }
 
         EspalierException bad(String key, String allowed) {
@@ -333,7 +338,7 @@ public record Preprocessor(
 
         boolean is(String key, boolean byDefault) {
             var value = get(key);
-            if (value.isMissingNode() || value.isNull()) {
+            if (value.isMissingNode()) {
                 return byDefault;
             }
             if (!value.isBoolean()) {
@@ -386,17 +391,19 @@ public record Preprocessor(
             };
         }
 
-        @Nullable Size size(String key) {
+        /// @param square whether a number alone, as older files have it, is height and width, and
+        ///   not the shorter side
+        /// @param most what the longer side may be beside a number alone, which is the shorter side
+        ///   then; 0 for no such bound
+        @Nullable Size size(String key, boolean square, int most) {
             var value = get(key);
-            if (value.isMissingNode() || value.isNull()) {
+            if (value.isMissingNode()) {
                 return null;
             }
             if (value.isInt()) {
-                // As older files have it.
-                var longest = get("max_size");
-                return !is("default_to_square", true) || longest.isInt()
-                        ? new Size.Edge(side(key, value), longest.asInt(0))
-                        : new Size.Exact(side(key, value), side(key, value));
+                return square && most <= 0
+                        ? new Size.Exact(side(key, value), side(key, value))
+                        : new Size.Edge(side(key, value), Math.max(0, most));
             }
             if (value.has("height") && value.has("width")) {
                 return new Size.Exact(
@@ -418,10 +425,10 @@ public record Preprocessor(
             return value.intValue();
         }
 
-        /// What would change the numbers and is not known must not pass.
+        /// What would change the numbers and is not known must not pass; null asks for nothing.
         void requireAllKnown() {
             for (var key : json.propertyNames()) {
-                if (!known.contains(key)) {
+                if (!known.contains(key) && !json.path(key).isNull()) {
                     throw EspalierException.data(
                             "%s: `%s` is not known; allowed: %s"
                                     .formatted(

@@ -77,6 +77,8 @@ class PreprocessorTest {
                 "{\"size\": {\"shortest_edge\": 20, \"longest_edge\": 45}, IM} | 45 | 15",
                 "{\"size\": 20, \"max_size\": 45, IM} | 45 | 15",
                 "{\"size\": 20, IM} | 20 | 20",
+                "{\"size\": {\"shortest_edge\": 20}, \"max_size\": 45, IM} | 60 | 20",
+                "{\"size\": {\"height\": 9, \"width\": 7}, \"default_to_square\": false, IM} | 7 | 9",
                 "{\"size\": 20, \"default_to_square\": false, IM} | 60 | 20",
                 "{\"do_resize\": false, \"size\": 20, IM} | 90 | 30",
                 "{\"size\": {\"shortest_edge\": 30}, \"do_center_crop\": true, \"crop_size\": 20,"
@@ -91,6 +93,27 @@ class PreprocessorTest {
         var resized = preprocessor.resize(wide());
         assertThat(resized.width()).isEqualTo(width);
         assertThat(resized.height()).isEqualTo(height);
+    }
+
+    /// All keys are there, and what is not asked for is null.
+    @Test
+    void whatAFastProcessorWritesIsRead() throws IOException {
+        var preprocessor =
+                read(
+                        """
+                        {"crop_size": null, "data_format": "channels_first",
+                         "default_to_square": true, "device": null, "disable_grouping": null,
+                         "do_center_crop": null, "do_convert_rgb": null, "do_normalize": true,
+                         "do_pad": null, "do_rescale": true, "do_resize": true,
+                         "image_mean": [0.5, 0.5, 0.5],
+                         "image_processor_type": "ViTImageProcessorFast",
+                         "image_std": [0.5, 0.5, 0.5], "input_data_format": null,
+                         "pad_size": null, "resample": 2, "rescale_factor": 0.00392156862745098,
+                         "return_tensors": null, "size": {"height": 224, "width": 224},
+                         "what_comes_next": null}
+                        """);
+        assertThat(preprocessor)
+                .isEqualTo(Preprocessor.vit(224, 224).named("ViTImageProcessorFast"));
     }
 
     @Test
