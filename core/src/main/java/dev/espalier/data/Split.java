@@ -42,10 +42,12 @@ public record Split<R>(List<R> train, List<R> validation) {
         if (!(share > 0 && share < 1)) {
             throw new IllegalArgumentException("a validation share of " + share);
         }
+        // Of a picture that is not held, it takes decoding.
+        var texts = records.stream().map(text).toList();
         var labelsOf = new TreeMap<String, TreeSet<String>>();
-        for (var record : records) {
-            var all = labelsOf.computeIfAbsent(text.apply(record), t -> new TreeSet<>());
-            labels.apply(record).forEach(all::add);
+        for (var i = 0; i < texts.size(); i++) {
+            var all = labelsOf.computeIfAbsent(texts.get(i), t -> new TreeSet<>());
+            labels.apply(records.get(i)).forEach(all::add);
         }
         var frequency = new HashMap<String, Integer>();
         labelsOf.values().forEach(all -> all.forEach(l -> frequency.merge(l, 1, Integer::sum)));
@@ -59,11 +61,14 @@ public record Split<R>(List<R> train, List<R> validation) {
         });
         var counts = counts(strata, share, labelsOf.size(), seed);
         var kept = new HashSet<String>();
-        strata.forEach((label, texts) ->
-                byHash(texts, seed).limit(counts.getOrDefault(label, 0)).forEach(kept::add));
-        return new Split<>(
-                records.stream().filter(r -> !kept.contains(text.apply(r))).toList(),
-                records.stream().filter(r -> kept.contains(text.apply(r))).toList());
+        strata.forEach((label, of) ->
+                byHash(of, seed).limit(counts.getOrDefault(label, 0)).forEach(kept::add));
+        var train = new ArrayList<R>();
+        var validation = new ArrayList<R>();
+        for (var i = 0; i < texts.size(); i++) {
+            (kept.contains(texts.get(i)) ? validation : train).add(records.get(i));
+        }
+        return new Split<>(train, validation);
     }
 
     /// How many texts of each stratum are kept back: its share, rounded so that all come to the

@@ -98,6 +98,23 @@ class SplitTest {
         }
     }
 
+    /// Of a picture, that is to decode it.
+    @Test
+    void theTextOfARecordIsAskedForOnce() {
+        var records = records(1, 1);
+        var asked = new ArrayList<Record>();
+        Split.stratified(
+                records,
+                record -> {
+                    asked.add(record);
+                    return record.text();
+                },
+                Record::labels,
+                0.25,
+                1);
+        assertThat(asked).isEqualTo(records);
+    }
+
     @Test
     void copiesOfATextStayTogether() {
         var records = new ArrayList<Record>();
