@@ -223,9 +223,9 @@ public final class Detections {
 
     /// `map` over all thresholds, `map-50` and `map-75` at one, with bootstrap intervals over the
     /// pictures; by the things' size `map-small` (less than 32 x 32 pixels), `map-medium` and
-    /// `map-large` (more than 96 x 96), and `recall-1`, `recall-10` and `recall-100`, the shares
-    /// found by so many detections a picture and class, without. Those of which there is nothing to
-    /// find are left out.
+    /// `map-large` (more than 96 x 96), `recall-1`, `recall-10` and `recall-100`, the shares found
+    /// by so many detections a picture and class, and by a hundred `recall-small` and so on,
+    /// without. Those of which there is nothing to find are left out.
     ///
     /// @param seed of the bootstrap
     public List<Score> scores(String data, long seed) {
@@ -254,30 +254,37 @@ public final class Detections {
         }
         var once = new int[n];
         Arrays.fill(once, 1);
+        var recalls = new ArrayList<Score>();
+        for (var most : new int[] {1, 10, MOST}) {
+            add(recalls, data, "recall-" + most, recall(all, most));
+        }
         for (var size : List.of(Size.SMALL, Size.MEDIUM, Size.LARGE)) {
             var sized = classes.stream().map(c -> matches(c, size)).toList();
-            var name = "map-" + size.name().toLowerCase(Locale.ROOT);
+            var name = size.name().toLowerCase(Locale.ROOT);
             var sum = 0.0;
             for (var t = 0; t < THRESHOLDS; t++) {
                 sum += mean(sized, t, once);
             }
-            add(scores, data, name, sum / THRESHOLDS);
+            add(scores, data, "map-" + name, sum / THRESHOLDS);
+            add(recalls, data, "recall-" + name, recall(sized, MOST));
         }
-        for (var most : new int[] {1, 10, 100}) {
-            var recalls =
-                    all.stream()
-                            .mapToDouble(m -> {
-                                var sum = 0.0;
-                                for (var t = 0; t < THRESHOLDS; t++) {
-                                    sum += m.recall(t, most);
-                                }
-                                return sum / THRESHOLDS;
-                            })
-                            .filter(r -> !Double.isNaN(r))
-                            .average();
-            add(scores, data, "recall-" + most, recalls.orElse(Double.NaN));
-        }
+        scores.addAll(recalls);
         return List.copyOf(scores);
+    }
+
+    /// The mean recall over all thresholds and the classes that there are to find.
+    private static double recall(List<Matches> classes, int most) {
+        return classes.stream()
+                .mapToDouble(m -> {
+                    var sum = 0.0;
+                    for (var t = 0; t < THRESHOLDS; t++) {
+                        sum += m.recall(t, most);
+                    }
+                    return sum / THRESHOLDS;
+                })
+                .filter(r -> !Double.isNaN(r))
+                .average()
+                .orElse(Double.NaN);
     }
 
     /// The `map` and `map-50` of each class that there is to find, as `map:CLASS`, without

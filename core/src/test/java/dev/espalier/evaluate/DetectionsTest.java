@@ -97,9 +97,18 @@ class DetectionsTest {
         // A less sure one changes nothing.
         assertThat(score("map-50", truth, List.of(cat(box(50, 50, 10, 10), 0.1), right)))
                 .isCloseTo(1, EXACT);
-        // A thing is found once; the second time is a mistake.
-        assertThat(score("map-50", truth, List.of(cat(box(0, 0, 10, 9), 0.9), right)))
-                .isCloseTo(1, EXACT);
+    }
+
+    /// The second time that a thing is found is a mistake: right, wrong, right of two things.
+    @Test
+    void aThingIsTakenOnce() {
+        var truth = List.of(cat(box(0, 0, 10, 10)), cat(box(50, 0, 10, 10)));
+        var seen =
+                List.of(
+                        cat(box(0, 0, 10, 10), 0.9),
+                        cat(box(0, 0, 10, 9), 0.8),
+                        cat(box(50, 0, 10, 10), 0.7));
+        assertThat(score("map-50", truth, seen)).isCloseTo((51 + 50 * 2 / 3.0) / 101, EXACT);
     }
 
     /// Precision 1 up to a recall of 1/2, at 51 of the 101 recalls.
@@ -161,6 +170,10 @@ class DetectionsTest {
                         cat(box(50, 50, 10, 10), 0.95));
         assertThat(score("map-medium", truth, seen)).isCloseTo(1, EXACT);
         assertThat(score("map-small", truth, seen)).isCloseTo(0.5, EXACT);
+        // All of either size are found, however many mistakes there are.
+        assertThat(score("recall-small", truth, seen)).isCloseTo(1, EXACT);
+        assertThat(score("recall-medium", truth, seen.subList(1, 3))).isZero();
+        assertThat(score("recall-large", truth, seen)).isNaN();
         // The size is that of the thing itself, not of its box.
         var thin = List.of(new Region(box(0, 0, 100, 100), "cat", 500, false));
         assertThat(score("map-small", thin, List.of(cat(box(0, 0, 100, 100), 0.9)))).isEqualTo(1);
