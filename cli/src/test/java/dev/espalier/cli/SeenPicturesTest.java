@@ -125,7 +125,7 @@ class SeenPicturesTest {
     @Test
     void masksArePrintedDrawnAndReadAgain() throws IOException {
         var labels = List.of("ground", "water", "stone");
-        var model = write(new Unet(new UnetConfig(3, 16, 8, 2, 255), labels).initialize(3));
+        var model = write(new Unet(new UnetConfig(3, 16, 8, 2), labels).initialize(3));
         var masks = folder.resolve("masks");
         var coco = folder.resolve("coco.json");
         assertThat(
@@ -234,7 +234,7 @@ class SeenPicturesTest {
     @Test
     void masksOfAPublishedModelHaveANumberForNothing() throws IOException {
         var labels = List.of("wall", "sky");
-        var model = write(new Unet(new UnetConfig(3, 16, 8, 2, 255), labels).initialize(3));
+        var model = write(new Unet(new UnetConfig(3, 16, 8, 2), labels).initialize(3));
         var reading = (ObjectNode) Json.read(model.resolve(Preprocessor.FILE));
         reading.put("do_reduce_labels", true);
         Files.writeString(model.resolve(Preprocessor.FILE), reading.toString());

@@ -293,7 +293,7 @@ public final class HuggingFace {
         var same =
                 isFor(folder, PICTURES)
                         && problem(folder, config).labels().equals(problem.labels());
-        var shape = vitShape(config, dropout);
+        var shape = named(folder, () -> vitShape(config, dropout));
         var plan = new Plan<>(shape.bodyWeights(), () -> new Vit(shape, problem));
         try (var weights = WeightFiles.open(folder)) {
             var model = plan.make(folder, weights);
@@ -341,7 +341,7 @@ public final class HuggingFace {
                     "%s: model_type '%s' tells no things in pictures; allowed: yolos"
                             .formatted(folder.resolve(CONFIG), type(config)));
         }
-        var read = YolosConfig.of(config);
+        var read = named(folder, () -> YolosConfig.of(config));
         var shape = dropout == null ? read : read.withDropout(dropout);
         var same = labels(folder, config).equals(classes);
         var plan = new Plan<>(shape.bodyWeights(), () -> new Yolos(shape, classes));
@@ -703,6 +703,15 @@ public final class HuggingFace {
                                 "model_type '%s' does not see pictures; allowed: %s"
                                         .formatted(type(config), String.join(", ", VISION)));
             };
+        } catch (EspalierException e) {
+            throw EspalierException.data(folder.resolve(CONFIG) + ": " + e.getMessage(), e);
+        }
+    }
+
+    /// A shape that is refused names the file that asks for it.
+    private static <S> S named(Path folder, Supplier<S> shape) {
+        try {
+            return shape.get();
         } catch (EspalierException e) {
             throw EspalierException.data(folder.resolve(CONFIG) + ": " + e.getMessage(), e);
         }

@@ -41,6 +41,17 @@ final class ConfigKeys {
         return (int) node.longValue();
     }
 
+    /// The channels of pictures.
+    int channels() {
+        var channels = integer("num_channels", 3);
+        if (channels != 3) {
+            throw EspalierException.data(
+                    "num_channels is %d; allowed: 3, since pictures are read as red, green and blue"
+                            .formatted(channels));
+        }
+        return channels;
+    }
+
     /// A list of `count` whole numbers of at least 1.
     int[] integers(String key, int count, int... otherwise) {
         var node = find(key);

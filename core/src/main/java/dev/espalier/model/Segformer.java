@@ -287,11 +287,6 @@ public final class Segformer extends Segmenter {
     }
 
     @Override
-    public int ignored() {
-        return config.ignored();
-    }
-
-    @Override
     public int imageHeight() {
         return 512;
     }

@@ -1,6 +1,7 @@
 package dev.espalier.model;
 
 import dev.espalier.EspalierException;
+import dev.espalier.image.Mask;
 import dev.espalier.nn.Activation;
 import dev.espalier.nn.Conv2d;
 import java.util.Arrays;
@@ -18,7 +19,6 @@ import tools.jackson.databind.node.ObjectNode;
 /// @param classifierDropout that of what the last map reads
 /// @param dropPath that of pictures that pass over the last block's sums; earlier ones' is less,
 ///   from 0 for the first (Huang et al. 2016, arXiv:1603.09382)
-/// @param ignored the class of a pixel that means nothing
 public record SegformerConfig(
         int channels,
         List<Stage> stages,
@@ -28,8 +28,7 @@ public record SegformerConfig(
         double attentionDropout,
         double classifierDropout,
         double dropPath,
-        double initializerRange,
-        int ignored) {
+        double initializerRange) {
     /// A stage of the encoder.
     ///
     /// @param patch height and width of the overlapping patches that it begins with
@@ -77,7 +76,7 @@ public record SegformerConfig(
                             8 >> i,
                             4));
         }
-        return new SegformerConfig(3, stages, decoderWidth, "gelu", 0, 0, 0.1, dropPath, 0.02, 255);
+        return new SegformerConfig(3, stages, decoderWidth, "gelu", 0, 0, 0.1, dropPath, 0.02);
     }
 
     /// Reads `config.json`. What it leaves out has the family's published default; a key that would
@@ -110,7 +109,7 @@ public record SegformerConfig(
                             ratios[i]);
         }
         return new SegformerConfig(
-                keys.integer("num_channels", 3),
+                keys.channels(),
                 Arrays.asList(stages),
                 keys.integer("decoder_hidden_size", 256),
                 keys.text("hidden_act", "gelu"),
@@ -118,8 +117,7 @@ public record SegformerConfig(
                 keys.number("attention_probs_dropout_prob", 0),
                 keys.number("classifier_dropout_prob", 0.1),
                 keys.number("drop_path_rate", 0.1),
-                keys.number("initializer_range", 0.02),
-                keys.id("semantic_loss_ignore_index", 255));
+                keys.number("initializer_range", 0.02));
     }
 
     /// The keys of `config.json` that this record decides.
@@ -136,7 +134,7 @@ public record SegformerConfig(
         json.put("num_channels", channels);
         json.put("num_encoder_blocks", stages.size());
         json.put("reshape_last_stage", true);
-        json.put("semantic_loss_ignore_index", ignored);
+        json.put(Segmenter.IGNORED, Mask.IGNORED);
         var lists =
                 List.of(
                         json.putArray("depths"),
@@ -169,8 +167,7 @@ public record SegformerConfig(
                 share,
                 share,
                 share == 0 ? 0 : dropPath,
-                initializerRange,
-                ignored);
+                initializerRange);
     }
 
     int layers() {

@@ -102,11 +102,6 @@ public final class Unet extends Segmenter {
     }
 
     @Override
-    public int ignored() {
-        return config.ignored();
-    }
-
-    @Override
     public int imageHeight() {
         return config.image();
     }

@@ -1,6 +1,7 @@
 package dev.espalier.model;
 
 import dev.espalier.EspalierException;
+import dev.espalier.image.Mask;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
@@ -11,8 +12,7 @@ import tools.jackson.databind.node.ObjectNode;
 /// @param image height and width of the pictures that it was made for, in pixels
 /// @param width channels of the finest level; each coarser one has twice as many
 /// @param levels the finest included
-/// @param ignored the class of a pixel that means nothing
-public record UnetConfig(int channels, int image, int width, int levels, int ignored) {
+public record UnetConfig(int channels, int image, int width, int levels) {
     static final String TYPE = "espalier-unet";
 
     public UnetConfig {
@@ -27,11 +27,10 @@ public record UnetConfig(int channels, int image, int width, int levels, int ign
     public static UnetConfig of(JsonNode json) {
         var keys = new ConfigKeys(json);
         return new UnetConfig(
-                keys.integer("num_channels", 3),
+                keys.channels(),
                 keys.integer("image_size", 256),
                 keys.integer("width", 32),
-                keys.integer("levels", 4),
-                keys.id("semantic_loss_ignore_index", 255));
+                keys.integer("levels", 4));
     }
 
     /// The keys of `config.json` that this record decides.
@@ -41,7 +40,7 @@ public record UnetConfig(int channels, int image, int width, int levels, int ign
         json.put("levels", levels);
         json.put("model_type", TYPE);
         json.put("num_channels", channels);
-        json.put("semantic_loss_ignore_index", ignored);
+        json.put(Segmenter.IGNORED, Mask.IGNORED);
         json.put("width", width);
         return json;
     }

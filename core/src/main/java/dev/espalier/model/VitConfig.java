@@ -85,7 +85,7 @@ public record VitConfig(
                 size[0],
                 size[1],
                 keys.integer("patch_size", 16),
-                keys.integer("num_channels", 3),
+                keys.channels(),
                 keys.integer("hidden_size", 768),
                 keys.integer("num_hidden_layers", 12),
                 keys.integer("num_attention_heads", 12),

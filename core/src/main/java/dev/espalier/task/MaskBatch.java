@@ -1,5 +1,6 @@
 package dev.espalier.task;
 
+import dev.espalier.image.Mask;
 import dev.espalier.model.Segmenter;
 import dev.espalier.nn.Stack;
 import dev.espalier.objective.Loss;
@@ -32,7 +33,7 @@ public record MaskBatch(
         var count = 0L;
         for (var mask : masks) {
             for (var label : mask) {
-                count += (label & 0xFF) == model.ignored() ? 0 : 1;
+                count += (label & 0xFF) == Mask.IGNORED ? 0 : 1;
             }
         }
         return count;
@@ -53,7 +54,7 @@ public record MaskBatch(
     public Loss forward() {
         var first = pictures.getFirst();
         var scores = model.scores(Pixels.stacked(pictures)); // (B, K, h, w)
-        var sum = loss.sum(scores, masks, first.height(), first.width(), model.ignored());
+        var sum = loss.sum(scores, masks, first.height(), first.width());
         return scale -> {
             sum.mul(scale).backward();
             Stack.backward(model);

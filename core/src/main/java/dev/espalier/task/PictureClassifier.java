@@ -1,6 +1,7 @@
 package dev.espalier.task;
 
 import dev.espalier.EspalierException;
+import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.data.LabelledImage;
 import dev.espalier.data.Picture;
 import dev.espalier.evaluate.Judgement;
@@ -84,9 +85,16 @@ public final class PictureClassifier implements AutoCloseable {
 
     /// As above for a model that was made for pictures of this size.
     public static Preprocessor preprocessor(Path folder, int height, int width) {
-        return Files.isRegularFile(folder.resolve(Preprocessor.FILE))
-                ? Preprocessor.read(folder)
-                : Preprocessor.vit(height, width);
+        if (Files.isRegularFile(folder.resolve(Preprocessor.FILE))) {
+            return Preprocessor.read(folder);
+        }
+        return switch (HuggingFace.config(folder).path("model_type").asString("")) {
+            case "segformer", "espalier-unet" ->
+                    Preprocessor.imageNet("SegformerImageProcessor", height, width);
+            case "yolos" -> Preprocessor.imageNet("YolosImageProcessor", height, width);
+            case "vit_mae" -> Preprocessor.imageNet("ViTImageProcessor", height, width);
+            default -> Preprocessor.vit(height, width);
+        };
     }
 
     public Problem problem() {

@@ -1,5 +1,6 @@
 package dev.espalier.task;
 
+import dev.espalier.image.Mask;
 import dev.espalier.torch.DType;
 import dev.espalier.torch.Tensor;
 import java.util.Arrays;
@@ -30,8 +31,8 @@ public record SegmentationLoss(
     public static final SegmentationLoss PLAIN = new SegmentationLoss(1, 0, 0, 2, null);
 
     /// The sum over all pixels of `masks`, each of `height` x `width`, of the classes that `scores`
-    /// (B, K, h, w) are for; `ignored` is the class that means nothing.
-    Tensor sum(Tensor scores, List<byte[]> masks, int height, int width, int ignored) {
+    /// (B, K, h, w) are for.
+    Tensor sum(Tensor scores, List<byte[]> masks, int height, int width) {
         int b = masks.size(), classes = (int) scores.size(1), pixels = height * width;
         var truth = new long[b * pixels];
         var weights = new float[b * pixels]; // of each pixel
@@ -39,7 +40,7 @@ public record SegmentationLoss(
         for (var i = 0; i < b; i++) {
             for (var at = 0; at < pixels; at++) {
                 var label = masks.get(i)[at] & 0xFF;
-                if (label != ignored) {
+                if (label != Mask.IGNORED) {
                     truth[i * pixels + at] = label;
                     weights[i * pixels + at] = classWeights == null ? 1 : classWeights[label];
                     known[i * pixels + at] = 1;

@@ -47,6 +47,7 @@ record Segmenting(
                 "%,d pictures to train on, %,d to validate on, %d classes of pixels"
                         .formatted(train.size(), data.validation().size(), read.classes().size()));
         // What an earlier task said of how it is used does not hold any more.
+        ready.config().put(Segmenter.IGNORED, Mask.IGNORED);
         var own = ready.config().putObject(HuggingFace.OWN);
         if (task.windows() != null) {
             own.put(PictureSegmenter.WINDOWS, task.windows());

@@ -547,10 +547,7 @@ final class Vision {
                             JsonNodeFactory.instance.objectNode());
             case ModelRecipe.Unet u ->
                     new Ready<>(
-                            new Unet(
-                                            new UnetConfig(
-                                                    3, u.image(), u.width(), u.levels(), 255),
-                                            labels)
+                            new Unet(new UnetConfig(3, u.image(), u.width(), u.levels()), labels)
                                     .initialize(seed),
                             Preprocessor.imageNet("SegformerImageProcessor", u.image(), u.image()),
                             JsonNodeFactory.instance.objectNode());

@@ -24,6 +24,8 @@ import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import tools.jackson.databind.node.JsonNodeFactory;
 
 class PictureModelsTest {
@@ -110,6 +112,42 @@ class PictureModelsTest {
                 folder,
                 ObjectDetector::load,
                 "preprocessor_config.json: `do_center_crop` is true, so that a picture's edges are not seen");
+    }
+
+    /// The library's processors have these means where a folder does not tell them.
+    @ParameterizedTest
+    @CsvSource({
+        "vit, ViTImageProcessor, 0.5",
+        "vit_mae, ViTImageProcessor, 0.485",
+        "yolos, YolosImageProcessor, 0.485",
+        "segformer, SegformerImageProcessor, 0.485"
+    })
+    void whatAFolderDoesNotTellIsAsTheFamilyHasIt(String type, String processor, double red)
+            throws IOException {
+        Files.writeString(
+                folder.resolve("config.json"), "{\"model_type\": \"%s\"}".formatted(type));
+        var preprocessor = PictureClassifier.preprocessor(folder, 24, 32);
+        assertThat(preprocessor.processor()).isEqualTo(processor);
+        assertThat(preprocessor.mean().getFirst()).isEqualTo(red);
+        assertThat(preprocessor.fixed()).isEqualTo(new Preprocessor.Size.Exact(24, 32));
+    }
+
+    @Test
+    void picturesOfOneChannelAreRefused() throws IOException {
+        var model = classifier();
+        var config = model.resolve("config.json");
+        Files.writeString(
+                config,
+                Files.readString(config)
+                        .replaceFirst("\"num_channels\": 3", "\"num_channels\": 1"));
+        var message =
+                config
+                        + ": num_channels is 1; allowed: 3, since pictures are read as red, green and blue";
+        refused(model, PictureClassifier::load, message);
+        refused(
+                model,
+                it -> HuggingFace.readVit(it, new Problem.SingleLabel(List.of("c", "d")), null),
+                message);
     }
 
     /// Pictures of several sizes cannot share a batch, and all are told in their order.

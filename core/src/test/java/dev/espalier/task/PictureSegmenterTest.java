@@ -50,7 +50,7 @@ class PictureSegmenterTest {
     /// By a model of which the head's biases alone are left.
     @Test
     void windowsOfAModelThatSeesNothingTellWhatThePictureTells() {
-        var model = new Unet(new UnetConfig(3, 16, 8, 2, 255), List.of("a", "b")).initialize(1);
+        var model = new Unet(new UnetConfig(3, 16, 8, 2), List.of("a", "b")).initialize(1);
         model.parameters()
                 .forEach((name, p) -> {
                     if (name.startsWith("classifier.")) {

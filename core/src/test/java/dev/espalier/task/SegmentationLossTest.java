@@ -48,12 +48,7 @@ class SegmentationLossTest {
             double crossEntropy, double dice, double focal, float @Nullable [] weights) {
         try (var scope = new Scope()) {
             return new SegmentationLoss(crossEntropy, dice, focal, 2, weights)
-                    .sum(
-                            Tensor.of(scores, PICTURES, CLASSES, SIDE, SIDE),
-                            masks,
-                            SIDE,
-                            SIDE,
-                            IGNORED)
+                    .sum(Tensor.of(scores, PICTURES, CLASSES, SIDE, SIDE), masks, SIDE, SIDE)
                     .item();
         }
     }
@@ -111,7 +106,7 @@ class SegmentationLossTest {
         try (var scope = new Scope()) {
             var sure = Tensor.of(new float[] {100, -100}, 1, 2, 1, 1).requiresGrad(true);
             new SegmentationLoss(1, 1, 1, 0.5, null)
-                    .sum(sure, List.of(new byte[1]), 1, 1, IGNORED)
+                    .sum(sure, List.of(new byte[1]), 1, 1)
                     .backward();
             assertThat(sure.grad())
                     .isInstanceOfSatisfying(

@@ -205,7 +205,7 @@ class OptimizersTest {
 
     @Test
     void aUnetHasNoDepthAndNothingToAdapt() {
-        var unet = new Unet(new UnetConfig(3, 16, 8, 2, 255), List.of("a", "b")).initialize(1);
+        var unet = new Unet(new UnetConfig(3, 16, 8, 2), List.of("a", "b")).initialize(1);
         assertThatThrownBy(() -> steps(unet, recipe(ADAMW, List.of(), 0.5)))
                 .isInstanceOf(EspalierException.class)
                 .hasMessageStartingWith("training.layer-decay: goes by blocks");

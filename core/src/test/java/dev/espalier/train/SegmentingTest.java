@@ -14,6 +14,7 @@ import dev.espalier.image.Decoder;
 import dev.espalier.image.Mask;
 import dev.espalier.image.Preprocessor;
 import dev.espalier.image.ShownImage;
+import dev.espalier.io.Json;
 import dev.espalier.model.Segformer;
 import dev.espalier.model.SegformerConfig;
 import dev.espalier.model.Unet;
@@ -36,6 +37,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.node.JsonNodeFactory;
+import tools.jackson.databind.node.ObjectNode;
 
 /// Whole runs of segmentation at a tiny size.
 class SegmentingTest {
@@ -85,7 +87,7 @@ class SegmentingTest {
         var model = Files.createDirectories(folder.resolve("published"));
         HuggingFace.write(
                 model,
-                new Unet(new UnetConfig(3, 32, 8, 3, 255), List.of("wall", "sky")).initialize(3),
+                new Unet(new UnetConfig(3, 32, 8, 3), List.of("wall", "sky")).initialize(3),
                 JsonNodeFactory.instance.objectNode());
         Files.writeString(
                 model.resolve(Preprocessor.FILE),
@@ -124,6 +126,25 @@ class SegmentingTest {
         var together = recipe("two", model, "", 1, "micro-batch: 2");
         assertThatThrownBy(() -> new Run(together).train(figures -> {}))
                 .hasMessageContaining("training.micro-batch: 2 pictures cannot pass through");
+    }
+
+    /// In the masks at hand 255 means nothing, and 0 is a class.
+    @Test
+    void whatMeantNothingToAPublishedModelIsLearnt() throws IOException {
+        var model = published();
+        var config = (ObjectNode) Json.read(model.resolve("config.json"));
+        config.put("semantic_loss_ignore_index", 0);
+        Files.writeString(model.resolve("config.json"), config.toString());
+        var result =
+                run(
+                                "nothing",
+                                "{path: %s}".formatted(model),
+                                "class-weights: balanced, augment: {scale: [0.5, 1.2]}",
+                                40)
+                        .train(figures -> {});
+        assertThat(iou(result, "dark")).isGreaterThan(0.5);
+        assertThat(HuggingFace.config(result.model()).path("semantic_loss_ignore_index").asInt())
+                .isEqualTo(Mask.IGNORED);
     }
 
     @Test
@@ -178,8 +199,12 @@ class SegmentingTest {
     }
 
     private static double iou(Run.Result result) {
+        return iou(result, "bright");
+    }
+
+    private static double iou(Run.Result result, String label) {
         return result.scores().stream()
-                .filter(s -> s.metric().equals("iou:bright"))
+                .filter(s -> s.metric().equals("iou:" + label))
                 .findFirst()
                 .orElseThrow()
                 .value();
