@@ -58,6 +58,13 @@ public final class HtmlReport {
                         && (c & 0xFFFE) != 0xFFFE;
     }
 
+    /// Writes a chart, in which there is something to be seen, as an SVG of its own.
+    ///
+    /// @throws dev.espalier.EspalierException (SYSTEM) if it cannot be written
+    public static void writeChart(Path file, Block.LineChart chart) {
+        AtomicFiles.write(file, Svg.alone(Svg.lines(chart, Svg.WIDE), CHARTS));
+    }
+
     private String page(Report report) {
         out.append("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
         out.append("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
@@ -321,38 +328,15 @@ public final class HtmlReport {
         }
     }
 
-    private static final String STYLE =
+    /// The colours, and what charts need of them.
+    private static final String CHARTS =
             """
             :root{--ink:#1c1f22;--soft:#5c646b;--faint:#e4e6e8;--paper:#fff;--card:#f6f7f7;
             --k0:#1f5f8b;--k1:#c2571a;--k2:#2e7d4f;--k3:#8a4f9e;--k4:#6d7278;--k5:#a07a00;--wrong:#c2571a}
             @media (prefers-color-scheme:dark){:root{--ink:#e6e8ea;--soft:#9ba4ab;--faint:#31363b;--paper:#15181b;
             --card:#1d2125;--k0:#6fb3e0;--k1:#f0975c;--k2:#77c796;--k3:#cf9be0;--k4:#a3aab1;--k5:#dcb84a;--wrong:#f0975c}}
-            *{box-sizing:border-box}
-            body{margin:0 auto;max-width:784px;padding:48px 32px 64px;background:var(--paper);color:var(--ink);
-            font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",Arial,sans-serif;
-            overflow-wrap:break-word;-webkit-text-size-adjust:100%}
-            h1{font-size:30px;line-height:1.2;letter-spacing:-.015em;font-weight:650;margin:0 0 4px}
-            h2{font-size:20px;line-height:1.3;letter-spacing:-.005em;font-weight:620;margin:0 0 12px}
-            p{margin:0 0 14px}
-            .subtitle,.note{color:var(--soft);font-size:13.5px;line-height:1.5}
-            .verdict{font-size:19px;line-height:1.5;margin:20px 0 0}
-            section{margin-top:48px;padding-top:22px;border-top:1px solid var(--faint)}
-            section>*+*{margin-top:26px}h2+*{margin-top:0!important}
-            .text{white-space:pre-line;max-width:66ch}
-            .figures{list-style:none;margin:30px 0 0;padding:0;display:grid;gap:12px;
-            grid-template-columns:repeat(var(--columns),1fr)}
-            .figures li{background:var(--card);border-radius:8px;padding:14px 16px 13px}
-            .figures span{display:block;font-size:13px;line-height:1.4;color:var(--soft)}
-            .figures strong{display:block;font-size:25px;line-height:1.3;font-weight:600;letter-spacing:-.015em;
-            font-variant-numeric:tabular-nums}
-            figure{margin:0}figcaption,caption,.caption{font-weight:600;font-size:15px;text-align:left;margin:0 0 8px;padding:0}
-            caption{padding-bottom:8px}caption .title{display:block;max-width:calc(100vw - 32px)}tbody th{min-width:6.5em}caption .note{font-weight:400;display:block}
-            figure .note{margin:6px 0 0;max-width:74ch}
-            .legend{font-size:13px;color:var(--soft);margin:0 0 6px}.legend span{margin-left:12px}
-            .legend span:first-child{margin-left:0}
             svg{display:block;max-width:100%;height:auto;overflow:visible;
             font:12px system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",Arial,sans-serif;font-variant-numeric:tabular-nums}
-            p.narrow,div.narrow{display:none}
             svg text{fill:var(--soft)}svg .end{text-anchor:end}svg .middle{text-anchor:middle}
             svg .name{fill:var(--ink)}
             svg .grid{stroke:var(--faint)}svg .axis{stroke:var(--soft);stroke-opacity:.6}
@@ -362,37 +346,66 @@ public final class HtmlReport {
             svg .line{fill:none;stroke:var(--c);stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}
             svg .band{fill:var(--c);fill-opacity:.16}svg .bar{stroke:var(--c);stroke-width:1.6;stroke-opacity:.65}
             svg .mark{fill:var(--c);stroke:var(--paper);stroke-width:1}
-            .scroll{overflow-x:auto}
-            table{border-collapse:collapse;font-size:14.5px;line-height:1.4;font-variant-numeric:tabular-nums;width:100%}
-            th,td{text-align:left;vertical-align:top;padding:7px 22px 7px 0;font-weight:400;border-bottom:1px solid var(--faint)}
-            th:last-child,td:last-child{padding-right:0}
-            thead th{color:var(--soft);font-size:13px;vertical-align:bottom;border-bottom:1px solid var(--soft)}
-            .number{text-align:right;white-space:nowrap}
-            .matrix{width:auto;font-size:12.5px}
-            .matrix th{padding:3px 10px 3px 0;border:0;white-space:nowrap;vertical-align:middle}
-            .matrix thead th{font-size:12.5px;padding-bottom:8px}
-            .matrix .up span{writing-mode:vertical-rl;transform:rotate(180deg);display:inline-block;max-height:200px;overflow:hidden}
-            .matrix th.up{padding:0 0 6px;text-align:center}
-            .matrix td{text-align:center;vertical-align:middle;min-width:36px;height:30px;padding:0 4px;border:1px solid var(--paper);
-            background:color-mix(in srgb,var(--tint) var(--share),var(--card))}
-            .matrix .right{--tint:var(--k0)}.matrix .wrong{--tint:var(--wrong);color:var(--ink)}
-            .matrix .right.strong,.matrix .wrong.strong{color:var(--paper)}
-            .matrix .sum{background:none;text-align:right;padding-left:12px;color:var(--soft);white-space:nowrap}
-            blockquote{margin:0 0 10px;padding:12px 16px;background:var(--card);border-left:3px solid var(--k0);border-radius:0 6px 6px 0;
-            font:15.5px/1.6 Charter,"Bitstream Charter",Georgia,"Liberation Serif",serif;white-space:pre-wrap;unicode-bidi:isolate}
-            .prompt{color:var(--soft)}
-            .pictures{display:flex;flex-wrap:wrap;gap:14px}.pictures .caption{flex-basis:100%;margin:0}
-            .pictures figure{max-width:100%}.pictures img{display:block;max-width:100%}.pictures .note{max-width:24em;white-space:pre-line}
-            dl{margin:0;font-size:14.5px}dl div{display:grid;grid-template-columns:190px 1fr;gap:16px;padding:6px 0;border-bottom:1px solid var(--faint)}
-            dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere;white-space:pre-line;font-variant-numeric:tabular-nums}
-            @media (max-width:640px){body{padding:24px 16px 40px}h1{font-size:25px}.verdict{font-size:17px}
-            p.narrow,div.narrow{display:block}div.wide{display:none}
-            .figures{grid-template-columns:1fr 1fr;gap:8px}.figures li{padding:11px 12px}.figures strong{font-size:21px}
-            th,td{padding-right:14px}dl div{grid-template-columns:1fr;gap:0}}
-            @media print{:root{--ink:#000;--soft:#444;--faint:#ccc;--paper:#fff;--card:#f4f4f4;
-            --k0:#1f5f8b;--k1:#c2571a;--k2:#2e7d4f;--k3:#8a4f9e;--k4:#6d7278;--k5:#a07a00;--wrong:#c2571a}
-            body{max-width:none;padding:0;font-size:11pt}
-            figure,.figures li,blockquote,tr{break-inside:avoid}h2{break-after:avoid}
-            .scroll{overflow:visible}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
             """;
+
+    private static final String STYLE =
+            CHARTS
+                    + """
+                    *{box-sizing:border-box}
+                    body{margin:0 auto;max-width:784px;padding:48px 32px 64px;background:var(--paper);color:var(--ink);
+                    font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",Arial,sans-serif;
+                    overflow-wrap:break-word;-webkit-text-size-adjust:100%}
+                    h1{font-size:30px;line-height:1.2;letter-spacing:-.015em;font-weight:650;margin:0 0 4px}
+                    h2{font-size:20px;line-height:1.3;letter-spacing:-.005em;font-weight:620;margin:0 0 12px}
+                    p{margin:0 0 14px}
+                    .subtitle,.note{color:var(--soft);font-size:13.5px;line-height:1.5}
+                    .verdict{font-size:19px;line-height:1.5;margin:20px 0 0}
+                    section{margin-top:48px;padding-top:22px;border-top:1px solid var(--faint)}
+                    section>*+*{margin-top:26px}h2+*{margin-top:0!important}
+                    .text{white-space:pre-line;max-width:66ch}
+                    .figures{list-style:none;margin:30px 0 0;padding:0;display:grid;gap:12px;
+                    grid-template-columns:repeat(var(--columns),1fr)}
+                    .figures li{background:var(--card);border-radius:8px;padding:14px 16px 13px}
+                    .figures span{display:block;font-size:13px;line-height:1.4;color:var(--soft)}
+                    .figures strong{display:block;font-size:25px;line-height:1.3;font-weight:600;letter-spacing:-.015em;
+                    font-variant-numeric:tabular-nums}
+                    figure{margin:0}figcaption,caption,.caption{font-weight:600;font-size:15px;text-align:left;margin:0 0 8px;padding:0}
+                    caption{padding-bottom:8px}caption .title{display:block;max-width:calc(100vw - 32px)}tbody th{min-width:6.5em}caption .note{font-weight:400;display:block}
+                    figure .note{margin:6px 0 0;max-width:74ch}
+                    .legend{font-size:13px;color:var(--soft);margin:0 0 6px}.legend span{margin-left:12px}
+                    .legend span:first-child{margin-left:0}
+                    p.narrow,div.narrow{display:none}
+                    .scroll{overflow-x:auto}
+                    table{border-collapse:collapse;font-size:14.5px;line-height:1.4;font-variant-numeric:tabular-nums;width:100%}
+                    th,td{text-align:left;vertical-align:top;padding:7px 22px 7px 0;font-weight:400;border-bottom:1px solid var(--faint)}
+                    th:last-child,td:last-child{padding-right:0}
+                    thead th{color:var(--soft);font-size:13px;vertical-align:bottom;border-bottom:1px solid var(--soft)}
+                    .number{text-align:right;white-space:nowrap}
+                    .matrix{width:auto;font-size:12.5px}
+                    .matrix th{padding:3px 10px 3px 0;border:0;white-space:nowrap;vertical-align:middle}
+                    .matrix thead th{font-size:12.5px;padding-bottom:8px}
+                    .matrix .up span{writing-mode:vertical-rl;transform:rotate(180deg);display:inline-block;max-height:200px;overflow:hidden}
+                    .matrix th.up{padding:0 0 6px;text-align:center}
+                    .matrix td{text-align:center;vertical-align:middle;min-width:36px;height:30px;padding:0 4px;border:1px solid var(--paper);
+                    background:color-mix(in srgb,var(--tint) var(--share),var(--card))}
+                    .matrix .right{--tint:var(--k0)}.matrix .wrong{--tint:var(--wrong);color:var(--ink)}
+                    .matrix .right.strong,.matrix .wrong.strong{color:var(--paper)}
+                    .matrix .sum{background:none;text-align:right;padding-left:12px;color:var(--soft);white-space:nowrap}
+                    blockquote{margin:0 0 10px;padding:12px 16px;background:var(--card);border-left:3px solid var(--k0);border-radius:0 6px 6px 0;
+                    font:15.5px/1.6 Charter,"Bitstream Charter",Georgia,"Liberation Serif",serif;white-space:pre-wrap;unicode-bidi:isolate}
+                    .prompt{color:var(--soft)}
+                    .pictures{display:flex;flex-wrap:wrap;gap:14px}.pictures .caption{flex-basis:100%;margin:0}
+                    .pictures figure{max-width:100%}.pictures img{display:block;max-width:100%}.pictures .note{max-width:24em;white-space:pre-line}
+                    dl{margin:0;font-size:14.5px}dl div{display:grid;grid-template-columns:190px 1fr;gap:16px;padding:6px 0;border-bottom:1px solid var(--faint)}
+                    dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere;white-space:pre-line;font-variant-numeric:tabular-nums}
+                    @media (max-width:640px){body{padding:24px 16px 40px}h1{font-size:25px}.verdict{font-size:17px}
+                    p.narrow,div.narrow{display:block}div.wide{display:none}
+                    .figures{grid-template-columns:1fr 1fr;gap:8px}.figures li{padding:11px 12px}.figures strong{font-size:21px}
+                    th,td{padding-right:14px}dl div{grid-template-columns:1fr;gap:0}}
+                    @media print{:root{--ink:#000;--soft:#444;--faint:#ccc;--paper:#fff;--card:#f4f4f4;
+                    --k0:#1f5f8b;--k1:#c2571a;--k2:#2e7d4f;--k3:#8a4f9e;--k4:#6d7278;--k5:#a07a00;--wrong:#c2571a}
+                    body{max-width:none;padding:0;font-size:11pt}
+                    figure,.figures li,blockquote,tr{break-inside:avoid}h2{break-after:avoid}
+                    .scroll{overflow:visible}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
+                    """;
 }

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.regex.Matcher;
 import org.jspecify.annotations.Nullable;
 
 /// Charts as inline SVG, coloured by the page's style sheet. `docs/decisions/040-own-svg.md` says
@@ -29,6 +30,15 @@ final class Svg {
 
     static String lines(Block.LineChart chart, int width) {
         return new Svg(width).draw(chart);
+    }
+
+    /// A chart as a file of its own, with the style sheet that it is coloured by.
+    static String alone(String chart, String style) {
+        return chart.replaceFirst("<svg ", "<svg xmlns=\"http://www.w3.org/2000/svg\" ")
+                .replaceFirst(
+                        ">",
+                        Matcher.quoteReplacement(
+                                "><style>\n" + style + "svg{background:var(--paper)}</style>\n"));
     }
 
     static String dots(Block.DotChart chart, int width) {

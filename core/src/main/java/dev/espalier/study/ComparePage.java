@@ -42,21 +42,23 @@ public final class ComparePage {
         return out.append(verdict(r)).toString();
     }
 
+    /// Writes the page, and beside it `learning.svg`, its curves over the numbers of labels.
     public static void write(Path file, Compare.Result r) {
         var tables = tables(r);
         var sections = new ArrayList<Report.Section>();
-        sections.add(
-                new Report.Section(
-                        title(r),
-                        new Block.LineChart(
-                                title(r) + " over labels",
-                                "Bars: 95 %, over seeds by Student's t and over the test records",
-                                "labels",
-                                metric(r) + ", %",
-                                true,
-                                false,
-                                series(r, m -> clamped(hundred(m.accuracy())))),
-                        tables.get(0)));
+        var learning =
+                new Block.LineChart(
+                        title(r) + " over labels",
+                        "Bars: 95 %, over seeds by Student's t and over the test records",
+                        "labels",
+                        metric(r) + ", %",
+                        true,
+                        false,
+                        series(r, m -> clamped(hundred(m.accuracy()))));
+        if (!r.means().isEmpty()) {
+            HtmlReport.writeChart(file.resolveSibling("learning.svg"), learning);
+        }
+        sections.add(new Report.Section(title(r), learning, tables.get(0)));
         sections.add(new Report.Section("Beyond chance", tables.get(1)));
         var costs = new ArrayList<Block>();
         costs.add(

@@ -11,7 +11,9 @@ import java.nio.file.Path;
 import java.time.LocalDate;
 import java.time.ZoneId;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /// What [Sequence] found, as tables for a terminal and as a page.
@@ -33,9 +35,23 @@ public final class SequencePage {
         out.append(TextTable.render(table.columns(), table.rows())).append('\n');
     }
 
+    /// Writes the page, and beside it `tasks.svg`, what each defence knows of the tasks learnt so
+    /// far.
     public static void write(Path file, Sequence.Result r) {
         var sections = new ArrayList<Report.Section>();
-        sections.add(new Report.Section("Transfer", transfer(r)));
+        var known =
+                new Block.LineChart(
+                        "Mean score of the tasks learnt so far",
+                        "A point a task that was learnt; the means over the seeds",
+                        "tasks learnt",
+                        "score, %",
+                        false,
+                        false,
+                        r.outcomes().stream().map(SequencePage::known).toList());
+        if (known.series().stream().anyMatch(s -> !s.points().isEmpty())) {
+            HtmlReport.writeChart(file.resolveSibling("tasks.svg"), known);
+        }
+        sections.add(new Report.Section("Transfer", known, transfer(r)));
         for (var outcome : r.outcomes()) {
             var blocks = new ArrayList<Block>();
             outcome.beyond().forEach(where -> blocks.add(new Block.Paragraph(where)));
@@ -62,6 +78,21 @@ public final class SequencePage {
                         "",
                         List.of(),
                         sections));
+    }
+
+    private static Block.Series known(Sequence.Outcome outcome) {
+        var points = new ArrayList<Block.Point>();
+        for (var i = 0; i < outcome.scores().size(); i++) {
+            var learnt =
+                    outcome.scores().get(i).subList(0, i + 1).stream()
+                            .filter(Objects::nonNull)
+                            .mapToDouble(score -> 100 * score.value())
+                            .toArray();
+            if (learnt.length == i + 1) {
+                points.add(new Block.Point(i + 1, Arrays.stream(learnt).average().orElseThrow()));
+            }
+        }
+        return new Block.Series(outcome.defence(), points);
     }
 
     private static List<Block.Series> series(Sequence.Result r, Sequence.Outcome outcome) {

@@ -122,6 +122,27 @@ class HtmlReportTest {
                 .isEqualTo(shown + shown);
     }
 
+    /// As a file of its own a chart is XML of its name space, with the colours that it needs.
+    @Test
+    void aChartIsAPictureOfItsOwn(@TempDir Path folder) throws Exception {
+        var series =
+                new Block.Series("a < b", List.of(new Block.Point(1, 50), new Block.Point(2, 70)));
+        var file = folder.resolve("chart.svg");
+        HtmlReport.writeChart(
+                file,
+                new Block.LineChart("t", "", "labels", "%", true, false, List.of(series, series)));
+        var factory = DocumentBuilderFactory.newInstance();
+        factory.setNamespaceAware(true);
+        var root = factory.newDocumentBuilder().parse(file.toFile()).getDocumentElement();
+        assertThat(root.getNamespaceURI()).isEqualTo("http://www.w3.org/2000/svg");
+        assertThat(root.getElementsByTagName("polyline").getLength()).isEqualTo(2);
+        var style = root.getElementsByTagName("style").item(0).getTextContent();
+        for (var name : List.of("--k0:", "--k1:", "svg .line", ".c1{")) {
+            assertThat(style).contains(name);
+        }
+        assertThat(root.getTextContent()).contains("a < b");
+    }
+
     @Test
     void needsNothingFromElsewhere(@TempDir Path folder) throws Exception {
         for (var report :

@@ -176,6 +176,7 @@ class CompareTest {
         var page = folder.resolve("report.html");
         ComparePage.write(page, all);
         assertThat(page).content().contains("bag of words", "Accuracy over operations", "<svg");
+        assertThat(folder.resolve("learning.svg")).content().contains("Accuracy over labels");
         // Of what came before, a tenth of the base's and all of pre-training further.
         assertThat(all.expenses())
                 .filteredOn(e -> e.arm() == Arm.FULL || e.arm() == Arm.FURTHER)

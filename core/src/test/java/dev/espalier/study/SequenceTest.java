@@ -118,6 +118,7 @@ class SequenceTest {
         var page = folder.resolve("report.html");
         SequencePage.write(page, result);
         assertThat(page).content().contains("l2-sp", "<svg");
+        assertThat(folder.resolve("tasks.svg")).content().contains("Mean score", "l2-sp");
         assertThat(SequencePage.text(result)).contains("backward", "places, accuracy");
         var again = new Sequence(tasks, settings, output, new Watcher() {}).run();
         assertThat(again.made()).isZero();
