@@ -549,9 +549,7 @@ final class AdviseVerb implements Callable<Integer> {
 
     /// Of the text, or, by an encoder, of the tokens of it that are hidden.
     private static double bitsPerByte(String pattern, LanguageModel model, Tokenizer tokenizer) {
-        var around = model instanceof Encoder ? tokenizer.template().addedToOne() : 0;
-        var length = GeneralText.length(model.context()) - around;
-        var read = GeneralText.read(pattern, tokenizer, length, MEASURED_TOKENS);
+        var read = GeneralText.read(FileSource.text(pattern), tokenizer, model, MEASURED_TOKENS);
         var loss =
                 switch (model) {
                     case Decoder decoder -> read.loss(decoder, false);

@@ -511,24 +511,22 @@ final class Evaluate implements Callable<Integer> {
         var sources = sets.stream().map(set -> source(set.files())).toList();
         var loaded = HuggingFace.readModel(model, null);
         try {
-            var framed = Tokenizers.read(model);
-            var tokenizer = framed.plain();
+            var tokenizer = Tokenizers.read(model).plain();
             TextClassifier.checkVocabulary(model, tokenizer, loaded.model().vocabulary());
-            var length = GeneralText.length(loaded.model().context());
             for (var i = 0; i < sets.size(); i++) {
                 var name = sets.get(i).name();
                 print(
                         console,
                         switch (loaded.model()) {
                             case Decoder decoder ->
-                                    GeneralText.read(sources.get(i), tokenizer, length, maxTokens)
+                                    GeneralText.read(sources.get(i), tokenizer, decoder, maxTokens)
                                             .loss(decoder, false)
                                             .scores(name);
                             case Encoder encoder -> {
                                 requireHead(loaded);
-                                var room = length - framed.template().addedToOne();
-                                yield GeneralText.read(sources.get(i), tokenizer, room, maxTokens)
-                                        .hidden(framed, seed)
+                                yield GeneralText.read(
+                                                sources.get(i), tokenizer, encoder, maxTokens)
+                                        .hidden(tokenizer, seed)
                                         .scores(name, encoder, false);
                             }
                             case EncoderDecoder _ ->

@@ -7,6 +7,7 @@ import dev.espalier.torch.Torch;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 
 /// How well a language model foresees a text.
@@ -19,6 +20,12 @@ public final class Perplexity {
     /// The sum of the losses of each window's tokens, in nats. A window of n + 1 tokens has n to be
     /// foreseen; the windows may differ in length, and those of like length go together.
     public static double[] windowLosses(Decoder model, List<int[]> windows, boolean bf16) {
+        return windowLosses(model, windows, id -> true, bf16);
+    }
+
+    /// As above, of the tokens alone that are `counted`.
+    public static double[] windowLosses(
+            Decoder model, List<int[]> windows, IntPredicate counted, boolean bf16) {
         var order =
                 IntStream.range(0, windows.size())
                         .boxed()
@@ -40,8 +47,11 @@ public final class Perplexity {
                 each = Torch.noGrad(() -> Torch.bf16(bf16, () -> batch.forward().each()));
             }
             for (var r = 0; r < part.size(); r++) {
-                for (var t = 0; t < windows.get(part.get(r)).length - 1; t++) {
-                    sums[part.get(r)] += each[r * (longest - 1) + t];
+                var window = windows.get(part.get(r));
+                for (var t = 0; t < window.length - 1; t++) {
+                    if (counted.test(window[t + 1])) {
+                        sums[part.get(r)] += each[r * (longest - 1) + t];
+                    }
                 }
             }
             start += part.size();

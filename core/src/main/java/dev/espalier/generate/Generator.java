@@ -127,14 +127,16 @@ public final class Generator {
         tokens.check(prompt);
     }
 
-    /// The tokens that a prompt of plain text becomes.
+    /// The tokens that a prompt of plain text becomes: for a decoder behind what its tokenizer puts
+    /// before a text.
     public int[] ids(String prompt) {
         var ids = tokenizer.encode(prompt);
         if (model instanceof EncoderDecoder both) {
             return tokenizer.template().endedBy(both.end()).apply(ids);
         }
-        if (ids.length > 0) {
-            return ids;
+        var begun = tokenizer.begun(ids);
+        if (begun.length > 0) {
+            return begun;
         }
         var specials = tokenizer.specials();
         var start =

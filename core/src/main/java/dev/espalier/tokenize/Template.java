@@ -110,6 +110,11 @@ public final class Template {
         return (int) IntStream.of(single).takeWhile(id -> id != FIRST).count();
     }
 
+    /// These, which a text that is foreseen or gone on with begins with.
+    public int[] opening() {
+        return Arrays.copyOf(single, before());
+    }
+
     /// The number of tokens that are put around two texts.
     public int addedToTwo() {
         return (int) IntStream.of(pair).filter(id -> id >= 0).count();

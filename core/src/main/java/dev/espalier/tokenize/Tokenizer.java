@@ -1,8 +1,10 @@
 package dev.espalier.tokenize;
 
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.stream.IntStream;
 
 /// Turns text into token ids and back. Immutable, and safe for use by many threads.
 ///
@@ -63,6 +65,20 @@ public interface Tokenizer {
 
     /// What a model of this tokenizer expects around one text or two.
     Template template();
+
+    /// The beginning of a text as a decoder was trained to see it: `ids` behind what [#template]
+    /// puts before a text, such as Llama's `<s>`, unless they begin with it already. A token whose
+    /// vector stands for a whole text is an encoder's, and put before nothing.
+    default int[] begun(int[] ids) {
+        var opening = template().opening();
+        var mismatch = Arrays.mismatch(opening, ids);
+        if (mismatch < 0
+                || mismatch == opening.length
+                || specials().classification().equals(OptionalInt.of(opening[0]))) {
+            return ids;
+        }
+        return IntStream.concat(Arrays.stream(opening), Arrays.stream(ids)).toArray();
+    }
 
     /// The same tokenizer, which reads special tokens that stand in the text as plain text: for
     /// text that others wrote, which must not end a document or speak for the system.

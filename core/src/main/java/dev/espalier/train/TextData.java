@@ -28,7 +28,6 @@ import dev.espalier.evaluate.Bleu;
 import dev.espalier.evaluate.WrittenTexts;
 import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
-import dev.espalier.model.Encoder;
 import dev.espalier.model.LanguageModel;
 import dev.espalier.recipe.FinetuneData;
 import dev.espalier.recipe.FinetuneRecipe;
@@ -482,9 +481,7 @@ public final class TextData implements AutoCloseable {
     /// context, of 1024 tokens at most: a context of 128k would be one window, replayed in every
     /// step. Of an encoder with room for what stands around a text.
     static GeneralText general(String pattern, Tokenizer tokenizer, LanguageModel model) {
-        var around = model instanceof Encoder ? tokenizer.template().addedToOne() : 0;
-        return GeneralText.read(
-                pattern, tokenizer, GeneralText.length(model.context()) - around, GENERAL_TOKENS);
+        return GeneralText.read(FileSource.text(pattern), tokenizer, model, GENERAL_TOKENS);
     }
 
     /// The i-th of the full windows of `text`, in an order that is new each epoch; all windows

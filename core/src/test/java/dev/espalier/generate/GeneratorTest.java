@@ -10,10 +10,13 @@ import dev.espalier.model.Decoder;
 import dev.espalier.model.Gpt2;
 import dev.espalier.model.Gpt2Config;
 import dev.espalier.nn.Attention;
+import dev.espalier.tokenize.BytePairTrainer;
 import dev.espalier.tokenize.CharacterTokenizer;
+import dev.espalier.tokenize.LlamasTokenizer;
 import dev.espalier.torch.Scope;
 import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -21,6 +24,7 @@ import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class GeneratorTest {
     private static final CharacterTokenizer TOKENIZER =
@@ -254,6 +258,35 @@ class GeneratorTest {
         assertThatThrownBy(() -> new Generator(MODEL, bare).generate("", WILD, Limits.of(bare, 3)))
                 .isInstanceOf(EspalierException.class)
                 .hasMessageContaining("empty");
+    }
+
+    @Test
+    void aPromptOfADecoderBeginsAsItsTokenizerSays(@TempDir Path folder) {
+        var tokenizer = LlamasTokenizer.of(folder, "abc");
+        var begin = tokenizer.id("<s>").orElseThrow();
+        int a = tokenizer.encode("a")[0], b = tokenizer.encode("b")[0];
+        var generator = new Generator(MODEL, tokenizer);
+        assertThat(generator.ids("ab")).containsExactly(begin, a, b);
+        assertThat(generator.ids("")).containsExactly(begin);
+        // As a chat template writes it.
+        assertThat(generator.ids("<s>ab")).containsExactly(begin, a, b);
+        var want = generator.generate(new int[] {begin, a, b}, config(WILD, 9), piece -> {});
+        var written = generator.generate(List.of("ab"), config(WILD, 9), n -> {});
+        assertThat(written.getFirst().getFirst().ids()).isEqualTo(want.ids());
+        assertThat(GENERATOR.ids("ab")).isEqualTo(TOKENIZER.encode("ab"));
+    }
+
+    /// A decoder that is trained here on an encoder's tokenizer never sees what stands around texts.
+    @Test
+    void whatBeginsAnEncodersTextsIsPutBeforeNoPrompt() {
+        var specials = List.of("<s>", "</s>", "<pad>", "<mask>");
+        var tokenizer = BytePairTrainer.train(List.of("ab"), 260, 2, specials);
+        assertThat(tokenizer.template().before()).isEqualTo(1);
+        var model = new Gpt2(Gpt2Config.of(260, 8, 8, 1, 1, 0));
+        assertThat(new Generator(model, tokenizer).ids("a"))
+                .isEqualTo(tokenizer.encode("a"))
+                .hasSize(1);
+        model.free();
     }
 
     @Test
