@@ -118,12 +118,10 @@ public final class Llama extends Decoder {
         return config.vocabulary();
     }
 
-    /// Of a dynamically scaled model as far as its factor stretches it.
+    /// As far as scaled positions stretch it.
     @Override
     public int context() {
-        return config.scaling() instanceof RotaryEmbedding.Dynamic dynamic
-                ? (int) Math.min(Integer.MAX_VALUE, dynamic.factor() * config.context())
-                : config.context();
+        return config.stretched();
     }
 
     /// A dynamically scaled model turns all positions by how many there are.

@@ -321,6 +321,22 @@ public record LlamaConfig(
         }
     }
 
+    /// The positions that the model knows, scaled ones included. What `context` says of YaRN's and
+    /// Llama 3.1's is stretched already where it is more than they were first trained on.
+    public int stretched() {
+        var most =
+                switch (scaling) {
+                    case RotaryEmbedding.None _, RotaryEmbedding.Llama3 _ -> context;
+                    case RotaryEmbedding.Linear linear -> linear.factor() * context;
+                    case RotaryEmbedding.Dynamic dynamic -> dynamic.factor() * context;
+                    case RotaryEmbedding.Yarn yarn ->
+                            yarn.original() < context
+                                    ? context
+                                    : Math.max(context, yarn.factor() * yarn.original());
+                };
+        return (int) Math.min(Integer.MAX_VALUE, most);
+    }
+
     /// This shape with another dropout of attention weights, the only one that the families have.
     public LlamaConfig withDropout(double share) {
         return of(json().put("attention_dropout", share));

@@ -134,7 +134,7 @@ public record Anatomy(
                 yield llama(
                         type,
                         c.vocabulary(),
-                        c.context(),
+                        c.stretched(),
                         c.width(),
                         c.layers(),
                         c.heads(),

@@ -6,8 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.espalier.EspalierException;
+import dev.espalier.generate.TokenGenerator;
 import dev.espalier.io.Json;
 import dev.espalier.nn.Attention;
+import dev.espalier.plan.Anatomy;
 import dev.espalier.torch.Scope;
 import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
@@ -281,6 +283,35 @@ class LlamaTest {
                                 ", 'use_sliding_window': true, 'sliding_window': 2, 'layer_types':"
                                         + " ['full_attention', 'sliding_attention', 'sliding_attention']"))
                 .isEqualTo(qwenWindow(1));
+    }
+
+    /// Of 32 positions as `max_position_embeddings` has them.
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '`',
+            value = {
+                "`` | 32",
+                "{'type': 'linear', 'factor': 4} | 128",
+                "{'type': 'dynamic', 'factor': 2.5} | 80",
+                "{'type': 'yarn', 'factor': 4} | 128",
+                "{'type': 'yarn', 'factor': 4, 'original_max_position_embeddings': 32} | 128",
+                "{'type': 'yarn', 'factor': 4, 'original_max_position_embeddings': 8} | 32",
+                "{'type': 'yarn', 'original_max_position_embeddings': 8} | 32",
+                "{'type': 'llama3', 'factor': 4, 'original_max_position_embeddings': 8} | 32",
+                "{'type': 'linear', 'factor': 1e12} | 2147483647"
+            })
+    void scaledPositionsStretchTheContext(String scaling, int context) {
+        var more = scaling.isEmpty() ? "" : ", 'rope_scaling': " + scaling;
+        for (var type : List.of("llama", "mistral", "qwen2")) {
+            var config = config(type, more);
+            var model = new Llama(config);
+            assertThat(model.context()).isEqualTo(context);
+            assertThat(new TokenGenerator(model, 40).room(30)).isEqualTo(context - 30);
+            assertThat(LlamaConfig.of(config.json()).stretched()).isEqualTo(context);
+            assertThat(Anatomy.of(config.json()).context()).isEqualTo(context);
+            model.free();
+        }
     }
 
     @ParameterizedTest
