@@ -28,6 +28,12 @@ public final class Attention {
             @Nullable Tensor mask,
             double scale,
             double dropout) { // (B, H, T|S, d), of keys and values (B, G, S, d)
+        if (k.size(1) != q.size(1) && q.size(2) == 1) {
+            // Of a single position no query is before another, so that those which share keys stand
+            // in the place of positions, and a cache is not copied for every token.
+            var together = q.reshape(q.size(0), k.size(1), -1, q.size(3)); // (B, G, H/G, d)
+            return attendToAll(together, k, v, mask, scale, dropout).reshape(q.shape());
+        }
         if (k.size(1) != q.size(1)) {
             return attend(q, shared(k, q.size(1)), shared(v, q.size(1)), mask, scale, dropout);
         }

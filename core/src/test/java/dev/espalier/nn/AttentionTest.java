@@ -107,6 +107,55 @@ class AttentionTest {
     }
 
     @Test
+    void oneQueryAlikeSharesKeysAndValuesInACache() {
+        try (var scope = new Scope()) {
+            Torch.seed(5);
+            var q = random(3, 6, 1, 4);
+            var k = random(3, 2, 9, 4).narrow(2, 0, 7);
+            var v = random(3, 2, 9, 4).narrow(2, 0, 7);
+            var keep = Tensor.of(new long[] {1, 1, 1, 1, 1, 1, 1}, 1, 7);
+            var padded =
+                    Tensor.of(
+                            new long[] {
+                                0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1
+                            },
+                            3,
+                            7);
+            for (var mask :
+                    new @Nullable Tensor[] {
+                        null,
+                        Attention.causal(1, 7),
+                        Attention.causal(1, keep),
+                        Attention.causal(1, padded),
+                        Attention.within(3, Attention.causal(1, padded), 1, 7)
+                    }) {
+                for (var bf16 : new boolean[] {false, true}) {
+                    var got =
+                            Torch.bf16(bf16, () -> Attention.attend(q, k, v, mask, 1, 0))
+                                    .to(DType.FLOAT);
+                    assertThat(got.shape()).containsExactly(3, 6, 1, 4);
+                    for (var head = 0; head < 6; head++) {
+                        var its = head;
+                        var alone =
+                                Torch.bf16(
+                                        bf16,
+                                        () ->
+                                                Attention.attendToAll(
+                                                        q.narrow(1, its, 1),
+                                                        k.narrow(1, its / 3, 1),
+                                                        v.narrow(1, its / 3, 1),
+                                                        mask,
+                                                        1,
+                                                        0));
+                        assertThat(got.narrow(1, head, 1).floats())
+                                .containsExactly(alone.floats(), within(bf16 ? 0.02f : 1e-6f));
+                    }
+                }
+            }
+        }
+    }
+
+    @Test
     void aWindowHidesWhatIsFartherBack() {
         try (var scope = new Scope()) {
             var o = 0f;
