@@ -16,6 +16,7 @@ import java.util.concurrent.Executors;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -150,9 +151,10 @@ class BytePairTokenizerTest {
         }
     }
 
-    /// Quadratic work on a megabyte would not end within the test's patience.
+    /// Quadratic work on a megabyte does not end within the test's patience.
     @ParameterizedTest
     @EnumSource
+    @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
     void aMegabyteWithoutBordersIsEncoded(Split split, @TempDir Path folder) throws Exception {
         var tokenizer = HuggingFaceLibraryTest.splitting(folder, split, "Isolated", true, true);
         for (var unit :
