@@ -271,7 +271,7 @@ final class TokenizerVerb {
         facts.put("vocabulary", tokenizer.vocabularySize());
         var special =
                 IntStream.range(0, tokenizer.vocabularySize())
-                        .filter(tokenizer::isSpecial)
+                        .filter(id -> tokenizer.isSpecial(id) && !tokenizer.token(id).isEmpty())
                         .boxed()
                         .collect(
                                 Collectors.toMap(

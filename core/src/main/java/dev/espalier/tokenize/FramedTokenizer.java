@@ -25,7 +25,7 @@ interface FramedTokenizer extends Tokenizer {
 
     @Override
     default boolean isSpecial(int id) {
-        return frame().isSpecial(id);
+        return frame().isSpecial(id) || vocabulary().isHole(id);
     }
 
     @Override

@@ -168,7 +168,8 @@ public final class SentencePieceTokenizer implements FramedTokenizer {
 
     /// Bytes that make no character become U+FFFD, each byte of a run that is not UTF-8 as a whole.
     @Override
-    public String decode(int[] ids) {
+    public String decode(int[] given) {
+        var ids = vocabulary.withoutHoles(given);
         var result = new StringBuilder();
         var run = new ByteArrayOutputStream();
         for (int i = 0; i < ids.length; i++) {

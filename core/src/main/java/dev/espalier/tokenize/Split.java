@@ -13,17 +13,33 @@ enum Split {
     /// GPT-2's, which is what `ByteLevel` alone means.
     GPT2(
             "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+",
-            Integer.MAX_VALUE),
+            Integer.MAX_VALUE,
+            false),
+    /// `Digits` one by one before [#GPT2], as SmolLM and StarCoder have it: a digit is a piece, and
+    /// the white space before it stays apart, whole.
+    GPT2_DIGITS(
+            "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+|"
+                    + "\\s+(?![^\\s\\p{N}])|\\s+",
+            1,
+            true),
+    /// As [#GPT2_DIGITS], with the digits that stand together in one piece.
+    GPT2_NUMBERS(
+            "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+|\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|"
+                    + "\\s+(?![^\\s\\p{N}])|\\s+",
+            Integer.MAX_VALUE,
+            true),
     /// That of OpenAI's cl100k, and of Llama 3.
     CL100K(
             "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}|"
                     + " ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
-            3),
+            3,
+            false),
     /// Qwen 2's: as [#CL100K], one digit at a time.
     QWEN2(
             "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}|"
                     + " ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
-            1);
+            1,
+            false);
 
     static final byte SPACE = 0;
     static final byte LETTER = 1;
@@ -41,15 +57,19 @@ enum Split {
         }
     }
 
-    /// As it stands in `tokenizer.json`.
+    /// As it stands in `tokenizer.json`, or does the same.
     final String expression;
 
     /// The longest run of numbers that is one piece, in characters.
     private final int digits;
 
-    Split(String expression, int digits) {
+    /// Whether numbers are cut out before the rest, with no space before them.
+    private final boolean apart;
+
+    Split(String expression, int digits, boolean apart) {
         this.expression = expression;
         this.digits = digits;
+        this.apart = apart;
     }
 
     private static byte classify(int c) {
@@ -80,10 +100,10 @@ enum Split {
     /// The end of the piece that starts at `from`. `bytes[from, to)` is well-formed UTF-8 and all
     /// that is left of the text. [Utf8Chunks#SLACK] bytes beyond `to` must exist.
     int next(byte[] bytes, int from, int to) {
-        return this == GPT2 ? gpt2(bytes, from, to) : cl100k(bytes, from, to);
+        return this == CL100K || this == QWEN2 ? cl100k(bytes, from, to) : gpt2(bytes, from, to);
     }
 
-    private static int gpt2(byte[] bytes, int from, int to) {
+    private int gpt2(byte[] bytes, int from, int to) {
         int first = bytes[from];
         // Most pieces are a word of ASCII letters, with a space before it.
         int word = first == ' ' ? from + 1 : from;
@@ -99,13 +119,16 @@ enum Split {
         }
         int at = from;
         int kind;
-        if (first == ' ' && from + 1 < to && (kind = kind(bytes, from + 1)) != SPACE) {
+        if (first == ' '
+                && from + 1 < to
+                && (kind = kind(bytes, from + 1)) != SPACE
+                && !(apart && kind == NUMBER)) {
             at = from + 1;
         } else {
             kind = kind(bytes, from);
         }
         if (kind != SPACE) {
-            return run(bytes, at, to, kind);
+            return kind == NUMBER ? numbers(bytes, at, to) : run(bytes, at, to, kind);
         }
         return whiteSpace(bytes, from, to, false);
     }
@@ -125,11 +148,7 @@ enum Split {
             return letters(bytes, from, asciiLetters(bytes, from), to);
         }
         if (kind == NUMBER) {
-            int end = second;
-            for (int n = 1; n < digits && end < to && kind(bytes, end) == NUMBER; n++) {
-                end += width(bytes[end]);
-            }
-            return end;
+            return numbers(bytes, from, to);
         }
         if (second < to) {
             int next = kind(bytes, second);
@@ -147,9 +166,18 @@ enum Split {
         return kind == OTHER ? second : whiteSpace(bytes, from, to, true);
     }
 
+    /// The end of the piece of numbers at `from`.
+    private int numbers(byte[] bytes, int from, int to) {
+        int end = from + width(bytes[from]);
+        for (int n = 1; n < digits && end < to && kind(bytes, end) == NUMBER; n++) {
+            end += width(bytes[end]);
+        }
+        return end;
+    }
+
     /// The end of the white space at `from`: after its last line end if `toLineEnd` and it has one.
     /// Otherwise a run of white space leaves its last character to the word that follows.
-    private static int whiteSpace(byte[] bytes, int from, int to, boolean toLineEnd) {
+    private int whiteSpace(byte[] bytes, int from, int to, boolean toLineEnd) {
         int last = from;
         int end = from;
         int line = 0;
@@ -161,7 +189,7 @@ enum Split {
         if (toLineEnd && line > 0) {
             return line;
         }
-        return end == to || last == from ? end : last;
+        return end == to || last == from || apart && kind(bytes, end) == NUMBER ? end : last;
     }
 
     private static boolean isLineEnd(int b) {

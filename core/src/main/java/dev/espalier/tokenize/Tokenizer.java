@@ -8,8 +8,9 @@ import java.util.stream.IntStream;
 
 /// Turns text into token ids and back. Immutable, and safe for use by many threads.
 ///
-/// Ids run from 0 to [#vocabularySize] - 1 without a gap. A surrogate without its partner, which no
-/// UTF-8 text can hold, is read as U+FFFD.
+/// Ids run from 0 to [#vocabularySize] - 1. Some may be holes, as published files have them: no
+/// text has such a token, and it stands for none. A surrogate without its partner, which no UTF-8
+/// text can hold, is read as U+FFFD.
 public interface Tokenizer {
     /// What stands before a text. Some tokenizers put a space before one: SentencePiece's, and
     /// those with `add_prefix_space`.
@@ -22,7 +23,7 @@ public interface Tokenizer {
         TEXT
     }
 
-    /// The number of tokens, added ones included: a model needs as many embeddings.
+    /// The greatest id of a token, added ones included, and one: a model needs as many embeddings.
     int vocabularySize();
 
     /// The tokens of `text`, with nothing put around them (see [#template]). Special tokens that
@@ -52,13 +53,13 @@ public interface Tokenizer {
     /// The UTF-8 bytes that `id` stands for: perhaps only a part of a character.
     byte[] bytes(int id);
 
-    /// The name of `id` in the tokenizer's files, such as `Ġthe`.
+    /// The name of `id` in the tokenizer's files, such as `Ġthe`; empty of a hole.
     String token(int id);
 
     /// The id of the token of that name.
     OptionalInt id(String token);
 
-    /// Whether `id` stands for no text.
+    /// Whether `id` stands for no text, as holes do.
     boolean isSpecial(int id);
 
     SpecialTokens specials();

@@ -54,6 +54,9 @@ final class TokenizerReader {
                     Role.CLASSIFICATION, "[CLS]",
                     Role.MASK, "[MASK]");
 
+    /// How far ids may go beyond twice the number of tokens: a hostile one takes no memory.
+    private static final int MOST_HOLES = 10_000;
+
     /// Words beyond it could make the work on hostile text more than linear.
     private static final int LONGEST_WORD = 1000;
 
@@ -390,19 +393,15 @@ final class TokenizerReader {
             return null;
         }
         if ("ByteLevel".equals(text(typeOf(pre)))) {
-            if (!flag(file, pre, "use_regex", true)) {
-                throw unsupported(
-                        file,
-                        "pre_tokenizer.use_regex",
-                        pre.path("use_regex"),
-                        "true, where no Split stands before ByteLevel");
-            }
+            requireStep(file, pre, "use_regex", true, "no Split");
             return Split.GPT2;
         }
         var steps = pre.path("pretokenizers");
+        var cut = steps.path(0);
+        boolean digits = "Digits".equals(text(typeOf(cut)));
         if (!"Sequence".equals(text(typeOf(pre)))
                 || steps.size() != 2
-                || !"Split".equals(text(typeOf(steps.path(0))))
+                || !digits && !"Split".equals(text(typeOf(cut)))
                 || !"ByteLevel".equals(text(typeOf(steps.path(1))))) {
             var types = new ArrayList<String>();
             steps.forEach(step -> types.add(shown(typeOf(step))));
@@ -412,9 +411,17 @@ final class TokenizerReader {
                                             file,
                                             shown(typeOf(pre)),
                                             types.isEmpty() ? "" : " of " + types)
-                            + " a Sequence of Split and ByteLevel, or none for characters");
+                            + " a Sequence of Split or Digits and ByteLevel, or none for"
+                            + " characters");
         }
-        var cut = steps.path(0);
+        var step = steps.path(1);
+        if (digits) {
+            requireStep(file, step, "use_regex", true, "no Split");
+            requireStep(file, step, "add_prefix_space", false, "Digits");
+            return flag(file, cut, "individual_digits", false)
+                    ? Split.GPT2_DIGITS
+                    : Split.GPT2_NUMBERS;
+        }
         var expression = text(cut.path("pattern").path("Regex"));
         var behavior = text(cut.path("behavior"));
         boolean invert = flag(file, cut, "invert", false);
@@ -429,13 +436,7 @@ final class TokenizerReader {
                             "Isolated, or Removed and inverted");
                 }
                 for (var key : List.of("use_regex", "add_prefix_space")) {
-                    if (flag(file, steps.path(1), key, true)) {
-                        throw unsupported(
-                                file,
-                                "pre_tokenizer." + key,
-                                steps.path(1).path(key),
-                                "false, where a Split stands before ByteLevel");
-                    }
+                    requireStep(file, step, key, false, "a Split");
                 }
                 return split;
             }
@@ -444,6 +445,18 @@ final class TokenizerReader {
                 "%s: \"pre_tokenizer\" splits by %s, which is not supported; supported are the"
                                 .formatted(file, cut.path("pattern"))
                         + " expressions of GPT-2, cl100k (Llama 3) and Qwen 2");
+    }
+
+    /// @param before what stands before ByteLevel, which therefore must be so
+    private static void requireStep(
+            Path file, JsonNode byteLevel, String key, boolean value, String before) {
+        if (flag(file, byteLevel, key, true) != value) {
+            throw unsupported(
+                    file,
+                    "pre_tokenizer." + key,
+                    byteLevel.path(key),
+                    "%s, where %s stands before ByteLevel".formatted(value, before));
+        }
     }
 
     private static OptionalInt unknown(Path file, @Nullable String token, Vocabulary vocabulary) {
@@ -601,35 +614,39 @@ final class TokenizerReader {
         if (all.isEmpty()) {
             throw EspalierException.data(file + ": the vocabulary is empty");
         }
-        var tokens = new @Nullable String[all.size()];
-        var model = new BitSet();
+        long most = 2L * all.size() + MOST_HOLES;
+        int size = 0;
         for (var entry : all.entrySet()) {
-            int id = entry.getValue();
-            if (id >= tokens.length) {
+            if (entry.getValue() >= most) {
                 throw EspalierException.data(
-                        "%s: the id of \"%s\" is %d, but %d tokens have ids from 0 to %d, each once"
+                        "%s: the id of \"%s\" is %d, but of %d tokens ids up to %d are allowed"
                                 .formatted(
                                         file,
                                         shorten(entry.getKey()),
-                                        id,
-                                        tokens.length,
-                                        tokens.length - 1));
+                                        entry.getValue(),
+                                        all.size(),
+                                        most - 1));
             }
-            var other = tokens[id];
-            if (other != null) {
+            size = Math.max(size, entry.getValue() + 1);
+        }
+        var tokens = new String[size];
+        var model = new BitSet();
+        var holes = new BitSet();
+        holes.set(0, size);
+        for (var entry : all.entrySet()) {
+            int id = entry.getValue();
+            if (!holes.get(id)) {
                 throw EspalierException.data(
                         "%s: \"%s\" and \"%s\" both have id %d"
-                                .formatted(file, shorten(other), shorten(entry.getKey()), id));
+                                .formatted(file, shorten(tokens[id]), shorten(entry.getKey()), id));
             }
             tokens[id] = entry.getKey();
+            holes.clear(id);
             if (names.containsKey(entry.getKey())) {
                 model.set(id);
             }
         }
-        // As many ids as tokens, all different and in range: none is missing.
-        return new Vocabulary(
-                Arrays.stream(tokens).map(java.util.Objects::requireNonNull).toArray(String[]::new),
-                model);
+        return new Vocabulary(tokens, model, holes);
     }
 
     private Template template(Path file, JsonNode node, Vocabulary vocabulary) {
@@ -689,10 +706,10 @@ final class TokenizerReader {
     }
 
     private static int known(Path file, int id, Vocabulary vocabulary) {
-        if (id >= vocabulary.size()) {
+        if (id >= vocabulary.size() || vocabulary.isHole(id)) {
             throw EspalierException.data(
-                    "%s: \"post_processor\" uses id %d, but the vocabulary has %d tokens"
-                            .formatted(file, id, vocabulary.size()));
+                    "%s: \"post_processor\" uses id %d, which is none of the vocabulary"
+                            .formatted(file, id));
         }
         return id;
     }

@@ -221,7 +221,7 @@ public final class WordPieceTokenizer implements FramedTokenizer {
     @Override
     public String decode(int[] ids) {
         var text = new StringBuilder();
-        for (var id : ids) {
+        for (var id : vocabulary.withoutHoles(ids)) {
             if (isTail(id) && !text.isEmpty()) {
                 text.append(vocabulary.token(id), options.prefix().length(), length(id));
             } else {
@@ -290,9 +290,10 @@ public final class WordPieceTokenizer implements FramedTokenizer {
     /// Writes `vocab.txt` into `folder`, as BERT had it: a token a line. Added tokens that the
     /// model's vocabulary lacks are left to [#save].
     ///
-    /// @throws EspalierException if a token has a line break
+    /// @throws EspalierException if a token has a line break, or an id that is not its line's
     public void saveVocabulary(Path folder) {
         var lines = new StringBuilder();
+        var number = 0;
         for (var id = 0; id < vocabulary.size(); id++) {
             var name = vocabulary.token(id);
             if (name.indexOf('\n') >= 0 || name.indexOf('\r') >= 0) {
@@ -300,6 +301,11 @@ public final class WordPieceTokenizer implements FramedTokenizer {
                         "token %d holds a line break, which vocab.txt cannot".formatted(id));
             }
             if (vocabulary.isModel(id)) {
+                if (id != number++) {
+                    throw EspalierException.data(
+                            "token %d would stand in line %d of vocab.txt, where the line tells the id"
+                                    .formatted(id, number));
+                }
                 lines.append(name).append('\n');
             }
         }

@@ -46,18 +46,37 @@ class BytePairTokenizerTest {
         var reference = reference(split);
         for (int i = 0; i < 20_000; i++) {
             var text = HuggingFaceLibraryTest.string(8, i);
-            var bytes = utf8(text);
-            int length = bytes.length - Utf8Chunks.SLACK;
-            var pieces = new ArrayList<String>();
-            for (int at = 0; at < length; ) {
-                int end = split.next(bytes, at, length);
-                pieces.add(new String(bytes, at, end - at, StandardCharsets.UTF_8));
-                at = end;
-            }
-            assertThat(pieces)
+            assertThat(pieces(split, text))
                     .containsExactlyElementsOf(
                             reference.matcher(text).results().map(m -> m.group()).toList());
         }
+    }
+
+    /// Worked by hand: the digits first, each for itself, then GPT-2's expression on what is left.
+    @Test
+    void digitsStandApart() {
+        assertThat(pieces(Split.GPT2_DIGITS, "In 2026  7's 3.14 x½٣\n\n4 b"))
+                .containsExactly(
+                        "In", " ", "2", "0", "2", "6", "  ", "7", "'s", " ", "3", ".", "1", "4",
+                        " x", "½", "٣", "\n\n", "4", " b");
+        assertThat(pieces(Split.GPT2_NUMBERS, "In 2026  7's 3.14 x½٣\n\n4 b"))
+                .containsExactly(
+                        "In", " ", "2026", "  ", "7", "'s", " ", "3", ".", "14", " x", "½٣", "\n\n",
+                        "4", " b");
+        assertThat(pieces(Split.GPT2_DIGITS, "a   b 1 "))
+                .containsExactly("a", "  ", " b", " ", "1", " ");
+    }
+
+    private static List<String> pieces(Split split, String text) {
+        var bytes = utf8(text);
+        int length = bytes.length - Utf8Chunks.SLACK;
+        var pieces = new ArrayList<String>();
+        for (int at = 0; at < length; ) {
+            int end = split.next(bytes, at, length);
+            pieces.add(new String(bytes, at, end - at, StandardCharsets.UTF_8));
+            at = end;
+        }
+        return pieces;
     }
 
     private static byte[] utf8(String text) {

@@ -190,6 +190,55 @@ class HuggingFaceLibraryTest {
         agree(splitting(folder, split, behavior, nfc, false), 7, STRINGS / 4);
     }
 
+    /// SmolLM and StarCoder as their files have them, and the other way of telling digits apart.
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void digitsAgree(boolean individual) throws Exception {
+        var source = Files.createTempDirectory(folder, "source");
+        splitting(folder, Split.GPT2, "Isolated", false, false).save(source);
+        agree(Tokenizers.read(digits(source, individual)), 25, STRINGS / 4);
+    }
+
+    /// The file `tokenizer.json` of `folder` with `Digits` before `ByteLevel`.
+    static Path digits(Path folder, boolean individual) throws Exception {
+        var file = folder.resolve("tokenizer.json");
+        var json = (ObjectNode) Json.read(file);
+        var steps =
+                json.putObject("pre_tokenizer").put("type", "Sequence").putArray("pretokenizers");
+        steps.addObject().put("type", "Digits").put("individual_digits", individual);
+        steps.addObject()
+                .put("type", "ByteLevel")
+                .put("add_prefix_space", false)
+                .put("trim_offsets", true)
+                .put("use_regex", true);
+        return Files.writeString(file, json.toString());
+    }
+
+    /// As published files have them: the library reads tokens at their ids where the model's
+    /// vocabulary has them.
+    @Test
+    void holesAgree() throws Exception {
+        var source = Files.createTempDirectory(folder, "source");
+        splitting(folder, Split.CL100K, "Isolated", false, true)
+                .withSpecialTokens(List.of("<|endoftext|>", "stop"))
+                .save(source);
+        var file = source.resolve("tokenizer.json");
+        var json = (ObjectNode) Json.read(file);
+        var vocabulary = (ObjectNode) json.get("model").get("vocab");
+        int id = vocabulary.size() + 1;
+        for (var token : json.get("added_tokens")) {
+            ((ObjectNode) token).put("id", id);
+            vocabulary.put(token.get("content").stringValue(), id);
+            id += 16;
+        }
+        Files.writeString(file, json.toString());
+        Files.delete(source.resolve("tokenizer_config.json"));
+        Files.delete(source.resolve("special_tokens_map.json"));
+        var tokenizer = Tokenizers.read(source);
+        agree(tokenizer, 26, 10_000);
+        agree(tokenizer.withAddedTokens(List.of("the")), 27, 10_000);
+    }
+
     @Test
     void wholePiecesAgree() throws Exception {
         agree(splitting(folder, Split.CL100K, "Isolated", false, true), 8, 10_000);

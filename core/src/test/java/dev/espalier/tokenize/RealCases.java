@@ -28,7 +28,7 @@ import tools.jackson.databind.node.ObjectNode;
 ///         -Dtest='TokenizerGoldenTest,HuggingFaceLibraryTest,BytePairTrainerTest'
 ///
 /// @param whole whether a piece that is a token is taken whole
-/// @param tokens names in the byte alphabet, by id
+/// @param tokens names in the byte alphabet, by id; of ids that are no tokens ""
 /// @param merges names of two tokens, in the order in which they apply
 /// @param added ids of added tokens, of which the special ones begin with `<|`
 record RealCases(
@@ -53,7 +53,9 @@ record RealCases(
         var destination = Path.of(args[1]);
         var all = new LinkedHashMap<String, RealCases>();
         all.put("r50k", tiktoken(data.resolve("tok-tiktoken"), "r50k", Split.GPT2));
-        all.put("cl100k", tiktoken(data.resolve("tok-tiktoken"), "cl100k", Split.CL100K));
+        all.put(
+                "cl100k",
+                withSpecials(tiktoken(data.resolve("tok-tiktoken"), "cl100k", Split.CL100K)));
         all.put("llamacpp-gpt2", llama(data.resolve("tok-llamacpp/ggml-vocab-gpt-2.gguf"), false));
         all.put("llamacpp-mpt", llama(data.resolve("tok-llamacpp/ggml-vocab-mpt.gguf"), true));
         var story = Json.read(data.resolve("tok-bert-swift/gpt2_encoded_tokens.json"));
@@ -264,6 +266,34 @@ record RealCases(
         return new RealCases(split, false, true, tokens, merges, List.of(), cases);
     }
 
+    /// With the special tokens of cl100k, whose ids have gaps before them.
+    private static RealCases withSpecials(RealCases cl100k) {
+        var specials =
+                Map.of(
+                        100257, "<|endoftext|>",
+                        100258, "<|fim_prefix|>",
+                        100259, "<|fim_middle|>",
+                        100260, "<|fim_suffix|>",
+                        100276, "<|endofprompt|>");
+        var tokens = new ArrayList<>(cl100k.tokens);
+        for (int id = tokens.size(); id <= 100276; id++) {
+            tokens.add(specials.getOrDefault(id, ""));
+        }
+        var cases = new ArrayList<>(cl100k.cases);
+        cases.add(
+                new Case(
+                        "<|fim_prefix|>a<|fim_suffix|><|fim_middle|>a<|endoftext|><|endofprompt|>",
+                        new int[] {100258, 64, 100260, 100259, 64, 100257, 100276}));
+        return new RealCases(
+                cl100k.split,
+                cl100k.nfc,
+                cl100k.whole,
+                tokens,
+                cl100k.merges,
+                List.copyOf(specials.keySet()),
+                cases);
+    }
+
     /// Merges `parts` by the ranks below `limit` until none is left.
     private static void merge(List<String> parts, Map<String, Integer> ranks, int limit) {
         while (true) {
@@ -403,6 +433,9 @@ record RealCases(
         var list = json.putArray("added_tokens");
         for (int id = 0; id < tokens.size(); id++) {
             var token = tokens.get(id);
+            if (token.isEmpty()) {
+                continue;
+            }
             boolean special = token.startsWith("<|");
             if (added.contains(id)) {
                 list.addObject()

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.espalier.EspalierException;
+import dev.espalier.io.Json;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -11,6 +12,8 @@ import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.ObjectNode;
 
 class SentencePieceTrainerTest {
     private static final List<String> T5 = List.of("<pad>", "</s>", "<unk>");
@@ -109,6 +112,32 @@ class SentencePieceTrainerTest {
             assertThat(again.encode(text)).isEqualTo(tokenizer.encode(text));
             assertThat(tokens(again.plain(), text)).doesNotContain("</s>");
         }
+    }
+
+    @Test
+    void holesStandForNothing() throws Exception {
+        SentencePieceTrainer.bytePairs(TEXTS, 1000, 2, 0.6, LLAMA).save(folder);
+        var file = folder.resolve("tokenizer.json");
+        var json = (ObjectNode) Json.read(file);
+        int size = json.get("model").get("vocab").size();
+        ((ArrayNode) json.get("added_tokens"))
+                .addObject()
+                .put("id", size + 4)
+                .put("content", "<x>")
+                .put("normalized", false);
+        Files.writeString(file, json.toString());
+        var tokenizer = Tokenizers.read(folder);
+        assertThat(tokenizer.vocabularySize()).isEqualTo(size + 5);
+        int[] bytes = new int[3];
+        for (int i = 0; i < 3; i++) {
+            bytes[i] = tokenizer.id(List.of("<0xE2>", "<0x82>", "<0xAC>").get(i)).getAsInt();
+        }
+        assertThat(
+                        tokenizer.decode(
+                                new int[] {size, bytes[0], size + 3, bytes[1], bytes[2], size + 4}))
+                .isEqualTo("\u20ac<x>");
+        assertThat(tokenizer.bytes(size)).isEmpty();
+        assertThat(tokenizer.encode("<x>")).endsWith(size + 4);
     }
 
     @Test

@@ -66,6 +66,19 @@ class TokenizersTest {
     }
 
     @Test
+    void digitsBeforeByteLevelStay() throws Exception {
+        var file = HuggingFaceLibraryTest.digits(parent(changed(json -> {})), true);
+        var tokenizer = Tokenizers.read(file);
+        assertThat(tokenizer.encode(" 12"))
+                .containsExactly(
+                        tokenizer.id("Ġ").getAsInt(),
+                        tokenizer.id("1").getAsInt(),
+                        tokenizer.id("2").getAsInt());
+        tokenizer.save(folder);
+        assertThat(Json.read(folder.resolve("tokenizer.json"))).isEqualTo(Json.read(file));
+    }
+
+    @Test
     void mergesOfOlderFilesStayStrings() throws Exception {
         var changed =
                 changed(json -> {
@@ -189,10 +202,18 @@ class TokenizersTest {
         refused(
                 changed(j -> {
                     var steps = j.putObject("pre_tokenizer").put("type", "Sequence");
+                    steps.putArray("pretokenizers").addObject().put("type", "Punctuation");
+                    ((ArrayNode) steps.get("pretokenizers")).addObject().put("type", "ByteLevel");
+                }),
+                "\"pre_tokenizer\" is \"Sequence\" of [\"Punctuation\", \"ByteLevel\"]");
+        refused(
+                changed(j -> {
+                    var steps = j.putObject("pre_tokenizer").put("type", "Sequence");
                     steps.putArray("pretokenizers").addObject().put("type", "Digits");
                     ((ArrayNode) steps.get("pretokenizers")).addObject().put("type", "ByteLevel");
                 }),
-                "\"pre_tokenizer\" is \"Sequence\" of [\"Digits\", \"ByteLevel\"]");
+                "\"pre_tokenizer.add_prefix_space\" is missing, which is not supported; supported is"
+                        + " false, where Digits stands before ByteLevel");
         refused(
                 changed(j -> j.putObject("pre_tokenizer").put("type", "Punctuation")),
                 "\"pre_tokenizer\" is \"Punctuation\"");
@@ -211,18 +232,65 @@ class TokenizersTest {
         refused(changed(j -> j.putNull("pre_tokenizer").putNull("decoder")), "merges without");
     }
 
+    /// As cl100k's file has it, and others behind whose tokens special ones lie apart.
     @Test
-    void idsAreFromZeroWithoutGaps() throws Exception {
+    void idsMayHaveHoles() throws Exception {
+        var file =
+                changed(json -> {
+                    ((ObjectNode) json.get("model").get("vocab")).put("<|a|>", 699);
+                    for (var token : List.of("<|a|>", "<|b|>")) {
+                        ((ArrayNode) json.get("added_tokens"))
+                                .addObject()
+                                .put("id", token.equals("<|a|>") ? 699 : 720)
+                                .put("content", token)
+                                .put("single_word", false)
+                                .put("lstrip", false)
+                                .put("rstrip", false)
+                                .put("normalized", false)
+                                .put("special", true);
+                    }
+                });
+        var tokenizer = Tokenizers.read(file);
+        assertThat(tokenizer.vocabularySize()).isEqualTo(721);
+        assertThat(tokenizer.encode("a<|a|><|b|>")).containsExactly(64, 699, 720);
+        assertThat(tokenizer.decode(new int[] {64, 697, 698, 699, 700, 720}))
+                .isEqualTo("a<|a|><|b|>");
+        assertThat(tokenizer.token(698)).isEmpty();
+        assertThat(tokenizer.bytes(698)).isEmpty();
+        // So that masking never draws it.
+        assertThat(tokenizer.isSpecial(698)).isTrue();
+        assertThat(tokenizer.id("")).isEmpty();
+        assertThat(tokenizer.withAddedTokens(List.of("木")).encode("木")).containsExactly(721);
+        tokenizer.save(folder);
+        assertThat(Json.read(folder.resolve("tokenizer.json"))).isEqualTo(Json.read(file));
+        assertThat(Tokenizers.read(folder).encode("a<|a|><|b|>")).containsExactly(64, 699, 720);
+        var vocabulary = Files.createDirectories(folder.resolve("vocabulary"));
+        ((BytePairTokenizer) tokenizer).saveVocabulary(vocabulary);
+        assertThat(Tokenizers.read(vocabulary).id("<|a|>")).hasValue(699);
+        refused(
+                changed(json -> {
+                    ((ObjectNode) json.get("model").get("vocab")).put("<|a|>", 699);
+                    var post = json.putObject("post_processor").put("type", "RobertaProcessing");
+                    post.putArray("sep").add("<|a|>").add(699);
+                    post.putArray("cls").add("x").add(698);
+                }),
+                "\"post_processor\" uses id 698");
+    }
+
+    @Test
+    void idsAreChecked() throws Exception {
         refused(vocabulary(v -> v.put("Ġt", 3)), "both have id 3");
-        refused(vocabulary(v -> v.put("new", 698)), "the id of \"new\" is 698, but 698 tokens");
-        refused(vocabulary(v -> v.put("new", Integer.MAX_VALUE)), "is 2147483647, but 698 tokens");
+        refused(
+                vocabulary(v -> v.put("new", 11_396)),
+                "the id of \"new\" is 11396, but of 698 tokens ids up to 11395 are allowed");
+        refused(vocabulary(v -> v.put("new", Integer.MAX_VALUE)), "is 2147483647, but of 698");
         refused(vocabulary(v -> v.put("new", 1L << 40)), "must be a whole number from 0");
         refused(vocabulary(v -> v.put("new", -1)), "must be a whole number from 0");
         refused(vocabulary(v -> v.put("new", "5")), "must be a whole number from 0");
         refused(vocabulary(v -> v.put("new", 1.5)), "must be a whole number from 0");
         refused(vocabulary(v -> renamed(v, "Ġth")), "needs the token \"Ġth\"");
         refused(vocabulary(v -> renamed(v, "!")), "lacks \"!\", the token of byte 33");
-        refused(vocabulary(ObjectNode::removeAll), "the id of");
+        refused(vocabulary(ObjectNode::removeAll), "lacks \"Ā\", the token of byte 0");
     }
 
     /// As GPT-NeoX has it.
@@ -273,7 +341,7 @@ class TokenizersTest {
                 added("{\"id\": 5, \"content\": \"x\"}"),
                 "has id 5, but the vocabulary gives it 87");
         refused(added("{\"id\": 0, \"content\": \"<s>\"}"), "both have id 0");
-        refused(added("{\"id\": 900, \"content\": \"<x>\"}"), "the id of \"<x>\" is 900");
+        refused(added("{\"id\": 90000, \"content\": \"<x>\"}"), "the id of \"<x>\" is 90000");
         refused(added("{\"id\": 697}"), "has no \"content\"");
         refused(added("{\"id\": 697, \"content\": \"\"}"), "has no \"content\"");
         refused(added("{\"content\": \"x\"}"), "the id of \"x\" is missing");
@@ -287,12 +355,16 @@ class TokenizersTest {
         var post = "{\"type\": \"RobertaProcessing\", \"sep\": [\"x\", 9999], \"cls\": [\"x\", 1]}";
         refused(
                 changed(j -> j.set("post_processor", Json.mapper().readTree(post))),
-                "uses id 9999, but the vocabulary has 697");
+                "uses id 9999, which is none of the vocabulary");
         var template =
                 "{\"type\": \"TemplateProcessing\", \"single\": [{\"SpecialToken\": {\"id\": \"x\"}}]}";
         refused(
                 changed(j -> j.set("post_processor", Json.mapper().readTree(template))),
                 "neither a sequence, A or B, nor one of its special tokens");
+    }
+
+    private static Path parent(Path file) {
+        return java.util.Objects.requireNonNull(file.getParent());
     }
 
     private Path changed(Consumer<ObjectNode> change) throws Exception {

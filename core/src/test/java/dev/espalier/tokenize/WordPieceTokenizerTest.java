@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.espalier.EspalierException;
+import dev.espalier.io.Json;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,6 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import tools.jackson.databind.node.ObjectNode;
 
 class WordPieceTokenizerTest {
     private static final Path UNCASED = Path.of("src/test/resources/tokenizers/bert_uncased/saved");
@@ -124,6 +126,25 @@ class WordPieceTokenizerTest {
                                     .apply(tokenizer.encode("a"), tokenizer.encode("b")));
         }
         assertThat(tokens(tokenizer.plain(), "[MASK]")).doesNotContain("[MASK]");
+    }
+
+    @Test
+    void holesStandForNothing() throws IOException {
+        Tokenizers.read(UNCASED).save(folder);
+        var json = (ObjectNode) Json.read(folder.resolve("tokenizer.json"));
+        var vocabulary = (ObjectNode) json.get("model").get("vocab");
+        int size = vocabulary.size();
+        vocabulary.put("zebra", size + 2);
+        Files.writeString(folder.resolve("tokenizer.json"), json.toString());
+        var tokenizer = (WordPieceTokenizer) Tokenizers.read(folder);
+        int a = tokenizer.id("a").getAsInt();
+        assertThat(tokenizer.encode("a zebra")).containsExactly(a, size + 2);
+        assertThat(tokenizer.decode(new int[] {a, size, size + 1, size + 2})).isEqualTo("a zebra");
+        assertThat(tokenizer.bytes(size)).isEmpty();
+        assertThatThrownBy(() -> tokenizer.saveVocabulary(folder))
+                .hasMessage(
+                        "token %d would stand in line %d of vocab.txt, where the line tells the id"
+                                .formatted(size + 2, size + 1));
     }
 
     @ParameterizedTest
