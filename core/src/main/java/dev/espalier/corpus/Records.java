@@ -2,10 +2,13 @@ package dev.espalier.corpus;
 
 import dev.espalier.EspalierException;
 import dev.espalier.io.Json;
+import java.io.FilterReader;
 import java.io.IOException;
+import java.io.Reader;
 import java.nio.file.Path;
 import java.util.Locale;
 import tools.jackson.core.JacksonException;
+import tools.jackson.core.JsonToken;
 import tools.jackson.databind.JsonNode;
 
 /// Whole JSON objects, one a line (`.jsonl`, `.ndjson`) or in one list (`.json`), plain or packed
@@ -46,14 +49,7 @@ public final class Records {
                     }
                 }
             } else {
-                var list = Json.mapper().readTree(reader);
-                if (!list.isArray()) {
-                    throw EspalierException.data(file + ": is no list of records");
-                }
-                var at = 0L;
-                for (var record : list) {
-                    object(file, record, ++at, ledger, taker);
-                }
+                list(file, reader, ledger, taker);
             }
         } catch (JacksonException e) {
             throw EspalierException.data(file + ": not JSON (" + Json.why(e) + ")", e);
@@ -61,6 +57,57 @@ public final class Records {
             throw EspalierException.data(file + ": cannot be read (" + Globs.why(e) + ")", e);
         } catch (TextFile.NotText e) {
             throw EspalierException.data(file + ": " + e.getMessage(), e);
+        }
+    }
+
+    /// One record after the other, since a packed list may be longer than memory.
+    private static void list(Path file, Reader text, Ledger ledger, Taker taker) {
+        var bounded = new Bounded(file, text);
+        try (var parser = Json.mapper().createParser(bounded)) {
+            if (parser.nextToken() != JsonToken.START_ARRAY) {
+                throw EspalierException.data(file + ": is no list of records");
+            }
+            while (parser.nextToken() != JsonToken.END_ARRAY) {
+                bounded.begin();
+                JsonNode record = parser.readValueAsTree();
+                object(file, record, bounded.at, ledger, taker);
+            }
+            if (parser.nextToken() != null) {
+                throw EspalierException.data(file + ": goes on behind its list of records");
+            }
+        }
+    }
+
+    /// The text of a list, of which no record may be longer than can be held.
+    private static final class Bounded extends FilterReader {
+        private final Path file;
+
+        /// The number of the record that is read, from 1.
+        private long at;
+
+        private int left = LONGEST;
+
+        Bounded(Path file, Reader text) {
+            super(text);
+            this.file = file;
+        }
+
+        void begin() {
+            at++;
+            left = LONGEST;
+        }
+
+        @Override
+        public int read(char[] into, int offset, int length) throws IOException {
+            var n = super.read(into, offset, length);
+            left -= Math.max(0, n);
+            if (left < 0) {
+                // Where it ends cannot be told without reading it, so that nothing can go on.
+                throw EspalierException.data(
+                        "%s: record %d is longer than %d characters"
+                                .formatted(file, Math.max(1, at), LONGEST));
+            }
+            return n;
         }
     }
 

@@ -75,6 +75,15 @@ class FuzzTest {
     /// strides of its own.
     private static final long GROWTH = 512L << 20;
 
+    /// It is asked after so many files, since an answer takes longer than most of them, and at once
+    /// after one that took long, or when so much was allocated in Java's heap, which may grow by
+    /// it.
+    private static final int ASKED = 100;
+
+    private static final long LONG_NANOS = 20_000_000;
+
+    private static final long ALLOCATED = 64L << 20;
+
     /// Where Linux tells the most that a process held, and has it forgotten.
     private static final Path STATUS = Path.of("/proc/self/status");
 
@@ -322,6 +331,33 @@ class FuzzTest {
                                                 .getBytes(StandardCharsets.UTF_8)),
                                 file -> ConversationReader.read(file, lenient())),
                         new Reader(
+                                "conversations in a list",
+                                "conversations/a.json",
+                                packedToo(
+                                        """
+                                        [{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]},
+                                         {"instruction": "a", "input": "", "output": "b", "system": null}, 7]
+                                        """),
+                                file -> ConversationReader.read(file, lenient())),
+                        new Reader(
+                                "pairs of answers in a list",
+                                "pairs/a.json",
+                                packedToo(
+                                        """
+                                        [{"prompt": "a", "chosen": "b", "rejected": "c"},
+                                         {"instruction": "a", "input": null, "chosen": "b", "rejected": "c"}]
+                                        """),
+                                file -> PreferenceReader.read(file, lenient())),
+                        new Reader(
+                                "minimal pairs in a list",
+                                "minimal/a.json",
+                                packedToo(
+                                        """
+                                        [{"sentence_good": "a b", "sentence_bad": "b a", "UID": "order"},
+                                         {"sentence_good": "c", "sentence_bad": "d"}]
+                                        """),
+                                file -> MinimalPairReader.read(file.toString(), 10, lenient())),
+                        new Reader(
                                 "pairs of answers",
                                 "pairs/a.jsonl",
                                 List.of(
@@ -554,6 +590,7 @@ class FuzzTest {
 
     private static void fuzz(Reader reader, Path file, AtomicReference<Integer> running) {
         var refused = 0;
+        var growth = new Growth(reader);
         for (var i = 0; i < COUNT; i++) {
             running.set(i);
             var random = Rng.at(SEED, i, reader.name.hashCode());
@@ -568,16 +605,17 @@ class FuzzTest {
             } catch (IOException e) {
                 throw new UncheckedIOException(e);
             }
-            refused += attempt(reader, file, bytes.length) == null ? 0 : 1;
+            refused += attempt(reader, file, bytes.length, growth) == null ? 0 : 1;
         }
+        growth.ask();
         assertThat(refused).as("refused").isLessThan(COUNT);
     }
 
     /// Why the reader refuses the file, or null if it reads it.
-    private static @Nullable String attempt(Reader reader, Path file, int size) {
+    private static @Nullable String attempt(Reader reader, Path file, int size, Growth growth) {
         var threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
         var before = threads.getCurrentThreadAllocatedBytes();
-        var held = held(true);
+        var start = System.nanoTime();
         try {
             reader.body.read(file);
             return null;
@@ -588,12 +626,41 @@ class FuzzTest {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         } finally {
-            assertThat(threads.getCurrentThreadAllocatedBytes() - before)
+            var nanos = System.nanoTime() - start;
+            var allocated = threads.getCurrentThreadAllocatedBytes() - before;
+            assertThat(allocated)
                     .as("bytes allocated for %d", size)
                     .isLessThan(reader.fixed + PER_BYTE * size);
+            growth.after(nanos, allocated);
+        }
+    }
+
+    /// What the process grew by while files were read.
+    private static final class Growth {
+        private final Reader reader;
+        private long held = held(true);
+        private int files;
+        private long allocated;
+
+        Growth(Reader reader) {
+            this.reader = reader;
+        }
+
+        void after(long nanos, long bytes) {
+            files++;
+            allocated += bytes;
+            if (files == ASKED || nanos > LONG_NANOS || allocated > ALLOCATED) {
+                ask();
+            }
+        }
+
+        void ask() {
             assertThat(held(false) - held)
-                    .as("bytes that the process grew by for %d", size)
+                    .as("bytes that the process grew by in the last %d files", files)
                     .isLessThan(reader.fixed + GROWTH);
+            held = held(true);
+            files = 0;
+            allocated = 0;
         }
     }
 
@@ -730,6 +797,11 @@ class FuzzTest {
         var crc = new CRC32C();
         crc.update(bytes, from, length);
         return (int) crc.getValue();
+    }
+
+    private static List<byte[]> packedToo(String text) throws IOException {
+        var bytes = text.getBytes(StandardCharsets.UTF_8);
+        return List.of(bytes, gzip(bytes));
     }
 
     private static byte[] gzip(byte[] bytes) throws IOException {
