@@ -171,6 +171,9 @@ final class Predict implements Callable<Integer> {
         var conll = lines.file().filter(TaggedReader::isConll);
         try {
             if (texts.isEmpty() && conll.isPresent()) {
+                lines.refuseField(
+                        "words of .conll and .conllu have no key; they are read from the"
+                                + " first column, or FORM");
                 var ledger = Ledger.counting();
                 var read = TaggedReader.words(Given.file(conll.get()), ledger);
                 for (var start = 0; start < read.size(); start += CHUNK) {

@@ -28,7 +28,8 @@ final class TextLines {
     /// Takes some texts that stand together.
     @FunctionalInterface
     interface Chunks {
-        /// @param first the number of the first of `texts`, from 1
+        /// @param first the place of the first of `texts`, from 1: among the arguments, the lines,
+        ///   or the records of the file, broken ones counted
         void take(long first, List<String> texts);
     }
 
@@ -54,6 +55,13 @@ final class TextLines {
     /// Takes the texts of a file named `.jsonl` from `defaultField`, unless another is asked for.
     TextLines(String defaultField) {
         this.defaultField = defaultField;
+    }
+
+    /// Refuses a key beside what has none.
+    void refuseField(String why) {
+        if (field != null) {
+            throw EspalierException.usage("--field: " + why);
+        }
     }
 
     /// The file, if one is named.
@@ -132,24 +140,49 @@ final class TextLines {
     }
 
     private void records(Path path, Rows.Format format, int size, Chunks chunks, Ledger ledger) {
-        var chunk = new ArrayList<String>();
+        var gathered = new Gathered(size, chunks);
         var read = 0L;
         try (var rows = Rows.open(path, format, null, Rows.Fields.text(key()), ledger)) {
             for (var row = rows.next(); row != null; row = rows.next()) {
                 read++;
                 ledger.keep();
-                chunk.add(row.values().getFirst());
-                if (chunk.size() == size) {
-                    chunks.take(read - size + 1, List.copyOf(chunk));
-                    chunk.clear();
-                }
+                gathered.add(read + ledger.rejects(), row.values().getFirst());
             }
         } catch (IOException e) {
             throw EspalierException.data(
                     path + ": cannot be read to its end (" + e.getMessage() + ")", e);
         }
-        if (!chunk.isEmpty()) {
-            chunks.take(read - chunk.size() + 1, chunk);
+        gathered.give();
+    }
+
+    /// Texts that stand together, up to so many.
+    private static final class Gathered {
+        private final int size;
+        private final Chunks chunks;
+        private final List<String> texts = new ArrayList<>();
+        private long last;
+
+        Gathered(int size, Chunks chunks) {
+            this.size = size;
+            this.chunks = chunks;
+        }
+
+        void add(long place, String text) {
+            if (place != last + 1) {
+                give();
+            }
+            texts.add(text);
+            last = place;
+            if (texts.size() == size) {
+                give();
+            }
+        }
+
+        void give() {
+            if (!texts.isEmpty()) {
+                chunks.take(last - texts.size() + 1, List.copyOf(texts));
+                texts.clear();
+            }
         }
     }
 
@@ -163,8 +196,8 @@ final class TextLines {
             throws IOException {
         var decoder = StandardCharsets.UTF_8.newDecoder();
         var lines = new Lines(new InputStreamReader(input, decoder), LONGEST);
-        var chunk = new ArrayList<String>();
-        long at = 0, read = 0;
+        var gathered = new Gathered(size, chunks);
+        var at = 0L;
         try {
             for (var line = lines.next(); line != null; line = lines.next()) {
                 at++;
@@ -179,14 +212,12 @@ final class TextLines {
                                     : "a JSON object with text under '%s' is needed"
                                             .formatted(key));
                 } else {
-                    read++;
                     ledger.keep();
-                    chunk.add(text);
+                    gathered.add(at, text);
                 }
                 // A person who types wants an answer to each line; a file is taken in chunks.
-                if (chunk.size() == size || !chunk.isEmpty() && !lines.ready()) {
-                    chunks.take(read - chunk.size() + 1, List.copyOf(chunk));
-                    chunk.clear();
+                if (!lines.ready()) {
+                    gathered.give();
                 }
             }
         } catch (CharacterCodingException e) {
@@ -196,9 +227,7 @@ final class TextLines {
                             + (at == 0 ? "" : ", after line " + at + " or so"),
                     e);
         }
-        if (!chunk.isEmpty()) {
-            chunks.take(read - chunk.size() + 1, chunk);
-        }
+        gathered.give();
     }
 
     /// The text under `key`; null if `line` is no object that has one.

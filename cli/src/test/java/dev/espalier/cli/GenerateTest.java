@@ -275,6 +275,55 @@ class GenerateTest {
         assertThat(texts(lines())).isEqualTo(atOnce);
     }
 
+    /// So that what is drawn for a line does not change when a line before it breaks.
+    @Test
+    void brokenRecordsCountInTheNumbersOfThoseBehindThem() throws IOException {
+        var file = temp.resolve("numbered.jsonl");
+        var whole =
+                """
+                {"prompt": "a"}
+                {"prompt": "dog"}
+                {"prompt": "the cat"}
+                {"prompt": "%s"}
+                {"prompt": "x"}
+                """
+                        .formatted("the cat ".repeat(40));
+        Files.writeString(file, whole);
+        var draws =
+                new String[] {
+                    model,
+                    "--file=" + file,
+                    "--field=prompt",
+                    "--seed=3",
+                    "--temperature=1",
+                    "--max-new-tokens=8",
+                    "--json"
+                };
+        assertThat(run(draws)).isEqualTo(3);
+        var all = written();
+        assertThat(all).hasSize(4).doesNotHaveDuplicates();
+        var broken = whole.replace("{\"prompt\": \"dog\"}", "{\"p\": 1}");
+        Files.writeString(file, broken);
+        assertThat(run(draws)).isEqualTo(3);
+        assertThat(written()).containsExactly(all.get(0), all.get(2), all.get(3));
+        assertThat(run(model, "--file=" + file, "--max-new-tokens=1")).isEqualTo(3);
+        assertThat(err).contains("prompt 4: the prompt has ", file + ":2");
+        var in = System.in;
+        try {
+            System.setIn(new ByteArrayInputStream(broken.getBytes(StandardCharsets.UTF_8)));
+            draws[1] = "--file=-";
+            assertThat(run(draws)).isEqualTo(3);
+        } finally {
+            System.setIn(in);
+        }
+        assertThat(written()).containsExactly(all.get(0), all.get(2), all.get(3));
+    }
+
+    /// The texts of the prompts that have one.
+    private List<String> written() {
+        return texts(lines().stream().filter(line -> line.has("text")).toList());
+    }
+
     @Test
     void theModelsSettingsCountUnlessTheCommandLineSaysElse() throws IOException {
         var folder = TinyModel.write(temp.resolve("model"), List.of());

@@ -190,6 +190,9 @@ class PredictTest {
             assertThat(told.getFirst().get("words").valueStream())
                     .allMatch(w -> List.of("O", "B-X", "I-X").contains(w.get("label").asString()));
         }
+        assertThat(run("predict", model, "--file", write("c.conllu", universal), "--field", "form"))
+                .isEqualTo(2);
+        assertThat(err).contains("--field: words of .conll and .conllu").hasLineCount(1);
         assertThat(run("predict", model, "--file", write("d.conll", "\n"))).isEqualTo(3);
         assertThat(err).contains("d.conll: holds no words");
         assertThat(run("predict", model, "--file", write("e.conll", "the O\ndog\n\nfox O\n")))
