@@ -36,6 +36,9 @@ final class CocoReader {
         final ArrayList<String> captions = new ArrayList<>();
         final TreeSet<String> labels = new TreeSet<>();
 
+        /// Whether something is in it, but not where.
+        boolean unknown;
+
         Entry(Path picture, int width, int height) {
             this.picture = picture;
             this.width = width;
@@ -77,6 +80,10 @@ final class CocoReader {
         }
         var images = new ArrayList<LabelledImage>();
         for (var entry : entries.values()) {
+            if (wanted instanceof ImageData.Wanted.Masks && entry.unknown) {
+                ledger.drop("picture with a thing that cannot be read");
+                continue;
+            }
             if (captions && entry.captions.isEmpty()) {
                 ledger.drop("picture without a caption");
                 continue;
@@ -194,6 +201,7 @@ final class CocoReader {
                             + json.path("category_id")
                             + "; allowed: "
                             + categories.keySet());
+            hide(numbers(json.path("bbox")), entry);
             return;
         }
         if (wanted instanceof ImageData.Wanted.Labels) {
@@ -202,6 +210,7 @@ final class CocoReader {
         }
         var box = box(json.path("bbox"), id);
         if (box == null) {
+            entry.unknown = true;
             return;
         }
         var clipped = ImageReader.clipped(box, entry.width, entry.height, ledger);
@@ -211,6 +220,7 @@ final class CocoReader {
                     id,
                     "has the box %s in a picture of %d x %d pixels"
                             .formatted(json.path("bbox"), entry.width, entry.height));
+            entry.unknown = true;
             return;
         }
         entry.labels.add(label);
@@ -221,7 +231,9 @@ final class CocoReader {
                         json.path("area").asDouble(clipped.area()),
                         json.path("iscrowd").asInt(0) != 0));
         if (wanted instanceof ImageData.Wanted.Masks) {
-            outlines(json.path("segmentation"), entry, label, id);
+            if (!outlines(json.path("segmentation"), entry, label, id)) {
+                hide(numbers(json.path("bbox")), entry);
+            }
         }
     }
 
@@ -234,20 +246,40 @@ final class CocoReader {
         return new Box(numbers[0], numbers[1], numbers[0] + numbers[2], numbers[1] + numbers[3]);
     }
 
-    private void outlines(JsonNode json, Entry entry, String label, String id) {
+    /// Has the box [x, y, width, height] of a thing that cannot be read mean nothing in a mask,
+    /// where it would be background else.
+    private static void hide(double @Nullable [] box, Entry entry) {
+        if (box == null || box.length != 4) {
+            entry.unknown = true;
+            return;
+        }
+        double left = Math.floor(box[0]),
+                top = Math.floor(box[1]),
+                right = Math.ceil(box[0] + box[2]),
+                bottom = Math.ceil(box[1] + box[3]);
+        entry.outlines.add(
+                new MaskSource.Outline(
+                        Mask.IGNORED,
+                        new double[] {left, top, right, top, right, bottom, left, bottom}));
+    }
+
+    /// @return whether all of the thing could be read
+    private boolean outlines(JsonNode json, Entry entry, String label, String id) {
         var number = List.copyOf(categories.values()).indexOf(label) + 1;
         if (json.isObject()) {
             try {
                 entry.outlines.add(new MaskSource.Runs(number, runs(json, entry)));
             } catch (EspalierException e) {
                 reject("broken run lengths", id, "has " + e.getMessage());
+                return false;
             }
-            return;
+            return true;
         }
         if (json.isEmpty()) {
             reject("no outline", id, "has no outline in `segmentation`");
-            return;
+            return false;
         }
+        var whole = true;
         for (var line : json) {
             var points = numbers(line);
             if (points == null || points.length < 6 || points.length % 2 != 0) {
@@ -255,10 +287,12 @@ final class CocoReader {
                         "broken outline",
                         id,
                         "has an outline that is no list of three points or more");
+                whole = false;
                 continue;
             }
             entry.outlines.add(new MaskSource.Outline(number, points));
         }
+        return whole;
     }
 
     private static RunLengths runs(JsonNode json, Entry entry) {

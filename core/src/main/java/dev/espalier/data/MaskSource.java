@@ -103,7 +103,7 @@ public sealed interface MaskSource {
 
     /// What belongs to a class.
     sealed interface Shape {
-        /// The class's number.
+        /// The class's number, or [Mask#IGNORED].
         int label();
 
         /// In pixels.

@@ -146,7 +146,7 @@ class CocoReaderTest {
                          "segmentation": [[1, 1, 2, 1, 2, 2, 1, 2]]},
                         {"id": 2, "image_id": 2, "category_id": 3, "bbox": [0, 0, 3, 3],
                          "segmentation": [[0, 0, 3, 0, 3, 3, 0, 3]]},
-                        {"id": 3, "image_id": 2, "category_id": 3, "bbox": [0, 0, 3, 3],
+                        {"id": 3, "image_id": 2, "category_id": 3, "bbox": [0, 3, 1.5, 1],
                          "segmentation": [[0, 0, 3, 0]]},
                         {"id": 4, "image_id": 2, "category_id": 3, "bbox": [0, 0, 3, 3],
                          "segmentation": {"counts": [16], "size": [4, 4]}},
@@ -154,25 +154,47 @@ class CocoReaderTest {
                          "segmentation": {"counts": [15, 1], "size": [4, 4]}},
                         {"id": 6, "image_id": 2, "category_id": 3, "bbox": [3, 0, 1, 2],
                          "segmentation": {"counts": "<22", "size": [4, 4]}},
-                        {"id": 7, "image_id": 2, "category_id": 3, "bbox": [3, 3, 1, 1],
+                        {"id": 7, "image_id": 2, "category_id": 3, "bbox": [2, 2, 1, 1],
                          "segmentation": {"counts": [15, 2], "size": [4, 4]}},
-                        {"id": 8, "image_id": 2, "category_id": 3, "bbox": [3, 3, 1, 1],
+                        {"id": 8, "image_id": 2, "category_id": 3, "bbox": [2, 2, 1, 1],
                          "segmentation": {"counts": [12], "size": [4, 3]}},
-                        {"id": 9, "image_id": 2, "category_id": 3, "bbox": [3, 3, 1, 1],
+                        {"id": 9, "image_id": 2, "category_id": 3, "bbox": [2, 2, 1, 1],
                          "segmentation": {"counts": "a b", "size": [4, 4]}},
-                        {"id": 10, "image_id": 2, "category_id": 3, "bbox": [3, 3, 1, 1],
+                        {"id": 10, "image_id": 2, "category_id": 3, "bbox": [3, 2, 1, 1],
                          "segmentation": []},
-                        {"id": 11, "image_id": 2, "category_id": 3, "bbox": [3, 3, 1, 1]}
+                        {"id": 11, "image_id": 2, "category_id": 3, "bbox": [2, 3, 0.5, 1]},
+                        {"id": 12, "image_id": 2, "category_id": 9, "bbox": [0, 0, 1, 1]}
                         """);
         assertThat(data.classes()).containsExactly("background", "cat", "dog");
         var mask = Objects.requireNonNull(data.images().get(1).mask()).mask();
-        // The smaller thing lies above the larger, whichever comes first.
-        assertThat(mask.classes()).containsExactly(1, 1, 1, 1, 1, 2, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1);
+        // The smaller thing lies above the larger, whichever comes first. Where a thing cannot be
+        // read, its box means nothing.
+        assertThat(mask.classes())
+                .containsExactly(-1, 1, 1, 1, 1, 2, 1, 1, 1, 1, -1, -1, -1, -1, -1, 1);
         assertThat(ledger.counts().rejected())
                 .containsOnly(
                         Map.entry("broken outline", 1L),
                         Map.entry("broken run lengths", 3L),
-                        Map.entry("no outline", 2L));
+                        Map.entry("no outline", 2L),
+                        Map.entry("unknown category", 1L));
+    }
+
+    /// What is background cannot be told then.
+    @Test
+    void aPictureWithAThingThatIsNowhereHasNoMask() throws IOException {
+        var data =
+                read(
+                        new Wanted.Masks(null),
+                        "",
+                        """
+                        {"id": 1, "image_id": 7, "category_id": 1, "bbox": [1, 1, 2],
+                         "segmentation": [[1, 1, 2, 1, 2, 2, 1, 2]]}
+                        """);
+        assertThat(data.images())
+                .extracting(LabelledImage::where)
+                .containsExactly(folder.resolve("images/b.png").toString());
+        assertThat(ledger.counts().dropped())
+                .containsEntry("picture with a thing that cannot be read", 1L);
     }
 
     @Test
