@@ -53,7 +53,7 @@ final class BoxFiles {
             var base = given == null && yaml.containsKey("path") ? yaml.get("path") + "/" : "";
             var root = given == null ? folder : given;
             for (var of : places(data, yaml, place.part())) {
-                listed(inside(data, root, base + of), root, pictures, ledger);
+                listed(inside(data, root, base, String.valueOf(of)), root, pictures, ledger);
             }
         } else {
             listed(data, folder, pictures, ledger);
@@ -68,16 +68,17 @@ final class BoxFiles {
         return whole(data, images, names, ledger);
     }
 
-    /// What a description names in `root`. Published ones often name folders of another machine.
-    private static Path inside(Path data, Path root, String name) {
+    /// What a description names in `root`. Published ones often name folders of another machine;
+    /// those of Roboflow name what lies beside them as if it lay beside their folder.
+    private static Path inside(Path data, Path root, String base, String of) {
         var folder = root.toAbsolutePath().normalize();
-        Path at;
-        try {
-            at = root.resolve(name).toAbsolutePath().normalize();
-        } catch (InvalidPathException e) {
-            throw EspalierException.data("%s: `%s` is no path".formatted(data, name), e);
-        }
+        var name = base + of;
+        var at = at(data, root, name);
         if (!at.startsWith(folder) || !Files.exists(at)) {
+            var here = at(data, root, base + of.replaceFirst("^(\\.\\./)+", ""));
+            if (here.startsWith(folder) && Files.exists(here)) {
+                return here;
+            }
             throw EspalierException.data(
                     "%s: names `%s`, %s; allowed: what lies there, or `pictures` with the folder that `path` stands for, in which the rest is looked up"
                             .formatted(
@@ -88,6 +89,14 @@ final class BoxFiles {
                                             : "and there is no such file in " + folder));
         }
         return at;
+    }
+
+    private static Path at(Path data, Path root, String name) {
+        try {
+            return root.resolve(name).toAbsolutePath().normalize();
+        } catch (InvalidPathException e) {
+            throw EspalierException.data("%s: `%s` is no path".formatted(data, name), e);
+        }
     }
 
     /// Where a description says that the pictures of a part lie.
@@ -160,7 +169,7 @@ final class BoxFiles {
             }
             var box = numbers.length == 5 ? middle(numbers) : around(numbers);
             var pixels = box.moved(size.width(), 0, size.height(), 0);
-            add(regions, pixels, names.get((int) number), size, file, i + 1, ledger);
+            add(regions, pixels, names.get((int) number), false, size, file, i + 1, ledger);
         }
         return regions;
     }
@@ -186,6 +195,7 @@ final class BoxFiles {
             List<Region> regions,
             Box box,
             String label,
+            boolean difficult,
             Decoder.Size size,
             Path file,
             int line,
@@ -206,7 +216,7 @@ final class BoxFiles {
                                     size.width(),
                                     size.height()));
         } else {
-            regions.add(new Region(clipped, label));
+            regions.add(new Region(clipped, label, clipped.area(), false, difficult));
         }
     }
 
@@ -376,7 +386,11 @@ final class BoxFiles {
                 continue;
             }
             var pixels = new Box(corners[0], corners[1], corners[2], corners[3]);
-            add(regions, pixels, String.valueOf(label), size, file, 0, ledger);
+            var difficult = "1".equals(text(object, "difficult"));
+            if (difficult) {
+                ledger.change("difficult thing, neither learnt nor missed", 1);
+            }
+            add(regions, pixels, String.valueOf(label), difficult, size, file, 0, ledger);
         }
         return of(picture, regions);
     }

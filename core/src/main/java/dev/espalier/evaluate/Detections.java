@@ -16,8 +16,8 @@ import java.util.Locale;
 /// that they overlap most, if by at least a threshold and not taken before. Over all pictures, in
 /// the order of scores, precision is the share of detections that took a thing, and recall that of
 /// things that were taken; the average precision is the mean, over 101 recalls from 0 to 1, of the
-/// best precision at that recall or a higher one. Detections of a crowd, and of things or by boxes
-/// of another size than asked for, count for nothing.
+/// best precision at that recall or a higher one. Detections of a crowd, of things that are marked
+/// as difficult, and of things or by boxes of another size than asked for, count for nothing.
 public final class Detections {
     /// The overlaps from which a thing counts as found: 0.5, 0.55 and so on to 0.95.
     private static final int THRESHOLDS = 10;
@@ -134,7 +134,7 @@ public final class Detections {
         for (var p = 0; p < truth.size(); p++) {
             var regions = truth.get(p).stream().filter(r -> r.label().equals(label)).toList();
             for (var region : regions) {
-                things[p] += region.crowd() || size.excludes(region.area()) ? 0 : 1;
+                things[p] += isOther(region, size) ? 0 : 1;
             }
             var surest =
                     seen.get(p).stream()
@@ -163,10 +163,7 @@ public final class Detections {
     /// For each detection of a picture the bits of [Matches#found] and [Matches#ignored].
     private static int[][] match(List<Region> regions, List<Detection> surest, Size size) {
         // Those that count stand first.
-        var things =
-                regions.stream()
-                        .sorted(Comparator.comparing(r -> r.crowd() || size.excludes(r.area())))
-                        .toList();
+        var things = regions.stream().sorted(Comparator.comparing(r -> isOther(r, size))).toList();
         var bits = new int[surest.size()][2];
         for (var t = 0; t < THRESHOLDS; t++) {
             var taken = new boolean[things.size()];
@@ -184,8 +181,9 @@ public final class Detections {
         return bits;
     }
 
+    /// Whether it counts for nothing.
     private static boolean isOther(Region thing, Size size) {
-        return thing.crowd() || size.excludes(thing.area());
+        return !thing.counts() || size.excludes(thing.area());
     }
 
     /// The thing that a box takes, or -1: one that does not count only where none does that counts.
@@ -334,14 +332,15 @@ public final class Detections {
     /// What things were taken for by the detections of at least `score`: each, the surest first,
     /// takes the thing of whatever class that it overlaps most, if by a half and not taken before.
     /// The last class is nothing: what was seen where no thing is, and things that were not seen.
-    /// Crowds, and what was seen in them, are left out.
+    /// Crowds and difficult things, and what was seen of them, are left out.
     public ConfusionMatrix confusion(double score) {
         var labels = new ArrayList<>(classes);
         labels.add("nothing");
         int k = labels.size(), nothing = k - 1;
         var counts = new long[k * k];
         for (var p = 0; p < truth.size(); p++) {
-            var things = truth.get(p).stream().sorted(Comparator.comparing(Region::crowd)).toList();
+            var things =
+                    truth.get(p).stream().sorted(Comparator.comparing(r -> !r.counts())).toList();
             var taken = new boolean[things.size()];
             var surest =
                     seen.get(p).stream()
@@ -354,12 +353,12 @@ public final class Detections {
                 if (best >= 0) {
                     taken[best] = true;
                 }
-                if (best < 0 || !things.get(best).crowd()) {
+                if (best < 0 || things.get(best).counts()) {
                     counts[is * k + labels.indexOf(detection.label())]++;
                 }
             }
             for (var i = 0; i < taken.length; i++) {
-                if (!taken[i] && !things.get(i).crowd()) {
+                if (!taken[i] && things.get(i).counts()) {
                     counts[labels.indexOf(things.get(i).label()) * k + nothing]++;
                 }
             }
@@ -381,12 +380,13 @@ public final class Detections {
                                 .sorted(Comparator.comparingDouble(Detection::score).reversed())
                                 .toList();
                 var regions = truth.get(p).stream().filter(r -> r.label().equals(label)).toList();
-                told += sure.size();
                 for (var bits : match(regions, sure, Size.ALL)) {
-                    right += bits[0] & 1;
+                    var counts = (bits[1] & 1) == 0;
+                    told += counts ? 1 : 0;
+                    right += counts ? bits[0] & 1 : 0;
                 }
             }
-            var all = told + truth.get(p).size();
+            var all = told + truth.get(p).stream().filter(Region::counts).count();
             f1[p] = all == 0 ? 1 : 2.0 * right / all;
         }
         var places = new ArrayList<Integer>();

@@ -81,7 +81,8 @@ public record Sample(Image image, List<Region> regions, @Nullable Mask mask, Lis
             var left = box.in(width, height);
             if (left.width() >= 1 && left.height() >= 1 && left.area() >= LEFT * box.area()) {
                 var area = region.area() * Math.abs(across * down) * left.area() / box.area();
-                moved.add(new Region(left, region.label(), area, region.crowd()));
+                moved.add(
+                        new Region(left, region.label(), area, region.crowd(), region.difficult()));
             }
         }
         return moved;

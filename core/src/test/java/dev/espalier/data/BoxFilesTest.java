@@ -155,6 +155,29 @@ class BoxFilesTest {
                 .hasMessageContaining("`../set/images/train`, which lies outside of");
     }
 
+    /// As Roboflow's descriptions have it.
+    @Test
+    void aDescriptionThatLeadsUpIsLookedUpBesideIt() throws IOException {
+        picture("set/train/images/a.png");
+        text("set/train/labels/a.txt", "0 0.5 0.5 0.2 0.4\n");
+        picture("set/valid/images/b.png");
+        // What lies where it leads is not of this set.
+        picture("train/images/c.png");
+        var yaml =
+                text(
+                        "set/data.yaml",
+                        "train: ../train/images\nval: ../valid/images\ntest: ../test/images\nnc: 1\nnames: ['cat']\n");
+        var read = read(yaml);
+        assertThat(read.images())
+                .extracting(LabelledImage::where)
+                .containsExactly(folder.resolve("set/train/images/a.png").toString());
+        assertThat(read.images().getFirst().labels()).containsExactly("cat");
+        text("set/valid/labels/b.txt", "0 0.5 0.5 0.2 0.4\n");
+        assertThat(read(yaml, Part.VALIDATION).images()).hasSize(1);
+        assertThatThrownBy(() -> read(yaml, Part.TEST))
+                .hasMessageContaining("names `../test/images`, and there is no such file");
+    }
+
     @Test
     void aFolderOfPicturesIsRefusedWhereItIsNotLookedAt() throws IOException {
         picture("images/a.png");
@@ -233,6 +256,23 @@ class BoxFilesTest {
                         new Region(new Box(2, 1, 4, 5), "cat"));
         assertThat(read(list).images()).hasSize(1);
         assertThat(ledger.counts().rejected()).containsOnly(Map.entry("no such picture", 1L));
+    }
+
+    @Test
+    void whatVocMarksAsDifficultDoesNotCount() throws IOException {
+        picture("JPEGImages/a.png");
+        var dog = object("dog", "1 1 20 10");
+        text(
+                "Annotations/a.xml",
+                voc(
+                        "a.png",
+                        dog.replace("<part>", "<difficult>1</difficult><part>")
+                                + dog.replace("<part>", "<difficult>0</difficult><part>")));
+        assertThat(read(folder).images().getFirst().regions())
+                .extracting(Region::counts)
+                .containsExactly(false, true);
+        assertThat(ledger.counts().changed())
+                .containsOnly(Map.entry("difficult thing, neither learnt nor missed", 1L));
     }
 
     @Test

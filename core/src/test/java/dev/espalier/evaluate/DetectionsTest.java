@@ -158,6 +158,32 @@ class DetectionsTest {
         assertThat(score("map-50", truth, outside)).isCloseTo(0.5, EXACT);
     }
 
+    /// It is taken once, and by what lies in it alone it is not.
+    @Test
+    void aDifficultThingIsNeitherFoundNorMissed() {
+        var difficult = new Region(box(0, 0, 100, 100), "cat", 10_000, false, true);
+        var truth = List.of(difficult, cat(box(200, 0, 50, 50)));
+        var right = cat(box(200, 0, 50, 50), 0.7);
+        assertThat(score("map", truth, List.of(right))).isCloseTo(1, EXACT);
+        assertThat(score("recall-100", truth, List.of(right))).isCloseTo(1, EXACT);
+        var seen = cat(box(0, 0, 100, 100), 0.9);
+        assertThat(score("map", truth, List.of(seen, right))).isCloseTo(1, EXACT);
+        assertThat(score("map-50", truth, List.of(seen, seen, right))).isCloseTo(0.5, EXACT);
+        assertThat(score("map-50", truth, List.of(cat(box(10, 10, 20, 20), 0.9), right)))
+                .isCloseTo(0.5, EXACT);
+        // Nor is it told apart from nothing, or drawn among the worst.
+        var detections =
+                new Detections(
+                        List.of("cat"),
+                        List.of(List.of(difficult), truth, truth),
+                        List.of(List.of(), List.of(seen), List.of(seen, right)));
+        var taken = detections.confusion(0.5);
+        assertThat(taken.count(0, 0)).isEqualTo(1);
+        assertThat(taken.count(0, 1)).isEqualTo(1);
+        assertThat(taken.count(1, 0)).isZero();
+        assertThat(detections.bestFirst(0.5)).containsExactly(0, 2, 1);
+    }
+
     @Test
     void thingsOfOtherSizesCountForNothing() {
         var truth = List.of(cat(box(0, 0, 20, 20)), cat(box(100, 0, 60, 60)));
