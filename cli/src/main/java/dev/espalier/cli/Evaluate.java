@@ -326,7 +326,13 @@ final class Evaluate implements Callable<Integer> {
         var place =
                 new ImageData.Place(
                         Given.path(Path.of(set.files())), pictures, ImageData.Part.HELD_OUT);
-        var read = ImageReader.read(place, wanted, ledger);
+        var read =
+                ImageReader.read(
+                        place,
+                        wanted,
+                        ledger,
+                        new ImageReader.Room(),
+                        PictureClassifier.fit(model));
         if (!ledger.leftOut().isEmpty()) {
             console.note(set.files() + ": not all is used" + ledger.leftOut());
         }

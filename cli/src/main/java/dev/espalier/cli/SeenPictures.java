@@ -67,7 +67,9 @@ final class SeenPictures {
             names = "--coco",
             paramLabel = "FILE",
             description =
-                    "Where the boxes, masks, captions or labels of all pictures go, as COCO has them.")
+                    "Where the boxes, masks, captions or labels of all pictures go, as COCO has them. Pictures are"
+                            + " numbered from 1 in their order, and categories in the model's, whatever numbers"
+                            + " the data had that it learnt from.")
     private @Nullable Path coco;
 
     private final List<Map<String, Object>> images = new ArrayList<>();
@@ -216,7 +218,12 @@ final class SeenPictures {
             if (names.size() > 1) {
                 names.forEach(name -> tell(console, teller, List.of(name)));
             } else {
-                setAside(console, names.getFirst(), names.getFirst() + ": " + e.getMessage());
+                var name = names.getFirst();
+                var message = String.valueOf(e.getMessage());
+                setAside(
+                        console,
+                        name,
+                        message.startsWith(name + ": ") ? message : name + ": " + message);
             }
             return;
         }
@@ -479,11 +486,11 @@ final class SeenPictures {
     private record Masks(PictureSegmenter segmenter) implements Teller {
         @Override
         public List<Answer> tell(List<Picture> pictures) {
-            return pictures.stream().map(p -> told(p.image())).toList();
+            return pictures.stream().map(this::told).toList();
         }
 
-        private Answer told(Image image) {
-            var mask = segmenter.segment(image).mask();
+        private Answer told(Picture picture) {
+            var mask = segmenter.mask(picture);
             var lines = new ArrayList<String>();
             var classes = new ArrayList<Map<String, Object>>();
             var annotations = new ArrayList<Map<String, Object>>();
@@ -515,7 +522,7 @@ final class SeenPictures {
             return new Answer(
                     lines,
                     Map.of("classes", classes),
-                    new ShownImage(image, List.of(), drawn(mask), ""),
+                    new ShownImage(picture.image(), List.of(), drawn(mask), ""),
                     mask,
                     annotations);
         }

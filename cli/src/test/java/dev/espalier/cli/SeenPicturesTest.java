@@ -357,6 +357,32 @@ class SeenPicturesTest {
     }
 
     @Test
+    void whatIsTooNarrowForTheModelIsSetAside() throws IOException {
+        var model = write(new Vit(VIT, new Problem.SingleLabel(List.of("a", "b"))).initialize(1));
+        Files.writeString(
+                model.resolve(Preprocessor.FILE),
+                "{\"size\": {\"shortest_edge\": 16, \"longest_edge\": 32}, \"do_normalize\": false}");
+        var narrow = folder.resolve("narrow.png");
+        ImageIO.write(
+                new BufferedImage(200, 4, BufferedImage.TYPE_INT_RGB), "png", narrow.toFile());
+        assertThat(run("predict", model, narrow, picture)).isZero();
+        assertThat(told).matches("[ab]\\t0\\.\\d{3}\\t" + picture + "\\R");
+        assertThat(said)
+                .contains(
+                        narrow
+                                + ": has 200 x 4 pixels, of which the model reads 32 x 1; it needs 8 at least each way")
+                .doesNotContain(narrow + ": " + narrow);
+        for (var name : List.of("a/one.png", "b/two.png", "b/narrow.png")) {
+            Files.createDirectories(folder.resolve("set").resolve(name).getParent());
+            Files.copy(
+                    name.endsWith("narrow.png") ? narrow : picture,
+                    folder.resolve("set").resolve(name));
+        }
+        assertThat(run("evaluate", model, "--data", folder.resolve("set"))).isEqualTo(3);
+        assertThat(said).contains("b/narrow.png: has 200 x 4 pixels, of which the model reads 32");
+    }
+
+    @Test
     void fewLargePicturesAreTogether() throws IOException {
         var large = header("large.png", 4_000, 3_000, 4).toString();
         var small = picture.toString();

@@ -717,6 +717,21 @@ public final class HuggingFace {
         }
     }
 
+    /// The pixels that each side of a picture must have at the least for the model in `folder`.
+    public static int leastSide(Path folder) {
+        var config = config(folder);
+        return named(
+                folder,
+                () ->
+                        switch (type(config)) {
+                            case "segformer" -> SegformerConfig.of(config).leastSide();
+                            case "espalier-unet" -> UnetConfig.of(config).leastSide();
+                            case "vision-encoder-decoder" ->
+                                    VisionEncoderDecoderConfig.of(config).encoder().patch();
+                            default -> VitConfig.of(config).patch();
+                        });
+    }
+
     private static VitConfig vitShape(JsonNode config, @Nullable Double dropout) {
         var shape = VitConfig.of(config);
         return dropout == null ? shape : shape.withDropout(dropout);

@@ -4,6 +4,7 @@ import dev.espalier.EspalierException;
 import dev.espalier.corpus.Ledger;
 import dev.espalier.image.Box;
 import dev.espalier.image.Decoder;
+import dev.espalier.image.Fit;
 import dev.espalier.image.Image;
 import dev.espalier.image.Mask;
 import java.io.BufferedInputStream;
@@ -94,15 +95,16 @@ public final class ImageReader {
     ///
     /// @throws EspalierException (DATA) if it is of no such kind, or does not tell what is wanted
     public static ImageData read(ImageData.Place place, ImageData.Wanted wanted, Ledger ledger) {
-        return read(place, wanted, ledger, new Room());
+        return read(place, wanted, ledger, new Room(), Fit.ANY);
     }
 
-    /// As the other, with pictures held in what is left of `room`.
+    /// As the other, with pictures held in what is left of `room`; those that a model does not see
+    /// are set aside.
     public static ImageData read(
-            ImageData.Place place, ImageData.Wanted wanted, Ledger ledger, Room room) {
+            ImageData.Place place, ImageData.Wanted wanted, Ledger ledger, Room room, Fit fit) {
         var read = undecoded(place, wanted, ledger);
         var seen = new BitSet();
-        var images = decoded(read.images(), room, seen, ledger);
+        var images = decoded(read.images(), room, fit, seen, ledger);
         if (wanted instanceof ImageData.Wanted.Masks) {
             var unused = read.classes().size() - seen.get(0, read.classes().size()).cardinality();
             if (unused > 0) {
@@ -130,7 +132,7 @@ public final class ImageReader {
         if (found.isEmpty()) {
             throw EspalierException.data(path + ": holds no picture" + ledger.leftOut());
         }
-        return decoded(found, room, new BitSet(), ledger);
+        return decoded(found, room, Fit.ANY, new BitSet(), ledger);
     }
 
     /// As [#read] of a folder for each label.
@@ -138,13 +140,14 @@ public final class ImageReader {
         return decoded(
                 folders(root, ledger, new LabelledReader.Labels.One()),
                 new Room(),
+                Fit.ANY,
                 new BitSet(),
                 ledger);
     }
 
     /// As [#read] of IDX.
     public static List<LabelledImage> idx(Path images, Path labels, Ledger ledger) {
-        return decoded(pairs(images, labels), new Room(), new BitSet(), ledger);
+        return decoded(pairs(images, labels), new Room(), Fit.ANY, new BitSet(), ledger);
     }
 
     private static ImageData undecoded(
@@ -621,7 +624,7 @@ public final class ImageReader {
     ///
     /// @param seen the numbers that masks hold are set
     static List<LabelledImage> decoded(
-            List<LabelledImage> images, Room room, BitSet seen, Ledger ledger) {
+            List<LabelledImage> images, Room room, Fit fit, BitSet seen, Ledger ledger) {
         var result = new ArrayList<LabelledImage>();
         // By parts, so that what finds no room does not lie about.
         for (var some : groups(images, TOGETHER, PIXELS_TOGETHER, ImageReader::pixels)) {
@@ -632,6 +635,15 @@ public final class ImageReader {
                 var image = outcome.image();
                 if (image == null) {
                     ledger.reject(Path.of(labelled.where()), 0, outcome.reason(), outcome.detail());
+                    continue;
+                }
+                var refusal = fit.refusal(image.width(), image.height());
+                if (refusal != null) {
+                    ledger.reject(
+                            Path.of(labelled.where()),
+                            0,
+                            "picture too small for the model",
+                            refusal);
                     continue;
                 }
                 ledger.keep();

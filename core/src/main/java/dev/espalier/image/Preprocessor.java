@@ -125,6 +125,11 @@ public record Preprocessor(
         return new Preprocessor(processor, size, resampling, crop, scale, mean, deviation, false);
     }
 
+    /// The size at which the model reads a picture of this one.
+    Size.Exact seen(int width, int height) {
+        return crop != null ? crop : resized(width, height);
+    }
+
     /// `image` at the size that the model reads, still in 8 bits.
     public Image resize(Image image) {
         var to = resized(image.width(), image.height());

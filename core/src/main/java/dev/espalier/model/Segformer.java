@@ -297,6 +297,11 @@ public final class Segformer extends Segmenter {
     }
 
     @Override
+    public int leastSide() {
+        return config.leastSide();
+    }
+
+    @Override
     public long positions(long height, long width) {
         var stride = config.stages().getFirst().stride();
         return Math.ceilDiv(height, stride) * Math.ceilDiv(width, stride);

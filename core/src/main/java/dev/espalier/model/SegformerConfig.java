@@ -170,6 +170,17 @@ public record SegformerConfig(
                 initializerRange);
     }
 
+    /// The side at which each stage has as many pixels as its keys and values are reduced by.
+    public int leastSide() {
+        var needed = 1L;
+        for (var s : stages.reversed()) {
+            // Of n pixels there are ⌊(n + 2 ⌊p / 2⌋ - p) / stride⌋ + 1.
+            needed = (Math.max(needed, s.reduction) - 1) * s.stride + s.patch % 2;
+            needed = Math.clamp(needed, 1, Integer.MAX_VALUE);
+        }
+        return (int) needed;
+    }
+
     int layers() {
         return stages.stream().mapToInt(Stage::layers).sum();
     }

@@ -112,6 +112,11 @@ public final class Unet extends Segmenter {
     }
 
     @Override
+    public int leastSide() {
+        return config.leastSide();
+    }
+
+    @Override
     public long positions(long height, long width) {
         return height * width;
     }

@@ -45,6 +45,11 @@ public record UnetConfig(int channels, int image, int width, int levels) {
         return json;
     }
 
+    /// The side of which the coarsest level has a pixel.
+    public int leastSide() {
+        return 1 << (levels - 1);
+    }
+
     long width(int level) {
         return (long) width << level;
     }

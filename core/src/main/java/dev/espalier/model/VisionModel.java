@@ -38,6 +38,9 @@ public abstract class VisionModel extends Model {
     /// Likewise.
     public abstract int imageWidth();
 
+    /// The pixels that each side of a picture must have at the least.
+    public abstract int leastSide();
+
     /// Positions of a picture of this size in the model's widest layer, which memory grows with.
     public abstract long positions(long height, long width);
 

@@ -138,6 +138,11 @@ public final class Vit extends VisionModel {
     }
 
     @Override
+    public int leastSide() {
+        return config.patch();
+    }
+
+    @Override
     public long positions(long height, long width) {
         return 1 + config.grid(height, width).count();
     }

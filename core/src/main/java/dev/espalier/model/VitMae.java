@@ -234,6 +234,11 @@ public final class VitMae extends VisionModel {
     }
 
     @Override
+    public int leastSide() {
+        return config.encoder().patch();
+    }
+
+    @Override
     public long positions(long height, long width) {
         return 1 + config.encoder().grid(height, width).count();
     }

@@ -4,6 +4,7 @@ import dev.espalier.EspalierException;
 import dev.espalier.data.Picture;
 import dev.espalier.image.Box;
 import dev.espalier.image.Detection;
+import dev.espalier.image.Fit;
 import dev.espalier.image.Image;
 import dev.espalier.image.Preprocessor;
 import dev.espalier.model.Yolos;
@@ -60,7 +61,11 @@ public final class ObjectDetector implements AutoCloseable {
     /// As [#detect(List)], by a model that goes on to live.
     public static List<List<Detection>> detect(
             Yolos model, Preprocessor preprocessor, List<Picture> pictures) {
-        return PictureModels.each(pictures, preprocessor, BATCH, part -> seen(model, part));
+        return PictureModels.each(
+                pictures,
+                new Fit(preprocessor, model.leastSide()),
+                BATCH,
+                part -> seen(model, part));
     }
 
     private static List<List<Detection>> seen(Yolos model, List<PictureModels.Read> pictures) {
@@ -93,7 +98,7 @@ public final class ObjectDetector implements AutoCloseable {
     public static Image attention(
             Yolos model, Preprocessor preprocessor, Picture picture, double least) {
         return PictureClassifier.heated(
-                preprocessor,
+                new Fit(preprocessor, model.leastSide()),
                 picture,
                 pixels -> {
                     var told = model.tell(pixels);

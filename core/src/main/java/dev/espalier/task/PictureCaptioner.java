@@ -9,6 +9,7 @@ import dev.espalier.evaluate.TextLoss;
 import dev.espalier.evaluate.WrittenTexts;
 import dev.espalier.generate.GenerationConfig;
 import dev.espalier.generate.TokenGenerator;
+import dev.espalier.image.Fit;
 import dev.espalier.image.Image;
 import dev.espalier.image.Preprocessor;
 import dev.espalier.model.VisionEncoderDecoder;
@@ -97,7 +98,11 @@ public final class PictureCaptioner implements AutoCloseable {
     /// What is written of each of `pictures`, in their order.
     public List<String> caption(List<Picture> pictures) {
         var together = Math.max(1, BATCH / generation.beams().count());
-        return PictureModels.each(pictures, preprocessor, together, this::written);
+        return PictureModels.each(pictures, fit(), together, this::written);
+    }
+
+    private Fit fit() {
+        return new Fit(preprocessor, model.config().encoder().patch());
     }
 
     private List<String> written(List<PictureModels.Read> pictures) {
@@ -117,7 +122,7 @@ public final class PictureCaptioner implements AutoCloseable {
         var ids = Arrays.stream(ids(caption)).asLongStream().toArray();
         var written = Math.max(1, ids.length - 1);
         return PictureClassifier.heated(
-                preprocessor,
+                fit(),
                 picture,
                 pixels -> {
                     var read = model.shiftedRight(Tensor.of(ids, 1, ids.length));

@@ -7,6 +7,7 @@ import dev.espalier.data.Picture;
 import dev.espalier.evaluate.Judgement;
 import dev.espalier.evaluate.Score;
 import dev.espalier.image.Drawing;
+import dev.espalier.image.Fit;
 import dev.espalier.image.Image;
 import dev.espalier.image.Preprocessor;
 import dev.espalier.image.Resampling;
@@ -95,6 +96,14 @@ public final class PictureClassifier implements AutoCloseable {
             case "vit_mae" -> Preprocessor.imageNet("ViTImageProcessor", height, width);
             default -> Preprocessor.vit(height, width);
         };
+    }
+
+    /// Which pictures the model in `folder` sees, so that others are set aside when data are read.
+    public static Fit fit(Path folder) {
+        // Without a file all become of the size that the model was made for.
+        return Files.isRegularFile(folder.resolve(Preprocessor.FILE))
+                ? new Fit(Preprocessor.read(folder), HuggingFace.leastSide(folder))
+                : Fit.ANY;
     }
 
     public Problem problem() {
@@ -203,7 +212,11 @@ public final class PictureClassifier implements AutoCloseable {
 
     /// The probabilities of the labels of each of `pictures`, in their order.
     public static double[][] answers(Vit model, Preprocessor preprocessor, List<Picture> pictures) {
-        return PictureModels.each(pictures, preprocessor, BATCH, part -> answers(model, part))
+        return PictureModels.each(
+                        pictures,
+                        new Fit(preprocessor, model.leastSide()),
+                        BATCH,
+                        part -> answers(model, part))
                 .toArray(double[][]::new);
     }
 
@@ -228,13 +241,15 @@ public final class PictureClassifier implements AutoCloseable {
 
     /// What the model sees of `picture`, the redder where what it tells goes by: [Vit#rollout].
     public static Image attention(Vit model, Preprocessor preprocessor, Picture picture) {
-        return heated(preprocessor, picture, model::rollout);
+        return heated(new Fit(preprocessor, model.leastSide()), picture, model::rollout);
     }
 
     /// What a model sees of `picture`, the redder where `looks` tells more of its patches (1, h, w)
     /// from its pixels (1, C, H, W), as large as a page has room for.
-    static Image heated(Preprocessor preprocessor, Picture picture, UnaryOperator<Tensor> looks) {
+    static Image heated(Fit fit, Picture picture, UnaryOperator<Tensor> looks) {
+        var preprocessor = fit.preprocessor();
         var image = picture.image();
+        fit.require(picture.where(), image);
         var read = pixels(preprocessor, image, picture.where());
         var seen = preprocessor.picture(read.values(), read.height(), read.width());
         // Of what is cut from a picture's middle, it has not the shape.

@@ -3,6 +3,7 @@ package dev.espalier.task;
 import dev.espalier.EspalierException;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.data.Picture;
+import dev.espalier.image.Fit;
 import dev.espalier.image.Preprocessor;
 import dev.espalier.model.VisionModel;
 import dev.espalier.objective.Pixels;
@@ -50,32 +51,32 @@ final class PictureModels {
 
     /// What `tell` tells of each of `pictures`, in their order.
     ///
+    /// @param fit how the model reads them
     /// @param most how many it is shown together; pictures of several sizes one by one
+    /// @throws EspalierException (DATA) if one is too small for the model
     static <A> List<A> each(
-            List<Picture> pictures,
-            Preprocessor preprocessor,
-            int most,
-            Function<List<Read>, List<A>> tell) {
+            List<Picture> pictures, Fit fit, int most, Function<List<Read>, List<A>> tell) {
         var told = new ArrayList<A>();
-        var together = preprocessor.fixed() == null ? 1 : most;
+        var together = fit.preprocessor().fixed() == null ? 1 : most;
         for (var start = 0; start < pictures.size(); start += together) {
             var read =
                     pictures
                             .subList(start, Math.min(pictures.size(), start + together))
                             .parallelStream()
-                            .map(picture -> read(preprocessor, picture))
+                            .map(picture -> read(fit, picture))
                             .toList();
             told.addAll(tell.apply(read));
         }
         return told;
     }
 
-    private static Read read(Preprocessor preprocessor, Picture picture) {
+    private static Read read(Fit fit, Picture picture) {
         var image = picture.image();
+        fit.require(picture.where(), image);
         return new Read(
                 image.width(),
                 image.height(),
-                PictureClassifier.pixels(preprocessor, image, picture.where()));
+                PictureClassifier.pixels(fit.preprocessor(), image, picture.where()));
     }
 
     /// What the model reads of these, behind one another.

@@ -4,9 +4,12 @@ import dev.espalier.EspalierException;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.data.LabelledImage;
 import dev.espalier.data.MaskSource;
+import dev.espalier.data.Picture;
 import dev.espalier.evaluate.Interval;
 import dev.espalier.evaluate.Score;
 import dev.espalier.evaluate.Segmentations;
+import dev.espalier.image.Decoder;
+import dev.espalier.image.Fit;
 import dev.espalier.image.Geometry;
 import dev.espalier.image.Image;
 import dev.espalier.image.Mask;
@@ -17,6 +20,7 @@ import dev.espalier.model.Segmenter;
 import dev.espalier.objective.Pixels;
 import dev.espalier.torch.DType;
 import dev.espalier.torch.Scope;
+import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -41,6 +45,9 @@ public final class PictureSegmenter implements AutoCloseable {
     /// The share of the memory that Java may use which a picture's scores may take, of four bytes
     /// each.
     private static final double SCORES = 0.5;
+
+    /// Scores that exist at once where a picture is told by and by: 16 MiB.
+    private static final int AT_ONCE = 1 << 22;
 
     private final Segmenter model;
     private final Preprocessor preprocessor;
@@ -172,80 +179,195 @@ public final class PictureSegmenter implements AutoCloseable {
     public record Segmented(Mask mask, float[] scores) {}
 
     public Segmented segment(Image image) {
-        var scores = scores(image);
-        int classes = model.labels().size(), pixels = image.width() * image.height();
-        var mask = new byte[pixels];
-        for (var at = 0; at < pixels; at++) {
-            var best = 0;
-            for (var c = 1; c < classes; c++) {
-                best = scores[c * pixels + at] > scores[best * pixels + at] ? c : best;
-            }
-            mask[at] = (byte) best;
-        }
-        return new Segmented(new Mask(image.width(), image.height(), mask), scores);
+        int classes = labels().size(), width = image.width(), height = image.height();
+        requireRoom("", classes, width, height, Runtime.getRuntime().maxMemory());
+        var scores = new float[classes * width * height];
+        var mask = new byte[width * height];
+        tell(
+                image,
+                "",
+                (from, count, told) -> {
+                    for (var c = 0; c < classes; c++) {
+                        var to = (c * height + from) * width;
+                        System.arraycopy(told, c * count * width, scores, to, count * width);
+                    }
+                    likeliest(told, mask, from * width, count * width);
+                });
+        return new Segmented(new Mask(width, height, mask), scores);
     }
 
-    private float[] scores(Image image) {
-        var classes = model.labels().size();
-        requireRoom(classes, image.width(), image.height(), Runtime.getRuntime().maxMemory());
+    /// The class of each pixel of `picture`, of which a large one's probabilities have no room.
+    public Mask mask(Picture picture) {
+        var image = picture.image();
+        var mask = new byte[image.width() * image.height()];
+        tell(
+                image,
+                picture.where(),
+                (from, count, told) ->
+                        likeliest(told, mask, from * image.width(), count * image.width()));
+        return new Mask(image.width(), image.height(), mask);
+    }
+
+    /// Sets the classes of `count` pixels of `mask` by their probabilities (classes, count).
+    private static void likeliest(float[] told, byte[] mask, int from, int count) {
+        var classes = told.length / count;
+        for (var at = 0; at < count; at++) {
+            var best = 0;
+            for (var c = 1; c < classes; c++) {
+                best = told[c * count + at] > told[best * count + at] ? c : best;
+            }
+            mask[from + at] = (byte) best;
+        }
+    }
+
+    /// Takes what is told of a picture by and by, since all of it may have no room.
+    @FunctionalInterface
+    interface Rows {
+        /// @param from the first of `count` rows of the picture
+        /// @param told the probability of each class at each pixel, (classes, count, width)
+        void take(int from, int count, float[] told);
+    }
+
+    private void tell(Image image, String where, Rows rows) {
+        var classes = labels().size();
         if (windows == null) {
-            return probabilities(preprocessor.resize(image), image.width(), image.height());
+            fit().require(where, image);
+            whole(image, rows);
+            return;
         }
         var size = Objects.requireNonNull(preprocessor.fixed());
-        return together(
+        requireWindows(where, image.width());
+        together(
                 image,
                 size,
                 windows,
                 classes,
-                window -> probabilities(window, size.width(), size.height()));
+                window -> {
+                    var told = new float[classes * size.height() * size.width()];
+                    whole(
+                            window,
+                            (from, count, part) -> {
+                                for (var c = 0; c < classes; c++) {
+                                    System.arraycopy(
+                                            part,
+                                            c * count * size.width(),
+                                            told,
+                                            (c * size.height() + from) * size.width(),
+                                            count * size.width());
+                                }
+                            });
+                    return told;
+                },
+                rows);
     }
 
+    private Fit fit() {
+        return new Fit(preprocessor, model.leastSide());
+    }
+
+    /// Refuses pictures of which what windows over them tell has no room.
+    ///
+    /// @throws EspalierException (DATA) naming the picture
+    public void requireRoom(List<LabelledImage> records) {
+        if (windows == null) {
+            return;
+        }
+        for (var record : records) {
+            if (record.picture() instanceof Picture.InFile(var file)) {
+                requireWindows(record.where(), Decoder.size(file).width());
+            } else {
+                requireWindows(record.where(), record.picture().image().width());
+            }
+        }
+    }
+
+    /// A row of windows is put together at once.
+    private void requireWindows(String where, int width) {
+        var size = Objects.requireNonNull(preprocessor.fixed());
+        requireRoom(
+                where,
+                labels().size(),
+                Math.max(width, size.width()),
+                size.height(),
+                Runtime.getRuntime().maxMemory());
+    }
+
+    /// @param where the picture stands; empty where that is not known
     /// @param heap bytes that Java may use
-    /// @throws EspalierException (DATA) where a picture's scores have no room in them
-    static void requireRoom(int classes, int width, int height, long heap) {
+    /// @throws EspalierException (DATA) where so many pixels' scores have no room in them
+    static void requireRoom(String where, int classes, int width, int height, long heap) {
         var scores = (long) classes * width * height;
         var most = Math.min((long) (SCORES * heap / Float.BYTES), Integer.MAX_VALUE - 8);
         if (scores > most) {
             throw EspalierException.data(
-                    "%,d x %,d pixels of %d classes have %,d scores, and there is room for %,d; tell a smaller picture, or give Java more memory (ESPALIER_HEAP)"
-                            .formatted(width, height, classes, scores, most));
+                    "%s%,d x %,d pixels of %d classes have %,d scores, and there is room for %,d; tell a smaller picture, or give Java more memory (ESPALIER_HEAP)"
+                            .formatted(
+                                    where.isEmpty() ? "" : where + ": ",
+                                    width,
+                                    height,
+                                    classes,
+                                    scores,
+                                    most));
         }
     }
 
-    /// What is told of a picture (classes, height, width) by windows over it, where several see a
-    /// pixel their mean.
+    /// How many rows of that many scores are told at once.
+    private static int atOnce(int scores) {
+        return Math.max(1, AT_ONCE / scores);
+    }
+
+    /// What is told of a picture by windows over it, where several see a pixel their mean.
     ///
     /// @param told of a window of `size` (classes, height, width)
-    static float[] together(
+    static void together(
             Image image,
             Size.Exact size,
             double overlap,
             int classes,
-            Function<Image, float[]> told) {
-        var pixels = image.width() * image.height();
-        var sum = new float[classes * pixels];
-        var times = new int[pixels];
-        for (var top : places(image.height(), size.height(), overlap)) {
-            for (var left : places(image.width(), size.width(), overlap)) {
+            Function<Image, float[]> told,
+            Rows rows) {
+        int width = image.width(), high = Math.min(image.height(), size.height());
+        // Of the rows that the windows at `top` see; those above are done with.
+        var sum = new float[classes * high * width];
+        var times = new int[high * width];
+        var tops = places(image.height(), size.height(), overlap);
+        for (var t = 0; t < tops.size(); t++) {
+            int top = tops.get(t);
+            for (var left : places(width, size.width(), overlap)) {
                 var sample = new Sample(0, image, List.of(), null);
                 var window = Geometry.window(sample, left, top, size.width(), size.height());
                 var scores = told.apply(window.image());
-                for (var y = 0; y < Math.min(size.height(), image.height() - top); y++) {
-                    for (var x = 0; x < Math.min(size.width(), image.width() - left); x++) {
-                        var to = (top + y) * image.width() + left + x;
+                for (var y = 0; y < high; y++) {
+                    for (var x = 0; x < Math.min(size.width(), width - left); x++) {
+                        var to = y * width + left + x;
                         times[to]++;
                         for (var c = 0; c < classes; c++) {
-                            sum[c * pixels + to] +=
+                            sum[c * high * width + to] +=
                                     scores[(c * size.height() + y) * size.width() + x];
                         }
                     }
                 }
             }
+            var done = t + 1 < tops.size() ? tops.get(t + 1) - top : high;
+            for (var from = 0; from < done; from += atOnce(classes * width)) {
+                var count = Math.min(done - from, atOnce(classes * width));
+                var means = new float[classes * count * width];
+                for (var i = 0; i < means.length; i++) {
+                    var at = from * width + i % (count * width);
+                    means[i] = sum[i / (count * width) * high * width + at] / times[at];
+                }
+                rows.take(top + from, count, means);
+            }
+            // The rest moves up, and what comes below it has not been seen.
+            var rest = (high - done) * width;
+            System.arraycopy(times, done * width, times, 0, rest);
+            Arrays.fill(times, rest, high * width, 0);
+            for (var c = 0; c < classes; c++) {
+                var of = c * high * width;
+                System.arraycopy(sum, of + done * width, sum, of, rest);
+                Arrays.fill(sum, of + rest, of + high * width, 0);
+            }
         }
-        for (var i = 0; i < sum.length; i++) {
-            sum[i] /= times[i % pixels];
-        }
-        return sum;
     }
 
     /// Where windows of `size` pixels begin that cover `length` pixels and overlap by at least the
@@ -263,27 +385,48 @@ public final class PictureSegmenter implements AutoCloseable {
         return places;
     }
 
-    /// Of a picture of the size that the model reads, told at another size.
-    private float[] probabilities(Image image, int width, int height) {
-        var read = new Pixels(preprocessor.normalize(image), 3, image.height(), image.width(), "");
-        return Torch.noGrad(() -> {
+    /// What is told of a picture by the model's scores of it, brought to its size.
+    private void whole(Image image, Rows rows) {
+        int width = image.width(), height = image.height();
+        var read = PictureClassifier.pixels(preprocessor, image, "");
+        Torch.noGrad(() -> {
             try (var scope = new Scope()) {
-                return model.scores(Pixels.stacked(List.of(read)))
-                        .to(DType.FLOAT)
-                        .bilinear(height, width)
-                        .softmax(1)
-                        .floats();
+                var scores =
+                        model.scores(Pixels.stacked(List.of(read))).to(DType.FLOAT); // (1, K, h, w)
+                var most = atOnce((int) scores.size(1) * width);
+                for (var from = 0; from < height; from += most) {
+                    try (var some = new Scope()) {
+                        var count = Math.min(most, height - from);
+                        var part = rows(scores, height, from, count); // (1, K, count, w)
+                        var told = part.bilinear(count, width).softmax(1).floats();
+                        rows.take(from, count, told);
+                    }
+                }
             }
         });
     }
 
+    /// `count` rows of `x` (1, K, h, w) brought to `height` rows as [Tensor#bilinear] brings it.
+    private static Tensor rows(Tensor x, int height, int from, int count) {
+        var last = (int) x.size(2) - 1;
+        var above = new long[count];
+        var below = new long[count];
+        var share = new float[count]; // of the row below
+        for (var i = 0; i < count; i++) {
+            var at = Math.max(0, (from + i + 0.5) * (last + 1) / height - 0.5);
+            above[i] = Math.min(last, (long) at);
+            below[i] = Math.min(last, above[i] + 1);
+            share[i] = (float) (at - above[i]);
+        }
+        var upper = x.indexSelect(2, Tensor.of(above, count));
+        var lower = x.indexSelect(2, Tensor.of(below, count));
+        return upper.add(lower.sub(upper).mul(Tensor.of(share, 1, 1, count, 1)));
+    }
+
     /// What this segmenter makes of pictures with masks.
-    ///
-    /// @param masks what was told of each
-    public record Evaluation(List<Score> scores, Segmentations result, List<Mask> masks) {
+    public record Evaluation(List<Score> scores, Segmentations result) {
         public Evaluation {
             scores = List.copyOf(scores);
-            masks = List.copyOf(masks);
         }
     }
 
@@ -300,22 +443,13 @@ public final class PictureSegmenter implements AutoCloseable {
         var always = new Segmentations(model.labels());
         var losses = new double[records.size()];
         var pixels = new double[records.size()];
-        var masks = new ArrayList<Mask>();
         for (var i = 0; i < records.size(); i++) {
             var truth = truth(records.get(i));
-            var told = segment(records.get(i).picture().image());
+            var told = judged(records.get(i).picture(), truth);
+            losses[i] = told.loss();
+            pixels[i] = told.pixels();
             result.add(truth, told.mask());
             always.add(truth, Mask.of(truth.width(), truth.height(), commonest));
-            masks.add(told.mask());
-            var classes = truth.classes();
-            for (var at = 0; at < classes.length; at++) {
-                var label = classes[at] & 0xFF;
-                if (label != Mask.IGNORED) {
-                    var p = told.scores()[label * classes.length + at];
-                    losses[i] -= Math.log(Math.max(1e-12, p));
-                    pixels[i]++;
-                }
-            }
         }
         var scores = new ArrayList<Score>();
         scores.add(Score.of(data, "loss", Interval.loss(losses, pixels), records.size()));
@@ -329,7 +463,32 @@ public final class PictureSegmenter implements AutoCloseable {
                             score.interval(),
                             score.n()));
         }
-        return new Evaluation(scores, result, masks);
+        return new Evaluation(scores, result);
+    }
+
+    /// @param loss the sum over the `pixels` that mean something
+    private record Judged(Mask mask, double loss, double pixels) {}
+
+    private Judged judged(Picture picture, Mask truth) {
+        var image = picture.image();
+        var width = image.width();
+        var mask = new byte[truth.classes().length];
+        var sums = new double[2];
+        tell(
+                image,
+                picture.where(),
+                (from, count, told) -> {
+                    likeliest(told, mask, from * width, count * width);
+                    for (var at = 0; at < count * width; at++) {
+                        var label = truth.classes()[from * width + at] & 0xFF;
+                        if (label != Mask.IGNORED) {
+                            var p = told[label * count * width + at];
+                            sums[0] -= Math.log(Math.max(1e-12, p));
+                            sums[1]++;
+                        }
+                    }
+                });
+        return new Judged(new Mask(width, image.height(), mask), sums[0], sums[1]);
     }
 
     /// The mask of a picture, as the model counts classes.

@@ -5,6 +5,7 @@ import dev.espalier.evaluate.Detections;
 import dev.espalier.image.Detection;
 import dev.espalier.image.Drawing;
 import dev.espalier.image.Preprocessor;
+import dev.espalier.image.Region;
 import dev.espalier.image.ShownImage;
 import dev.espalier.model.Yolos;
 import dev.espalier.objective.ExampleText;
@@ -29,7 +30,14 @@ record Detecting(Yolos model, Preprocessor preprocessor, long seed) implements S
 
     static Job prepare(
             FinetuneRecipe recipe, TaskRecipe.ObjectDetection task, Path folder, Watcher watcher) {
-        var read = PictureData.boxed(recipe.data(), task, recipe.seed(), folder, watcher);
+        var read =
+                PictureData.boxed(
+                        recipe.data(),
+                        PictureData.fit(recipe.model()),
+                        task,
+                        recipe.seed(),
+                        folder,
+                        watcher);
         var data = read.records();
         var ready = Vision.detector(recipe.model(), read.classes(), recipe.seed());
         var model = ready.model();
@@ -64,8 +72,8 @@ record Detecting(Yolos model, Preprocessor preprocessor, long seed) implements S
                 model,
                 pictures.stream().map(Vision.Changed.Seen::pixels).toList(),
                 pictures.stream()
-                        // A crowd is not learnt, nor what it hides.
-                        .map(s -> s.sample().regions().stream().filter(r -> !r.crowd()).toList())
+                        // A crowd is not learnt, nor what it hides, nor what is too hard.
+                        .map(s -> s.sample().regions().stream().filter(Region::counts).toList())
                         .toList());
     }
 

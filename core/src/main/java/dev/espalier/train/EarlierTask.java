@@ -5,7 +5,6 @@ import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.data.LabelledImage;
 import dev.espalier.evaluate.Classification;
 import dev.espalier.evaluate.Entities;
-import dev.espalier.image.Preprocessor;
 import dev.espalier.model.LanguageModel;
 import dev.espalier.model.Problem;
 import dev.espalier.model.SequenceClassifier;
@@ -79,7 +78,7 @@ final class EarlierTask {
                 naming.apply(recipe.name()),
                 metric(head.problem()),
                 false,
-                pictures(recipe, task, head, PictureClassifier.preprocessor(model, head)));
+                pictures(recipe, task, head, model));
     }
 
     private static FinetuneRecipe recipe(Path folder) {
@@ -150,14 +149,17 @@ final class EarlierTask {
     }
 
     private static SequencedMap<String, KeptScores.Measure> pictures(
-            FinetuneRecipe recipe,
-            TaskRecipe.ImageClassification task,
-            Vit head,
-            Preprocessor preprocessor) {
+            FinetuneRecipe recipe, TaskRecipe.ImageClassification task, Vit head, Path model) {
+        var preprocessor = PictureClassifier.preprocessor(model, head);
         var data =
                 aside(folder ->
                         PictureData.labelled(
-                                recipe.data(), task, recipe.seed(), folder, new Watcher() {}));
+                                recipe.data(),
+                                PictureClassifier.fit(model),
+                                task,
+                                recipe.seed(),
+                                folder,
+                                new Watcher() {}));
         var problem = head.problem();
         return each(
                 data,

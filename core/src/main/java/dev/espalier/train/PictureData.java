@@ -6,7 +6,9 @@ import dev.espalier.data.ImageData;
 import dev.espalier.data.ImageReader;
 import dev.espalier.data.LabelledImage;
 import dev.espalier.data.MaskSource;
+import dev.espalier.image.Fit;
 import dev.espalier.recipe.FinetuneData;
+import dev.espalier.recipe.ModelRecipe;
 import dev.espalier.recipe.TaskRecipe;
 import dev.espalier.task.PictureClassifier;
 import java.nio.file.Files;
@@ -23,9 +25,21 @@ public final class PictureData {
 
     private PictureData() {}
 
+    /// Which pictures the model that a recipe names sees. New ones see all, of one size.
+    public static Fit fit(ModelRecipe recipe) {
+        return switch (recipe) {
+            case ModelRecipe.Saved saved -> PictureClassifier.fit(saved.path());
+            case ModelRecipe.VisionEncoderDecoder both
+                    when both.encoder() instanceof ModelRecipe.Saved saved ->
+                    PictureClassifier.fit(saved.path());
+            default -> Fit.ANY;
+        };
+    }
+
     /// Pictures with labels. Copies of a picture stay on one side of a split.
     public static TextData.Labelled<LabelledImage> labelled(
             FinetuneData data,
+            Fit fit,
             TaskRecipe.ImageClassification task,
             long seed,
             Path folder,
@@ -37,7 +51,7 @@ public final class PictureData {
                 folder,
                 watcher,
                 new TextData.Kind<>(
-                        (path, part, ledger) -> read(path, part, task, ledger, room),
+                        (path, part, ledger) -> read(path, part, task, ledger, room, fit),
                         r -> r.picture().content(),
                         LabelledImage::labels));
     }
@@ -47,13 +61,15 @@ public final class PictureData {
             ImageData.Part part,
             TaskRecipe.ImageClassification task,
             Ledger ledger,
-            ImageReader.Room room) {
+            ImageReader.Room room,
+            Fit fit) {
         var labels = TextData.labels(task.problem());
         return ImageReader.read(
                         new ImageData.Place(path, task.pictures(), part),
                         new ImageData.Wanted.Labels(task.image(), task.label(), labels),
                         ledger,
-                        room)
+                        room,
+                        fit)
                 .images();
     }
 
@@ -68,12 +84,14 @@ public final class PictureData {
     /// Pictures with boxes, and the names of their kinds.
     static Named boxed(
             FinetuneData data,
+            Fit fit,
             TaskRecipe.ObjectDetection task,
             long seed,
             Path folder,
             Watcher watcher) {
         return named(
                 data,
+                fit,
                 seed,
                 folder,
                 watcher,
@@ -85,6 +103,7 @@ public final class PictureData {
     /// Pictures with masks, and the names of the classes of their pixels.
     static Named masked(
             FinetuneData data,
+            Fit fit,
             TaskRecipe.Segmentation task,
             long seed,
             Path folder,
@@ -99,6 +118,7 @@ public final class PictureData {
         }
         return named(
                 data,
+                fit,
                 seed,
                 folder,
                 watcher,
@@ -113,12 +133,14 @@ public final class PictureData {
     /// Pictures with captions.
     static TextData.Labelled<LabelledImage> captioned(
             FinetuneData data,
+            Fit fit,
             TaskRecipe.Captioning task,
             long seed,
             Path folder,
             Watcher watcher) {
         return named(
                         data,
+                        fit,
                         seed,
                         folder,
                         watcher,
@@ -135,6 +157,7 @@ public final class PictureData {
 
     private static Named named(
             FinetuneData data,
+            Fit fit,
             long seed,
             Path folder,
             Watcher watcher,
@@ -156,6 +179,7 @@ public final class PictureData {
                                                 wanted,
                                                 ledger,
                                                 room,
+                                                fit,
                                                 classes),
                                 r -> r.picture().content(),
                                 labels));
@@ -169,8 +193,9 @@ public final class PictureData {
             ImageData.Wanted wanted,
             Ledger ledger,
             ImageReader.Room room,
+            Fit fit,
             List<String> known) {
-        var read = ImageReader.read(place, wanted, ledger, room);
+        var read = ImageReader.read(place, wanted, ledger, room, fit);
         if (known.isEmpty()) {
             known.addAll(read.classes());
             return read.images();

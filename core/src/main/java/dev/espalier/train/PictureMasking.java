@@ -79,11 +79,7 @@ final class PictureMasking implements Job {
         var microBatch = load.microBatch(ready, recipe.training());
         var changed =
                 new Vision.Changed(
-                        split.train(),
-                        objective.augment(),
-                        ready.preprocessor(),
-                        false,
-                        recipe.seed());
+                        split.train(), objective.augment(), ready.fit(), false, recipe.seed());
         var learner =
                 Vision.learner(
                         model,

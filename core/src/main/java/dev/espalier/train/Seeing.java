@@ -125,7 +125,7 @@ final class Seeing implements Job {
                 new Vision.Changed(
                         lesson.images(),
                         lesson.augment(),
-                        ready.preprocessor(),
+                        ready.fit(),
                         lesson.windows(),
                         recipe.seed());
         var learner =

@@ -37,7 +37,14 @@ record Segmenting(
         implements Seeing.Sight {
     static Job prepare(
             FinetuneRecipe recipe, TaskRecipe.Segmentation task, Path folder, Watcher watcher) {
-        var read = PictureData.masked(recipe.data(), task, recipe.seed(), folder, watcher);
+        var read =
+                PictureData.masked(
+                        recipe.data(),
+                        PictureData.fit(recipe.model()),
+                        task,
+                        recipe.seed(),
+                        folder,
+                        watcher);
         var data = read.records();
         var ready = Vision.segmenter(recipe.model(), read.classes(), recipe.seed());
         var model = ready.model();
@@ -68,6 +75,16 @@ record Segmenting(
                         task.classWeights() == TaskRecipe.Classification.ClassWeights.BALANCED
                                 ? balanced(counts)
                                 : null);
+        var segmenter =
+                new PictureSegmenter(
+                        model,
+                        ready.preprocessor(),
+                        task.windows(),
+                        PictureData.colours(task),
+                        majority);
+        // Rather now than at the first validation.
+        segmenter.requireRoom(data.validation());
+        segmenter.requireRoom(data.judged());
         return Seeing.prepare(
                 recipe,
                 ready,
@@ -75,17 +92,7 @@ record Segmenting(
                 data,
                 new Seeing.Lesson(train, task.augment(), task.windows() != null),
                 Vision.load(model, ready.preprocessor()),
-                new Segmenting(
-                        model,
-                        ready.preprocessor(),
-                        new PictureSegmenter(
-                                model,
-                                ready.preprocessor(),
-                                task.windows(),
-                                PictureData.colours(task),
-                                majority),
-                        loss,
-                        recipe.seed()));
+                new Segmenting(model, ready.preprocessor(), segmenter, loss, recipe.seed()));
     }
 
     /// The inverse of each class's frequency, 1 on average over the pixels that there are.
@@ -154,7 +161,10 @@ record Segmenting(
                 () ->
                         Vision.cases(
                                 told.result().bestFirst(),
-                                i -> beside(records.get(i), told.masks().get(i))));
+                                i ->
+                                        beside(
+                                                records.get(i),
+                                                segmenter.mask(records.get(i).picture()))));
     }
 
     @Override

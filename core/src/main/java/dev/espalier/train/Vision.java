@@ -6,6 +6,7 @@ import dev.espalier.adapt.Lora;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.data.LabelledImage;
 import dev.espalier.image.Augmentation;
+import dev.espalier.image.Fit;
 import dev.espalier.image.Geometry;
 import dev.espalier.image.Preprocessor;
 import dev.espalier.image.Preprocessor.Size;
@@ -69,6 +70,17 @@ final class Vision {
             M model, Preprocessor preprocessor, ObjectNode config, Set<String> begun) {
         Ready(M model, Preprocessor preprocessor, ObjectNode config) {
             this(model, preprocessor, config, Set.of());
+        }
+
+        /// Which pictures it sees.
+        Fit fit() {
+            return new Fit(
+                    preprocessor,
+                    switch (model) {
+                        case VisionModel sees -> sees.leastSide();
+                        case VisionEncoderDecoder both -> both.config().encoder().patch();
+                        default -> 1;
+                    });
         }
     }
 
@@ -308,6 +320,7 @@ final class Vision {
     static final class Changed {
         private final List<LabelledImage> images;
         private final Augmentation augmentation;
+        private final Fit fit;
         private final Preprocessor preprocessor;
         private final boolean windows;
         private final long seed;
@@ -316,13 +329,14 @@ final class Vision {
         Changed(
                 List<LabelledImage> images,
                 AugmentRecipe recipe,
-                Preprocessor preprocessor,
+                Fit fit,
                 boolean windows,
                 long seed) {
             this.windows = windows;
             this.seed = seed;
             this.images = images;
-            this.preprocessor = preprocessor;
+            this.fit = fit;
+            preprocessor = fit.preprocessor();
             augmentation = Augmenting.of(recipe, seed);
         }
 
@@ -336,11 +350,7 @@ final class Vision {
             return places.stream()
                     .parallel()
                     .map(place -> {
-                        var sample =
-                                atSize(
-                                        augmentation.at(
-                                                this::original, images.size(), epoch, place),
-                                        Rng.at(seed, epoch, place, 1));
+                        var sample = atSize(changed(epoch, place), Rng.at(seed, epoch, place, 1));
                         var image = sample.image();
                         return new Seen(
                                 sample,
@@ -352,6 +362,13 @@ final class Vision {
                                         images.get(place).where()));
                     })
                     .toList();
+        }
+
+        /// What changes have left too little of for the model to see is seen as it stands.
+        private Sample changed(long epoch, int place) {
+            var changed = augmentation.at(this::original, images.size(), epoch, place);
+            var image = changed.image();
+            return fit.refusal(image.width(), image.height()) == null ? changed : original(place);
         }
 
         private Sample atSize(Sample sample, Rng rng) {

@@ -6,6 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.espalier.EspalierException;
 import dev.espalier.corpus.Ledger;
 import dev.espalier.data.ImageData.Wanted;
+import dev.espalier.image.Fit;
+import dev.espalier.image.Preprocessor;
+import dev.espalier.image.Resampling;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -277,7 +280,8 @@ class ImageReaderTest {
                 new LabelledImage(
                         new Picture.InFile(file), List.of(), List.of(), source, List.of());
         var seen = new BitSet();
-        var read = ImageReader.decoded(List.of(image), new ImageReader.Room(0), seen, ledger);
+        var read =
+                ImageReader.decoded(List.of(image), new ImageReader.Room(0), Fit.ANY, seen, ledger);
         assertThat(read.getFirst().mask()).isSameAs(source);
         assertThat(seen.stream()).containsExactly(1, 255);
     }
@@ -306,11 +310,32 @@ class ImageReaderTest {
         var wanted = new Wanted.Labels("file", "label", new LabelledReader.Labels.One());
         for (var part : List.of("train", "test")) {
             var place = new ImageData.Place(folder.resolve(part), null);
-            var read = ImageReader.read(place, wanted, ledger, room).images().getFirst();
+            var read = ImageReader.read(place, wanted, ledger, room, Fit.ANY).images().getFirst();
             assertThat(read.picture() instanceof Picture.Held)
                     .as(part)
                     .isEqualTo(part.equals("train"));
         }
+    }
+
+    @Test
+    void picturesThatAModelDoesNotSeeAreSetAside() throws IOException {
+        picture("train/cat/large.png", 9, 8, 0);
+        var small = picture("train/cat/small.png", 9, 7, 0);
+        var half = List.of(0.5, 0.5, 0.5);
+        var asItIs = new Preprocessor("", null, Resampling.BILINEAR, null, 1, half, half, false);
+        var read =
+                ImageReader.read(
+                        new ImageData.Place(folder.resolve("train"), null),
+                        new Wanted.Labels("file", "label", new LabelledReader.Labels.One()),
+                        ledger,
+                        new ImageReader.Room(),
+                        new Fit(asItIs, 8));
+        assertThat(read.images()).hasSize(1);
+        assertThat(ledger.counts().kept()).isEqualTo(1);
+        assertThat(String.valueOf(ledger.firstReject()))
+                .isEqualTo(
+                        small
+                                + ": has 9 x 7 pixels, of which the model reads 9 x 7; it needs 8 at least each way");
     }
 
     @Test

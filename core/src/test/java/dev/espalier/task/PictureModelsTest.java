@@ -9,12 +9,22 @@ import dev.espalier.data.Picture;
 import dev.espalier.image.Image;
 import dev.espalier.image.Preprocessor;
 import dev.espalier.model.Problem;
+import dev.espalier.model.Segformer;
+import dev.espalier.model.SegformerConfig;
+import dev.espalier.model.Segmenter;
+import dev.espalier.model.Unet;
+import dev.espalier.model.UnetConfig;
+import dev.espalier.model.VisionModel;
 import dev.espalier.model.Vit;
 import dev.espalier.model.VitConfig;
 import dev.espalier.model.VitMae;
 import dev.espalier.model.VitMaeConfig;
 import dev.espalier.model.Yolos;
 import dev.espalier.model.YolosConfig;
+import dev.espalier.torch.Scope;
+import dev.espalier.torch.Tensor;
+import dev.espalier.torch.Torch;
+import dev.espalier.torch.TorchException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -148,6 +158,62 @@ class PictureModelsTest {
                 model,
                 it -> HuggingFace.readVit(it, new Problem.SingleLabel(List.of("c", "d")), null),
                 message);
+    }
+
+    /// Of a pixel less on either side there is no patch, or less than keys are reduced by.
+    @Test
+    void theLeastSideIsWhatPassesThrough() {
+        var segformer =
+                SegformerConfig.of(List.of(8, 8, 8, 8), List.of(1, 1, 1, 1), 8, 0).leastSide();
+        assertThat(segformer).isEqualTo(29);
+        var labels = List.of("a", "b");
+        List<VisionModel> models =
+                List.of(
+                        new Vit(SHAPE, new Problem.SingleLabel(labels)).initialize(1),
+                        new Yolos(YolosConfig.of(SHAPE, 2), labels).initialize(1),
+                        new Unet(new UnetConfig(3, 32, 8, 4), labels).initialize(1),
+                        new Segformer(
+                                        SegformerConfig.of(
+                                                List.of(8, 8, 8, 8), List.of(1, 1, 1, 1), 8, 0),
+                                        labels)
+                                .initialize(1));
+        for (var model : models) {
+            var least = model.leastSide();
+            tell(model, least, least + 5);
+            tell(model, least + 5, least);
+            assertThatThrownBy(() -> tell(model, least - 1, least + 5))
+                    .as(model.family().architecture())
+                    .isInstanceOf(TorchException.class);
+        }
+    }
+
+    private static void tell(VisionModel model, int height, int width) {
+        try (var scope = new Scope()) {
+            var pixels = Tensor.full(0, 1, 3, height, width);
+            Torch.noGrad(() ->
+                    switch (model) {
+                        case Vit vit -> vit.scores(pixels);
+                        case Yolos yolos -> yolos.tellOnly(pixels).scores();
+                        case Segmenter segmenter -> segmenter.scores(pixels);
+                        default -> throw new IllegalArgumentException();
+                    });
+        }
+    }
+
+    @Test
+    void aPictureThatIsTooNarrowIsNamed() throws IOException {
+        var model = classifier();
+        Files.writeString(
+                model.resolve(Preprocessor.FILE),
+                "{\"size\": {\"shortest_edge\": 8, \"longest_edge\": 16}, \"do_normalize\": false}");
+        assertThat(PictureClassifier.fit(model).least()).isEqualTo(4);
+        var narrow = new Picture.Held(new Image(4, 40, new byte[3 * 160]), "narrow");
+        try (var classifier = PictureClassifier.load(model)) {
+            assertThatThrownBy(() -> classifier.predict(List.of(narrow)))
+                    .isInstanceOf(EspalierException.class)
+                    .hasMessage(
+                            "narrow: has 4 x 40 pixels, of which the model reads 2 x 16; it needs 4 at least each way");
+        }
     }
 
     /// Pictures of several sizes cannot share a batch, and all are told in their order.

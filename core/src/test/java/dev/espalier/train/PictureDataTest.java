@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.espalier.EspalierException;
+import dev.espalier.image.Fit;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.recipe.TaskRecipe;
@@ -34,6 +35,7 @@ class PictureDataTest {
                                 "x");
         return PictureData.boxed(
                 recipe.data(),
+                Fit.ANY,
                 (TaskRecipe.ObjectDetection) recipe.task(),
                 1,
                 folder,

@@ -30,6 +30,7 @@ import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import javax.imageio.ImageIO;
@@ -126,6 +127,42 @@ class SegmentingTest {
         var together = recipe("two", model, "", 1, "micro-batch: 2");
         assertThatThrownBy(() -> new Run(together).train(figures -> {}))
                 .hasMessageContaining("training.micro-batch: 2 pictures cannot pass through");
+    }
+
+    /// A picture that is too small, and changes that leave too little of one.
+    @Test
+    void whatTheModelDoesNotSeeIsNotAskedOfIt() throws IOException {
+        var model = published();
+        var reading = (ObjectNode) Json.read(model.resolve(Preprocessor.FILE));
+        reading.put("do_resize", false);
+        Files.writeString(model.resolve(Preprocessor.FILE), reading.toString());
+        for (var i = 0; i < 16; i++) {
+            write("train", i, 31, 22);
+        }
+        for (var part : new String[] {"images", "masks"}) {
+            var file = folder.resolve("train").resolve(part).resolve("small.png");
+            ImageIO.write(
+                    new BufferedImage(48, 3, BufferedImage.TYPE_BYTE_GRAY), "png", file.toFile());
+        }
+        var said = new ArrayList<String>();
+        var examples =
+                run("seen", "{path: %s}".formatted(model), "augment: {scale: [10, 10]}", 1)
+                        .examples(
+                                0,
+                                new Watcher() {
+                                    @Override
+                                    public void said(String line) {
+                                        said.add(line);
+                                    }
+                                });
+        assertThat(said).anyMatch(line -> line.contains("1: picture too small for the model"));
+        assertThat(examples).hasSize(4);
+        // A tenth of them are 3 x 2 pixels, of which this model needs 4 each way.
+        for (var example : examples) {
+            var image = Objects.requireNonNull(example.picture()).image();
+            assertThat(image.width()).isEqualTo(31);
+            assertThat(image.height()).isEqualTo(22);
+        }
     }
 
     /// In the masks at hand 255 means nothing, and 0 is a class.
