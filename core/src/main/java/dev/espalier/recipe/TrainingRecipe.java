@@ -12,7 +12,9 @@ public record TrainingRecipe(
         @Doc(
                         value =
                                 "Sequences or records that pass through the model at once, a divisor of `batch`; it"
-                                        + " changes memory and speed, not the result. `auto` lets the program choose.",
+                                        + " changes memory and speed, and of the result only rounding, but that each draws"
+                                        + " its own dropout, and batch norm has the statistics of each. `auto` lets the"
+                                        + " program choose.",
                         byDefault = "auto",
                         nothing = "auto",
                         in = "[1, 1000000]")
@@ -68,13 +70,15 @@ public record TrainingRecipe(
         @Doc(
                         value =
                                 "Whether to compute the blocks once more on the way back instead of keeping what they"
-                                        + " computed: less memory, a third more time, the same result.",
+                                        + " computed: less memory, a third more time, the same result but for other draws of"
+                                        + " dropout.",
                         byDefault = "false")
                 boolean recompute,
         @Doc(
                         value =
-                                "Whether to stop when the validation figure no longer improves. The model is the best that was measured"
-                                        + " on the validation data, with or without.",
+                                "Whether to stop when the validation figure no longer improves. The model is then the best that was"
+                                        + " measured on the validation data; without, one that was fine-tuned is so too,"
+                                        + " and one that was pre-trained is the last.",
                         byDefault = "none")
                 @Nullable EarlyStopping earlyStopping) {
     public TrainingRecipe {

@@ -31,6 +31,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
@@ -238,6 +239,11 @@ final class PictureMasking implements Job {
                         "loss",
                         Interval.loss(errors.sums(), errors.patches()),
                         validation.size()));
+    }
+
+    @Override
+    public @Nullable Double selection(List<Score> scores) {
+        return Pretraining.selection(recipe, scores);
     }
 
     /// The pictures whose hidden patches were told best, and worst.

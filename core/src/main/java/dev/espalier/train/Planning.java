@@ -919,13 +919,13 @@ public final class Planning {
                 : 0;
     }
 
-    /// Bytes that fine-tuning keeps beside the model: the best weights so far, and what a defence
+    /// Bytes that training keeps beside the model: the best weights so far, and what a defence
     /// holds it to.
     private static long kept(Recipe recipe, Anatomy model, long trained, Cost.Pass pass) {
-        if (!(recipe instanceof FinetuneRecipe)) {
-            return 0;
-        }
         var best = 4 * trained;
+        if (!(recipe instanceof FinetuneRecipe)) {
+            return recipe.training().earlyStopping() == null ? 0 : best;
+        }
         return best
                 + switch (defence(recipe)) {
                     // Where each weight is held to, and how strongly.

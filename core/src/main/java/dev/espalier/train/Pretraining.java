@@ -572,6 +572,19 @@ final class Pretraining implements Job {
     }
 
     @Override
+    public @Nullable Double selection(List<Score> scores) {
+        return selection(recipe, scores);
+    }
+
+    /// The best weights are wanted where the recipe has early stopping; else the last are, with
+    /// which the schedule ends.
+    static @Nullable Double selection(PretrainRecipe recipe, List<Score> scores) {
+        return recipe.training().earlyStopping() == null
+                ? null
+                : Double.valueOf(-Finetuning.find(scores, "loss"));
+    }
+
+    @Override
     public void writeModel(Path folder) throws IOException {
         HuggingFace.write(folder, model, config);
         if (recipe.model() instanceof ModelRecipe.Saved saved) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.espalier.EspalierException;
 import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.evaluate.Score;
 import dev.espalier.image.Preprocessor;
 import dev.espalier.model.Problem;
 import dev.espalier.model.VitConfig;
@@ -15,6 +16,8 @@ import dev.espalier.recipe.Recipes;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -89,6 +92,41 @@ class PictureMaskingTest {
         assertThat(config.path("model_type").asString()).isEqualTo("vit");
         assertThat(config.has("mask_ratio")).isFalse();
         assertThat(config.has("decoder_hidden_size")).isFalse();
+    }
+
+    @Test
+    void itEndsWhenItNoLongerImproves() {
+        var yaml =
+                """
+                name: early
+                output: %s
+                data: {sources: [{type: images, path: %s}], validation: 20%%}
+                model: %s
+                objective: {type: masked-image}
+                training:
+                  for: 400 steps
+                  batch: 8
+                  optimizer: {type: adamw, rate: 5e-2}
+                  schedule: {type: constant}
+                  early-stopping: {patience: 2}
+                evaluate: {every: 2 steps}
+                """
+                        .formatted(folder.resolve("early"), SHAPES, NEW);
+        var losses = new ArrayList<Double>();
+        var result =
+                new Run(Recipes.parse(yaml, "early"))
+                        .train(
+                                new Watcher() {
+                                    @Override
+                                    public void evaluated(long step, List<Score> scores) {
+                                        losses.add(scores.getFirst().value());
+                                    }
+                                },
+                                false);
+        assertThat(result.stoppedBecause()).startsWith("2 evaluations without an improvement");
+        assertThat(result.scores().getFirst().value())
+                .isEqualTo(Collections.min(losses))
+                .isLessThan(losses.getLast());
     }
 
     @Test
