@@ -141,7 +141,7 @@ public final class Tensor implements AutoCloseable {
         }
         Pointer data = raw.data_ptr();
         return count() == 0
-                ? MemorySegment.ofArray(new byte[0])
+                ? MemorySegment.ofArray(new long[0]) // aligned for any type
                 : MemorySegment.ofAddress(data.address()).reinterpret(bytes());
     }
 

@@ -158,7 +158,7 @@ final class Finetuning implements Job {
     static Job prepare(FinetuneRecipe recipe, Path folder, Watcher watcher) {
         if (recipe.adapter() instanceof AdapterRecipe.Lora lora
                 && !lora.merge()
-                && merges(lora, recipe)) {
+                && !leavesAdapter(recipe)) {
             watcher.said(
                     "adapter: the run leaves the updates added into the model's weights, since "
                             + (recipe.task().ofPictures()
@@ -560,7 +560,7 @@ final class Finetuning implements Job {
         };
     }
 
-    private static double find(List<Score> scores, String metric) {
+    static double find(List<Score> scores, String metric) {
         return scores.stream()
                 .filter(s -> s.metric().equals(metric))
                 .findFirst()
@@ -604,12 +604,13 @@ final class Finetuning implements Job {
         tokenizer.save(folder);
     }
 
-    /// Whether a run leaves updates added into the model's weights: where the recipe asks for it,
-    /// and where none could read them by themselves.
-    private static boolean merges(AdapterRecipe.Lora lora, FinetuneRecipe recipe) {
-        return lora.merge()
-                || recipe.task().ofPictures()
-                || !(recipe.model() instanceof ModelRecipe.Saved);
+    /// Whether a run leaves its updates by themselves, and does not add them into the model's
+    /// weights, as the recipe may ask, and as is done where none could read them by themselves.
+    static boolean leavesAdapter(FinetuneRecipe recipe) {
+        return recipe.adapter() instanceof AdapterRecipe.Lora lora
+                && !lora.merge()
+                && !recipe.task().ofPictures()
+                && recipe.model() instanceof ModelRecipe.Saved;
     }
 
     /// Writes all weights of `model`, its adapter alone, or both as one, as the recipe has it.
@@ -622,9 +623,7 @@ final class Finetuning implements Job {
             throws IOException {
         if (lora == null) {
             HuggingFace.write(folder, model, config);
-        } else if (recipe.model() instanceof ModelRecipe.Saved saved
-                && recipe.adapter() instanceof AdapterRecipe.Lora l
-                && !merges(l, recipe)) {
+        } else if (leavesAdapter(recipe) && recipe.model() instanceof ModelRecipe.Saved saved) {
             HuggingFace.writeAdapter(folder, model, config, lora, saved.path().toString());
         } else {
             HuggingFace.writeMerged(folder, model, config);

@@ -22,9 +22,6 @@ import dev.espalier.torch.Scope;
 import dev.espalier.torch.Torch;
 import java.io.File;
 import java.io.IOException;
-import java.nio.BufferUnderflowException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -369,7 +366,6 @@ public final class Run {
         private final @Nullable Averaging averaging;
         private @Nullable Double best;
         private long bestStep;
-        private float @Nullable [] bestWeights;
         private @Nullable String stopped;
         private boolean interrupted;
 
@@ -474,7 +470,7 @@ public final class Run {
             if (best == null || value > best) {
                 best = value;
                 bestStep = step;
-                bestWeights = trainer.weights(bestWeights);
+                trainer.keep();
             }
             var stopping = job.recipe().training().earlyStopping();
             var since = evaluations.stream().filter(e -> e.step() > bestStep).count();
@@ -485,13 +481,11 @@ public final class Run {
 
         private void save() {
             var step = trainer.progress().step();
-            var bytes =
-                    2 * trainer.stateBytes() + (bestWeights == null ? 0 : 4L * bestWeights.length);
             try (var scope = new Scope()) {
                 folder.checkpoints()
                         .write(
                                 step,
-                                bytes,
+                                bytes(job, trainer),
                                 (model, resume) -> {
                                     job.writeModel(model);
                                     trainer.save(resume);
@@ -500,9 +494,7 @@ public final class Run {
                                             Json.pretty(
                                                     new State(
                                                             best, bestStep, evaluations, stopped)));
-                                    if (bestWeights != null) {
-                                        writeFloats(resume.resolve(BEST), bestWeights);
-                                    }
+                                    trainer.saveKept(resume.resolve(BEST));
                                 });
             }
             folder.checkpoints().prune(job.recipe().save().keep(), Set.of(step));
@@ -516,7 +508,7 @@ public final class Run {
             stopped = state.stopped();
             evaluations.addAll(state.evaluations());
             if (best != null) {
-                bestWeights = readFloats(resume.resolve(BEST));
+                trainer.readKept(resume.resolve(BEST));
             }
         }
 
@@ -527,8 +519,8 @@ public final class Run {
 
         private Result finish() {
             spent();
-            if (bestWeights != null) {
-                trainer.restoreWeights(bestWeights);
+            if (best != null) {
+                trainer.restoreKept();
             }
             var foreseen = forecast == null ? null : forecast.outcome();
             if (foreseen != null) {
@@ -557,7 +549,7 @@ public final class Run {
 
         /// After which step the model had the weights that are kept.
         private long keptStep() {
-            return bestWeights == null ? trainer.progress().step() : bestStep;
+            return best == null ? trainer.progress().step() : bestStep;
         }
 
         private String ended() {
@@ -601,36 +593,14 @@ public final class Run {
         }
     }
 
-    /// Written and read at once, since an array of bytes ends at 2 GiB.
-    private static final int FLOATS_AT_ONCE = 1 << 24;
-
-    private static void writeFloats(Path file, float[] values) throws IOException {
-        var block =
-                ByteBuffer.allocate(Float.BYTES * Math.min(FLOATS_AT_ONCE, values.length))
-                        .order(ByteOrder.LITTLE_ENDIAN);
-        try (var out = Files.newOutputStream(file)) {
-            for (var start = 0; start < values.length; start += FLOATS_AT_ONCE) {
-                var count = Math.min(FLOATS_AT_ONCE, values.length - start);
-                block.clear().asFloatBuffer().put(values, start, count);
-                out.write(block.array(), 0, Float.BYTES * count);
-            }
-        }
-    }
-
-    private static float[] readFloats(Path file) {
-        try (var in = Files.newInputStream(file)) {
-            var values = new float[Math.toIntExact(Files.size(file) / Float.BYTES)];
-            for (var start = 0; start < values.length; start += FLOATS_AT_ONCE) {
-                var count = Math.min(FLOATS_AT_ONCE, values.length - start);
-                var bytes = in.readNBytes(Float.BYTES * count);
-                ByteBuffer.wrap(bytes)
-                        .order(ByteOrder.LITTLE_ENDIAN)
-                        .asFloatBuffer()
-                        .get(values, start, count);
-            }
-            return values;
-        } catch (IOException | BufferUnderflowException e) {
-            throw EspalierException.data(file + ": cannot be read (" + e.getMessage() + ")", e);
-        }
+    /// What a checkpoint takes on disk, nearly.
+    static long bytes(Job job, Trainer trainer) {
+        // Beside few trained weights stands the whole model, but where an adapter is left alone.
+        var model =
+                job.recipe() instanceof FinetuneRecipe finetune
+                                && Finetuning.leavesAdapter(finetune)
+                        ? trainer.stateBytes()
+                        : 4 * job.learner().model().parameterCount();
+        return model + trainer.stateBytes() + trainer.keptBytes();
     }
 }

@@ -1,5 +1,8 @@
 package dev.espalier.train;
 
+import static java.nio.file.StandardOpenOption.CREATE_NEW;
+import static java.nio.file.StandardOpenOption.WRITE;
+
 import dev.espalier.EspalierException;
 import dev.espalier.Rng;
 import dev.espalier.checkpoint.SafeTensors;
@@ -16,12 +19,15 @@ import dev.espalier.recipe.ScheduleRecipe;
 import dev.espalier.recipe.Share;
 import dev.espalier.recipe.Span;
 import dev.espalier.recipe.TrainingRecipe;
+import dev.espalier.torch.DType;
 import dev.espalier.torch.Scope;
 import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
+import java.io.EOFException;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -33,7 +39,8 @@ import org.jspecify.annotations.Nullable;
 
 /// The training loop. One step takes the step's micro-batches, counts what each loss term is
 /// divided by over all of them, goes forward and backward through each, clips, updates, and says
-/// what happened. How a step is split into micro-batches changes nothing but rounding.
+/// what happened. How a step is split into micro-batches changes nothing but rounding, what dropout
+/// draws, and what batch norm normalises by.
 ///
 /// Owns the flat buffers that the model's trained weights move into; not safe for use from several
 /// threads.
@@ -44,6 +51,12 @@ public final class Trainer implements AutoCloseable {
 
     /// What the figures call the loss of an [Anchor].
     private static final String HELD = "held";
+
+    /// Bytes that are written or read in one go, since a buffer of Java's ends at 2 GiB.
+    private static final long AT_ONCE = 1 << 26;
+
+    /// Weights that an array holds, with room for what is gathered beside them.
+    private static final long MOST_MIXED = 2_000_000_000;
 
     /// Examples of a bad micro-batch that a message names.
     private static final int SHOWN = 8;
@@ -66,6 +79,7 @@ public final class Trainer implements AutoCloseable {
     private final long totalSteps;
     private final double matmulRate;
     private final double flopsPerToken;
+    private @Nullable Tensor kept;
     private Progress progress = Progress.START;
     private double seconds;
 
@@ -319,18 +333,91 @@ public final class Trainer implements AutoCloseable {
         return parameters.slots();
     }
 
-    /// A copy of the trained weights and of what is gathered beside them, from which
-    /// [#restoreWeights] goes back.
-    public float[] weights() {
-        return weights(null);
+    /// Copies the trained weights and what is gathered beside them, in place of an earlier copy,
+    /// for [#restoreKept]. Not into an array, which ends at 2³¹ numbers and would take Java's heap.
+    void keep() {
+        try (var scope = new Scope()) {
+            var trained = parameters.weights();
+            var gathered = gathered();
+            if (kept == null) {
+                kept = scope.keep(Tensor.zeros(DType.FLOAT, trained.count() + gathered.length));
+            }
+            kept.narrow(0, 0, trained.count()).copyInPlace(trained);
+            kept.narrow(0, trained.count(), gathered.length)
+                    .copyInPlace(Tensor.of(gathered, gathered.length));
+        }
     }
 
-    /// As above, into an earlier copy where there is one, since a second would take as much memory
-    /// as the model.
-    float[] weights(float @Nullable [] into) {
+    /// Goes back to what [#keep] copied.
+    void restoreKept() {
+        try (var scope = new Scope()) {
+            var trained = parameters.weights();
+            var all = java.util.Objects.requireNonNull(kept, "nothing was kept");
+            trained.copyInPlace(all.narrow(0, 0, trained.count()));
+            gathered(all.narrow(0, trained.count(), all.count() - trained.count()).floats());
+        }
+    }
+
+    /// The bytes that [#keep] has copied, and [#saveKept] writes.
+    long keptBytes() {
+        return kept == null ? 0 : kept.bytes();
+    }
+
+    /// Writes what is kept, as numbers of 32 bits, the least byte first.
+    void saveKept(Path file) throws IOException {
+        if (kept != null) {
+            try (var scope = new Scope();
+                    var out = FileChannel.open(file, CREATE_NEW, WRITE)) {
+                var all = kept.segment();
+                for (var at = 0L; at < all.byteSize(); at += AT_ONCE) {
+                    var part = all.asSlice(at, Math.min(AT_ONCE, all.byteSize() - at));
+                    for (var bytes = part.asByteBuffer(); bytes.hasRemaining(); ) {
+                        out.write(bytes);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Keeps what [#saveKept] wrote.
+    ///
+    /// @throws EspalierException (DATA) if it cannot be read, or is of another model
+    void readKept(Path file) {
+        keep();
+        try (var scope = new Scope();
+                var in = FileChannel.open(file)) {
+            var all = java.util.Objects.requireNonNull(kept).segment();
+            if (in.size() != all.byteSize()) {
+                throw EspalierException.data(
+                        "%s: has %,d bytes, and this recipe's model needs %,d; resume with the recipe that wrote it"
+                                .formatted(file, in.size(), all.byteSize()));
+            }
+            for (var at = 0L; at < all.byteSize(); at += AT_ONCE) {
+                var part = all.asSlice(at, Math.min(AT_ONCE, all.byteSize() - at));
+                for (var bytes = part.asByteBuffer(); bytes.hasRemaining(); ) {
+                    if (in.read(bytes) < 0) {
+                        throw new EOFException("it ends early");
+                    }
+                }
+            }
+        } catch (IOException e) {
+            throw EspalierException.data(file + ": cannot be read (" + e.getMessage() + ")", e);
+        }
+    }
+
+    /// A copy of the trained weights and of what is gathered beside them, from which
+    /// [#restoreWeights] goes back.
+    ///
+    /// @throws EspalierException (USAGE) if there are more than an array holds
+    public float[] weights() {
+        if (parameters.count() > MOST_MIXED) {
+            throw EspalierException.usage(
+                    "forgetting.defence: %,d weights are trained, and at most %,d are mixed with others"
+                            .formatted(parameters.count(), MOST_MIXED));
+        }
         var trained = Math.toIntExact(parameters.count());
         var gathered = gathered();
-        var all = into == null ? new float[trained + gathered.length] : into;
+        var all = new float[trained + gathered.length];
         try (var scope = new Scope()) {
             MemorySegment.copy(
                     parameters.weights().segment(), ValueLayout.JAVA_FLOAT, 0, all, 0, trained);
@@ -466,6 +553,9 @@ public final class Trainer implements AutoCloseable {
         if (anchor != null) {
             anchor.close();
         }
+        if (kept != null) {
+            kept.close();
+        }
     }
 
     /// Frees the weights, gradients and optimizer state. The model must not be used any more.
@@ -476,6 +566,9 @@ public final class Trainer implements AutoCloseable {
         parameters.close();
         if (anchor != null) {
             anchor.close();
+        }
+        if (kept != null) {
+            kept.close();
         }
     }
 }

@@ -26,6 +26,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// Whole runs at a tiny size: what a user of the library does.
 class RunTest {
@@ -492,6 +493,44 @@ class RunTest {
                 .contains("acrossDocuments=false");
     }
 
+    /// Where the disk is too small, that is said before anything is written.
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "adapter: {type: none}",
+                "adapter: {type: frozen}",
+                "adapter: {type: lora, rank: 4, alpha: 8, merge: true}",
+                "adapter: {type: lora, rank: 4, alpha: 8}"
+            })
+    void whatACheckpointTakesOnDiskIsForeseen(String adapter) throws IOException {
+        var recipe = finetuning("disk", base, adapter, "save: {every: 8 epochs, keep: 1}");
+        long foreseen =
+                new Run(recipe)
+                        .aside(
+                                new Watcher() {},
+                                (temporary, job) -> {
+                                    try (var trainer =
+                                            new Trainer(
+                                                    job.learner(),
+                                                    job.recipe().training(),
+                                                    job.bf16(),
+                                                    1,
+                                                    Trainer.Speeds.UNKNOWN)) {
+                                        trainer.keep();
+                                        return Run.bytes(job, trainer);
+                                    }
+                                });
+        var checkpoint = new Run(recipe).train(s -> {}).folder().resolve("checkpoints");
+        try (var files = Files.walk(checkpoint)) {
+            var weights =
+                    files.filter(f -> f.toString().matches(".*\\.(safetensors|bin)"))
+                            .mapToLong(f -> f.toFile().length())
+                            .sum();
+            // What stands around the weights in their files has its own bytes.
+            assertThat(foreseen).as(adapter).isBetween(weights * 9 / 10 - 8192, weights * 2);
+        }
+    }
+
     @Test
     void fineTuningLearnsInEveryWayAndPredictsWhatItLearnt() {
         for (var adapter : List.of("none", "frozen", "lora", "merged", "dora")) {
@@ -749,6 +788,52 @@ class RunTest {
         assertThat(result.progress().step()).isEqualTo(best + 3 * 2);
         assertThat(value(result, "validation", "loss")).isEqualTo(losses.get(best));
         requireEnded(result, best, "3 evaluations without an improvement over step " + best);
+    }
+
+    private Recipe overdone(String name) {
+        return Recipes.parse(
+                """
+                name: %1$s
+                output: %2$s/%1$s
+                data: {sources: [{type: text, path: "%2$s/prose.txt"}], validation: 10%%}
+                tokenizer: {type: bpe, vocabulary: 300}
+                model: {type: gpt2, layers: 1, heads: 2, width: 32, context: 32, dropout: 0}
+                objective: {type: causal}
+                training:
+                  for: 300 steps
+                  batch: 2
+                  optimizer: {type: adamw, rate: 3e-2}
+                  schedule: {type: constant}
+                  early-stopping: {patience: 2}
+                evaluate: {every: 3 steps}
+                save: {every: 3 steps, keep: 100}
+                """
+                        .formatted(name, folder),
+                name);
+    }
+
+    @Test
+    void preTrainingEndsWhenItNoLongerImprovesAndKeepsItsBestWeights() {
+        var evaluations = new Evaluations();
+        var result = new Run(overdone("overdone")).train(evaluations, false);
+        var losses = new TreeMap<Long, Double>();
+        evaluations
+                .scores
+                .keySet()
+                .forEach(step -> losses.put(step, evaluations.value(step, "validation", "loss")));
+        var best =
+                losses.entrySet().stream().min(Map.Entry.comparingByValue()).orElseThrow().getKey();
+        assertThat(result.progress().step()).as("%s", losses).isEqualTo(best + 2 * 3);
+        assertThat(value(result, "validation", "loss")).isEqualTo(losses.get(best));
+        requireEnded(result, best, "2 evaluations without an improvement over step " + best);
+
+        // The best so far is a part of what is gone on from.
+        var stopped = overdone("stopped");
+        StopAfter.run(stopped, best + 3);
+        var resumed = new Run(stopped).train(new Watcher() {}, true);
+        assertThat(resumed.scores()).isEqualTo(result.scores());
+        assertThat(resumed.model().resolve("model.safetensors"))
+                .hasSameBinaryContentAs(result.model().resolve("model.safetensors"));
     }
 
     private Recipe forgetful(String name, Path base, String budget, String save) {

@@ -456,6 +456,45 @@ class TrainerTest {
     }
 
     @Test
+    void whatIsKeptComesBackThroughAFileToo(@TempDir Path folder) throws IOException {
+        var file = folder.resolve("best.bin");
+        float[] want;
+        try (var trainer = brightness()) {
+            assertThat(trainer.keptBytes()).isZero();
+            trainer.step();
+            trainer.keep();
+            losses(trainer, 2);
+            want = trainer.weights();
+            trainer.keep();
+            trainer.saveKept(file);
+            assertThat(trainer.keptBytes()).isEqualTo(4L * want.length);
+            assertThat(file).hasSize(4L * want.length);
+            trainer.step();
+            assertThat(trainer.weights()).isNotEqualTo(want);
+            trainer.restoreKept();
+            assertThat(trainer.weights()).isEqualTo(want);
+        }
+        try (var other = brightness()) {
+            other.readKept(file);
+            assertThat(other.weights()).isNotEqualTo(want);
+            other.restoreKept();
+            assertThat(other.weights()).isEqualTo(want);
+        }
+        try (var trainer = trainer(learner(4, 0), 30)) {
+            assertThatThrownBy(() -> trainer.readKept(file))
+                    .isInstanceOf(EspalierException.class)
+                    .hasMessageContaining("best.bin: has ")
+                    .hasMessageContaining("resume with the recipe that wrote it");
+        }
+    }
+
+    /// Whose second step is bad.
+    private static Trainer brightness() {
+        return new Trainer(
+                new Brightness(new Normed()), skipping(SKIP), false, 5, Trainer.Speeds.UNKNOWN);
+    }
+
+    @Test
     void tooManyBadStepsInARowStopTheRun() {
         try (var trainer = poisoned(Poison.LOSS, SKIP, 0L, 1L, 3L, 4L, 5L)) {
             losses(trainer, 5);
