@@ -10,6 +10,7 @@ import dev.espalier.plan.Plan;
 import dev.espalier.recipe.Recipe;
 import dev.espalier.recipe.Recipes;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Objects;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -83,6 +84,26 @@ class PlanningTest {
         assertThat(kept("soup, models: [a, b, c]")).isEqualTo(6 * one);
         assertThat(kept("lwf"))
                 .isEqualTo(2 * one + 10L * 4 * 16 * GPT2.context() * GPT2.vocabulary());
+    }
+
+    @Test
+    void theBestWeightsOfPreTrainingAreInMemoryWhereTheyAreChosen() {
+        for (var stopping : List.of("none", "{patience: 3}")) {
+            var recipe =
+                    Recipes.parse(
+                            """
+                            name: a
+                            data: {sources: [{type: text, path: a.txt}]}
+                            tokenizer: {type: bpe}
+                            model: {type: gpt2, layers: 1, heads: 1, width: 8, context: 8}
+                            objective: {type: causal}
+                            training: {for: 1 epoch, early-stopping: %s}
+                            """
+                                    .formatted(stopping),
+                            "a");
+            assertThat(Planning.request(recipe, GPT2, null).loader())
+                    .isEqualTo(stopping.equals("none") ? 0 : 4L * GPT2.parameterCount());
+        }
     }
 
     private static long kept(String defence) {
