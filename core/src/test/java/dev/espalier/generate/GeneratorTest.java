@@ -276,7 +276,8 @@ class GeneratorTest {
         assertThat(GENERATOR.ids("ab")).isEqualTo(TOKENIZER.encode("ab"));
     }
 
-    /// A decoder that is trained here on an encoder's tokenizer never sees what stands around texts.
+    /// A decoder that is trained here on an encoder's tokenizer never sees what stands around
+    /// texts.
     @Test
     void whatBeginsAnEncodersTextsIsPutBeforeNoPrompt() {
         var specials = List.of("<s>", "</s>", "<pad>", "<mask>");
