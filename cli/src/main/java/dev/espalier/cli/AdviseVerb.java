@@ -337,8 +337,8 @@ final class AdviseVerb implements Callable<Integer> {
                         distance(),
                         keepGeneral,
                         room == 0 ? null : Long.valueOf(room),
-                        tuned == null ? null : Long.valueOf(tuned.training().total()),
-                        adapted == null ? null : Long.valueOf(adapted.training().total()),
+                        tuned == null ? null : Long.valueOf(tuned.peak()),
+                        adapted == null ? null : Long.valueOf(adapted.peak()),
                         perText,
                         latency == null ? null : Double.valueOf(latency / 1000),
                         fertility(),
@@ -348,8 +348,8 @@ final class AdviseVerb implements Callable<Integer> {
                         pictures
                                 ? Integer.valueOf(counts.values().stream().mapToInt(n -> n).sum())
                                 : null,
-                        tuned == null ? null : tuned.here().seconds(),
-                        adapted == null ? null : adapted.here().seconds(),
+                        tuned == null ? null : tuned.here().all(),
+                        adapted == null ? null : adapted.here().all(),
                         hours == null ? null : Double.valueOf(3600 * hours),
                         tuned == null ? null : tuned.here().price(),
                         adapted == null ? null : adapted.here().price(),
@@ -722,7 +722,7 @@ final class AdviseVerb implements Callable<Integer> {
         if (cost == null) {
             return "";
         }
-        var time = cost.seconds() == null ? "unknown time" : "%.0f s".formatted(cost.seconds());
+        var time = cost.all() == null ? "unknown time" : "%.0f s".formatted(cost.all());
         var price = cost.price() == null ? "" : ", a price of %.2f".formatted(cost.price());
         return ", %s here%s (%s)".formatted(time, price, cost.basis());
     }

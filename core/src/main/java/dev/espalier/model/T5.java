@@ -31,7 +31,6 @@ import tools.jackson.databind.node.ObjectNode;
 /// and has a head of its own, before which nothing is divided.
 public final class T5 extends EncoderDecoder {
     private static final String TABLE = "shared.weight";
-    private static final List<String> MLP = List.of("wi", "wi_0", "wi_1", "wo");
 
     private final T5Config config;
     private final Embedding shared;
@@ -275,7 +274,7 @@ public final class T5 extends EncoderDecoder {
                         "decoder\\.block\\.0\\.layer\\.1\\.EncDecAttention"
                                 + "\\.relative_attention_bias\\.weight"),
                 List.of("q", "k", "v", "o"),
-                MLP.stream().filter(name -> config.gated() != name.equals("wi")).toList(),
+                config.gated() ? List.of("wi_0", "wi_1", "wo") : List.of("wi", "wo"),
                 List.of("q", "v"),
                 config.tied()
                         ? Map.of(

@@ -7,8 +7,10 @@ import dev.espalier.model.Gpt2Config;
 import dev.espalier.model.LlamaConfig;
 import dev.espalier.model.T5Config;
 import dev.espalier.recipe.ModelRecipe;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.SequencedMap;
 import java.util.stream.Stream;
 import tools.jackson.databind.JsonNode;
@@ -239,6 +241,126 @@ public record Anatomy(
         var attention = 4 * d * inner;
         var memory = isEncoderDecoder() ? 2 * d * inner : 0;
         return encoderLayers * (attention + (gated ? 3 : 2) * d * hidden) + decoderLayers * memory;
+    }
+
+    /// A linear map.
+    ///
+    /// @param path as the model has it
+    /// @param attention whether it belongs to attention, and not to an MLP
+    record LinearMap(String path, long inputs, long outputs, boolean attention) {
+        boolean isNamed(String name) {
+            return path.equals(name) || path.endsWith("." + name);
+        }
+    }
+
+    /// The linear maps of the blocks.
+    List<LinearMap> linearMaps() {
+        var maps = new ArrayList<LinearMap>();
+        for (var i = 0; i < encoderLayers; i++) {
+            addBlock(maps, i, false);
+        }
+        for (var i = 0; i < decoderLayers; i++) {
+            addBlock(maps, i, true);
+        }
+        return maps;
+    }
+
+    private void addBlock(List<LinearMap> to, int i, boolean decoder) {
+        long d = width, inner = (long) heads * headWidth, keys = (long) keyValueHeads * headWidth;
+        var half = decoder ? "decoder" : "encoder";
+        switch (family) {
+            case "gpt2" -> {
+                var block = "transformer.h." + i;
+                to.add(new LinearMap(block + ".attn.c_attn", d, 3 * d, true));
+                to.add(new LinearMap(block + ".attn.c_proj", d, d, true));
+                addMlp(to, block + ".mlp", List.of("c_fc"), "c_proj");
+            }
+            case "bert", "roberta" -> {
+                var block = family + ".encoder.layer." + i;
+                addAttention(
+                        to, block + ".attention", List.of("self.query", "self.key", "self.value"));
+                to.add(new LinearMap(block + ".attention.output.dense", d, d, true));
+                addMlp(to, block, List.of("intermediate.dense"), "output.dense");
+            }
+            case "distilbert" -> {
+                var block = "distilbert.transformer.layer." + i;
+                addAttention(to, block + ".attention", List.of("q_lin", "k_lin", "v_lin"));
+                to.add(new LinearMap(block + ".attention.out_lin", d, d, true));
+                addMlp(to, block + ".ffn", List.of("lin1"), "lin2");
+            }
+            case "bart" -> {
+                var block = "model." + half + ".layers." + i;
+                for (var attention :
+                        decoder ? List.of("self_attn", "encoder_attn") : List.of("self_attn")) {
+                    addAttention(
+                            to, block + "." + attention, List.of("q_proj", "k_proj", "v_proj"));
+                    to.add(new LinearMap(block + "." + attention + ".out_proj", d, d, true));
+                }
+                addMlp(to, block, List.of("fc1"), "fc2");
+            }
+            case "t5" -> {
+                var block = half + ".block." + i + ".layer.";
+                for (var attention :
+                        decoder
+                                ? List.of("0.SelfAttention", "1.EncDecAttention")
+                                : List.of("0.SelfAttention")) {
+                    addAttention(to, block + attention, List.of("q", "k", "v"));
+                    to.add(new LinearMap(block + attention + ".o", inner, d, true));
+                }
+                addMlp(
+                        to,
+                        block + (decoder ? 2 : 1) + ".DenseReluDense",
+                        gated ? List.of("wi_0", "wi_1") : List.of("wi"),
+                        "wo");
+            }
+            default -> {
+                var block = "model.layers." + i;
+                to.add(new LinearMap(block + ".self_attn.q_proj", d, inner, true));
+                to.add(new LinearMap(block + ".self_attn.k_proj", d, keys, true));
+                to.add(new LinearMap(block + ".self_attn.v_proj", d, keys, true));
+                to.add(new LinearMap(block + ".self_attn.o_proj", inner, d, true));
+                addMlp(to, block + ".mlp", List.of("gate_proj", "up_proj"), "down_proj");
+            }
+        }
+    }
+
+    private void addAttention(List<LinearMap> to, String path, List<String> names) {
+        for (var name : names) {
+            to.add(new LinearMap(path + "." + name, width, (long) heads * headWidth, true));
+        }
+    }
+
+    private void addMlp(List<LinearMap> to, String path, List<String> up, String down) {
+        for (var name : up) {
+            to.add(new LinearMap(path + "." + name, width, hidden, false));
+        }
+        to.add(new LinearMap(path + "." + down, hidden, width, false));
+    }
+
+    /// The weights of low-rank updates: of a map's inputs and outputs `rank` times each, and with
+    /// DoRA a norm of each output.
+    ///
+    /// @param targets names of maps, or `attention` or `all` of the blocks'
+    public long adapterWeights(List<String> targets, int rank, boolean dora) {
+        return linearMaps().stream()
+                .filter(map ->
+                        targets.equals(List.of("all"))
+                                || (targets.equals(List.of("attention"))
+                                        ? map.attention()
+                                        : targets.stream().anyMatch(map::isNamed)))
+                .mapToLong(
+                        map -> rank * (map.inputs() + map.outputs()) + (dora ? map.outputs() : 0))
+                .sum();
+    }
+
+    /// The weights of the head that tells classes.
+    ///
+    /// @param ofTokens whether it tells those of each token, and not of a text
+    public long headWeights(int classes, boolean ofTokens) {
+        long d = width, n = classes;
+        return encoderLayers == 0
+                ? n * d + (ofTokens ? n : 0)
+                : n * d + n + (ofTokens ? 0 : d * d + d);
     }
 
     /// A GPT-2 of about that many weights beside its tables, with heads of 64 and blocks as deep as

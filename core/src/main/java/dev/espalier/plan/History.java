@@ -66,7 +66,14 @@ public record History(@Nullable Path file) {
     /// @param basis what the time goes by: `first steps`, `earlier`, `rate`
     /// @param seconds of all training steps
     /// @param memory bytes of the process at the most
-    public record Prediction(String basis, double seconds, double tokensPerSecond, long memory) {
+    /// @param memoryBasis what these go by: `formula`, `earlier`, `early steps`; null in lines of
+    ///   before it was told
+    public record Prediction(
+            String basis,
+            double seconds,
+            double tokensPerSecond,
+            long memory,
+            @Nullable String memoryBasis) {
         private String outcome(Entry run, String unit) {
             var seconds = run.secondsPerStep() * run.steps();
             return String.format(
@@ -85,8 +92,8 @@ public record History(@Nullable Path file) {
         }
     }
 
-    /// How far off the predictions of one basis were: the share by which the truth was larger, as
-    /// median of the sizes and the worst.
+    /// How far off the predictions of one basis were, by [#error]: the median of its sizes, and the
+    /// worst.
     public record Accuracy(String what, String basis, int runs, double median, double worst) {}
 
     /// The user's: `$XDG_CACHE_HOME/espalier/runs.jsonl`, by default under `~/.cache`, or where the
@@ -177,18 +184,36 @@ public record History(@Nullable Path file) {
                         .reduce((_, later) -> later);
     }
 
+    /// What tells in a key which operations are made, and how fast.
+    private static final List<String> TELLING = List.of("bf16", "fp32", "lora", "frozen");
+
     /// The operations a second that the model nearest in size reached, if one of nearly that size
-    /// was measured: within a factor of 8, since small ones reach far less.
-    public Optional<Entry> nearest(long parameters) {
-        return entries().stream()
-                .filter(e ->
-                        e.flopsPerSecond() > 0
-                                && e.parameters() > 0
-                                && Math.abs(Math.log((double) e.parameters() / parameters))
-                                        <= Math.log(8))
+    /// was measured: within a factor of 8, since small ones reach far less. One with such an
+    /// adapter in such a precision comes before others, and of those alike the last.
+    ///
+    /// @param key of the steps that are asked for
+    public Optional<Entry> nearest(long parameters, String key) {
+        var near =
+                entries().stream()
+                        .filter(e ->
+                                e.flopsPerSecond() > 0
+                                        && e.parameters() > 0
+                                        && apart(e, parameters) <= Math.log(8))
+                        .toList();
+        return near.reversed().stream()
                 .min(
-                        Comparator.comparingDouble(
-                                e -> Math.abs(Math.log((double) e.parameters() / parameters))));
+                        Comparator.comparingLong((Entry e) -> differences(e.key(), key))
+                                .thenComparingDouble(e -> apart(e, parameters)));
+    }
+
+    private static double apart(Entry entry, long parameters) {
+        return Math.abs(Math.log((double) entry.parameters() / parameters));
+    }
+
+    private static long differences(String one, String other) {
+        var a = List.of(one.split(" "));
+        var b = List.of(other.split(" "));
+        return TELLING.stream().filter(word -> a.contains(word) != b.contains(word)).count();
     }
 
     /// How good the predictions of whole runs have been.
@@ -202,9 +227,7 @@ public record History(@Nullable Path file) {
             }
             for (var predicted : run.predicted()) {
                 if (run.peakMemory() > 0 && predicted.memory() > 0) {
-                    memory.computeIfAbsent(
-                                    predicted.basis().equals("earlier") ? "earlier" : "formula",
-                                    _ -> new ArrayList<>())
+                    memory.computeIfAbsent(memoryBasis(predicted), _ -> new ArrayList<>())
                             .add(error(predicted.memory(), run.peakMemory()));
                 }
             }
@@ -213,6 +236,11 @@ public record History(@Nullable Path file) {
         times.forEach((basis, errors) -> add(found, "time", basis, errors));
         memory.forEach((basis, errors) -> add(found, "memory", basis, errors));
         return found;
+    }
+
+    private static String memoryBasis(Prediction predicted) {
+        var told = predicted.memoryBasis();
+        return told != null ? told : predicted.basis().equals("earlier") ? "earlier" : "formula";
     }
 
     private static void add(List<Accuracy> to, String what, String basis, List<Double> errors) {

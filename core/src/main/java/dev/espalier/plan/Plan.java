@@ -12,6 +12,8 @@ import org.jspecify.annotations.Nullable;
 /// @param trained weights that are trained
 /// @param training memory at the peak of a step
 /// @param recomputed the same where blocks are computed again on the way back
+/// @param peak memory of the process at the peak of a step on this machine: that of `training`, or
+///   what steps like these were seen to take here, where that is more
 /// @param machines the machines of the table, the one that runs this program first
 /// @param accuracy how good predictions have been on this machine
 /// @param notes what the figures leave out or assume
@@ -24,6 +26,7 @@ public record Plan(
         Operations operations,
         Cost.Memory training,
         Cost.Memory recomputed,
+        long peak,
         Inference inference,
         @Nullable Deserved deserved,
         List<Estimate> machines,
@@ -48,16 +51,29 @@ public record Plan(
     /// @param unit what is counted wherever tokens are spoken of: `tokens`, or `images`
     /// @param steps updates; null where they depend on data that are not known
     /// @param tokensPerStep padding left out
+    /// @param replayed of these, of general text that is replayed
     /// @param tokens in all
     /// @param dataTokens of one pass over the data; null where they are not known
     /// @param epochs passes over the data
+    /// @param before operations that a defence makes once before the first step
+    /// @param evaluation null where it is not known how often, or on how much
     public record Work(
             String unit,
             @Nullable Double steps,
             double tokensPerStep,
+            double replayed,
             @Nullable Double tokens,
             @Nullable Double dataTokens,
-            @Nullable Double epochs) {}
+            @Nullable Double epochs,
+            double before,
+            @Nullable Evaluation evaluation) {}
+
+    /// How the model is measured while it trains, and once when it is done.
+    ///
+    /// @param times how often, if training goes to its end
+    /// @param tokens that pass forward each time
+    /// @param operations of all times together
+    public record Evaluation(double times, double tokens, double operations) {}
 
     /// Floating-point operations.
     ///
@@ -65,7 +81,8 @@ public record Plan(
     /// @param attention what of these is attention itself; null where its shape is not known
     /// @param perTokenWritten of writing one token behind as many as the context holds, with keys
     ///   and values kept, of an input as long where there is one; null where nothing is written
-    /// @param all of the training; null where its length is not known
+    /// @param all of the training, and of what comes before its first step; null where its length
+    ///   is not known
     public record Operations(
             double perToken,
             @Nullable Double attention,
@@ -97,25 +114,39 @@ public record Plan(
 
     /// What the training takes on a machine.
     ///
-    /// @param seconds null where the length of the run, or the machine's rate, is not known
+    /// @param seconds of the training, steps and what comes before them; null where the length of
+    ///   the run, or the machine's rate, is not known
+    /// @param evaluating seconds of the evaluations; null where not known
     /// @param basis what the time goes by
     /// @param fits whether the training's memory is less than the machine's; null where unknown
-    /// @param kilowattHours null where it is not known what it draws
-    /// @param price renting, or the electricity where it is owned; null where neither is known
+    /// @param kilowattHours of both; null where it is not known what it draws
+    /// @param price of both, renting, or the electricity where it is owned; null where neither is
+    ///   known
     public record Estimate(
             String machine,
             @Nullable Double seconds,
+            @Nullable Double evaluating,
             String basis,
             @Nullable Double tokensPerSecond,
             @Nullable Boolean fits,
             @Nullable Double kilowattHours,
             @Nullable Double price) {
+        /// Seconds of training and evaluations, as far as they are known.
+        public @Nullable Double all() {
+            return sum(seconds, evaluating);
+        }
+
+        private static @Nullable Double sum(@Nullable Double training, @Nullable Double other) {
+            return training == null || other == null ? training : Double.valueOf(training + other);
+        }
+
         /// Of what takes so many seconds on the machine that runs this program.
         public static Estimate here(Hardware hardware, double seconds, String basis) {
             var here = hardware.here();
             return new Estimate(
                     Hardware.HERE,
                     seconds,
+                    null,
                     basis,
                     null,
                     null,
@@ -132,7 +163,8 @@ public record Plan(
     ///
     /// @param tokensPerSecond null where unknown
     /// @param memory bytes that a process can have
-    public record Here(@Nullable Double tokensPerSecond, String basis, long memory) {}
+    /// @param taken bytes that steps like these were seen to take; 0 where that is not known
+    public record Here(@Nullable Double tokensPerSecond, String basis, long memory, long taken) {}
 
     /// What is to be planned.
     ///
@@ -144,6 +176,8 @@ public record Plan(
     /// @param pretraining whether tokens are what it learns from
     /// @param bf16Elsewhere whether another machine that multiplies in bf16 would; by the pass this
     ///   one does or does not
+    /// @param replay what passes of replayed text, beside what `pass` says of the task's; null
+    ///   where there is none
     /// @param measured the memory where it is not told by formula, or null
     public record Request(
             String name,
@@ -157,6 +191,7 @@ public record Plan(
             long process,
             boolean pretraining,
             boolean bf16Elsewhere,
+            Cost.@Nullable Pass replay,
             Cost.@Nullable Memory measured) {
         public Request(
                 String name,
@@ -182,13 +217,22 @@ public record Plan(
                     process,
                     pretraining,
                     bf16Elsewhere,
+                    null,
                     null);
         }
 
-        Cost.Memory memory(boolean recompute) {
-            return measured != null
-                    ? measured
-                    : Cost.trainingMemory(model, pass.with(recompute), optimizer, loader, process);
+        /// At the peak of a step: of what passes one after the other the larger.
+        public Cost.Memory memory(boolean recompute) {
+            if (measured != null) {
+                return measured;
+            }
+            var own = memory(pass, recompute);
+            var other = replay == null ? own : memory(replay, recompute);
+            return own.total() >= other.total() ? own : other;
+        }
+
+        private Cost.Memory memory(Cost.Pass passing, boolean recompute) {
+            return Cost.trainingMemory(model, passing.with(recompute), optimizer, loader, process);
         }
     }
 
@@ -200,6 +244,7 @@ public record Plan(
         var per = request.flopsPerToken();
         var all = model.parameterCount();
         var training = request.memory(pass.recompute());
+        var peak = Math.max(training.total(), here.taken());
         var estimates = new ArrayList<Estimate>();
         for (var kind : hardware.hereFirst()) {
             estimates.add(
@@ -208,7 +253,7 @@ public record Plan(
                             work,
                             per,
                             request.bf16Elsewhere(),
-                            training.total(),
+                            kind.name().equals(Hardware.HERE) ? peak : training.total(),
                             here,
                             hardware.pricePerKwh()));
         }
@@ -231,9 +276,10 @@ public record Plan(
                         per,
                         request.attention(),
                         model.decoderLayers() == 0 ? null : Double.valueOf(written),
-                        work.tokens() == null ? null : per * work.tokens()),
+                        work.tokens() == null ? null : per * work.tokens() + work.before()),
                 training,
                 request.memory(true),
+                peak,
                 new Inference(
                         4 * all,
                         model.decoderLayers() == 0
@@ -280,21 +326,30 @@ public record Plan(
                         ? here.tokensPerSecond()
                         : attainable > 0 ? Double.valueOf(attainable / flopsPerToken) : null;
         Double seconds =
-                rate == null || work.tokens() == null ? null : Double.valueOf(work.tokens() / rate);
+                rate == null || work.tokens() == null
+                        ? null
+                        : Double.valueOf((work.tokens() + work.before() / flopsPerToken) / rate);
+        var evaluation = work.evaluation();
+        Double evaluating =
+                seconds == null || rate == null || evaluation == null
+                        ? null
+                        : Double.valueOf(evaluation.operations() / flopsPerToken / rate);
         Double room =
                 isHere
                         ? Double.valueOf(here.memory())
                         : kind.memoryGib() == null
                                 ? null
                                 : Double.valueOf(kind.memoryGib() * 0x1p30);
+        var both = Estimate.sum(seconds, evaluating);
         Double energy =
-                seconds == null || kind.watts() == null
+                both == null || kind.watts() == null
                         ? null
-                        : Double.valueOf(kind.watts() * seconds / 3.6e6);
-        var price = seconds == null ? null : Largest.Prices.on(kind, pricePerKwh).of(seconds);
+                        : Double.valueOf(kind.watts() * both / 3.6e6);
+        var price = both == null ? null : Largest.Prices.on(kind, pricePerKwh).of(both);
         return new Estimate(
                 kind.name(),
                 seconds,
+                evaluating,
                 isHere
                         ? here.basis()
                         : attainable > 0 ? "a share of its peak" : "no peak in the table",

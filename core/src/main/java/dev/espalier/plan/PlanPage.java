@@ -70,11 +70,8 @@ public final class PlanPage {
                         new Report.Figure(
                                 "operations", operations(plan.operations().all()), "in all"),
                         new Report.Figure(
-                                "memory", Numbers.bytes(plan.training().total()), "at the peak"),
-                        new Report.Figure(
-                                "time here",
-                                here.seconds() == null ? "–" : Numbers.duration(here.seconds()),
-                                here.basis()));
+                                "memory", Numbers.bytes(plan.peak()), "at the peak, here"),
+                        new Report.Figure("time here", duration(here.all()), here.basis()));
         var sections = new ArrayList<Report.Section>();
         sections.add(
                 new Report.Section(
@@ -200,6 +197,9 @@ public final class PlanPage {
                             using(use, kept.get(i).name())));
         }
         rows.add(List.of("keys and values", "", "", Numbers.bytes(plan.inference().cache())));
+        if (plan.peak() > plan.training().total()) {
+            rows.add(List.of("seen on this machine", Numbers.bytes(plan.peak()), "", ""));
+        }
         return new Part("Memory", List.of("kind", "training", "with recomputation", "use"), rows);
     }
 
@@ -218,6 +218,9 @@ public final class PlanPage {
         var rows = new ArrayList<List<String>>();
         rows.add(List.of("steps", count(work.steps())));
         rows.add(List.of(unit + " a step", count(work.tokensPerStep())));
+        if (work.replayed() > 0) {
+            rows.add(List.of("of these replayed", count(work.replayed())));
+        }
         rows.add(List.of(unit + " in all", count(work.tokens())));
         rows.add(List.of(unit + " that the data hold", count(work.dataTokens())));
         rows.add(List.of("passes over the data", fixed(work.epochs())));
@@ -241,7 +244,16 @@ public final class PlanPage {
                             "operations " + each + " written",
                             operations(plan.operations().perTokenWritten())));
         }
+        if (work.before() > 0) {
+            rows.add(List.of("operations before the first step", operations(work.before())));
+        }
         rows.add(List.of("operations in all", operations(plan.operations().all())));
+        var evaluation = work.evaluation();
+        rows.add(List.of("evaluations", evaluation == null ? "–" : count(evaluation.times())));
+        if (evaluation != null) {
+            rows.add(List.of(unit + " of one", count(evaluation.tokens())));
+            rows.add(List.of("operations of all of them", operations(evaluation.operations())));
+        }
         return new Part("The work", List.of("what", "how much"), rows);
     }
 
@@ -250,7 +262,8 @@ public final class PlanPage {
                 "Machines (table of " + hardware.dated() + ")",
                 List.of(
                         "machine",
-                        "time",
+                        "training",
+                        "evaluations",
                         plan.work().unit() + "/s",
                         "fits",
                         "kWh",
@@ -260,7 +273,8 @@ public final class PlanPage {
                         .map(m ->
                                 List.of(
                                         m.machine(),
-                                        m.seconds() == null ? "–" : Numbers.duration(m.seconds()),
+                                        duration(m.seconds()),
+                                        duration(m.evaluating()),
                                         count(m.tokensPerSecond()),
                                         m.fits() == null ? "–" : m.fits() ? "yes" : "no",
                                         fixed(m.kilowattHours()),
@@ -282,6 +296,10 @@ public final class PlanPage {
                                         Numbers.percent(a.median()),
                                         Numbers.percent(a.worst())))
                         .toList());
+    }
+
+    private static String duration(@Nullable Double seconds) {
+        return seconds == null ? "–" : Numbers.duration(seconds);
     }
 
     private static String count(@Nullable Double value) {

@@ -485,6 +485,14 @@ final class Finetuning implements Job {
         return scores("validation", validation, told(answers), answers, constant(validation));
     }
 
+    @Override
+    public long validated(long tokens) {
+        return validation.read().stream()
+                .flatMap(read -> read.windows().stream())
+                .mapToLong(window -> window.length())
+                .sum();
+    }
+
     private List<Score> scores(
             String data,
             Records records,

@@ -159,6 +159,11 @@ final class Forgetting {
         return all.stream().flatMap(kept -> kept.measure().stream()).toList();
     }
 
+    /// Tokens of general text that pass forward in [#measure].
+    long tokens() {
+        return all.stream().mapToLong(Kept::tokens).sum();
+    }
+
     /// The share by which what suffered most was worse when measured last.
     double worse() {
         return worst().worse();

@@ -422,6 +422,11 @@ final class Instruction implements Job {
     }
 
     @Override
+    public long validated(long tokens) {
+        return validation.tokens();
+    }
+
+    @Override
     public @Nullable Double selection(List<Score> scores) {
         return scores.stream()
                 .filter(s -> s.data().equals("validation") && s.metric().equals("loss"))

@@ -52,6 +52,9 @@ interface Job extends AutoCloseable {
     /// Measures the model on the validation data, on at most `tokens` of it.
     List<Score> validate(long tokens);
 
+    /// How many tokens pass forward in [#validate], or images; what is written left out.
+    long validated(long tokens);
+
     /// As [#validate], and what the model has forgotten.
     default List<Score> measure(long tokens) {
         return Stream.concat(validate(tokens).stream(), forgetting().measure().stream()).toList();

@@ -9,6 +9,11 @@ interface Kept {
     /// Measures the model as it is now, under a name of its own.
     List<Score> measure();
 
+    /// Tokens of general text that pass forward in [#measure].
+    default long tokens() {
+        return 0;
+    }
+
     /// By which share it was worse when measured last than before; below 0 where it was better.
     double worse();
 

@@ -23,6 +23,7 @@ public final class KeptText implements Kept {
 
     private final String name;
     private final String called;
+    private final long tokens;
     private final Supplier<Measured> now;
     private final Measured before;
     private Measured last;
@@ -44,9 +45,10 @@ public final class KeptText implements Kept {
         }
     }
 
-    private KeptText(String name, String called, Supplier<Measured> now) {
+    private KeptText(String name, String called, long tokens, Supplier<Measured> now) {
         this.name = name;
         this.called = called;
+        this.tokens = tokens;
         this.now = now;
         before = now.get();
         last = before;
@@ -63,12 +65,13 @@ public final class KeptText implements Kept {
             Tokenizer tokenizer,
             boolean bf16,
             long seed) {
-        return new KeptText(name, called, measuring(corpus, model, tokenizer, bf16, seed));
+        var text = TextData.general(corpus, tokenizer, model);
+        return new KeptText(
+                name, called, text.tokens(), measuring(text, model, tokenizer, bf16, seed));
     }
 
     private static Supplier<Measured> measuring(
-            String corpus, LanguageModel model, Tokenizer tokenizer, boolean bf16, long seed) {
-        var text = TextData.general(corpus, tokenizer, model);
+            GeneralText text, LanguageModel model, Tokenizer tokenizer, boolean bf16, long seed) {
         if (model instanceof Decoder decoder) {
             return () -> new Measured(text.loss(decoder, bf16), null);
         }
@@ -89,7 +92,9 @@ public final class KeptText implements Kept {
     private static Measured measured(String corpus, Path folder, long seed) {
         var model = HuggingFace.readModel(folder, null).model();
         try {
-            return measuring(corpus, model, Tokenizers.read(folder), false, seed).get();
+            var tokenizer = Tokenizers.read(folder);
+            var text = TextData.general(corpus, tokenizer, model);
+            return measuring(text, model, tokenizer, false, seed).get();
         } finally {
             model.free();
         }
@@ -99,6 +104,11 @@ public final class KeptText implements Kept {
     public List<Score> measure() {
         last = now.get();
         return last.scores(name);
+    }
+
+    @Override
+    public long tokens() {
+        return tokens;
     }
 
     @Override

@@ -265,6 +265,14 @@ final class Labelling implements Job {
     }
 
     @Override
+    public long validated(long tokens) {
+        return validation.read().stream()
+                .flatMap(windows -> windows.stream())
+                .mapToLong(window -> window.ids().length)
+                .sum();
+    }
+
+    @Override
     public Forgetting forgetting() {
         return forgetting;
     }

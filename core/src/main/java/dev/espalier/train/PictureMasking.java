@@ -246,6 +246,11 @@ final class PictureMasking implements Job {
         return Pretraining.selection(recipe, scores);
     }
 
+    @Override
+    public long validated(long tokens) {
+        return validation.size();
+    }
+
     /// The pictures whose hidden patches were told best, and worst.
     private List<Block> cases() {
         var errors = errors();

@@ -3,7 +3,6 @@ package dev.espalier.train;
 import dev.espalier.EspalierException;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.io.Json;
-import dev.espalier.model.Decoder;
 import dev.espalier.model.LanguageModel;
 import dev.espalier.model.Problem;
 import dev.espalier.model.SequenceClassifier;
@@ -39,6 +38,8 @@ import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /// Plans a recipe: what is known by its numbers alone, and, where its data are there and its model
@@ -71,19 +72,33 @@ public final class Planning {
 
     /// What the first steps of a run told.
     ///
+    /// @param classes that are told; 0 where there are none
+    /// @param tokensPerStep of the task
+    /// @param replayed tokens a step of general text
     /// @param flopsPerToken what is computed of a token, see [#flops]
     /// @param attention what of these is attention itself; null where that is not told apart
+    /// @param before operations before the first step
+    /// @param validated tokens that pass forward when the model is measured on its task
+    /// @param general tokens of the general text that it is measured on
+    /// @param varied whether rows of some batches are longer than those of others
+    /// @param peakMemory of the process; 0 where it had taken more before
     record Measured(
             int vocabulary,
+            int classes,
             double tokensPerStep,
+            double replayed,
             double stepsPerEpoch,
             long totalSteps,
             double flopsPerToken,
             @Nullable Double attention,
+            double before,
+            long validated,
+            long general,
             double secondsPerStep,
             int steps,
             int rows,
             int length,
+            boolean varied,
             long state,
             long trained,
             long process,
@@ -91,26 +106,39 @@ public final class Planning {
         Measured with(double secondsPerStep, int steps, long peakMemory) {
             return new Measured(
                     vocabulary,
+                    classes,
                     tokensPerStep,
+                    replayed,
                     stepsPerEpoch,
                     totalSteps,
                     flopsPerToken,
                     attention,
+                    before,
+                    validated,
+                    general,
                     secondsPerStep,
                     steps,
                     rows,
                     length,
+                    varied,
                     state,
                     trained,
                     process,
                     peakMemory);
+        }
+
+        /// Tokens a step that pass through the model.
+        double passing() {
+            return tokensPerStep + replayed;
         }
     }
 
     /// Makes the first steps of a job.
     ///
     /// @param process bytes that the process had without the model
-    static Measured measured(Job job, Trainer trainer, int most, double seconds, long process) {
+    /// @param before the most that it had before the job was prepared
+    static Measured measured(
+            Job job, Trainer trainer, int most, double seconds, long process, long before) {
         var facts = facts(job, trainer, process);
         if (most == 0) {
             return facts;
@@ -123,38 +151,49 @@ public final class Planning {
             taken.add((System.nanoTime() - start) / 1e9);
             spent += taken.getLast();
         }
+        var peak = Torch.peakResidentBytes();
         // The first steps fault memory in and warm caches.
         var rest = taken.subList(Math.min(2, taken.size() - 1), taken.size());
         return facts.with(
                 rest.stream().mapToDouble(s -> s).average().orElseThrow(),
                 taken.size(),
-                Torch.peakResidentBytes());
+                peak > before ? peak : 0);
     }
 
     /// What is known of a run before its first step.
     private static Measured facts(Job job, Trainer trainer, long process) {
         var learner = job.learner();
         var rows = 1;
-        var length = 1L;
+        var lengths = new TreeSet<>(List.of(1L));
         for (var step = 0; step < Math.min(LOOKED_AT, trainer.totalSteps()); step++) {
             for (var batch : learner.step(step)) {
-                var n = Math.max(1, batch.where().size());
-                rows = Math.max(rows, n);
-                length = Math.max(length, Math.ceilDiv(batch.tokens(), n));
+                if (batch.tokens() > 0 && !batch.term().equals(Replaying.TERM)) {
+                    var n = Math.max(1, batch.where().size());
+                    rows = Math.max(rows, n);
+                    lengths.add(Math.ceilDiv(batch.tokens(), n));
+                }
             }
         }
         var trained = trained(learner.model());
+        var replayed = Replayed.of(job);
+        var limit = job.recipe().evaluate().tokens();
         return new Measured(
                 vocabulary(learner.model()),
+                classes(learner.model()),
                 learner.tokensPerStep(),
+                replayed == null ? 0 : replayed.tokens(),
                 learner.stepsPerEpoch(),
                 trainer.totalSteps(),
                 flops(job),
-                attention(job.recipe(), job.attentionFlops()),
+                attention(job),
+                before(job),
+                job.validated(limit == null ? Long.MAX_VALUE : limit),
+                job.forgetting().tokens(),
                 0,
                 0,
                 rows,
-                (int) length,
+                lengths.last().intValue(),
+                lengths.tailSet(2L).size() > 1,
                 trainer.stateBytes() - 4 * trained,
                 trained,
                 process,
@@ -170,7 +209,7 @@ public final class Planning {
         private final double tokensPerStep;
         private final long totalSteps;
         private final long formula;
-        private final long earlierPeak;
+        private final @Nullable Long earlierPeak;
         private long firstPeak;
         private final @Nullable Double earlier;
         private final List<Double> seconds = new ArrayList<>();
@@ -188,20 +227,11 @@ public final class Planning {
                             ? seeing(job, facts)
                             : request(recipe, anatomy(recipe, facts.vocabulary()), facts);
             key = key(request.model(), request.pass(), recipe);
-            tokensPerStep = facts.tokensPerStep();
+            tokensPerStep = facts.passing();
             totalSteps = facts.totalSteps();
-            formula =
-                    recipe.ofPictures()
-                            ? 0
-                            : Cost.trainingMemory(
-                                            request.model(),
-                                            request.pass(),
-                                            request.optimizer(),
-                                            request.loader(),
-                                            request.process())
-                                    .total();
+            formula = recipe.ofPictures() ? 0 : request.memory(request.pass().recompute()).total();
             earlier = history.last(key).map(History.Entry::secondsPerStep).orElse(null);
-            earlierPeak = history.peak(key).orElse(formula);
+            earlierPeak = history.peak(key).orElse(null);
         }
 
         /// Steps that the rest is foretold by.
@@ -222,7 +252,10 @@ public final class Planning {
             var mean = seconds.stream().mapToDouble(s -> s).average().orElse(0);
             var predicted = new ArrayList<History.Prediction>();
             if (earlier != null) {
-                predicted.add(prediction("earlier", earlier, earlierPeak));
+                predicted.add(
+                        earlierPeak == null
+                                ? prediction("earlier", earlier, formula, "formula")
+                                : prediction("earlier", earlier, earlierPeak, "earlier"));
             }
             var first = first();
             if (steps > 2 * first) {
@@ -234,7 +267,8 @@ public final class Planning {
                                         .mapToDouble(s -> s)
                                         .average()
                                         .orElseThrow(),
-                                formula == 0 ? firstPeak : formula));
+                                formula == 0 ? firstPeak : formula,
+                                formula == 0 ? "early steps" : "formula"));
             }
             return new History.Entry(
                     History.now(),
@@ -250,9 +284,14 @@ public final class Planning {
                     predicted);
         }
 
-        private History.Prediction prediction(String basis, double secondsPerStep, long memory) {
+        private History.Prediction prediction(
+                String basis, double secondsPerStep, long memory, String memoryBasis) {
             return new History.Prediction(
-                    basis, secondsPerStep * seconds.size(), tokensPerStep / secondsPerStep, memory);
+                    basis,
+                    secondsPerStep * seconds.size(),
+                    tokensPerStep / secondsPerStep,
+                    memory,
+                    memoryBasis);
         }
     }
 
@@ -262,6 +301,14 @@ public final class Planning {
             case LanguageModel m -> m.vocabulary();
             case SequenceClassifier m -> m.body().vocabulary();
             case TokenClassifier m -> m.body().vocabulary();
+            default -> 0;
+        };
+    }
+
+    private static int classes(Module model) {
+        return switch (model) {
+            case SequenceClassifier m -> m.labels().size();
+            case TokenClassifier m -> m.labels().size();
             default -> 0;
         };
     }
@@ -315,7 +362,11 @@ public final class Planning {
         } else if (request.work().steps() == null) {
             notes.add("how long the run is depends on its data");
         }
-        noteTries(recipe, notes);
+        if (told == null ? recipe instanceof FinetuneRecipe : told.varied()) {
+            notes.add(
+                    "lengths vary: batches of ever new lengths have taken up to 2.8 times the memory that the formula has");
+        }
+        noteWhatIsLeftOut(recipe, notes);
         return Plan.of(request, here, hardware, history, notes);
     }
 
@@ -387,10 +438,13 @@ public final class Planning {
             notes.add(
                     "nothing was measured, as asked; of the memory the activations are not known");
         } else {
-            notes.add("the activations are what %d steps took".formatted(steps));
+            notes.add(
+                    seen.measured().peakMemory() == 0
+                            ? "of the memory the activations are not known"
+                            : "the activations are what %d steps took".formatted(steps));
             history.add(entry(recipe, request, key, seen.measured()));
         }
-        noteTries(recipe, notes);
+        noteWhatIsLeftOut(recipe, notes);
         return Plan.of(
                 request,
                 here(
@@ -405,7 +459,18 @@ public final class Planning {
                 notes);
     }
 
-    private static void noteTries(Recipe recipe, List<String> notes) {
+    private static void noteWhatIsLeftOut(Recipe recipe, List<String> notes) {
+        notes.add("saving, the test and the report are in none of the times");
+        if (recipe instanceof FinetuneRecipe f) {
+            if (f.task() instanceof TaskRecipe.SequenceToSequence
+                    || f.task() instanceof TaskRecipe.Captioning) {
+                notes.add("evaluations are foretold without the texts that are written in them");
+            }
+            var measure = f.forgetting() == null ? null : f.forgetting().measure();
+            if (measure != null && (!measure.tasks().isEmpty() || measure.pairs() != null)) {
+                notes.add("evaluations are foretold without earlier tasks and minimal pairs");
+            }
+        }
         if (defence(recipe) instanceof DefenceRecipe.Cheapest cheapest) {
             notes.add(
                     "the plan is of one run; the defence cheapest makes up to %d like it"
@@ -450,20 +515,26 @@ public final class Planning {
             var facts =
                     new Measured(
                             0,
+                            0,
                             training.batch(),
+                            0,
                             0,
                             0,
                             flops(recipe, load.flops(), null),
                             null,
                             0,
                             0,
+                            0,
+                            0,
+                            0,
                             load.microBatch(ready, training),
                             1,
+                            false,
                             optimizerBytes(training.optimizer(), trained),
                             trained,
                             PROCESS,
                             0);
-            var work = work(recipe, training.batch(), null);
+            var work = work(recipe, training.batch(), 0, 0, null, null);
             return new Seen(seeing(recipe, model, facts, work), facts);
         } finally {
             model.free();
@@ -495,7 +566,10 @@ public final class Planning {
 
     private static Plan.Request seeing(Job job, Measured measured) {
         var recipe = job.recipe();
-        var work = work(recipe, measured.tokensPerStep(), measured);
+        // Of an image, forward.
+        var forward = measured.flopsPerToken() / passes(recipe) / 3;
+        var evaluation = evaluation(recipe, measured, 0, forward * measured.validated());
+        var work = work(recipe, measured.tokensPerStep(), 0, 0, evaluation, measured);
         return seeing(recipe, job.learner().model(), measured, work);
     }
 
@@ -547,6 +621,7 @@ public final class Planning {
                 measured.process(),
                 false,
                 bf16Elsewhere(recipe),
+                null,
                 new Cost.Memory(
                         known.weights(),
                         known.gradients(),
@@ -568,8 +643,8 @@ public final class Planning {
                 request.model().parameterCount(),
                 measured.steps(),
                 measured.secondsPerStep(),
-                measured.tokensPerStep() / measured.secondsPerStep(),
-                request.flopsPerToken() * measured.tokensPerStep() / measured.secondsPerStep(),
+                measured.passing() / measured.secondsPerStep(),
+                request.flopsPerToken() * measured.passing() / measured.secondsPerStep(),
                 measured.peakMemory(),
                 List.of());
     }
@@ -597,7 +672,7 @@ public final class Planning {
                 model ->
                         attainable > 0
                                 ? attainable
-                                : history.nearest(model.parameterCount())
+                                : history.nearest(model.parameterCount(), bf16 ? "bf16" : "fp32")
                                         .map(History.Entry::flopsPerSecond)
                                         .orElse(here),
                 Largest.Prices.on(kind, hardware.pricePerKwh()),
@@ -624,31 +699,38 @@ public final class Planning {
             History history,
             long room) {
         var perStep = request.work().tokensPerStep();
+        var taken =
+                Math.max(
+                        measured == null ? 0 : measured.peakMemory(), history.peak(key).orElse(0L));
         if (measured != null) {
             return new Plan.Here(
                     perStep / measured.secondsPerStep(),
                     "%d steps measured now".formatted(measured.steps()),
-                    room);
+                    room,
+                    taken);
         }
         var earlier = history.last(key);
         if (earlier.isPresent()) {
             return new Plan.Here(
-                    earlier.get().tokensPerSecond(),
+                    perStep / earlier.get().secondsPerStep(),
                     "steps measured " + earlier.get().at().substring(0, 10),
-                    room);
+                    room,
+                    taken);
         }
-        var nearest = history.nearest(request.model().parameterCount());
+        var nearest = history.nearest(request.model().parameterCount(), key);
         if (nearest.isPresent()) {
             return new Plan.Here(
                     nearest.get().flopsPerSecond() / request.flopsPerToken(),
                     "the rate of %s, %,d parameters"
                             .formatted(nearest.get().name(), nearest.get().parameters()),
-                    room);
+                    room,
+                    taken);
         }
         return new Plan.Here(
                 UNMEASURED * Machine.usualMatmulRate(bf16) / request.flopsPerToken(),
                 "%.0f %% of this machine's matrix products, a guess".formatted(100 * UNMEASURED),
-                room);
+                room,
+                taken);
     }
 
     static boolean bf16(Recipe recipe) {
@@ -776,7 +858,10 @@ public final class Planning {
                         model.parameterCount(), batch, shape.input() + shape.target());
         var micro = training.microBatch() == null ? auto : Math.min(batch, training.microBatch());
         var rows = measured == null ? micro : measured.rows();
-        var trained = measured == null ? trained(recipe, model) : measured.trained();
+        var trained =
+                measured == null
+                        ? trained(recipe, model, told == null ? 0 : told.classes())
+                        : measured.trained();
         var pass =
                 new Cost.Pass(
                         rows,
@@ -789,31 +874,46 @@ public final class Planning {
                         trained,
                         dropout(recipe.model()) > 0,
                         frozen(recipe, model.layers()));
-        var perStep =
+        var own =
                 told == null
                         ? (double) batch * (shape.input() + shape.target())
                         : told.tokensPerStep();
         // Of a decoder beside an encoder it is not known which tokens are whose.
-        var mean = shape.target() > 0 ? length : (int) Math.min(length, Math.ceil(perStep / batch));
+        var mean = shape.target() > 0 ? length : (int) Math.min(length, Math.ceil(own / batch));
         Double attention = Cost.attentionFlops(model, mean, shape.target());
-        var flops =
-                flops(
-                        recipe,
-                        Cost.flopsPerToken(model, mean, shape.target(), shape.scored()),
-                        attention);
+        var whole = Cost.flopsPerToken(model, mean, shape.target(), shape.scored());
+        var flops = flops(recipe, whole, attention);
         attention = attention(recipe, attention);
         if (defence(recipe) instanceof DefenceRecipe.Lwf) {
-            var again =
-                    Cost.flopsPerToken(
-                            model,
-                            mean,
-                            shape.target(),
-                            model.decoderLayers() > 0 ? 1 : GeneralText.BERTS.rate());
+            var again = Cost.flopsPerToken(model, mean, shape.target(), asked(model));
             flops += flops(recipe, again, null) + again / 3;
+        }
+        var replayed = Replayed.of(recipe, model, GeneralText.length(model.context()));
+        if (replayed != null) {
+            flops = replayed.mixed(own, flops, replayed.flops());
+            attention =
+                    attention == null
+                            ? null
+                            : Double.valueOf(replayed.mixed(own, attention, replayed.attention()));
         }
         if (measured != null) {
             flops = measured.flopsPerToken();
             attention = measured.attention() == null ? attention : measured.attention();
+        }
+        var repeated =
+                measured != null ? measured.replayed() : replayed == null ? 0 : replayed.tokens();
+        var before = measured == null ? before(recipe, model) : measured.before();
+        Plan.Evaluation evaluation = null;
+        if (told != null) {
+            var general = measured == null ? generalTokens(recipe) : measured.general();
+            var foreseen =
+                    Cost.flopsPerToken(model, GeneralText.length(model.context()), 0, asked(model));
+            evaluation =
+                    evaluation(
+                            recipe,
+                            told,
+                            general,
+                            (told.validated() * whole + general * foreseen) / 3);
         }
         var state =
                 measured == null ? optimizerBytes(training.optimizer(), trained) : measured.state();
@@ -821,14 +921,103 @@ public final class Planning {
                 recipe.name(),
                 model,
                 pass,
-                work(recipe, perStep, told),
+                work(recipe, own, repeated, before, evaluation, told),
                 flops,
                 attention,
                 state,
                 kept(recipe, model, trained, pass),
                 measured == null ? PROCESS : measured.process(),
                 recipe instanceof PretrainRecipe,
-                bf16Elsewhere(recipe));
+                bf16Elsewhere(recipe),
+                replayed == null ? null : replayed.pass(pass),
+                null);
+    }
+
+    /// The share of the tokens of general text whose scores are computed.
+    private static double asked(Anatomy model) {
+        return model.decoderLayers() > 0 ? 1 : GeneralText.BERTS.rate();
+    }
+
+    /// The most tokens of general text that a recipe has the model measured on.
+    private static long generalTokens(Recipe recipe) {
+        if (!(recipe instanceof FinetuneRecipe f) || f.forgetting() == null) {
+            return 0;
+        }
+        var measure = f.forgetting().measure();
+        return (long) TextData.GENERAL_TOKENS
+                * (measure.domains().size() + (measure.corpus() == null ? 0 : 1));
+    }
+
+    /// @param general tokens of general text each time
+    /// @param operations each time
+    private static Plan.Evaluation evaluation(
+            Recipe recipe, Measured told, long general, double operations) {
+        var every = recipe.evaluate().every().toSteps(told.stepsPerEpoch(), told.tokensPerStep());
+        // The finished model is measured once more.
+        var times = Math.ceilDiv(told.totalSteps(), every) + 1.0;
+        return new Plan.Evaluation(times, (double) told.validated() + general, times * operations);
+    }
+
+    /// General text that is replayed with a task's.
+    ///
+    /// @param rows windows a step
+    /// @param length tokens of each
+    /// @param scored the share of them whose scores are computed
+    /// @param flops of one of them
+    /// @param attention what of these is attention itself
+    private record Replayed(int rows, int length, double scored, double flops, double attention) {
+        /// @param length tokens of a window
+        static @Nullable Replayed of(Recipe recipe, Anatomy model, int length) {
+            var rows = recipe instanceof FinetuneRecipe f ? Replaying.windows(f) : 0;
+            if (rows == 0) {
+                return null;
+            }
+            var scored = asked(model);
+            var whole = Cost.flopsPerToken(model, length, 0, scored);
+            double attention = Cost.attentionFlops(model, length, 0);
+            return new Replayed(
+                    rows,
+                    length,
+                    scored,
+                    Planning.flops(recipe, whole, attention),
+                    Objects.requireNonNull(Planning.attention(recipe, attention)));
+        }
+
+        static @Nullable Replayed of(Job job) {
+            if (!(job.learner() instanceof Replaying r)) {
+                return null;
+            }
+            var hidden = r.hidden();
+            return of(
+                    job.recipe(),
+                    Anatomy.of(r.words().configJson()),
+                    hidden == null ? r.window().apply(0).length - 1 : hidden.apply(0).ids().length);
+        }
+
+        double tokens() {
+            return (double) rows * length;
+        }
+
+        /// The mean of what is told of each token of the task, of which a step has `tokens`, and of
+        /// each that is replayed.
+        double mixed(double tokens, double own, double replayed) {
+            return (tokens * own + tokens() * replayed) / (tokens + tokens());
+        }
+
+        /// @param task what passes of the task
+        Cost.Pass pass(Cost.Pass task) {
+            return new Cost.Pass(
+                    Math.min(task.rows(), rows),
+                    length,
+                    0,
+                    task.workers(),
+                    scored,
+                    task.bf16(),
+                    task.recompute(),
+                    task.trained(),
+                    task.dropout(),
+                    task.frozen());
+        }
     }
 
     /// What is computed of a token, of whose whole forward and backward pass [Cost#flopsPerToken]
@@ -842,9 +1031,22 @@ public final class Planning {
                 : (whole - attention) * passes(recipe) + own;
     }
 
-    /// As above, with what a defence computes beside the task.
+    /// As above, with what a defence computes beside the task; the mean where tokens are replayed.
     static double flops(Job job) {
-        return flops(job.recipe(), job.flopsPerToken(), job.attentionFlops()) + beside(job);
+        var own = flops(job.recipe(), job.flopsPerToken(), job.attentionFlops()) + beside(job);
+        var replayed = Replayed.of(job);
+        return replayed == null
+                ? own
+                : replayed.mixed(job.learner().tokensPerStep(), own, replayed.flops());
+    }
+
+    private static @Nullable Double attention(Job job) {
+        var own = attention(job.recipe(), job.attentionFlops());
+        var replayed = Replayed.of(job);
+        return own == null || replayed == null
+                ? own
+                : Double.valueOf(
+                        replayed.mixed(job.learner().tokensPerStep(), own, replayed.attention()));
     }
 
     /// What a defence computes for each token of the task: that of learning without forgetting
@@ -877,19 +1079,25 @@ public final class Planning {
                 || !(d.defence() instanceof DefenceRecipe.Ewc ewc)) {
             return 0;
         }
-        var words = d.words();
-        var scored = words instanceof Decoder ? 1 : GeneralText.BERTS.rate();
-        var drawing = 2 * scored * words.vocabulary() * words.width();
+        var model = Anatomy.of(d.words().configJson());
         return d.windows(ewc).stream()
-                .mapToInt(window -> window.length - 1)
-                .mapToDouble(length ->
-                        length
-                                * (flops(
-                                                job.recipe(),
-                                                Cost.flopsPerToken(words, length, scored),
-                                                null)
-                                        + drawing))
+                .mapToDouble(window -> asking(job.recipe(), model, window.length - 1))
                 .sum();
+    }
+
+    /// The same of a recipe whose text is not read: of as many windows as it may have.
+    private static double before(Recipe recipe, Anatomy model) {
+        return defence(recipe) instanceof DefenceRecipe.Ewc ewc
+                ? ewc.windows() * asking(recipe, model, GeneralText.length(model.context()))
+                : 0;
+    }
+
+    /// Of a window of `length` tokens.
+    private static double asking(Recipe recipe, Anatomy model, int length) {
+        var scored = asked(model);
+        var drawing = 2 * scored * model.vocabulary() * model.width();
+        return length
+                * (flops(recipe, Cost.flopsPerToken(model, length, 0, scored), null) + drawing);
     }
 
     /// What of attention itself is computed: its products have no weights, so that whatever goes
@@ -932,10 +1140,7 @@ public final class Planning {
                     case DefenceRecipe.L2Sp _, DefenceRecipe.Ewc _ -> 8 * trained;
                     // The model that it was, and what both say of each place.
                     case DefenceRecipe.Lwf _ -> {
-                        var places =
-                                (model.decoderLayers() > 0 ? 1 : GeneralText.BERTS.rate())
-                                        * pass.rows()
-                                        * pass.input();
+                        var places = asked(model) * pass.rows() * pass.input();
                         yield 4 * model.parameterCount()
                                 + (long) (SCORES_OF_TWO * 4 * places * model.vocabulary())
                                         * pass.workers();
@@ -947,20 +1152,28 @@ public final class Planning {
                 };
     }
 
-    private static long trained(Recipe recipe, Anatomy model) {
+    /// @param classes that are told; 0 where they are not known
+    private static long trained(Recipe recipe, Anatomy model, int classes) {
         if (!(recipe instanceof FinetuneRecipe finetune)) {
             return model.parameterCount();
         }
+        var task = finetune.task();
+        var head =
+                writes(task)
+                        ? 0
+                        : model.headWeights(
+                                classes == 0 ? 2 : classes,
+                                task instanceof TaskRecipe.TokenLabelling);
         return switch (finetune.adapter()) {
             case AdapterRecipe.None _ -> model.parameterCount();
             case AdapterRecipe.Frozen f ->
-                    (writes(finetune.task()) && f.lastBlocks() == 0
-                                            ? (long) model.vocabulary()
-                                            : 2L)
-                                    * model.width()
-                            + Math.round(f.lastBlocks() * model.blockWeights());
-            // Each of attention's four maps gets (in + out) x rank weights.
-            case AdapterRecipe.Lora l -> 4L * model.layers() * 2 * model.width() * l.rank();
+                    f.lastBlocks() > 0
+                            ? head
+                                    + 2L * model.width()
+                                    + Math.round(f.lastBlocks() * model.blockWeights())
+                            : writes(task) ? (long) model.vocabulary() * model.width() : head;
+            case AdapterRecipe.Lora l ->
+                    head + model.adapterWeights(l.targets(), l.rank(), l.dora());
         };
     }
 
@@ -1029,30 +1242,45 @@ public final class Planning {
         return asked == null ? otherwise : asked;
     }
 
-    private static Plan.Work work(Recipe recipe, double perStep, @Nullable Measured measured) {
+    /// @param own tokens of the task a step
+    /// @param replayed those of general text
+    private static Plan.Work work(
+            Recipe recipe,
+            double own,
+            double replayed,
+            double before,
+            Plan.@Nullable Evaluation evaluation,
+            @Nullable Measured measured) {
         var duration = recipe.training().duration();
+        var perStep = own + replayed;
         if (measured != null) {
             double steps = measured.totalSteps();
             return new Plan.Work(
                     recipe.unit(),
                     steps,
                     perStep,
+                    replayed,
                     steps * perStep,
-                    perStep * measured.stepsPerEpoch(),
-                    steps / measured.stepsPerEpoch());
+                    own * measured.stepsPerEpoch(),
+                    steps / measured.stepsPerEpoch(),
+                    before,
+                    evaluation);
         }
         Double steps =
                 switch (duration.unit()) {
                     case STEPS -> Double.valueOf(duration.amount());
-                    case TOKENS -> Double.valueOf(Math.ceil(duration.amount() / perStep));
+                    case TOKENS -> Double.valueOf(Math.ceil(duration.amount() / own));
                     case EPOCHS -> null;
                 };
         return new Plan.Work(
                 recipe.unit(),
                 steps,
                 perStep,
+                replayed,
                 steps == null ? null : Double.valueOf(steps * perStep),
                 null,
-                duration.unit() == Duration.Unit.EPOCHS ? Double.valueOf(duration.amount()) : null);
+                duration.unit() == Duration.Unit.EPOCHS ? Double.valueOf(duration.amount()) : null,
+                before,
+                evaluation);
     }
 }

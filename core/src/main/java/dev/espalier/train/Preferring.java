@@ -344,6 +344,11 @@ final class Preferring implements Job {
     }
 
     @Override
+    public long validated(long tokens) {
+        return validation.all().stream().mapToLong(AnswerPair::length).sum();
+    }
+
+    @Override
     public @Nullable Double selection(List<Score> scores) {
         var stopping = recipe.training().earlyStopping();
         var accuracy = stopping != null && stopping.metric() == Metric.ACCURACY;

@@ -55,9 +55,12 @@ final class Pretraining implements Job {
             Validation validation) {}
 
     /// Measures the model on at most so many tokens of the validation text.
-    private interface Validation {
-        List<Score> measure(long tokens, boolean bf16);
+    private interface Measure {
+        List<Score> of(long tokens, boolean bf16);
     }
+
+    /// @param tokens of all validation text
+    private record Validation(long tokens, Measure measure) {}
 
     private Pretraining(
             PretrainRecipe recipe,
@@ -248,7 +251,10 @@ final class Pretraining implements Job {
                 learner,
                 microBatch,
                 Cost.flopsPerToken(model, length),
-                (tokens, bf16) -> validation.first(tokens).loss(model, bf16).scores("validation"));
+                new Validation(
+                        validation.tokens(),
+                        (tokens, bf16) ->
+                                validation.first(tokens).loss(model, bf16).scores("validation")));
     }
 
     private static Plan masked(
@@ -323,7 +329,10 @@ final class Pretraining implements Job {
                 learner,
                 microBatch,
                 Cost.flopsPerToken(model, length, masked.rate()),
-                (tokens, bf16) -> validation.first(tokens).scores("validation", model, bf16));
+                new Validation(
+                        hidden.stream().mapToLong(row -> row.ids().length).sum(),
+                        (tokens, bf16) ->
+                                validation.first(tokens).scores("validation", model, bf16)));
     }
 
     private static Plan fillInTheMiddle(
@@ -504,7 +513,9 @@ final class Pretraining implements Job {
                 learner,
                 microBatch,
                 Cost.flopsPerToken(model, pairs.input(), pairs.target()),
-                (most, bf16) -> validation.first(most).scores("validation", model, bf16));
+                new Validation(
+                        kept.stream().mapToLong(p -> p.input().length + p.target().length).sum(),
+                        (most, bf16) -> validation.first(most).scores("validation", model, bf16)));
     }
 
     static Masking masking(ObjectiveRecipe.Masked masked, Tokenizer tokenizer) {
@@ -568,7 +579,12 @@ final class Pretraining implements Job {
 
     @Override
     public List<Score> validate(long tokens) {
-        return plan.validation().measure(tokens, bf16());
+        return plan.validation().measure().of(tokens, bf16());
+    }
+
+    @Override
+    public long validated(long tokens) {
+        return Math.min(tokens, plan.validation().tokens());
     }
 
     @Override

@@ -39,7 +39,7 @@ public record Replaying(
         int microBatch,
         CrossEntropy loss)
         implements Learner {
-    private static final String TERM = "replay";
+    static final String TERM = "replay";
 
     /// `task` with the text that the recipe replays, if it does.
     static Learner of(
@@ -55,14 +55,11 @@ public record Replaying(
         var window =
                 TextData.shuffled(
                         TextData.general(replay.corpus(), tokenizer, model), recipe.seed());
-        var share = replay.fraction();
-        var windows =
-                Math.max(1, (int) Math.round(share * recipe.training().batch() / (1 - share)));
         return new Replaying(
                 task,
                 model,
-                windows,
-                share,
+                windows(recipe),
+                replay.fraction(),
                 window,
                 model instanceof Encoder ? hidden(window, tokenizer, recipe.seed()) : null,
                 microBatch,
@@ -83,6 +80,16 @@ public record Replaying(
 
     private static String where(long i) {
         return "window " + i + " of the replayed text";
+    }
+
+    /// Windows of general text a step; 0 where the recipe replays none.
+    static int windows(FinetuneRecipe recipe) {
+        var replay = replay(recipe);
+        if (replay == null) {
+            return 0;
+        }
+        var share = replay.fraction();
+        return Math.max(1, (int) Math.round(share * recipe.training().batch() / (1 - share)));
     }
 
     /// The weight of the task's own loss.
@@ -109,6 +116,7 @@ public record Replaying(
         return task.stepsPerEpoch();
     }
 
+    /// Of the task, by which the run's length is told.
     @Override
     public double tokensPerStep() {
         return task.tokensPerStep();

@@ -382,6 +382,15 @@ final class Rewriting implements Job {
     }
 
     @Override
+    public long validated(long tokens) {
+        return Math.min(
+                tokens,
+                validation.learnt().pairs().stream()
+                        .mapToLong(p -> p.input().length + p.target().length)
+                        .sum());
+    }
+
+    @Override
     public @Nullable Double selection(List<Score> scores) {
         return Finetuning.selection(recipe, scores, Metric.LOSS);
     }

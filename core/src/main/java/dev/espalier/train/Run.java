@@ -197,6 +197,7 @@ public final class Run {
     /// for 0. Gives what `then` makes of it.
     <T> T measured(
             int most, double seconds, Watcher watcher, BiFunction<Job, Planning.Measured, T> then) {
+        var peak = Torch.peakResidentBytes();
         return aside(
                 watcher,
                 (temporary, job) -> {
@@ -211,7 +212,7 @@ public final class Run {
                                     recipe.seed(),
                                     Trainer.Speeds.UNKNOWN)) {
                         return then.apply(
-                                job, Planning.measured(job, trainer, most, seconds, process));
+                                job, Planning.measured(job, trainer, most, seconds, process, peak));
                     }
                 });
     }

@@ -208,6 +208,11 @@ final class Seeing implements Job {
     }
 
     @Override
+    public long validated(long tokens) {
+        return data.validation().size();
+    }
+
+    @Override
     public @Nullable Double selection(List<Score> scores) {
         return Finetuning.selection(recipe, scores, sight.metric());
     }

@@ -68,7 +68,7 @@ import tools.jackson.databind.node.ObjectNode;
 public final class TextData implements AutoCloseable {
     /// General text is measured and replayed from its first so many tokens; see decision 043.
     /// Recipes' documentation names them.
-    private static final int GENERAL_TOKENS = 65_536;
+    static final int GENERAL_TOKENS = 65_536;
 
     private final PretrainData recipe;
     private final Tokenizer tokenizer;

@@ -3,6 +3,7 @@ package dev.espalier.plan;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.espalier.adapt.Lora;
 import dev.espalier.model.Bart;
 import dev.espalier.model.BartConfig;
 import dev.espalier.model.Bert;
@@ -15,10 +16,15 @@ import dev.espalier.model.LanguageModel;
 import dev.espalier.model.Llama;
 import dev.espalier.model.LlamaConfig;
 import dev.espalier.model.Roberta;
+import dev.espalier.model.SequenceClassifier;
 import dev.espalier.model.T5;
 import dev.espalier.model.T5Config;
+import dev.espalier.model.TokenClassifier;
+import dev.espalier.nn.Parameter;
 import dev.espalier.recipe.Recipes;
 import java.util.List;
+import java.util.Objects;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -114,6 +120,55 @@ class AnatomyTest {
                     .isCloseTo(flops, within(1e-9 * flops));
         }
         model.free();
+    }
+
+    /// What is trained beside frozen weights is what the model really gets.
+    @ParameterizedTest
+    @MethodSource("families")
+    void adaptersAndHeadsHaveTheWeightsOfTheModels(Family family) {
+        var model = family.model();
+        var anatomy = Anatomy.of(model.configJson());
+        var names = model.family();
+        var all = Stream.concat(names.attention().stream(), names.mlp().stream()).toList();
+        requireAdapter(
+                model, names.attention(), anatomy.adapterWeights(List.of("attention"), 3, false));
+        requireAdapter(model, all, anatomy.adapterWeights(List.of("all"), 3, false));
+        // Names of one's own, one of which may be the end of several paths.
+        for (var name : List.of(names.attention().getFirst(), names.mlp().getLast())) {
+            requireAdapter(model, List.of(name), anatomy.adapterWeights(List.of(name), 3, false));
+        }
+        var dora = new Lora.Settings(3, 1, 0, all, false, true);
+        requireAdapter(model, dora, anatomy.adapterWeights(List.of("all"), 3, true));
+        if (!(model instanceof T5)) {
+            var head = new SequenceClassifier(model, List.of("a", "b", "c")).head();
+            assertThat(anatomy.headWeights(3, false)).isEqualTo(head.parameterCount());
+        }
+        if (!(model instanceof EncoderDecoder)) {
+            var tagged = new TokenClassifier(model, List.of("a", "b", "c"));
+            assertThat(anatomy.headWeights(3, true))
+                    .isEqualTo(
+                            tagged.headPaths().stream()
+                                    .map(tagged.parameters()::get)
+                                    .mapToLong(p -> Objects.requireNonNull(p).value().count())
+                                    .sum());
+        }
+        model.free();
+    }
+
+    private static void requireAdapter(LanguageModel model, List<String> targets, long expected) {
+        requireAdapter(model, new Lora.Settings(3, 1, 0, targets), expected);
+    }
+
+    private static void requireAdapter(LanguageModel model, Lora.Settings settings, long expected) {
+        var paths = Lora.attach(model, settings, 1);
+        assertThat(expected)
+                .as(settings.targets().toString())
+                .isEqualTo(
+                        model.parameters().values().stream()
+                                .filter(Parameter::trained)
+                                .mapToLong(p -> p.value().count())
+                                .sum());
+        Lora.remove(model, paths);
     }
 
     private static final Anatomy GPT2 = Anatomy.near(85e6, 50_257, 1024);

@@ -7,6 +7,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -27,7 +29,7 @@ class HistoryTest {
                 flops,
                 1000,
                 java.util.Arrays.stream(predicted)
-                        .mapToObj(s -> new History.Prediction("earlier", s, 100, 900))
+                        .mapToObj(s -> new History.Prediction("earlier", s, 100, 900, null))
                         .toList());
     }
 
@@ -45,10 +47,56 @@ class HistoryTest {
         assertThat(history.entries()).hasSize(3);
         assertThat(history.last("a")).map(History.Entry::flopsPerSecond).contains(4.0);
         assertThat(history.last("c")).isEmpty();
-        assertThat(history.nearest(90_000)).map(History.Entry::flopsPerSecond).contains(3.0);
+        assertThat(history.nearest(90_000, "a")).map(History.Entry::flopsPerSecond).contains(3.0);
         // Nothing is told of models of quite another size.
-        assertThat(history.nearest(10_000_000)).isEmpty();
+        assertThat(history.nearest(10_000_000, "a")).isEmpty();
         assertThat(History.NONE.entries()).isEmpty();
+    }
+
+    /// The last of those as near, and before nearer ones those of such steps.
+    @Test
+    void theRateIsThatOfTheLatestRunOfItsKind() {
+        var history = new History(folder.resolve("runs.jsonl"));
+        var here = History.machine();
+        history.add(run(here, "gpt2 1000 classification none adamw batch 8 x 16 fp32", 1000, 1));
+        history.add(run(here, "gpt2 1000 classification none adamw batch 4 x 16 fp32", 1000, 2));
+        history.add(run(here, "gpt2 1000 classification none adamw batch 8 x 16 bf16", 1000, 3));
+        history.add(run(here, "gpt2 2000 classification lora 8 adamw batch 8 x 16 bf16", 2000, 4));
+        history.add(run(here, "gpt2 2000 classification frozen adamw batch 8 x 16 bf16", 2000, 5));
+        assertThat(rate(history, "bert 1100 causal adamw batch 2 x 9 fp32")).isEqualTo(2);
+        assertThat(rate(history, "bert 1100 causal adamw batch 2 x 9 bf16")).isEqualTo(3);
+        assertThat(rate(history, "bert 1100 instruction lora 4 adamw batch 2 x 9 bf16"))
+                .isEqualTo(4);
+        assertThat(rate(history, "bert 1100 instruction frozen adamw batch 2 x 9 bf16"))
+                .isEqualTo(5);
+    }
+
+    private static double rate(History history, String key) {
+        return history.nearest(1100, key).orElseThrow().flopsPerSecond();
+    }
+
+    /// Of pictures there is no formula: what their first steps took is not filed under it.
+    @Test
+    void memoryIsToldByWhatItWasPredictedBy() {
+        var history = new History(folder.resolve("runs.jsonl"));
+        for (var basis : new @Nullable String[] {null, "formula", "early steps"}) {
+            history.add(
+                    new History.Entry(
+                            "2026-01-31T00:00:00Z",
+                            History.machine(),
+                            "name",
+                            "a",
+                            1,
+                            10,
+                            2,
+                            100,
+                            1,
+                            1000,
+                            List.of(new History.Prediction("first steps", 20, 100, 900, basis))));
+        }
+        assertThat(history.accuracies().stream().filter(a -> a.what().equals("memory")))
+                .extracting(a -> a.basis() + " " + a.runs())
+                .containsExactly("early steps 1", "formula 2");
     }
 
     @Test

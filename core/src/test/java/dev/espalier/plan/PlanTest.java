@@ -31,13 +31,32 @@ class PlanTest {
 
     private static Plan plan(
             Hardware hardware, boolean recompute, boolean bf16, boolean bf16Elsewhere) {
+        return plan(hardware, recompute, bf16, bf16Elsewhere, 0, 0);
+    }
+
+    private static Plan plan(
+            Hardware hardware,
+            boolean recompute,
+            boolean bf16,
+            boolean bf16Elsewhere,
+            double before,
+            long taken) {
         var pass = new Cost.Pass(4, 1024, 0, 1, 1, bf16, recompute, GPT2.parameterCount(), false);
         var request =
                 new Plan.Request(
                         "plan",
                         GPT2,
                         pass,
-                        new Plan.Work("tokens", 1000.0, 4096, 4096e3, 1024e3, 4.0),
+                        new Plan.Work(
+                                "tokens",
+                                1000.0,
+                                4096,
+                                0,
+                                4096e3,
+                                1024e3,
+                                4.0,
+                                before,
+                                new Plan.Evaluation(5, 100, 5e14)),
                         1e9,
                         1e8,
                         8 * GPT2.parameterCount(),
@@ -46,7 +65,11 @@ class PlanTest {
                         true,
                         bf16Elsewhere);
         return Plan.of(
-                request, new Plan.Here(500.0, "now", 1L << 40), hardware, History.NONE, List.of());
+                request,
+                new Plan.Here(500.0, "now", 1L << 40, taken),
+                hardware,
+                History.NONE,
+                List.of());
     }
 
     @Test
@@ -61,11 +84,14 @@ class PlanTest {
         var machine = plan(table(1000.0, null), false).machines().getLast();
         // 4.096e15 operations at half of 2e12 a second.
         assertThat(machine.seconds()).isCloseTo(4096, within(1e-6));
-        assertThat(machine.kilowattHours()).isCloseTo(4096.0 / 3600, within(1e-9));
-        assertThat(machine.price()).isCloseTo(0.5 * 4096 / 3600, within(1e-9));
+        // 5e14 more of the evaluations.
+        assertThat(machine.evaluating()).isCloseTo(500, within(1e-6));
+        assertThat(machine.all()).isCloseTo(4596, within(1e-6));
+        assertThat(machine.kilowattHours()).isCloseTo(4596.0 / 3600, within(1e-9));
+        assertThat(machine.price()).isCloseTo(0.5 * 4596 / 3600, within(1e-9));
         // Where it is rented, electricity is in the price.
         assertThat(plan(table(1000.0, 3.6), false).machines().getLast().price())
-                .isCloseTo(4.096, within(1e-9));
+                .isCloseTo(4.596, within(1e-9));
         assertThat(plan(table(null, null), false).machines().getLast().price()).isNull();
     }
 
@@ -93,9 +119,46 @@ class PlanTest {
             assertThat(plan.here().machine()).isEqualTo(Hardware.HERE);
             // 4.096e6 tokens, 500 a second.
             assertThat(plan.here().seconds()).isEqualTo(8192);
-            assertThat(plan.here().price())
-                    .isEqualTo(machines.size() == 2 ? Double.valueOf(8.192) : null);
+            if (machines.size() == 2) {
+                assertThat(plan.here().price()).isCloseTo(9.192, within(1e-9));
+            } else {
+                assertThat(plan.here().price()).isNull();
+            }
         }
+    }
+
+    /// Operations that are made before the first step take their time too.
+    @Test
+    void whatComesBeforeTheStepsIsAPartOfThePlan() {
+        var plan = plan(table(null, null), false, true, true, 1e14, 0);
+        assertThat(plan.operations().all()).isEqualTo(41.96e14);
+        // 500 tokens of 1e9 operations a second here, 1e12 there.
+        assertThat(plan.here().seconds()).isCloseTo(8192 + 200, within(1e-6));
+        assertThat(plan.machines().getLast().seconds()).isCloseTo(4096 + 100, within(1e-6));
+        assertThat(PlanPage.text(plan, table(null, null)))
+                .contains(
+                        "operations before the first step",
+                        "evaluations",
+                        "operations of all of them");
+    }
+
+    /// A machine where steps like these took more than the formula has is not told that they fit.
+    @Test
+    void whatWasSeenHereBoundsWhatFitsHereAndNotElsewhere() {
+        var taken = 2L << 40;
+        var table = table(null, null);
+        var formula = plan(table, false).training().total();
+        assertThat(plan(table, false).peak()).isEqualTo(formula);
+        assertThat(plan(table, false).here().fits()).isTrue();
+        var plan = plan(table, false, true, true, 0, taken);
+        assertThat(plan.training().total()).isEqualTo(formula);
+        assertThat(plan.peak()).isEqualTo(taken);
+        assertThat(plan.here().fits()).isFalse();
+        assertThat(plan.machines().getLast().fits())
+                .isEqualTo(plan(table, false).machines().getLast().fits());
+        assertThat(PlanPage.text(plan, table)).contains("seen on this machine");
+        // Less than the formula says nothing.
+        assertThat(plan(table, false, true, true, 0, 1).peak()).isEqualTo(formula);
     }
 
     @Test
@@ -215,9 +278,9 @@ class PlanTest {
 
     private static Plan.Operations operations(Anatomy model) {
         var pass = new Cost.Pass(4, 16, 0, 1, 1, false, false, 1, false);
-        var work = new Plan.Work("tokens", null, 64, null, null, null);
+        var work = new Plan.Work("tokens", null, 64, 0, null, null, null, 0, null);
         var request = new Plan.Request("plan", model, pass, work, 1e9, null, 0, 0, 0, false, true);
-        var here = new Plan.Here(null, "", 0);
+        var here = new Plan.Here(null, "", 0, 0);
         return Plan.of(request, here, table(null, null), History.NONE, List.of()).operations();
     }
 

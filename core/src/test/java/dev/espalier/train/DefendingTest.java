@@ -2,6 +2,7 @@ package dev.espalier.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 import static org.assertj.core.api.Assertions.withinPercentage;
 
 import dev.espalier.EspalierException;
@@ -11,6 +12,9 @@ import dev.espalier.evaluate.Score;
 import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
 import dev.espalier.plan.Anatomy;
+import dev.espalier.plan.Hardware;
+import dev.espalier.plan.History;
+import dev.espalier.plan.Plan;
 import dev.espalier.recipe.Recipe;
 import dev.espalier.recipe.Recipes;
 import java.io.IOException;
@@ -18,8 +22,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -154,9 +160,60 @@ class DefendingTest {
         var held = run("asked", "{type: ewc, windows: 5, corpus: %s/prose.txt}".formatted(folder));
         assertThat(cost(held, "flops") - cost(free, "flops"))
                 .isCloseTo(5 * 48 * (6 * all + 12 * 16 * 48 + 2 * head), withinPercentage(1e-6));
+        // Of the windows that are replayed, two of 48 tokens a step, the vocabulary is scored.
+        var replayed =
+                run(
+                        "replayed",
+                        "{type: replay, fraction: 20%%, corpus: %s/prose.txt}".formatted(folder));
+        assertThat(cost(replayed, "tokens")).isEqualTo(tokens + 6 * 2 * 48);
+        assertThat(cost(replayed, "flops") - cost(free, "flops"))
+                .isCloseTo(6 * 2 * 48 * (6 * all + 12 * 16 * 48), withinPercentage(1));
         // So are the seconds that it takes.
         assertThat(beforeTheFirstStep(held)).isGreaterThan(1e-4);
         assertThat(beforeTheFirstStep(free)).isLessThan(1e-6);
+    }
+
+    /// With a measurement and without, a plan has what a run computes beside the task.
+    @Test
+    void aPlanHasWhatADefenceComputes() {
+        for (var measure : List.of(true, false)) {
+            var alone = plan("{type: none}", measure);
+            // After 3 and 6 steps, and when it is done: 30 texts, and the general text.
+            var evaluation = Objects.requireNonNull(alone.work().evaluation());
+            assertThat(evaluation.times()).isEqualTo(3);
+            assertThat(evaluation.tokens()).isGreaterThan(30 * 36.0 + 120 * 36);
+            assertThat(alone.here().evaluating()).isPositive();
+            assertThat(alone.notes()).anyMatch(note -> note.contains("lengths vary"));
+            for (var defence :
+                    List.of(
+                            "{type: replay, fraction: 20%%, corpus: %s/prose.txt}"
+                                    .formatted(folder),
+                            "{type: ewc, windows: 5, corpus: %s/prose.txt}".formatted(folder))) {
+                var made = run("planned-" + measure + defence.substring(7, 10), defence);
+                var plan = plan(defence, measure);
+                assertThat(known(plan.work().tokens()) - known(alone.work().tokens()))
+                        .as(defence)
+                        .isCloseTo(cost(made, "tokens") - cost(free, "tokens"), within(1e-6));
+                assertThat(known(plan.operations().all()) - known(alone.operations().all()))
+                        .as(defence)
+                        .isCloseTo(cost(made, "flops") - cost(free, "flops"), withinPercentage(2));
+                // What is replayed is none of the task's data.
+                assertThat(plan.work().dataTokens()).isEqualTo(alone.work().dataTokens());
+            }
+        }
+    }
+
+    private static double known(@Nullable Double value) {
+        return Objects.requireNonNull(value);
+    }
+
+    private static Plan plan(String defence, boolean measure) {
+        return Planning.plan(
+                recipe("plan", defence, ""),
+                measure,
+                Hardware.builtIn(),
+                History.NONE,
+                new Watcher() {});
     }
 
     private static double cost(Run.Result result, String kind) {

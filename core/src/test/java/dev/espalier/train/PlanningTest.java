@@ -107,14 +107,94 @@ class PlanningTest {
     }
 
     private static long kept(String defence) {
+        return defended(defence).loader();
+    }
+
+    private static Plan.Request defended(String defence) {
         var recipe =
                 recipe(
                         """
-                        training: {for: 1 epoch, batch: 16, micro-batch: 16}
+                        training: {for: 10 steps, batch: 16, micro-batch: 16}
                         forgetting: {measure: {corpus: a.txt}, defence: {type: %s}}
                         """
                                 .formatted(defence));
-        return Planning.request(recipe, GPT2, null).loader();
+        return Planning.request(recipe, GPT2, null);
+    }
+
+    /// By hand: four windows as long as the context to sixteen texts, which score the vocabulary;
+    /// of a texts' class nothing does.
+    @Test
+    void whatIsReplayedIsInThePlan() {
+        var alone = defended("none");
+        var replay = defended("replay, corpus: a.txt, fraction: 20%");
+        double texts = 16 * GPT2.context(), windows = 4 * GPT2.context();
+        assertThat(alone.work().replayed()).isZero();
+        assertThat(replay.work().replayed()).isEqualTo(windows);
+        assertThat(replay.work().tokensPerStep()).isEqualTo(texts + windows);
+        assertThat(replay.work().tokens()).isEqualTo(10 * (texts + windows));
+        var head = 6.0 * GPT2.vocabulary() * GPT2.width();
+        var each = alone.flopsPerToken() + head;
+        assertThat(replay.flopsPerToken() * (texts + windows))
+                .isCloseTo(texts * alone.flopsPerToken() + windows * each, within(1.0));
+        assertThat(replay.attention()).isCloseTo(alone.attention(), within(1e-6));
+        assertThat(alone.memory(false).logits()).isZero();
+        var few = defended("replay, corpus: a.txt, fraction: 94%");
+        assertThat(few.memory(false).logits())
+                .isEqualTo(
+                        Cost.trainingMemory(
+                                        GPT2,
+                                        new Cost.Pass(
+                                                16,
+                                                GPT2.context(),
+                                                0,
+                                                1,
+                                                1,
+                                                false,
+                                                false,
+                                                0,
+                                                false),
+                                        0,
+                                        0,
+                                        0)
+                                .logits())
+                .isPositive();
+    }
+
+    /// By hand: five windows forward and back, with their scores once more to draw from.
+    @Test
+    void whatEwcAsksBeforehandIsInThePlan() {
+        assertThat(defended("none").work().before()).isZero();
+        var tokens = 5.0 * GPT2.context();
+        assertThat(defended("ewc, corpus: a.txt, windows: 5").work().before())
+                .isCloseTo(
+                        tokens
+                                * (Cost.flopsPerToken(GPT2, GPT2.context(), 0, 1)
+                                        + 2.0 * GPT2.vocabulary() * GPT2.width()),
+                        within(1.0));
+    }
+
+    /// By hand: each block's fused map of queries, keys and values and what follows attention, and
+    /// a head of two classes where one is told.
+    @Test
+    void whatIsTrainedBesideFrozenWeightsIsWhatIsMade() {
+        long d = GPT2.width(), n = GPT2.layers();
+        var own = n * 4 * (4 * d + 2 * d);
+        assertThat(request("{type: lora, rank: 4}").pass().trained()).isEqualTo(own + 2 * d);
+        assertThat(request("{type: lora, rank: 4, dora: true}").pass().trained())
+                .isEqualTo(own + n * 4 * d + 2 * d);
+        assertThat(request("{type: lora, rank: 4, targets: [c_attn]}").pass().trained())
+                .isEqualTo(n * 4 * 4 * d + 2 * d);
+        assertThat(request("{type: frozen}").pass().trained()).isEqualTo(2 * d);
+        var answers =
+                Recipes.parse(
+                        """
+                        data: {train: a.jsonl}
+                        model: {path: some}
+                        task: {type: instruction}
+                        adapter: {type: lora, rank: 4}
+                        """,
+                        "study");
+        assertThat(Planning.request(answers, GPT2, null).pass().trained()).isEqualTo(own);
     }
 
     /// With AdamW, whose state is twice the trained weights: four numbers each of those that are
