@@ -3,7 +3,17 @@ package dev.espalier.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.image.Preprocessor;
 import dev.espalier.io.Json;
+import dev.espalier.model.Problem;
+import dev.espalier.model.Vit;
+import dev.espalier.model.VitConfig;
+import dev.espalier.recipe.AdapterRecipe;
+import dev.espalier.recipe.Duration;
+import dev.espalier.recipe.FinetuneRecipe;
+import dev.espalier.recipe.ForgettingRecipe;
+import dev.espalier.recipe.ForgettingRecipe.DefenceRecipe;
 import dev.espalier.recipe.ModelRecipe;
 import dev.espalier.recipe.PretrainRecipe;
 import dev.espalier.recipe.Recipes;
@@ -21,6 +31,7 @@ import java.util.Objects;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.node.JsonNodeFactory;
 
 class AdviseVerbTest {
     @TempDir Path folder;
@@ -91,10 +102,10 @@ class AdviseVerbTest {
                 .contains("none.csv: there is no such file", "soon: a number above 0 is needed");
         var told = Json.mapper().readTree(out);
         var situation = told.path("situation");
-        assertThat(situation.path("rarest").asInt()).isEqualTo(20);
+        assertThat(situation.at("/labels/rarest").asInt()).isEqualTo(20);
         assertThat(situation.path("has-base").asBoolean()).isFalse();
         assertThat(situation.path("keep-general").asBoolean()).isTrue();
-        assertThat(situation.path("time").asDouble()).isEqualTo(7200);
+        assertThat(situation.at("/may/seconds").asDouble()).isEqualTo(7200);
         assertThat(situation.path("latency").isNull()).isTrue();
         // One of three is a copy but for white space, and one nearly so.
         assertThat(situation.path("leaked").asDouble()).isEqualTo(1 / 3.0);
@@ -119,8 +130,8 @@ class AdviseVerbTest {
                 .as(err)
                 .isZero();
         var situation = Json.mapper().readTree(out).path("situation");
-        assertThat(situation.path("time").asDouble()).isEqualTo(7200);
-        assertThat(situation.path("money").asDouble()).isEqualTo(5);
+        assertThat(situation.at("/may/seconds").asDouble()).isEqualTo(7200);
+        assertThat(situation.at("/may/price").asDouble()).isEqualTo(5);
     }
 
     /// What is known of a base and of records is measured: what each way costs, how long one text
@@ -159,8 +170,11 @@ class AdviseVerbTest {
         var told = Json.mapper().readTree(out);
         assertThat(told.at("/situation/errors").asDouble()).isBetween(0.01, 0.2);
         assertThat(err).contains("labels that look wrong", "train.csv:");
+        // A tenth is told otherwise than it is labelled.
+        assertThat(told.at("/situation/bag-of-words").asDouble()).isBetween(0.8, 0.95);
+        assertThat(told.at("/costs/bag of words/basis").asString()).contains("tells");
         assertThat(told.at("/situation/seconds").asDouble()).isBetween(1e-5, 1.0);
-        assertThat(told.at("/situation/room").asLong()).isEqualTo(1000L << 30);
+        assertThat(told.at("/situation/may/memory").asLong()).isEqualTo(1000L << 30);
         assertThat(told.at("/costs/pretrain/price").asDouble()).isEqualTo(7.2);
         assertThat(told.at("/costs/bag of words/seconds").asDouble()).isPositive();
         assertThat(told.at("/costs/fine tune/price").asDouble()).isPositive();
@@ -179,7 +193,8 @@ class AdviseVerbTest {
     @Test
     void aNewModelIsAsLargeAsTheTextIsEnoughFor() {
         for (var tokens : List.of(20_000_000L, 100_000_000L, 3_000_000_000L)) {
-            var recipe = Recipes.parse(AdviseVerb.recipeOfText("docs/*.txt", tokens), "advice");
+            var recipe =
+                    Recipes.parse(AdviseVerb.recipeOfText("docs/*.txt", tokens, tokens), "advice");
             var model = (ModelRecipe.Gpt2) ((PretrainRecipe) recipe).model();
             var tokenizer =
                     (TokenizerRecipe.Bpe)
@@ -190,6 +205,24 @@ class AdviseVerbTest {
             assertThat(20 * weights).isBetween(tokens / 2, tokens);
             assertThat(model.width()).isEqualTo(64 * model.heads());
         }
+    }
+
+    /// Where there is no time for all the text, a smaller model reads some of it.
+    @Test
+    void lessTextIsReadByASmallerModel() {
+        var all = 3_000_000_000L;
+        var recipe =
+                (PretrainRecipe)
+                        Recipes.parse(AdviseVerb.recipeOfText("a.txt", all, 20_000_000), "advice");
+        assertThat(recipe.training().duration()).isEqualTo(Duration.tokens(20_000_000));
+        assertThat(recipe.model())
+                .isEqualTo(
+                        ((PretrainRecipe)
+                                        Recipes.parse(
+                                                AdviseVerb.recipeOfText(
+                                                        "a.txt", 20_000_000, 20_000_000),
+                                                "advice"))
+                                .model());
     }
 
     /// Two texts are enough to ask about, though not to fit anything to a part of them.
@@ -260,6 +293,15 @@ class AdviseVerbTest {
                     var seen = s.weight() * Files.size(general);
                     assertThat(seen / (seen + Files.size(domain))).isCloseTo(0.05, within(1e-3));
                 });
+        assertThat(told.at("/advice/way").asString()).isEqualTo("FINE_TUNE_DEFENDED");
+        var forgetting = forgetting(told.at("/recipes/fine tune defended").asString());
+        assertThat(forgetting.budget()).isEqualTo(0.05);
+        var replayed = ((DefenceRecipe.Cheapest) forgetting.defence()).corpus();
+        var measured = forgetting.measure().corpus();
+        assertThat(
+                        Files.readString(Path.of(String.valueOf(measured)))
+                                + Files.readString(Path.of(String.valueOf(replayed))))
+                .isEqualToIgnoringWhitespace(Files.readString(general));
         given.set(3, "--text=" + general);
         assertThat(run("", given.toArray(String[]::new))).as(err).isZero();
         assertThat(Json.mapper().readTree(out).at("/situation/distance").asDouble()).isEqualTo(1);
@@ -267,6 +309,54 @@ class AdviseVerbTest {
         assertThat(run("", given.toArray(String[]::new))).as(err).isZero();
         assertThat(Json.mapper().readTree(out).at("/situation/distance").isNull()).isTrue();
         assertThat(err).contains("foresees no text by itself");
+    }
+
+    /// Where all defences take too much, one is planned; where that does too, neither is taken.
+    @Test
+    void defencesAreTriedAsFarAsThereIsTime() throws IOException {
+        var general = folder.resolve("general.txt");
+        Files.writeString(general, "the miller sold the flour on monday\n\n".repeat(40));
+        var train = new StringBuilder("text,label\n");
+        for (var i = 0; i < 40; i++) {
+            train.append(
+                    "they sold %s,%s%n".formatted("ab".repeat(i), i % 2 == 0 ? "sea" : "mill"));
+        }
+        Files.writeString(folder.resolve("train.csv"), train);
+        var base = TinyModel.write(folder.resolve("base/model"), List.of());
+        assertThat(
+                        run(
+                                "",
+                                "--labels=" + folder.resolve("train.csv"),
+                                "--model=" + base,
+                                "--general=" + general,
+                                "--keep-general",
+                                "--hours=1e-9",
+                                "--json"))
+                .as(err)
+                .isZero();
+        var told = Json.mapper().readTree(out);
+        assertThat(forgetting(told.at("/recipes/fine tune defended").asString()).defence())
+                .isInstanceOf(DefenceRecipe.Lwf.class);
+        assertThat(told.at("/advice/way").asString()).isEqualTo("BAG_OF_WORDS");
+        assertThat(told.at("/advice/reasons").findValuesAsString("rule"))
+                .startsWith("MUST_NOT_FORGET", "OVER_TIME", "OVER_TIME");
+    }
+
+    private static ForgettingRecipe forgetting(String recipe) {
+        return Objects.requireNonNull(
+                ((FinetuneRecipe) Recipes.read(Path.of(recipe))).forgetting());
+    }
+
+    /// A limit against which nothing is known to hold is said to rule nothing out.
+    @Test
+    void aLimitThatCannotBindIsSaid() {
+        assertThat(run("", "--text=" + folder.resolve("train.csv"), "--hours=1", "--latency=1"))
+                .as(err)
+                .isZero();
+        assertThat(err).contains("--latency: what it takes is not known").doesNotContain("--hours");
+        var base = TinyModel.write(folder.resolve("base/model"), List.of());
+        assertThat(run("", "--model=" + base, "--hours=1", "--memory=9")).as(err).isZero();
+        assertThat(err).contains("--hours, --memory: what it takes is not known");
     }
 
     /// Records of one label alone are nothing to train on.
@@ -290,21 +380,69 @@ class AdviseVerbTest {
         assertThat(out).contains("private-text");
     }
 
-    @Test
-    void picturesAreCountedByTheirFolders() throws IOException {
+    private Path pets() throws IOException {
         for (var label : List.of("cat", "dog")) {
             var place = Files.createDirectories(folder.resolve("pets").resolve(label));
-            var image = new java.awt.image.BufferedImage(4, 4, 1);
+            var image = new java.awt.image.BufferedImage(16, 16, 1);
             for (var i = 0; i < 20; i++) {
+                image.setRGB(i % 4, i / 4 % 4, label.hashCode() + 1000 * i);
                 javax.imageio.ImageIO.write(image, "png", place.resolve(i + ".png").toFile());
             }
         }
-        assertThat(run("", "--labels=" + folder.resolve("pets"), "--json")).as(err).isZero();
+        return folder.resolve("pets");
+    }
+
+    /// From scratch there are steps enough to begin; what they take counts as that of texts.
+    @Test
+    void picturesAreCountedByTheirFolders() throws IOException {
+        var pets = "--labels=" + pets();
+        assertThat(run("", pets, "--hours=1000", "--json")).as(err).isZero();
         var told = Json.mapper().readTree(out);
         assertThat(told.at("/situation/pictures").asInt()).isEqualTo(40);
-        assertThat(told.at("/situation/rarest").asInt()).isEqualTo(20);
+        assertThat(told.at("/situation/labels/rarest").asInt()).isEqualTo(20);
         assertThat(told.at("/advice/way").asString()).isEqualTo("FINE_TUNE");
-        var recipe = Path.of(told.at("/recipes/fine tune").asString());
-        assertThat(dev.espalier.recipe.Recipes.read(recipe).ofPictures()).isTrue();
+        assertThat(told.at("/costs/fine tune/seconds").asDouble()).isPositive();
+        var recipe = Recipes.read(Path.of(told.at("/recipes/fine tune").asString()));
+        assertThat(recipe.ofPictures()).isTrue();
+        assertThat(recipe.training().duration()).isEqualTo(Duration.steps(8000));
+        assertThat(run("", pets, "--hours=1e-9", "--json")).as(err).isZero();
+        told = Json.mapper().readTree(out);
+        assertThat(told.at("/advice/way").asString()).isEqualTo("NONE");
+        assertThat(told.at("/advice/reasons").findValuesAsString("rule"))
+                .containsExactly("FEW_PICTURES", "OVER_TIME");
+    }
+
+    /// With a base there is an adapter too, which is taken where all weights cost too much.
+    @Test
+    void picturesHaveAnAdapterToo() throws IOException {
+        var base = Files.createDirectories(folder.resolve("vit"));
+        var vit =
+                new Vit(VitConfig.of(16, 8, 8, 1, 2, 0), new Problem.SingleLabel(List.of("a", "b")))
+                        .initialize(1);
+        HuggingFace.write(base, vit, JsonNodeFactory.instance.objectNode());
+        Preprocessor.vit(16, 16).write(base);
+        assertThat(run("", "--labels=" + pets(), "--model=" + base, "--json")).as(err).isZero();
+        var told = Json.mapper().readTree(out);
+        assertThat(told.at("/costs/adapter/seconds").asDouble()).isPositive();
+        var adapter =
+                (FinetuneRecipe) Recipes.read(Path.of(told.at("/recipes/adapter").asString()));
+        assertThat(adapter.adapter()).isInstanceOf(AdapterRecipe.Lora.class);
+    }
+
+    /// What is asked of texts says nothing of pictures.
+    @Test
+    void whatIsForTextsIsRefusedOfPictures() throws IOException {
+        var pets = "--labels=" + pets();
+        for (var flag :
+                List.of(
+                        "--keep-general",
+                        "--latency=5",
+                        "--private",
+                        "--text=" + folder.resolve("train.csv"),
+                        "--general=" + folder.resolve("train.csv"),
+                        "--columns=a,b")) {
+            assertThat(run("", pets, flag)).isEqualTo(2);
+            assertThat(err).contains(flag.replaceAll("=.*", "") + ": is for texts");
+        }
     }
 }

@@ -11,6 +11,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
+import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -92,13 +93,18 @@ public final class BagOfWords {
         weights = minimise(texts.stream().map(this::features).toArray(Features[]::new), truth);
     }
 
-    /// What is told of each of `texts` by a model that was fitted to other ones, four fifths of all
+    /// What is told of `texts` by models that were fitted to other ones, four fifths of all
     /// (cross-validation); of fewer than five different texts, to all others. Copies of a text stay
     /// together. Null where there are no other ones.
     ///
     /// @param truth as for [#fit]
+    /// @param goOn asked after the first fifth whether the others are to be told too, with what was
+    ///   told: a row for each text, empty where it was not yet told
     public static double @Nullable [][] heldOut(
-            Problem problem, List<LabelledText> texts, double[][] truth) {
+            Problem problem,
+            List<LabelledText> texts,
+            double[][] truth,
+            Predicate<double[][]> goOn) {
         // In an order that has nothing to do with that of the records, which may go by labels.
         var order =
                 texts.stream()
@@ -113,7 +119,7 @@ public final class BagOfWords {
         }
         var parts = new HashMap<String, Integer>();
         order.forEach(text -> parts.put(text, parts.size() % PARTS));
-        var told = new double[texts.size()][];
+        var told = new double[texts.size()][0];
         for (var part = 0; part < Math.min(PARTS, order.size()); part++) {
             var out = part;
             var isIn = texts.stream().map(t -> !Objects.equals(parts.get(t.text()), out)).toList();
@@ -125,6 +131,9 @@ public final class BagOfWords {
                             in.stream().map(i -> truth[i]).toArray(double[][]::new));
             for (var i = 0; i < told.length; i++) {
                 told[i] = isIn.get(i) ? told[i] : bag.answer(texts.get(i));
+            }
+            if (part == 0 && !goOn.test(told)) {
+                break;
             }
         }
         return told;

@@ -2,6 +2,8 @@ package dev.espalier.study;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /// Which way to go, by rules that each have a measurement or a paper behind them; `docs/advice.md`
@@ -10,8 +12,14 @@ import org.jspecify.annotations.Nullable;
 /// @param way to go
 /// @param reasons the rules that hold, those that decided first
 public record Advice(Way way, List<Reason> reasons) {
-    /// The fewest labels of a kind from which fine-tuning was seen to learn it.
+    /// Records of a label below which it counts as rare, by custom.
     static final int FEW = 16;
+
+    /// The share of the records whose labels may be slips of the pen.
+    private static final double SLIPS = 0.01;
+
+    /// Rare labels that are named.
+    private static final int NAMED = 5;
 
     /// Tokens below which a model of one's own learns little but the text itself.
     public static final long LITTLE_TEXT = 20_000_000;
@@ -22,7 +30,7 @@ public record Advice(Way way, List<Reason> reasons) {
     /// How many times the tokens a word general text takes are too many.
     static final double TORN = 1.5;
 
-    /// Pictures from which a model without a base was seen to learn what they show.
+    /// Pictures below which a published model is worth looking for first.
     static final int ENOUGH_PICTURES = 10_000;
 
     /// By how much the domain's text is harder to foresee, byte for byte, than the base's own.
@@ -45,11 +53,28 @@ public record Advice(Way way, List<Reason> reasons) {
         BAG_OF_WORDS,
         ADAPTER,
         FINE_TUNE,
+        /// Fine-tuning that is measured on general text and kept from forgetting it.
+        FINE_TUNE_DEFENDED,
         PRETRAIN_FURTHER,
-        PRETRAIN;
+        PRETRAIN,
+        /// All ways take more than they may.
+        NONE;
 
         public String title() {
             return name().toLowerCase(java.util.Locale.ROOT).replace('_', ' ');
+        }
+
+        /// What to do where this way takes more than it may.
+        private Way smaller(Situation s) {
+            return switch (this) {
+                case PRETRAIN_FURTHER -> FINE_TUNE;
+                case FINE_TUNE, FINE_TUNE_DEFENDED -> s.hasBase() ? ADAPTER : last(s);
+                default -> last(s);
+            };
+        }
+
+        private static Way last(Situation s) {
+            return s.pictures() == null ? BAG_OF_WORDS : NONE;
         }
     }
 
@@ -62,6 +87,7 @@ public record Advice(Way way, List<Reason> reasons) {
         ONE_LABEL,
         NOISY_LABELS,
         LIKELY_ERRORS,
+        BAG_FIRST,
         RARE_LABELS,
         SEEN_BEFORE,
         NO_BASE_LITTLE_TEXT,
@@ -83,81 +109,191 @@ public record Advice(Way way, List<Reason> reasons) {
         }
     }
 
-    /// What is known; null where nothing is.
+    /// How many records the labels have.
     ///
-    /// @param textTokens of unlabelled text of the domain
-    /// @param rarest records of the rarest label
-    /// @param mostFrequent records of the most frequent one
-    /// @param labels how many different ones there are
-    /// @param conflicts the share of records whose text stands with another label too
-    /// @param leaked the share of test records whose text is among the training records
-    /// @param hasBase whether there is a pre-trained model
-    /// @param distance the loss a byte of the domain's text over that of text like the base's own
-    /// @param keepGeneral whether the model must go on with general text as before
-    /// @param room bytes of memory that training may take
-    /// @param needed bytes that training all weights takes
-    /// @param neededByAdapter bytes that training an adapter takes
-    /// @param seconds that telling one text takes here, by itself
-    /// @param latency seconds that it may take
-    /// @param fertility tokens a word of the domain's text over those of general text
-    /// @param nearCopies the share of test records whose text is nearly that of a training record
-    /// @param pictures labelled ones, where the records are pictures; the labels' counts are theirs
-    /// @param training seconds that training all weights takes here
-    /// @param trainingAdapter seconds that training an adapter takes here
-    /// @param time seconds that it may take
-    /// @param price of training all weights here
-    /// @param priceOfAdapter of training an adapter here
-    /// @param money that it may cost
-    /// @param errors the share of labels that a bag of words which has not seen them takes for
-    ///   wrong ([dev.espalier.evaluate.ConfidentLearning]), where it tells others well enough
-    /// @param isPrivate whether the text must not get out
-    public record Situation(
-            @Nullable Long textTokens,
-            @Nullable Integer rarest,
-            @Nullable Integer mostFrequent,
-            @Nullable Integer labels,
-            @Nullable Double conflicts,
-            @Nullable Double leaked,
-            boolean hasBase,
-            @Nullable Double distance,
-            boolean keepGeneral,
-            @Nullable Long room,
-            @Nullable Long needed,
-            @Nullable Long neededByAdapter,
-            @Nullable Double seconds,
-            @Nullable Double latency,
-            @Nullable Double fertility,
-            @Nullable Double nearCopies,
-            @Nullable Integer pictures,
-            @Nullable Double training,
-            @Nullable Double trainingAdapter,
-            @Nullable Double time,
-            @Nullable Double price,
-            @Nullable Double priceOfAdapter,
-            @Nullable Double money,
-            @Nullable Double errors,
-            boolean isPrivate) {
-        /// What is to be done where training all weights takes too much: an adapter, if that takes
-        /// no more than it may of anything. Where nobody knows, it takes less memory and no less
-        /// time.
-        private Way smaller() {
-            var time = trainingAdapter == null ? training : trainingAdapter;
-            var cost = priceOfAdapter == null ? price : priceOfAdapter;
-            return exceeds(neededByAdapter, room)
-                            || exceeds(time, this.time)
-                            || exceeds(cost, money)
-                    ? Way.BAG_OF_WORDS
-                    : Way.ADAPTER;
+    /// @param median of the middle one, without the rarest that together have 1 % of the records
+    /// @param rare those of fewer records than [#FEW], with their numbers, the rarest first
+    public record Labels(int count, int rarest, int median, int mostFrequent, List<String> rare) {
+        public Labels {
+            rare = List.copyOf(rare);
+        }
+
+        /// Of the records of each label; null where there is none.
+        public static @Nullable Labels of(Map<String, Integer> records) {
+            if (records.isEmpty()) {
+                return null;
+            }
+            var sorted = records.values().stream().sorted().toList();
+            var rare =
+                    records.entrySet().stream()
+                            .filter(e -> e.getValue() < FEW)
+                            .sorted(
+                                    Map.Entry.<String, Integer>comparingByValue()
+                                            .thenComparing(Map.Entry.comparingByKey()))
+                            .map(e -> "%s (%d)".formatted(e.getKey(), e.getValue()))
+                            .toList();
+            // Slips of the pen make labels too: those that together have few records are left out.
+            var slips = 0;
+            for (var left = SLIPS * sorted.stream().mapToInt(n -> n).sum();
+                    slips < sorted.size() && sorted.get(slips) <= left;
+                    slips++) {
+                left -= sorted.get(slips);
+            }
+            return new Labels(
+                    sorted.size(),
+                    sorted.getFirst(),
+                    sorted.get(slips + (sorted.size() - slips - 1) / 2),
+                    sorted.getLast(),
+                    rare);
+        }
+
+        /// Whether some labels are rare, and not the middle one, which is another rule's.
+        private boolean hasRare() {
+            return !rare.isEmpty() && median >= FEW;
+        }
+
+        private String named() {
+            return rare.stream().limit(NAMED).collect(Collectors.joining(", "))
+                    + (rare.size() > NAMED ? " and %d more".formatted(rare.size() - NAMED) : "");
         }
     }
 
-    private static boolean exceeds(@Nullable Number takes, @Nullable Number may) {
-        return takes != null && may != null && takes.doubleValue() > may.doubleValue();
+    /// What a way takes, or what it may; null where nobody knows.
+    ///
+    /// @param memory bytes at the peak of training
+    /// @param seconds of training here
+    /// @param price of these
+    public record Takes(@Nullable Long memory, @Nullable Double seconds, @Nullable Double price) {
+        /// Nobody knows.
+        public static final Takes UNKNOWN = new Takes(null, null, null);
+
+        /// Why it is more than it may be; nothing where it is not, as far as is known.
+        private List<Reason> beyond(Takes may, Way way) {
+            var reasons = new ArrayList<Reason>();
+            var what = way.title() + (way == Way.PRETRAIN_FURTHER ? ", and what follows it," : "");
+            if (memory != null && may.memory != null && memory > may.memory) {
+                reasons.add(
+                        new Reason(
+                                Rule.NO_ROOM,
+                                "%s takes %.1f GiB and %.1f are there"
+                                        .formatted(what, memory / 0x1p30, may.memory / 0x1p30)));
+            }
+            if (seconds != null && may.seconds != null && seconds > may.seconds) {
+                reasons.add(
+                        new Reason(
+                                Rule.OVER_TIME,
+                                "%s takes %s here and may take %s"
+                                        .formatted(what, hours(seconds), hours(may.seconds))));
+            }
+            if (price != null && may.price != null && price > may.price) {
+                reasons.add(
+                        new Reason(
+                                Rule.OVER_MONEY,
+                                "%s costs %.2f here and may cost %.2f"
+                                        .formatted(what, price, may.price)));
+            }
+            return reasons;
+        }
+
+        /// Both, one behind the other.
+        public Takes and(Takes next) {
+            return new Takes(
+                    memory == null || next.memory == null
+                            ? null
+                            : Long.valueOf(Math.max(memory, next.memory)),
+                    seconds == null || next.seconds == null
+                            ? null
+                            : Double.valueOf(seconds + next.seconds),
+                    price == null || next.price == null
+                            ? null
+                            : Double.valueOf(price + next.price));
+        }
+
+        /// How much of it is allowed, of what there is least; infinite where there is no limit.
+        public double allowed(Takes may) {
+            return Math.min(
+                    share(memory, may.memory),
+                    Math.min(share(seconds, may.seconds), share(price, may.price)));
+        }
+
+        private static double share(@Nullable Number takes, @Nullable Number may) {
+            return takes == null || may == null
+                    ? Double.POSITIVE_INFINITY
+                    : may.doubleValue() / takes.doubleValue();
+        }
     }
 
-    /// What to do in `s`.
+    /// What is known; null where nothing is.
+    ///
+    /// @param textTokens of unlabelled text of the domain
+    /// @param labels of the records, or of the pictures
+    /// @param conflicts the share of records whose text stands with another label too
+    /// @param errors the share of labels that a bag of words which has not seen them takes for
+    ///   wrong ([dev.espalier.evaluate.ConfidentLearning]), where it tells others well enough
+    /// @param bagOfWords the share of records whose label is told by one that has not seen them
+    /// @param leaked the share of test records whose text is among the training records
+    /// @param nearCopies the share of test records whose text is nearly that of a training record
+    /// @param pictures labelled ones, where the records are pictures
+    /// @param hasBase whether there is a pre-trained model
+    /// @param distance the loss a byte of the domain's text over that of text like the base's own
+    /// @param fertility tokens a word of the domain's text over those of general text
+    /// @param keepGeneral whether the model must go on with general text as before
+    /// @param isPrivate whether the text must not get out
+    /// @param seconds that telling one text takes here, by itself
+    /// @param latency seconds that it may take
+    /// @param takes what each way takes, with what has to follow it
+    /// @param may what training may take
+    public record Situation(
+            @Nullable Long textTokens,
+            @Nullable Labels labels,
+            @Nullable Double conflicts,
+            @Nullable Double errors,
+            @Nullable Double bagOfWords,
+            @Nullable Double leaked,
+            @Nullable Double nearCopies,
+            @Nullable Integer pictures,
+            boolean hasBase,
+            @Nullable Double distance,
+            @Nullable Double fertility,
+            boolean keepGeneral,
+            boolean isPrivate,
+            @Nullable Double seconds,
+            @Nullable Double latency,
+            Map<Way, Takes> takes,
+            Takes may) {
+        public Situation {
+            takes = Map.copyOf(takes);
+        }
+    }
+
+    /// What to do in `s`: what the rules say of the task, or, where that takes more than it may,
+    /// the next way that does not.
     public static Advice of(Situation s) {
         var reasons = new ArrayList<Reason>();
+        var way = wanted(s, reasons);
+        var beyond = beyond(s, way);
+        while (!beyond.isEmpty()) {
+            reasons.addAll(beyond);
+            way = way.smaller(s);
+            beyond = beyond(s, way);
+        }
+        if (s.bagOfWords() != null && way != Way.BAG_OF_WORDS && way != Way.GATHER) {
+            reasons.add(
+                    new Reason(
+                            Rule.BAG_FIRST,
+                            "a bag of words tells %.1f %% of the records that it has not seen; of intents, and of pros and cons, fine-tuning told no more than one: compare with it first"
+                                    .formatted(100 * s.bagOfWords())));
+        }
+        others(s, reasons);
+        return new Advice(way, reasons);
+    }
+
+    private static List<Reason> beyond(Situation s, Way way) {
+        return s.takes().getOrDefault(way, Takes.UNKNOWN).beyond(s.may(), way);
+    }
+
+    /// What the rules say, whatever it takes.
+    private static Way wanted(Situation s, List<Reason> reasons) {
         Way way = null;
         if (s.seconds() != null && s.latency() != null && s.seconds() > s.latency()) {
             way = Way.BAG_OF_WORDS;
@@ -167,15 +303,16 @@ public record Advice(Way way, List<Reason> reasons) {
                             "a text takes %.0f ms here and may take %.0f"
                                     .formatted(1000 * s.seconds(), 1000 * s.latency())));
         }
-        if (way == null && s.rarest() != null && s.rarest() < FEW) {
+        var labels = s.labels();
+        if (way == null && labels != null && labels.median() < FEW) {
             way = Way.GATHER;
             reasons.add(
                     new Reason(
                             Rule.FEW_LABELS,
-                            "the rarest label has %d records; from fewer than %d fine-tuning was no better than a bag of words"
-                                    .formatted(s.rarest(), FEW)));
+                            "the middle label has %d records; from 4 of each fine-tuning could not be told from a bag of words, from 10 of each it told less; fewer than %d have %s"
+                                    .formatted(labels.median(), FEW, labels.named())));
         }
-        if (s.labels() != null && s.labels() < 2) {
+        if (labels != null && labels.count() < 2) {
             way = way == null ? Way.GATHER : way;
             reasons.add(
                     new Reason(
@@ -187,7 +324,7 @@ public record Advice(Way way, List<Reason> reasons) {
                 reasons.add(
                         new Reason(
                                 Rule.FEW_PICTURES,
-                                "there is no base model, and %,d pictures; begin with a published ViT"
+                                "there is no base model, and %,d pictures; look for a published ViT first, and give it as --model"
                                         .formatted(s.pictures())));
             }
             way = way == null ? Way.FINE_TUNE : way;
@@ -204,55 +341,12 @@ public record Advice(Way way, List<Reason> reasons) {
                                                     ? "an unknown number of"
                                                     : "%,d".formatted(s.textTokens()))));
         }
-        if (s.room() != null && s.needed() != null && s.needed() > s.room()) {
-            way = way == null ? s.smaller() : way;
-            reasons.add(
-                    new Reason(
-                            Rule.NO_ROOM,
-                            "training all weights takes %.1f GiB%s and %.1f are there"
-                                    .formatted(
-                                            s.needed() / 0x1p30,
-                                            s.neededByAdapter() == null
-                                                    ? ""
-                                                    : ", an adapter %.1f,"
-                                                            .formatted(
-                                                                    s.neededByAdapter() / 0x1p30),
-                                            s.room() / 0x1p30)));
-        }
-        if (s.training() != null && s.time() != null && s.training() > s.time()) {
-            way = way == null ? s.smaller() : way;
-            reasons.add(
-                    new Reason(
-                            Rule.OVER_TIME,
-                            "training takes %.1f h here%s and may take %.1f"
-                                    .formatted(
-                                            s.training() / 3600,
-                                            s.trainingAdapter() == null
-                                                    ? ""
-                                                    : ", an adapter %.1f,"
-                                                            .formatted(s.trainingAdapter() / 3600),
-                                            s.time() / 3600)));
-        }
-        if (s.price() != null && s.money() != null && s.price() > s.money()) {
-            way = way == null ? s.smaller() : way;
-            reasons.add(
-                    new Reason(
-                            Rule.OVER_MONEY,
-                            "training costs %.2f here%s and may cost %.2f"
-                                    .formatted(
-                                            s.price(),
-                                            s.priceOfAdapter() == null
-                                                    ? ""
-                                                    : ", an adapter %.2f,"
-                                                            .formatted(s.priceOfAdapter()),
-                                            s.money())));
-        }
         if (s.keepGeneral()) {
-            way = way == null ? Way.ADAPTER : way;
+            way = way == null ? Way.FINE_TUNE_DEFENDED : way;
             reasons.add(
                     new Reason(
                             Rule.MUST_NOT_FORGET,
-                            "the model must go on with general text as before"));
+                            "the model must go on with general text as before; on the toy perplexity rose by 340 % with LoRA, by 12 to 35 % under lwf, ewc and replay"));
         }
         if (s.distance() != null && s.hasBase()) {
             var far =
@@ -268,6 +362,12 @@ public record Advice(Way way, List<Reason> reasons) {
             }
             way = far && way == null ? Way.PRETRAIN_FURTHER : way;
         }
+        return way == null ? Way.FINE_TUNE : way;
+    }
+
+    /// Reasons to look at the data, which decide no way.
+    private static void others(Situation s, List<Reason> reasons) {
+        var labels = s.labels();
         if (s.conflicts() != null && s.conflicts() > 0.01) {
             reasons.add(
                     new Reason(
@@ -282,12 +382,18 @@ public record Advice(Way way, List<Reason> reasons) {
                             "%.1f %% of the labels look wrong to a bag of words that has not seen them"
                                     .formatted(100 * s.errors())));
         }
-        if (s.rarest() != null && s.mostFrequent() != null && s.mostFrequent() >= 10 * s.rarest()) {
+        if (labels != null && (labels.hasRare() || labels.mostFrequent() >= 10 * labels.rarest())) {
             reasons.add(
                     new Reason(
                             Rule.RARE_LABELS,
-                            "the rarest label has %d records, the most frequent %d"
-                                    .formatted(s.rarest(), s.mostFrequent())));
+                            "the rarest label has %d records, the most frequent %d%s"
+                                    .formatted(
+                                            labels.rarest(),
+                                            labels.mostFrequent(),
+                                            labels.hasRare()
+                                                    ? "; fewer than %d have %s"
+                                                            .formatted(FEW, labels.named())
+                                                    : "")));
         }
         if (s.fertility() != null && s.fertility() >= TORN) {
             reasons.add(
@@ -316,6 +422,9 @@ public record Advice(Way way, List<Reason> reasons) {
                             "%.1f %% of the test records' texts are among the training records"
                                     .formatted(100 * s.leaked())));
         }
-        return new Advice(way == null ? Way.FINE_TUNE : way, reasons);
+    }
+
+    private static String hours(double seconds) {
+        return seconds < 360 ? "%.0f s".formatted(seconds) : "%.1f h".formatted(seconds / 3600);
     }
 }

@@ -62,7 +62,8 @@ class BagOfWordsTest {
                     BagOfWords.heldOut(
                             new Problem.SingleLabel(texts),
                             twice.stream().map(BagOfWordsTest::record).toList(),
-                            truth);
+                            truth,
+                            _ -> true);
             assertThat(told).hasNumberOfRows(twice.size());
             for (var i = 0; i < twice.size(); i++) {
                 var row = Objects.requireNonNull(told)[i];
@@ -75,8 +76,23 @@ class BagOfWordsTest {
                         BagOfWords.heldOut(
                                 new Problem.SingleLabel(List.of("x", "y")),
                                 List.of(record("same"), record("same")),
-                                new double[][] {{0}, {1}}))
+                                new double[][] {{0}, {1}},
+                                _ -> true))
                 .isNull();
+    }
+
+    /// Where a fifth is enough, the others are not told.
+    @Test
+    void oneFitMayBeEnough() {
+        var texts = IntStream.range(0, 10).mapToObj(i -> record("word " + i)).toList();
+        var truth = new double[10][];
+        Arrays.setAll(truth, i -> new double[] {i % 2});
+        var told =
+                BagOfWords.heldOut(
+                        new Problem.SingleLabel(List.of("x", "y")), texts, truth, _ -> false);
+        assertThat(Arrays.stream(Objects.requireNonNull(told)).filter(row -> row.length == 2))
+                .hasSize(2);
+        assertThat(Arrays.stream(told).filter(row -> row.length == 0)).hasSize(8);
     }
 
     /// Without a known word only the biases speak, which reproduce the labels' frequencies.
