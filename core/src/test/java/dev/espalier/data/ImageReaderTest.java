@@ -317,6 +317,8 @@ class ImageReaderTest {
         }
     }
 
+    // Of a nested type the class file does not say that it may be null.
+    @SuppressWarnings("NullAway")
     @Test
     void picturesThatAModelDoesNotSeeAreSetAside() throws IOException {
         picture("train/cat/large.png", 9, 8, 0);

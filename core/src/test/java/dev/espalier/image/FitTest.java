@@ -10,6 +10,8 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 class FitTest {
+    // Of a nested type the class file does not say that it may be null.
+    @SuppressWarnings("NullAway")
     private static Fit fit(@Nullable Size size, Size.@Nullable Exact crop) {
         var zeros = List.of(0.0, 0.0, 0.0);
         var ones = List.of(1.0, 1.0, 1.0);
