@@ -8,12 +8,17 @@ import java.util.stream.IntStream;
 /// How a model stands to pairs of a chosen and a rejected answer, pair by pair.
 ///
 /// @param losses of each pair
-/// @param margins the reward of the chosen answer less that of the rejected one
+/// @param margins the reward of the chosen answer less that of the rejected one; 0 where no more
+///   than rounding lies between model and reference
 /// @param preferred by how much the chosen answer is likelier than the rejected one, the logarithm
 /// @param perToken as `preferred`, for the mean over an answer's tokens
 @SuppressWarnings("ArrayRecordComponent") // handed over, never shared
 public record PreferenceScores(
         double[] losses, double[] margins, double[] preferred, double[] perToken) {
+    /// Of an answer's log-probability, what other batches round otherwise: model and reference are
+    /// asked in batches of their own.
+    private static final double ROUNDING = 1e-6;
+
     /// @param policy the model's log-probabilities, of each pair's chosen and rejected answer
     static PreferenceScores of(
             List<AnswerPair> pairs, PreferenceLoss loss, double[] policy, double divergence) {
@@ -24,7 +29,9 @@ public record PreferenceScores(
             var pair = pairs.get(i);
             double w = policy[2 * i], l = policy[2 * i + 1];
             scores.losses[i] = pair.value(loss, w, l, divergence).loss();
-            scores.margins[i] = loss.beta() * (w - pair.reference()[0] - (l - pair.reference()[1]));
+            var moved = w - pair.reference()[0] - (l - pair.reference()[1]);
+            var rounding = ROUNDING * (Math.abs(w) + Math.abs(l));
+            scores.margins[i] = Math.abs(moved) <= rounding ? 0 : loss.beta() * moved;
             scores.preferred[i] = w - l;
             scores.perToken[i] = w / pair.chosen().count() - l / pair.rejected().count();
         }
