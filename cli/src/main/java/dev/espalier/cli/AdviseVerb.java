@@ -522,12 +522,12 @@ final class AdviseVerb implements Callable<Integer> {
             for (var document : (Iterable<Document>) documents::iterator) {
                 all.append(document.text()).append("\n\n");
                 if (all.length() >= 2 * HALF) {
-                    all.setLength(2 * HALF);
+                    all.setLength(whole(all, 2 * HALF));
                     break;
                 }
             }
         }
-        var middle = all.length() / 2;
+        var middle = whole(all, all.length() / 2);
         var halves =
                 List.of(
                         output.resolve("general-measured.txt"),
@@ -535,6 +535,11 @@ final class AdviseVerb implements Callable<Integer> {
         AtomicFiles.write(halves.getFirst(), all.substring(0, middle));
         AtomicFiles.write(halves.getLast(), all.substring(middle));
         return halves;
+    }
+
+    /// This place, or the one before it where it would part the two halves of a character.
+    private static int whole(CharSequence text, int at) {
+        return at < text.length() && Character.isLowSurrogate(text.charAt(at)) ? at - 1 : at;
     }
 
     /// Of a new model as large as all the text is enough for, or smaller, on less text, where that

@@ -193,7 +193,8 @@ public final class Detections {
         var most = Math.min(threshold, 1 - 1e-10);
         for (var i = 0; i < things.size(); i++) {
             var thing = things.get(i);
-            if (taken[i] && !thing.crowd()) {
+            // What does not count may be taken by any number of boxes.
+            if (taken[i] && thing.counts()) {
                 continue;
             }
             if (best >= 0 && !isOther(things.get(best), size) && isOther(thing, size)) {

@@ -322,12 +322,15 @@ public record LlamaConfig(
     }
 
     /// The positions that the model knows, scaled ones included. What `context` says of YaRN's and
-    /// Llama 3.1's is stretched already where it is more than they were first trained on.
+    /// Llama 3.1's is stretched already where it is more than they were first trained on. Of linear
+    /// scaling no file says which of the two it tells, and so it is taken as it stands.
     public int stretched() {
         var most =
                 switch (scaling) {
-                    case RotaryEmbedding.None _, RotaryEmbedding.Llama3 _ -> context;
-                    case RotaryEmbedding.Linear linear -> linear.factor() * context;
+                    case RotaryEmbedding.None _,
+                            RotaryEmbedding.Linear _,
+                            RotaryEmbedding.Llama3 _ ->
+                            context;
                     case RotaryEmbedding.Dynamic dynamic -> dynamic.factor() * context;
                     case RotaryEmbedding.Yarn yarn ->
                             yarn.original() < context

@@ -289,7 +289,10 @@ public record Advice(Way way, List<Reason> reasons) {
     }
 
     private static List<Reason> beyond(Situation s, Way way) {
-        return s.takes().getOrDefault(way, Takes.UNKNOWN).beyond(s.may(), way);
+        // A defence takes no less than training without one.
+        var least = way == Way.FINE_TUNE_DEFENDED ? Way.FINE_TUNE : way;
+        var known = s.takes().getOrDefault(least, Takes.UNKNOWN);
+        return s.takes().getOrDefault(way, known).beyond(s.may(), way);
     }
 
     /// What the rules say, whatever it takes.

@@ -292,14 +292,14 @@ class LlamaTest {
             quoteCharacter = '`',
             value = {
                 "`` | 32",
-                "{'type': 'linear', 'factor': 4} | 128",
+                "{'type': 'linear', 'factor': 4} | 32",
                 "{'type': 'dynamic', 'factor': 2.5} | 80",
                 "{'type': 'yarn', 'factor': 4} | 128",
                 "{'type': 'yarn', 'factor': 4, 'original_max_position_embeddings': 32} | 128",
                 "{'type': 'yarn', 'factor': 4, 'original_max_position_embeddings': 8} | 32",
                 "{'type': 'yarn', 'original_max_position_embeddings': 8} | 32",
                 "{'type': 'llama3', 'factor': 4, 'original_max_position_embeddings': 8} | 32",
-                "{'type': 'linear', 'factor': 1e12} | 2147483647"
+                "{'type': 'dynamic', 'factor': 1e12} | 2147483647"
             })
     void scaledPositionsStretchTheContext(String scaling, int context) {
         var more = scaling.isEmpty() ? "" : ", 'rope_scaling': " + scaling;
