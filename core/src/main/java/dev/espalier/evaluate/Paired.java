@@ -80,16 +80,11 @@ public record Paired(Interval difference, double p) {
             return this;
         }
         var degrees = (seeds.length - 1) * Math.pow(both / ofSeeds, 2);
-        var t = Math.abs(difference.value()) / Math.sqrt(both);
-        var margin = Interval.mean(seeds).margin();
+        var value = difference.value();
+        var margin = widest(degrees) * Math.sqrt(both);
         return new Paired(
-                new Interval(
-                        difference.value(),
-                        difference.value()
-                                - Math.hypot(margin, difference.value() - difference.low()),
-                        difference.value()
-                                + Math.hypot(margin, difference.high() - difference.value())),
-                Math.max(p, beyond(t, degrees)));
+                new Interval(value, value - margin, value + margin),
+                Math.max(p, beyond(Math.abs(value) / Math.sqrt(both), degrees)));
     }
 
     /// The chance of a Student's t that is as far from 0. With t = √ν tan θ its density goes as
@@ -99,6 +94,20 @@ public record Paired(Interval difference, double p) {
     static double beyond(double t, double degrees) {
         var v = Math.min(degrees, 1e4);
         return powersOfCosine(v - 1, Math.atan(t / Math.sqrt(v))) / powersOfCosine(v - 1, 0);
+    }
+
+    /// The Student's t that 5 % are beyond, by halving where it lies.
+    static double widest(double degrees) {
+        double low = 1, high = 16;
+        for (var i = 0; i < 40; i++) {
+            var middle = (low + high) / 2;
+            if (beyond(middle, degrees) > 0.05) {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        return low;
     }
 
     /// ∫ cos^k θ dθ from `from` to π/2.
