@@ -22,6 +22,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.Function;
 import java.util.function.IntUnaryOperator;
+import java.util.function.UnaryOperator;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -39,15 +40,19 @@ public final class ShardBuilder {
     /// @param encode may be called by several threads at once
     /// @param hash the SHA-256 that names the tokenizer, in hexadecimal
     /// @param textBytes how many bytes of UTF-8 text a token stands for; 0 for a special one
+    /// @param begun puts before a document's ids what documents begin with, if anything
     /// @param endOfText put after each document, where the tokenizer has such a token
     public record Tokens(
             Function<String, int[]> encode,
             int vocabularySize,
             String hash,
             IntUnaryOperator textBytes,
+            UnaryOperator<int[]> begun,
             OptionalInt endOfText) {
         /// @param hash the SHA-256 that names the tokenizer, in hexadecimal
-        public static Tokens of(Tokenizer tokenizer, String hash, OptionalInt endOfText) {
+        /// @param begun whether documents begin as a decoder's texts do ([Tokenizer#begun])
+        public static Tokens of(
+                Tokenizer tokenizer, String hash, boolean begun, OptionalInt endOfText) {
             // What others wrote must not end a document.
             var plain = tokenizer.plain();
             return new Tokens(
@@ -55,6 +60,7 @@ public final class ShardBuilder {
                     tokenizer.vocabularySize(),
                     hash,
                     id -> tokenizer.isSpecial(id) ? 0 : tokenizer.bytes(id).length,
+                    begun ? plain::begun : ids -> ids,
                     endOfText);
         }
     }
@@ -197,6 +203,9 @@ public final class ShardBuilder {
             Tokens tokens,
             double validation) {
         var inputs = new StringBuilder();
+        // Where documents begin with nothing, the key is that of before it was asked.
+        var opening = tokens.begun().apply(new int[0]);
+        inputs.append(opening.length == 0 ? "" : Json.line(opening));
         inputs.append(
                 Json.line(
                         List.of(
@@ -305,13 +314,18 @@ public final class ShardBuilder {
 
         private void write(Encoded encoded, TokenShardWriter writer, List<FileIndex.Entry> files) {
             var document = encoded.document;
-            var ids = encoded.ids;
+            var part = document.metadata().get(Document.PART);
+            var goesOn = part != null && !part.equals("1");
+            // A document without text is none.
+            var ids =
+                    goesOn || encoded.ids.length == 0
+                            ? encoded.ids
+                            : tokens.begun().apply(encoded.ids);
             if (!document.continues() && tokens.endOfText().isPresent()) {
                 ids = Arrays.copyOf(ids, ids.length + 1);
                 ids[ids.length - 1] = tokens.endOfText().getAsInt();
             }
-            var part = document.metadata().get(Document.PART);
-            if (part != null && !part.equals("1")) {
+            if (goesOn) {
                 writer.append(ids, encoded.bytes);
                 return;
             }

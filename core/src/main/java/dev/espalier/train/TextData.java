@@ -33,6 +33,7 @@ import dev.espalier.recipe.FinetuneData;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.ModelRecipe;
 import dev.espalier.recipe.PretrainData;
+import dev.espalier.recipe.ObjectiveRecipe;
 import dev.espalier.recipe.PretrainRecipe;
 import dev.espalier.recipe.ProblemRecipe;
 import dev.espalier.recipe.SourceRecipe;
@@ -91,7 +92,12 @@ public final class TextData implements AutoCloseable {
         var tokenizer =
                 withNeeded(tokenizer(recipe, sources, folder, watcher), needed, recipe.model());
         var tokens =
-                ShardBuilder.Tokens.of(tokenizer, hash(tokenizer, folder), separator(tokenizer));
+                ShardBuilder.Tokens.of(
+                        tokenizer,
+                        hash(tokenizer, folder),
+                        recipe.objective() instanceof ObjectiveRecipe.Causal
+                                || recipe.objective() instanceof ObjectiveRecipe.FillInTheMiddle,
+                        separator(tokenizer));
         var shards =
                 ShardBuilder.build(
                         folder.resolve("data"),

@@ -9,10 +9,12 @@ import dev.espalier.corpus.FileSource;
 import dev.espalier.corpus.Ledger;
 import dev.espalier.corpus.Source;
 import dev.espalier.io.AtomicFiles;
+import dev.espalier.tokenize.LlamasTokenizer;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.zip.GZIPOutputStream;
@@ -36,6 +38,7 @@ class ShardBuilderTest {
                     257,
                     TokenShardTest.HASH,
                     id -> id < 256 ? 1 : 0,
+                    ids -> ids,
                     OptionalInt.of(256));
 
     @TempDir Path folder;
@@ -181,6 +184,53 @@ class ShardBuilderTest {
         var data = build("c", List.of(source), 0.1, 2).data().sources().get(0);
         assertThat(data.train().documents()).isEqualTo(1);
         assertThat(data.train().tokens() + data.validation().tokens()).isEqualTo(4001);
+    }
+
+    /// As Llama was trained: `<s>` before a document, not before its further pieces.
+    @Test
+    void whatDocumentsBeginWithStandsBeforeEachOnce() throws IOException {
+        var tokenizer = LlamasTokenizer.of(folder.resolve("llama"), "one two\n");
+        var begin = tokenizer.id("<s>").orElseThrow();
+        var end = tokenizer.id("</s>");
+        for (var i = 0; i < 40; i++) {
+            Files.writeString(folder.resolve(i + ".txt"), "one two\n".repeat(50));
+        }
+        var source = new FileSource(folder + "/*.txt", new FileSource.Format.Text(100), null);
+        var hash = TokenShardTest.HASH;
+        var begun =
+                ShardBuilder.build(
+                        folder.resolve("c"),
+                        List.of(source),
+                        ShardBuilder.Tokens.of(tokenizer, hash, true, end),
+                        0.2,
+                        NONE,
+                        2);
+        var plain =
+                ShardBuilder.build(
+                        folder.resolve("c"),
+                        List.of(source),
+                        ShardBuilder.Tokens.of(tokenizer, hash, false, end),
+                        0.2,
+                        NONE,
+                        2);
+        assertThat(begun.folder()).isNotEqualTo(plain.folder());
+        try (var with = TokenShard.open(begun.train(0));
+                var without = TokenShard.open(plain.train(0))) {
+            assertThat(with.documents()).isEqualTo(without.documents()).isGreaterThan(20);
+            assertThat(with.textBytes()).isEqualTo(without.textBytes());
+            for (var d = 0L; d < with.documents(); d++) {
+                var document = document(with, d);
+                assertThat(document[0]).isEqualTo(begin);
+                assertThat(Arrays.copyOfRange(document, 1, document.length))
+                        .doesNotContain(begin)
+                        .isEqualTo(document(without, d));
+            }
+        }
+    }
+
+    private static int[] document(TokenShard shard, long d) {
+        var start = shard.documentStart(d);
+        return shard.read(start, (int) (shard.documentEnd(d) - start));
     }
 
     @Test

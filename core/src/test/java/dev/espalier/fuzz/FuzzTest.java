@@ -749,6 +749,7 @@ class FuzzTest {
                         128,
                         "00".repeat(32),
                         id -> 1,
+                        ids -> ids,
                         OptionalInt.empty());
         var train =
                 ShardBuilder.build(
