@@ -10,7 +10,8 @@ import org.jspecify.annotations.Nullable;
 public record CompareRecipe(
         @Doc(
                         value =
-                                "The ways to a model of the task. Of pictures there is no bag of words and no"
+                                "The ways to a model of the task. `majority` is the commonest label of all"
+                                        + " records to train on. Of pictures there is no bag of words and no"
                                         + " pre-training further, and of a new `model` nothing that is"
                                         + " pre-trained; these are left out. Of token-labelling a word"
                                         + " and its neighbours are the bag of words. Of"
@@ -30,7 +31,15 @@ public record CompareRecipe(
                 List<String> labels,
         @Doc(value = "Draws of labels at each number.", byDefault = "3", in = "[1, 1000]")
                 int seeds,
-        @Doc(value = "Learning rates that are tried for each way.", byDefault = "3", in = "[1, 3]")
+        @Doc(
+                        value =
+                                "Learning rates that are tried for each way, at the middle one of the"
+                                        + " numbers of labels. A study that is there keeps the number at"
+                                        + " which it tried them as long as it is among those that are"
+                                        + " asked for, so that other numbers beside it cost no more than"
+                                        + " their own cells.",
+                        byDefault = "3",
+                        in = "[1, 3]")
                 int rates,
         @Doc(
                         value = "Steps of each training where the recipe's epochs make fewer.",
@@ -52,8 +61,8 @@ public record CompareRecipe(
                 int tasks,
         @Doc(
                         value =
-                                "What a label costs, in the currency of the table of machines; for the break-even number"
-                                        + " of tasks.",
+                                "What a label costs, in the currency of the table of machines, whose row `here`"
+                                        + " must have watts or a price; for the break-even number of tasks.",
                         byDefault = "none",
                         in = "[0, ∞)")
                 @Nullable Double labelPrice) {
@@ -67,7 +76,7 @@ public record CompareRecipe(
 
     /// A way to a model of a task.
     public enum Arm {
-        /// Always the most frequent label, or target.
+        /// Always the most frequent label, or target, of all records to train on.
         MAJORITY,
         /// The input for what is written from it.
         COPY,

@@ -44,6 +44,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.Supplier;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -66,6 +67,9 @@ public final class Compare {
                 : List.of(1.0, 3.0, 0.3);
     }
 
+    /// Differences are beyond chance below this, all comparisons of the study together.
+    static final double SIGNIFICANT = 0.05;
+
     /// Doublings that lower the error by less are held for not worth their labels.
     static final double WORTHWHILE = 0.01;
 
@@ -78,6 +82,8 @@ public final class Compare {
     /// @param written of each test record the text that was written; null where labels are told
     /// @param rise of the general text's perplexity, where the recipe measures it, from before
     ///   fine-tuning; see [Result#furtherRise]
+    /// @param changes likewise of all else that was measured, as in `law perplexity-rise` and
+    ///   `topics-test accuracy-change`; null in cells of before these were kept
     /// @param beyond why nothing is told, where it went beyond the forgetting budget; null
     ///   elsewhere
     public record Cell(
@@ -88,6 +94,7 @@ public final class Compare {
             double seconds,
             double flops,
             @Nullable Double rise,
+            @Nullable Map<String, Double> changes,
             List<Integer> predicted,
             @Nullable List<String> written,
             @Nullable String beyond) {}
@@ -96,14 +103,17 @@ public final class Compare {
     ///
     /// @param accuracy the mean over seeds; its interval is of other seeds and other test records
     /// @param rise of the general text's perplexity from that of the base model, also where what
-    ///   was fine-tuned had been pre-trained further
+    ///   was fine-tuned had been pre-trained further; null where that is not known. The geometric
+    ///   mean of the perplexities, see [#rise]
+    /// @param changes of all else, likewise; those of shares are plain means
     public record Mean(
             Arm arm,
             int labels,
             Interval accuracy,
             double seconds,
             double flops,
-            @Nullable Interval rise) {}
+            @Nullable Interval rise,
+            Map<String, Interval> changes) {}
 
     /// A way at a number of labels that went beyond the forgetting budget. It has no [Mean]: of the
     /// seeds that were left alone nothing is to be told, as they are the lucky ones.
@@ -166,19 +176,38 @@ public final class Compare {
     /// @param labelsScratch labels from which the same is reached from scratch; null where none
     ///   measured is enough
     /// @param tasks from which pre-training costs less than what it saves of each task: training
-    ///   from scratch and its labels, at their prices; null where one is not known, or nothing is
-    ///   saved
+    ///   from scratch and its labels, at their prices
+    /// @param missing why `tasks` is null
     public record BreakEven(
             int labels,
             @Nullable Double seconds,
             @Nullable Integer labelsScratch,
-            @Nullable Double tasks) {}
+            @Nullable Double tasks,
+            List<Missing> missing) {
+        boolean isToldApart() {
+            return !missing.contains(Missing.NOT_TOLD_APART);
+        }
+    }
+
+    /// Why it is not said from how many tasks on pre-training pays.
+    public enum Missing {
+        /// All weights are not better than from scratch beyond chance.
+        NOT_TOLD_APART,
+        NO_RUN_OF_THE_BASE,
+        /// None of the numbers of labels that were measured is enough from scratch.
+        NOT_REACHED,
+        NO_LABEL_PRICE,
+        NO_PRICE_HERE,
+        NOTHING_SAVED
+    }
 
     /// What a study found.
     ///
     /// @param metric what is called accuracy here: `accuracy`, `f1` of entities, or of written
     ///   texts one of their metrics
     /// @param labels the number of which is spoken of elsewhere is that of labelled records
+    /// @param balanced the most records of which draws have as many of each label; null where they
+    ///   are at random
     /// @param furtherRise of the general text's perplexity by pre-training further, before anything
     ///   is fine-tuned; null where that is not done or not measured
     /// @param tuning seconds of training that went into the choice of the rates, by ways
@@ -187,6 +216,7 @@ public final class Compare {
             String metric,
             List<String> labels,
             int testRecords,
+            @Nullable Integer balanced,
             Map<String, Double> rates,
             Map<String, Double> tuning,
             List<Mean> means,
@@ -294,9 +324,10 @@ public final class Compare {
                 }
             }
         }
+        var triedAt = triedAt();
         for (var arm : arms) {
             if (arm.isTrained()) {
-                rates.put(arm, tuned(arm));
+                rates.put(arm, tuned(arm, triedAt));
             }
         }
         for (var count : counts) {
@@ -324,7 +355,7 @@ public final class Compare {
             var start = System.nanoTime();
             var answers = drawn.untrained(arm);
             var seconds = (System.nanoTime() - start) / 1e9;
-            return cell(arm, drawn.size(), seed, answers, seconds, 0, null);
+            return cell(arm, drawn.size(), seed, answers, seconds, 0, null, Map.of());
         }
         var folder = output.resolve("cells").resolve(name);
         var rate = Objects.requireNonNull(rates.get(arm));
@@ -343,6 +374,7 @@ public final class Compare {
                                 0,
                                 0,
                                 null,
+                                null,
                                 List.of(),
                                 null,
                                 why));
@@ -352,6 +384,14 @@ public final class Compare {
         var answers = studied.told(run.model());
         // Figures are what is wanted of a study; models of all cells would fill the disk.
         AtomicFiles.delete(run.model());
+        var changes = new TreeMap<String, Double>();
+        for (var score : run.scores()) {
+            var metric = score.metric();
+            if (metric.endsWith("-rise") && !score.data().equals(GENERAL)
+                    || metric.endsWith("-change")) {
+                changes.put(score.data() + " " + metric, score.value());
+            }
+        }
         return cell(
                 arm,
                 count,
@@ -359,10 +399,13 @@ public final class Compare {
                 answers,
                 Objects.requireNonNull(cost(run.folder(), SECONDS)),
                 Objects.requireNonNull(cost(run.folder(), OPERATIONS)),
-                Score.find(run.scores(), "general", "perplexity-rise")
-                        .map(Score::value)
-                        .orElse(null));
+                Score.find(run.scores(), GENERAL, RISE).map(Score::value).orElse(null),
+                changes);
     }
+
+    // As figures are called that runs leave.
+    private static final String GENERAL = "general";
+    private static final String RISE = "perplexity-rise";
 
     private Cell cell(
             Arm arm,
@@ -371,7 +414,8 @@ public final class Compare {
             List<String> answers,
             double seconds,
             double flops,
-            @Nullable Double rise) {
+            @Nullable Double rise,
+            Map<String, Double> changes) {
         var labels = studied.labels();
         return new Cell(
                 arm,
@@ -381,6 +425,7 @@ public final class Compare {
                 seconds,
                 flops,
                 rise,
+                changes,
                 labels.isEmpty() ? List.of() : answers.stream().map(labels::indexOf).toList(),
                 labels.isEmpty() ? answers : null,
                 null);
@@ -461,11 +506,45 @@ public final class Compare {
         }
     }
 
-    /// The rate that does best on the validation records at the middle one of the label counts, by
-    /// the figure that ways are judged by, of equals by the loss; the recipe's where all go beyond
-    /// the forgetting budget.
-    private double tuned(Arm arm) {
-        var count = counts.stream().sorted().toList().get(counts.size() / 2);
+    /// The number of labels at which rates are tried: the middle one, or that of an earlier run of
+    /// the study as long as it is among those that are asked for, so that another number beside it
+    /// costs no more than its own cells.
+    private int triedAt() {
+        var earlier = output.resolve("tuning");
+        if (Files.isDirectory(earlier)) {
+            try (var folders = Files.list(earlier)) {
+                for (var folder : folders.sorted().toList()) {
+                    var before = triedAt(folder.resolve("recipe.yaml"));
+                    if (before != null && counts.contains(before)) {
+                        return before;
+                    }
+                }
+            } catch (IOException e) {
+                throw AtomicFiles.failure(earlier, e);
+            }
+        }
+        return counts.stream().sorted().toList().get(counts.size() / 2);
+    }
+
+    /// By the name of the draw that the recipe in `file` trains on; null where it cannot be read.
+    private static @Nullable Integer triedAt(Path file) {
+        try {
+            var draw =
+                    Files.isRegularFile(file) && Recipes.read(file) instanceof FinetuneRecipe r
+                            ? DRAW.matcher(String.valueOf(r.data().train().getFileName()))
+                            : null;
+            return draw != null && draw.matches() ? Integer.valueOf(draw.group(1)) : null;
+        } catch (EspalierException e) {
+            return null; // of another version, and made again
+        }
+    }
+
+    private static final Pattern DRAW = Pattern.compile("(\\d{1,9})-1\\..*");
+
+    /// The rate that does best on the validation records at [#triedAt] labels, by the figure that
+    /// ways are judged by, of equals by the loss; the recipe's where all go beyond the forgetting
+    /// budget.
+    private double tuned(Arm arm, int count) {
         var usual = recipe.training().optimizer().rate();
         if (settings.rates() == 1) {
             return usual * factors(arm).getFirst();
@@ -621,9 +700,11 @@ public final class Compare {
 
     // What it comes to
 
-    private Result summed(List<Cell> cells, Map<Arm, Double> rates) {
-        var counts = cells.stream().map(Cell::labels).distinct().sorted().toList();
-        var furtherRise = furtherRise();
+    private Result summed(List<Cell> measured, Map<Arm, Double> rates) {
+        var counts = measured.stream().map(Cell::labels).distinct().sorted().toList();
+        var furtherRises = furtherRises();
+        var budget = recipe.forgetting() == null ? null : recipe.forgetting().budget();
+        var cells = measured.stream().map(c -> fromBase(c, furtherRises, budget)).toList();
         var means = new ArrayList<Mean>();
         var beyond = new ArrayList<Beyond>();
         for (var arm : arms) {
@@ -640,7 +721,7 @@ public final class Compare {
                                                         count,
                                                         c.seed(),
                                                         Objects.requireNonNull(c.beyond()))),
-                                () -> means.add(mean(same, furtherRise)));
+                                () -> means.add(mean(same)));
             }
         }
         // Of these alone figures are told.
@@ -648,59 +729,145 @@ public final class Compare {
                 cells.stream().filter(c -> find(means, c.arm(), c.labels()).isPresent()).toList();
         var named = new HashMap<String, Double>();
         rates.forEach((arm, rate) -> named.put(arm.title(), rate));
+        var comparisons = comparisons(told, counts);
         return new Result(
                 recipe.name(),
                 studied.metric(),
                 studied.labels(),
                 studied.tests(),
+                studied.balanced(),
                 new TreeMap<>(named),
                 tuning,
                 means,
                 beyond,
-                comparisons(told, counts),
+                comparisons,
                 outlooks(told),
                 expenses(means),
-                furtherRise,
+                furtherRises.get(GENERAL),
                 settings.tasks(),
                 hardware.currency(),
-                breakEven(means, counts),
+                breakEven(means, comparisons),
                 runs.made(),
                 runs.kept());
     }
 
-    private @Nullable Interval furtherRise() {
+    /// What pre-training further made of the perplexity of each text that is measured, where that
+    /// can be told.
+    private Map<String, Interval> furtherRises() {
+        var rises = new HashMap<String, Interval>();
+        var base = base();
         var forgetting = recipe.forgetting();
-        var corpus = forgetting == null ? null : forgetting.measure().corpus();
         // What has lost its head for the vocabulary foresees nothing that could be forgotten.
-        return base() == null
-                        || further == null
-                        || corpus == null
-                        || Objects.requireNonNull(forgetting).measure().head() != null
-                ? null
-                : KeptText.rise(corpus, base(), further, recipe.seed());
+        if (base == null
+                || further == null
+                || forgetting == null
+                || forgetting.measure().head() != null) {
+            return rises;
+        }
+        var measure = forgetting.measure();
+        if (measure.corpus() != null) {
+            rises.put(GENERAL, KeptText.rise(measure.corpus(), base, further, recipe.seed()));
+        }
+        for (var domain : measure.domains()) {
+            rises.put(domain.name(), KeptText.rise(domain.corpus(), base, further, recipe.seed()));
+        }
+        return rises;
+    }
+
+    /// A cell with what was forgotten since the base model: that of a model that was pre-trained
+    /// further had forgotten before its cell measured. What of it cannot be told is left out, and
+    /// what is then beyond the budget is beyond it.
+    ///
+    /// @param before of each text the rise by pre-training further
+    static Cell fromBase(Cell cell, Map<String, Interval> before, @Nullable Double budget) {
+        if (cell.arm() != Arm.FURTHER || cell.beyond() != null) {
+            return cell;
+        }
+        var rises = new TreeMap<String, Double>();
+        before.forEach((text, by) -> {
+            var since =
+                    text.equals(GENERAL)
+                            ? cell.rise()
+                            : cell.changes() == null ? null : cell.changes().get(text + " " + RISE);
+            if (since != null) {
+                rises.put(text, (1 + by.value()) * (1 + since) - 1);
+            }
+        });
+        var worst =
+                rises.entrySet().stream()
+                        .max(Map.Entry.comparingByValue())
+                        .filter(text -> budget != null && text.getValue() > budget)
+                        .map(text ->
+                                String.format(
+                                        Locale.ROOT,
+                                        "with pre-training further the perplexity of %s rose by %.1f %%, beyond forgetting.budget of %.1f %%",
+                                        text.getKey(),
+                                        100 * text.getValue(),
+                                        100 * Objects.requireNonNull(budget)));
+        var general = rises.remove(GENERAL);
+        var changes = new TreeMap<String, Double>();
+        rises.forEach((text, rise) -> changes.put(text + " " + RISE, rise));
+        return new Cell(
+                cell.arm(),
+                cell.labels(),
+                cell.seed(),
+                cell.accuracy(),
+                cell.seconds(),
+                cell.flops(),
+                general,
+                changes,
+                cell.predicted(),
+                cell.written(),
+                worst.orElse(null));
     }
 
     private static List<Cell> of(List<Cell> cells, Arm arm, int count) {
         return cells.stream().filter(c -> c.arm() == arm && c.labels() == count).toList();
     }
 
-    /// @param furtherRise what the model of [Arm#FURTHER] had forgotten before its cells measured
-    private Mean mean(List<Cell> cells, @Nullable Interval furtherRise) {
+    private Mean mean(List<Cell> cells) {
         var first = cells.getFirst();
-        var before = first.arm() == Arm.FURTHER && furtherRise != null ? furtherRise.value() : 0.0;
         var rises =
                 cells.stream()
                         .map(Cell::rise)
                         .filter(Objects::nonNull)
-                        .mapToDouble(r -> (1 + before) * (1 + r) - 1)
+                        .mapToDouble(r -> r)
                         .toArray();
+        var changes = new TreeMap<String, List<Double>>();
+        for (var cell : cells) {
+            if (cell.changes() != null) {
+                cell.changes()
+                        .forEach((what, change) ->
+                                changes.computeIfAbsent(what, _ -> new ArrayList<>()).add(change));
+            }
+        }
+        var means = new TreeMap<String, Interval>();
+        changes.forEach((what, values) ->
+                means.put(what, change(what, values.stream().mapToDouble(v -> v).toArray())));
         return new Mean(
                 first.arm(),
                 first.labels(),
                 accuracy(cells),
                 cells.stream().mapToDouble(Cell::seconds).average().orElse(0),
                 cells.stream().mapToDouble(Cell::flops).average().orElse(0),
-                rises.length == 0 ? null : Interval.mean(rises));
+                rises.length == 0 ? null : rise(rises),
+                means);
+    }
+
+    /// The mean over seeds of what rose by these shares, by Student's t for the logarithm: e^… - 1,
+    /// never below -1. Forgetting multiplies, and is skewed to the right.
+    static Interval rise(double... rises) {
+        return Interval.mean(Arrays.stream(rises).map(Math::log1p).toArray()).map(Math::expm1);
+    }
+
+    /// Of a loss and a perplexity the change is a share of what was, of all else a difference of
+    /// shares.
+    private static Interval change(String what, double... values) {
+        return what.endsWith(" " + RISE) || what.endsWith(" loss-change")
+                ? rise(values)
+                : values.length == 1
+                        ? Interval.mean(values)
+                        : Interval.mean(values).map(c -> Math.clamp(c, -1, 1));
     }
 
     /// The mean over seeds. Seeds and test records are drawn apart from each other, so the squares
@@ -856,9 +1023,9 @@ public final class Compare {
         return shared;
     }
 
-    private @Nullable Double price(double seconds) {
+    private Largest.Prices prices() {
         var here = hardware.here();
-        return here == null ? null : Largest.Prices.on(here, hardware.pricePerKwh()).of(seconds);
+        return here == null ? _ -> null : Largest.Prices.on(here, hardware.pricePerKwh());
     }
 
     private List<Expense> expenses(List<Mean> means) {
@@ -878,23 +1045,29 @@ public final class Compare {
                             shared == null || here == null || here.watts() == null
                                     ? null
                                     : Double.valueOf(here.watts() * shared / 3.6e6),
-                            shared == null ? null : price(shared)));
+                            shared == null ? null : prices().of(shared)));
         }
         return found;
     }
 
     /// From how many labels the model from scratch reaches what the tuned one does.
-    private List<BreakEven> breakEven(List<Mean> means, List<Integer> counts) {
+    private List<BreakEven> breakEven(List<Mean> means, List<Versus> comparisons) {
         if (!arms.contains(Arm.FULL) || !arms.contains(Arm.SCRATCH)) {
             return List.of();
         }
         var seconds = pretraining(SECONDS);
         var found = new ArrayList<BreakEven>();
-        for (var count : counts) {
-            var tuned = find(means, Arm.FULL, count).orElse(null);
-            if (tuned == null) {
+        for (var tuned : means) {
+            if (tuned.arm() != Arm.FULL) {
                 continue;
             }
+            var isBetter =
+                    comparisons.stream()
+                            .anyMatch(v ->
+                                    v.labels() == tuned.labels()
+                                            && v.better() == Arm.FULL
+                                            && v.other() == Arm.SCRATCH
+                                            && v.holm() < SIGNIFICANT);
             var scratch =
                     means.stream()
                             .filter(m ->
@@ -902,40 +1075,71 @@ public final class Compare {
                                             && m.accuracy().value() >= tuned.accuracy().value())
                             .findFirst()
                             .orElse(null);
-            var enough = scratch == null ? null : Integer.valueOf(scratch.labels());
             found.add(
-                    new BreakEven(
-                            count,
-                            seconds,
-                            enough,
-                            seconds == null || scratch == null
-                                    ? null
-                                    : tasks(
-                                            seconds,
-                                            tuned.seconds(),
-                                            count,
-                                            scratch.seconds(),
-                                            scratch.labels())));
+                    isBetter
+                            ? breakEven(tuned, scratch, seconds, settings.labelPrice(), prices())
+                            : new BreakEven(
+                                    tuned.labels(),
+                                    seconds,
+                                    null,
+                                    null,
+                                    List.of(Missing.NOT_TOLD_APART)));
         }
         return found;
+    }
+
+    /// @param scratch of the fewest labels that are enough from scratch; null where none are
+    /// @param pretraining seconds; null where they are not known
+    static BreakEven breakEven(
+            Mean tuned,
+            @Nullable Mean scratch,
+            @Nullable Double pretraining,
+            @Nullable Double labelPrice,
+            Largest.Prices prices) {
+        var missing = new ArrayList<Missing>();
+        if (pretraining == null) {
+            missing.add(Missing.NO_RUN_OF_THE_BASE);
+        }
+        if (scratch == null) {
+            missing.add(Missing.NOT_REACHED);
+        }
+        // As many labels on both sides leave the seconds alone, whatever labels cost.
+        var isOfLabels = scratch != null && scratch.labels() != tuned.labels();
+        if (isOfLabels && labelPrice == null) {
+            missing.add(Missing.NO_LABEL_PRICE);
+        }
+        var once = prices.of(pretraining == null ? 0 : pretraining);
+        if (isOfLabels && once == null) {
+            missing.add(Missing.NO_PRICE_HERE);
+        }
+        Double tasks = null;
+        if (missing.isEmpty() && scratch != null && pretraining != null) {
+            tasks =
+                    !isOfLabels || labelPrice == null || once == null
+                            ? tasks(pretraining, tuned.seconds(), scratch.seconds())
+                            : tasks(
+                                    once,
+                                    spent(tuned, labelPrice, prices),
+                                    spent(scratch, labelPrice, prices));
+            if (tasks == null) {
+                missing.add(Missing.NOTHING_SAVED);
+            }
+        }
+        return new BreakEven(
+                tuned.labels(),
+                pretraining,
+                scratch == null ? null : Integer.valueOf(scratch.labels()),
+                tasks,
+                missing);
+    }
+
+    private static double spent(Mean mean, double labelPrice, Largest.Prices prices) {
+        return Objects.requireNonNull(prices.of(mean.seconds())) + labelPrice * mean.labels();
     }
 
     /// Of a way at a number of labels; empty where it went beyond the budget.
     static Optional<Mean> find(List<Mean> means, Arm arm, int count) {
         return means.stream().filter(m -> m.arm() == arm && m.labels() == count).findFirst();
-    }
-
-    private @Nullable Double tasks(
-            double pretraining, double tuned, int labels, double scratch, int labelsScratch) {
-        Double once = price(pretraining), with = price(tuned), without = price(scratch);
-        var label = settings.labelPrice();
-        if (label == null) {
-            // Labels that cost nothing leave the seconds alone.
-            return labels == labelsScratch ? tasks(pretraining, tuned, scratch) : null;
-        }
-        return once == null || with == null || without == null
-                ? null
-                : tasks(once, with + label * labels, without + label * labelsScratch);
     }
 
     /// The number of tasks from which `once` and `with` for each are no more than `without` for

@@ -26,25 +26,42 @@ import org.jspecify.annotations.Nullable;
 
 /// What [Compare] found, as tables for a terminal and as a page.
 public final class ComparePage {
-    /// Differences beyond chance, all comparisons of the study together.
-    private static final double SIGNIFICANT = 0.05;
-
     private static final Interval NONE = new Interval(Double.NaN, Double.NaN, Double.NaN);
 
     private ComparePage() {}
 
+    /// A table for both, and what is to be said of it.
+    ///
+    /// @param note may be empty
+    private record Part(Block.Table table, String note) {
+        Part(Block.Table table) {
+            this(table, "");
+        }
+
+        List<Block> blocks() {
+            return note.isEmpty() ? List.of(table) : List.of(table, new Block.Paragraph(note));
+        }
+    }
+
     public static String text(Compare.Result r) {
         var out = new StringBuilder();
-        for (var table : tables(r)) {
+        var parts = new ArrayList<>(List.of(reached(r), differences(r), seconds(r)));
+        parts.addAll(forgotten(r));
+        parts.addAll(others(r));
+        for (var part : parts) {
+            var table = part.table();
             out.append(table.caption()).append('\n');
-            out.append(TextTable.render(table.columns(), table.rows())).append('\n');
+            out.append(TextTable.render(table.columns(), table.rows()));
+            if (!part.note().isEmpty()) {
+                out.append(part.note()).append('\n');
+            }
+            out.append('\n');
         }
         return out.append(verdict(r)).toString();
     }
 
     /// Writes the page, and beside it `learning.svg`, its curves over the numbers of labels.
     public static void write(Path file, Compare.Result r) {
-        var tables = tables(r);
         var sections = new ArrayList<Report.Section>();
         var learning =
                 new Block.LineChart(
@@ -58,8 +75,10 @@ public final class ComparePage {
         if (!r.means().isEmpty()) {
             HtmlReport.writeChart(file.resolveSibling("learning.svg"), learning);
         }
-        sections.add(new Report.Section(title(r), learning, tables.get(0)));
-        sections.add(new Report.Section("Beyond chance", tables.get(1)));
+        var reached = new ArrayList<Block>(List.of(learning));
+        reached.addAll(reached(r).blocks());
+        sections.add(new Report.Section(title(r), reached));
+        sections.add(new Report.Section("Beyond chance", differences(r).blocks()));
         var costs = new ArrayList<Block>();
         costs.add(
                 overCost(
@@ -91,23 +110,27 @@ public final class ComparePage {
         if (r.expenses().stream().anyMatch(e -> e.price() != null)) {
             costs.add(overCost(r, "money", spread, r.currency(), Compare.Expense::price));
         }
-        costs.add(tables.get(2));
+        costs.addAll(seconds(r).blocks());
         sections.add(new Report.Section("Cost", costs));
+        var forgotten = new ArrayList<Block>();
         if (r.means().stream().anyMatch(m -> m.rise() != null)) {
-            sections.add(
-                    new Report.Section(
-                            "Forgetting",
-                            new Block.LineChart(
-                                    "Rise of the general text's perplexity",
-                                    "From the base model's; bars: 95 %, over seeds",
-                                    "labels",
-                                    "rise, %",
-                                    true,
-                                    true,
-                                    series(r, m -> m.rise() == null ? NONE : hundred(m.rise())))));
+            forgotten.add(
+                    new Block.LineChart(
+                            "Rise of the general text's loss",
+                            "From the base model's: 0.05 nats a token are 5 % more perplexity, 0.69 twice as much; bars: 95 %, over seeds",
+                            "labels",
+                            "nats",
+                            true,
+                            true,
+                            series(r, m -> m.rise() == null ? NONE : m.rise().map(Math::log1p))));
         }
-        tables.subList(3, tables.size())
-                .forEach(table -> sections.add(new Report.Section(table.caption(), table)));
+        forgotten(r).forEach(part -> forgotten.addAll(part.blocks()));
+        if (!forgotten.isEmpty()) {
+            sections.add(new Report.Section("Forgetting", forgotten));
+        }
+        others(r)
+                .forEach(part ->
+                        sections.add(new Report.Section(part.table().caption(), part.blocks())));
         HtmlReport.write(
                 file,
                 new Report(
@@ -208,7 +231,7 @@ public final class ComparePage {
                             .toList();
             var near =
                     others.stream()
-                            .filter(v -> v.holm() >= SIGNIFICANT)
+                            .filter(v -> v.holm() >= Compare.SIGNIFICANT)
                             .map(v -> v.other().title())
                             .toList();
             said.append(
@@ -265,25 +288,42 @@ public final class ComparePage {
                         v.labels() == plain.labels()
                                 && v.better().isTrained()
                                 && v.other() == plain.arm()
-                                && v.holm() < SIGNIFICANT);
+                                && v.holm() < Compare.SIGNIFICANT);
     }
 
-    private static List<Block.Table> tables(Compare.Result r) {
-        var tables = new ArrayList<Block.Table>();
-        var counts = counts(r);
-        tables.add(
+    private static Part reached(Compare.Result r) {
+        return new Part(
                 new Block.Table(
                         "%s on %s test records".formatted(title(r), Numbers.count(r.testRecords())),
-                        header("labels", counts),
+                        header("labels", counts(r)),
                         arms(r).stream()
                                 .map(arm -> row(r, arm, m -> Numbers.percent(m.accuracy())))
-                                .toList()));
-        tables.add(
+                                .toList()),
+                draws(r));
+    }
+
+    /// What was drawn, and what the majority is of.
+    private static String draws(Compare.Result r) {
+        var counts = counts(r);
+        var said =
+                r.balanced() == null || counts.isEmpty()
+                        ? "Records are drawn at random."
+                        : counts.getLast() <= r.balanced()
+                                ? "Records are drawn with as many of each label."
+                                : "Records are drawn with as many of each label up to %s; beyond, the rarer ones run out, and all records have the labels as they come."
+                                        .formatted(Numbers.count(r.balanced()));
+        return arms(r).contains(Arm.MAJORITY)
+                ? said + " Majority is the commonest answer of all records to train on."
+                : said;
+    }
+
+    private static Part differences(Compare.Result r) {
+        return new Part(
                 new Block.Table(
                         "Differences beyond chance (over the test records by a randomization test, over them and other seeds by Student's t; Holm over all)",
                         List.of("labels", "better", "than", "by, points", "p", "p, Holm"),
                         r.comparisons().stream()
-                                .filter(v -> v.holm() < SIGNIFICANT)
+                                .filter(v -> v.holm() < Compare.SIGNIFICANT)
                                 .map(v ->
                                         List.of(
                                                 String.valueOf(v.labels()),
@@ -293,146 +333,253 @@ public final class ComparePage {
                                                 Numbers.fixed(v.p(), 4),
                                                 Numbers.fixed(v.holm(), 4)))
                                 .toList()));
-        tables.add(
+    }
+
+    private static Part seconds(Compare.Result r) {
+        return new Part(
                 new Block.Table(
                         "Seconds of training, the mean",
-                        header("labels", counts),
+                        header("labels", counts(r)),
                         arms(r).stream()
                                 .map(arm -> row(r, arm, m -> Numbers.fixed(m.seconds(), 1)))
                                 .toList()));
+    }
+
+    private static List<Part> forgotten(Compare.Result r) {
+        var parts = new ArrayList<Part>();
         if (r.means().stream().anyMatch(m -> m.rise() != null)) {
-            tables.add(
-                    new Block.Table(
-                            "Rise of the general text's perplexity",
-                            header("labels", counts),
-                            arms(r).stream()
-                                    .map(arm ->
-                                            row(
-                                                    r,
-                                                    arm,
-                                                    m ->
-                                                            m.rise() == null
-                                                                    ? "–"
-                                                                    : Numbers.percent(
-                                                                            m.rise().value())))
-                                    .toList()));
+            parts.add(
+                    new Part(
+                            new Block.Table(
+                                    "Rise of the general text's perplexity from the base model's, %",
+                                    header("labels", counts(r)),
+                                    arms(r).stream()
+                                            .map(arm ->
+                                                    row(
+                                                            r,
+                                                            arm,
+                                                            m ->
+                                                                    m.rise() == null
+                                                                            ? "–"
+                                                                            : Numbers.range(
+                                                                                    hundred(
+                                                                                            m
+                                                                                                    .rise()),
+                                                                                    1)))
+                                            .toList()),
+                            isKnown(r, m -> m.rise() != null) ? "" : UNKNOWN));
+        }
+        var others =
+                r.means().stream().flatMap(m -> m.changes().keySet().stream()).distinct().toList();
+        var rows = new ArrayList<List<String>>();
+        var known = true;
+        for (var what : others) {
+            for (var arm : arms(r)) {
+                if (!arm.isPretrained()) {
+                    continue;
+                }
+                var row =
+                        new ArrayList<>(
+                                row(
+                                        r,
+                                        arm,
+                                        m -> {
+                                            var change = m.changes().get(what);
+                                            return change == null
+                                                    ? "–"
+                                                    : Numbers.range(hundred(change), 1);
+                                        }));
+                row.addFirst(what);
+                rows.add(row);
+            }
+            known &= isKnown(r, m -> m.changes().containsKey(what));
+        }
+        if (!rows.isEmpty()) {
+            var header = new ArrayList<>(header("way", counts(r)));
+            header.addFirst("what");
+            parts.add(
+                    new Part(
+                            new Block.Table(
+                                    "What else was forgotten since the base model (of shares the change in points, of perplexity and loss in %)",
+                                    header, rows),
+                            known ? "" : UNKNOWN));
         }
         if (r.furtherRise() != null) {
-            tables.add(
-                    new Block.Table(
-                            "What pre-training further forgot, before fine-tuning",
-                            List.of("", "rise of the general text's perplexity"),
-                            List.of(
+            parts.add(
+                    new Part(
+                            new Block.Table(
+                                    "What pre-training further forgot, before fine-tuning",
+                                    List.of("", "rise of the general text's perplexity"),
                                     List.of(
-                                            Arm.FURTHER.title(),
-                                            Numbers.percent(r.furtherRise())))));
+                                            List.of(
+                                                    Arm.FURTHER.title(),
+                                                    Numbers.percent(r.furtherRise()))))));
         }
+        return parts;
+    }
+
+    private static final String UNKNOWN =
+            "Of %s dashes stand where it is not known what pre-training further itself forgot; a forgetting budget counts from there then."
+                    .formatted(Arm.FURTHER.title());
+
+    /// Whether what was pre-trained further has the figure, wherever it has a mean.
+    private static boolean isKnown(Compare.Result r, Predicate<Mean> has) {
+        return r.means().stream().filter(m -> m.arm() == Arm.FURTHER).allMatch(has);
+    }
+
+    private static List<Part> others(Compare.Result r) {
+        var tables = new ArrayList<Part>();
+        var counts = counts(r);
         if (!r.beyond().isEmpty()) {
             tables.add(
-                    new Block.Table(
-                            "Beyond the forgetting budget, so that no figure is told",
-                            List.of("way", "labels", "seed", "why"),
-                            r.beyond().stream()
-                                    .map(b ->
-                                            List.of(
-                                                    b.arm().title(),
-                                                    String.valueOf(b.labels()),
-                                                    String.valueOf(b.seed()),
-                                                    b.reason()))
-                                    .toList()));
+                    new Part(
+                            new Block.Table(
+                                    "Beyond the forgetting budget, so that no figure is told",
+                                    List.of("way", "labels", "seed", "why"),
+                                    r.beyond().stream()
+                                            .map(b ->
+                                                    List.of(
+                                                            b.arm().title(),
+                                                            String.valueOf(b.labels()),
+                                                            String.valueOf(b.seed()),
+                                                            b.reason()))
+                                            .toList())));
         }
         tables.add(
-                new Block.Table(
-                        "Cost of a model with pre-training's share of 1 in %d".formatted(r.tasks()),
-                        List.of(
-                                "way",
-                                "labels",
-                                "training, s",
-                                "with the share, s",
-                                "operations",
-                                "kWh",
-                                r.currency()),
-                        r.expenses().stream()
-                                .map(e ->
-                                        List.of(
-                                                e.arm().title(),
-                                                String.valueOf(e.labels()),
-                                                Numbers.fixed(e.seconds(), 1),
-                                                known(e.shared(), 1),
-                                                e.operations() == null
-                                                        ? "–"
-                                                        : Numbers.operations(e.operations()),
-                                                known(e.kilowattHours(), 6),
-                                                known(e.price(), 6)))
-                                .toList()));
+                new Part(
+                        new Block.Table(
+                                "Cost of a model with pre-training's share of 1 in %d"
+                                        .formatted(r.tasks()),
+                                List.of(
+                                        "way",
+                                        "labels",
+                                        "training, s",
+                                        "with the share, s",
+                                        "operations",
+                                        "kWh",
+                                        r.currency()),
+                                r.expenses().stream()
+                                        .map(e ->
+                                                List.of(
+                                                        e.arm().title(),
+                                                        String.valueOf(e.labels()),
+                                                        Numbers.fixed(e.seconds(), 1),
+                                                        known(e.shared(), 1),
+                                                        e.operations() == null
+                                                                ? "–"
+                                                                : Numbers.operations(
+                                                                        e.operations()),
+                                                        known(e.kilowattHours(), 6),
+                                                        known(e.price(), 6)))
+                                        .toList())));
         if (!r.rates().isEmpty()) {
             tables.add(
-                    new Block.Table(
-                            "Learning rates, chosen once for each way",
-                            List.of("way", "rate", "training until chosen, s"),
-                            r.rates().entrySet().stream()
-                                    .map(e ->
-                                            List.of(
-                                                    e.getKey(),
-                                                    String.valueOf(e.getValue()),
-                                                    known(r.tuning().get(e.getKey()), 1)))
-                                    .toList()));
+                    new Part(
+                            new Block.Table(
+                                    "Learning rates, chosen once for each way",
+                                    List.of("way", "rate", "training until chosen, s"),
+                                    r.rates().entrySet().stream()
+                                            .map(e ->
+                                                    List.of(
+                                                            e.getKey(),
+                                                            String.valueOf(e.getValue()),
+                                                            known(r.tuning().get(e.getKey()), 1)))
+                                            .toList())));
         }
         if (!r.outlooks().isEmpty()) {
             tables.add(
-                    new Block.Table(
-                            "What more labels would bring (a + b n^-c; a guess beyond what was measured)",
-                            List.of(
-                                    "way",
-                                    "labels",
-                                    metric(r) + " foreseen",
-                                    "at the most measured, foreseen",
-                                    "measured",
-                                    "came as foreseen",
-                                    "doubling brings a point up to"),
-                            r.outlooks().stream()
-                                    .map(o ->
-                                            List.of(
-                                                    o.arm().title(),
-                                                    String.valueOf(o.labels()),
-                                                    Numbers.range(right(o.error()), 1),
-                                                    o.foreseen() == null
-                                                            ? "–"
-                                                            : Numbers.range(right(o.foreseen()), 1),
-                                                    Numbers.fixed(100 * (1 - o.measured()), 1),
-                                                    o.kept() == null
-                                                            ? "–"
-                                                            : o.kept() ? "yes" : "no",
-                                                    worthwhile(o)))
-                                    .toList()));
+                    new Part(
+                            new Block.Table(
+                                    "What more labels would bring (a + b n^-c; a guess beyond what was measured)",
+                                    List.of(
+                                            "way",
+                                            "labels",
+                                            metric(r) + " foreseen",
+                                            "at the most measured, foreseen",
+                                            "measured",
+                                            "came as foreseen",
+                                            "doubling brings a point up to"),
+                                    r.outlooks().stream()
+                                            .map(o ->
+                                                    List.of(
+                                                            o.arm().title(),
+                                                            String.valueOf(o.labels()),
+                                                            Numbers.range(right(o.error()), 1),
+                                                            o.foreseen() == null
+                                                                    ? "–"
+                                                                    : Numbers.range(
+                                                                            right(o.foreseen()), 1),
+                                                            Numbers.fixed(
+                                                                    100 * (1 - o.measured()), 1),
+                                                            o.kept() == null
+                                                                    ? "–"
+                                                                    : o.kept() ? "yes" : "no",
+                                                            worthwhile(o)))
+                                            .toList())));
         }
         if (!r.breakEven().isEmpty()) {
             tables.add(
-                    new Block.Table(
-                            "What pre-training saves",
-                            List.of(
-                                    "labels, fine-tuned",
-                                    "labels, from scratch",
-                                    "pre-training's seconds",
-                                    "a label saved costs, of so many tasks",
-                                    "pays from tasks on"),
-                            r.breakEven().stream()
-                                    .map(b ->
-                                            List.of(
-                                                    String.valueOf(b.labels()),
-                                                    b.labelsScratch() == null
-                                                            ? "more than " + counts.getLast()
-                                                            : String.valueOf(b.labelsScratch()),
-                                                    b.seconds() == null
-                                                            ? "–"
-                                                            : Numbers.fixed(b.seconds(), 0),
-                                                    perLabel(b, counts.getLast()),
-                                                    b.tasks() == null
-                                                            ? "–"
-                                                            : Numbers.compact(b.tasks())))
-                                    .toList()));
+                    new Part(
+                            new Block.Table(
+                                    "What pre-training saves",
+                                    List.of(
+                                            "labels, fine-tuned",
+                                            "labels, from scratch",
+                                            "pre-training's seconds",
+                                            "a label saved costs, of so many tasks",
+                                            "pays from tasks on"),
+                                    r.breakEven().stream()
+                                            .filter(Compare.BreakEven::isToldApart)
+                                            .map(b ->
+                                                    List.of(
+                                                            String.valueOf(b.labels()),
+                                                            b.labelsScratch() == null
+                                                                    ? "more than "
+                                                                            + counts.getLast()
+                                                                    : String.valueOf(
+                                                                            b.labelsScratch()),
+                                                            b.seconds() == null
+                                                                    ? "–"
+                                                                    : Numbers.fixed(b.seconds(), 0),
+                                                            perLabel(b, counts.getLast()),
+                                                            b.tasks() == null
+                                                                    ? "–"
+                                                                    : Numbers.compact(b.tasks())))
+                                            .toList()),
+                            missing(r)));
         }
         return tables;
+    }
+
+    /// Why pre-training is not said to pay, of as many labels as that holds for.
+    private static String missing(Compare.Result r) {
+        var said = new ArrayList<String>();
+        for (var missing : Compare.Missing.values()) {
+            var labels =
+                    r.breakEven().stream()
+                            .filter(b -> b.missing().contains(missing))
+                            .map(b -> String.valueOf(b.labels()))
+                            .collect(Collectors.joining(", "));
+            if (!labels.isEmpty()) {
+                said.add(
+                        "Of %s labels %s."
+                                .formatted(
+                                        labels,
+                                        switch (missing) {
+                                            case NOT_TOLD_APART ->
+                                                    "full is not better than scratch beyond chance, and nothing is shown";
+                                            case NO_RUN_OF_THE_BASE ->
+                                                    "what pre-training cost is not known: the base model has no passport.json beside it";
+                                            case NOT_REACHED ->
+                                                    "no number that was measured is enough from scratch";
+                                            case NO_LABEL_PRICE -> "compare.label-price is missing";
+                                            case NO_PRICE_HERE ->
+                                                    "the table of machines has neither a price nor the watts of 'here'; see plan --table and --hardware";
+                                            case NOTHING_SAVED -> "pre-training saves nothing";
+                                        }));
+            }
+        }
+        return String.join(" ", said);
     }
 
     /// The seconds that a label saved costs where the base serves one task, and ten. Where no

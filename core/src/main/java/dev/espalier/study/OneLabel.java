@@ -8,8 +8,10 @@ import dev.espalier.recipe.CompareRecipe.Arm;
 import dev.espalier.train.TextData;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -80,6 +82,13 @@ record OneLabel<R>(
     @Override
     public Draw drawn(int count, long seed) {
         return new Drawn<>(this, Draws.balanced(train, kind::label, count, seed));
+    }
+
+    @Override
+    public Integer balanced() {
+        var records = new TreeMap<String, Integer>();
+        train.forEach(r -> records.merge(kind.label(r), 1, Integer::sum));
+        return labels.size() * Collections.min(records.values());
     }
 
     @Override
@@ -172,7 +181,7 @@ record OneLabel<R>(
         public List<String> untrained(Arm arm) {
             return arm == Arm.BAG_OF_WORDS
                     ? of.kind.linear(records, of.test, of.labels)
-                    : Draws.commonest(records.stream().map(of.kind::label), of.tests());
+                    : Draws.commonest(of.train.stream().map(of.kind::label), of.tests());
         }
     }
 }

@@ -11,6 +11,7 @@ import dev.espalier.train.Watcher;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /// A task as [Compare] studies it: its records, how they are drawn, and how answers to the test
 /// records are judged.
@@ -77,6 +78,9 @@ sealed interface Studied permits OneLabel, Tagged, Written {
     /// @param count at most so many
     Draw drawn(int count, long seed);
 
+    /// The most records of which a draw has as many of each label; null where draws are at random.
+    @Nullable Integer balanced();
+
     /// What of a recipe must change to read a [Content].
     List<String> overrides();
 
@@ -119,7 +123,8 @@ sealed interface Studied permits OneLabel, Tagged, Written {
         /// @throws EspalierException (USAGE) if they are too few to train on or to choose by
         Content judging();
 
-        /// The answers by a way that trains no model.
+        /// The answers by a way that trains no model. The majority is that of all training records:
+        /// a draw with as many of each label has none.
         List<String> untrained(Arm arm);
     }
 }

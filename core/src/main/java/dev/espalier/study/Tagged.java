@@ -28,6 +28,7 @@ import java.util.Objects;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /// A tag of each word, judged by F1 of entities, or where the tags are of none by the accuracy of
 /// words. A draw is of texts, whatever their words are tagged as.
@@ -90,6 +91,11 @@ final class Tagged implements Studied {
         var order = new ArrayList<>(all.train());
         Draws.shuffle(order, Rng.at(seed));
         return new Drawn(order.subList(0, Math.min(count, order.size())));
+    }
+
+    @Override
+    public @Nullable Integer balanced() {
+        return null;
     }
 
     @Override
@@ -185,10 +191,12 @@ final class Tagged implements Studied {
 
         @Override
         public List<String> untrained(Arm arm) {
-            var tags = records.stream().flatMap(t -> t.tags().stream());
             if (arm != Arm.BAG_OF_WORDS) {
-                return Draws.commonest(tags, test.stream().mapToInt(TaggedText::words).sum());
+                return Draws.commonest(
+                        all.train().stream().flatMap(t -> t.tags().stream()),
+                        test.stream().mapToInt(TaggedText::words).sum());
             }
+            var tags = records.stream().flatMap(t -> t.tags().stream());
             var bag =
                     BagOfWords.fit(
                             new Problem.SingleLabel(labels),

@@ -24,6 +24,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /// One text written from another, judged by the figure that the recipe stops early by, or by chrF
 /// where that is the loss. A draw is of pairs at random. Test pairs with the same input are one
@@ -99,6 +100,11 @@ final class Written implements Studied {
         var order = new ArrayList<>(all.train());
         Draws.shuffle(order, Rng.at(seed));
         return new Drawn(order.subList(0, Math.min(count, order.size())));
+    }
+
+    @Override
+    public @Nullable Integer balanced() {
+        return null;
     }
 
     @Override
@@ -189,7 +195,7 @@ final class Written implements Studied {
         public List<String> untrained(Arm arm) {
             return arm == Arm.COPY
                     ? test.inputs()
-                    : Draws.commonest(records.stream().map(TextPair::target), tests());
+                    : Draws.commonest(all.train().stream().map(TextPair::target), tests());
         }
     }
 }

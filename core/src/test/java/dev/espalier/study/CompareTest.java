@@ -5,15 +5,18 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.espalier.EspalierException;
+import dev.espalier.Rng;
 import dev.espalier.checkpoint.SafeTensors;
 import dev.espalier.corpus.Ledger;
 import dev.espalier.data.LabelledText;
 import dev.espalier.data.PairReader;
 import dev.espalier.data.TextPair;
 import dev.espalier.evaluate.ChrF;
+import dev.espalier.evaluate.Interval;
 import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
 import dev.espalier.plan.Hardware;
+import dev.espalier.plan.Largest;
 import dev.espalier.recipe.AdapterRecipe;
 import dev.espalier.recipe.CompareRecipe;
 import dev.espalier.recipe.CompareRecipe.Arm;
@@ -26,11 +29,15 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.node.ObjectNode;
 
 class CompareTest {
     @TempDir Path folder;
@@ -170,9 +177,12 @@ class CompareTest {
                 .satisfies(m ->
                         assertThat(Objects.requireNonNull(m.rise()).value())
                                 .isCloseTo((1 + before) * (1 + since) - 1, within(1e-9)));
+        // Two steps tell nothing apart.
         assertThat(all.breakEven())
-                .hasSize(1)
-                .allSatisfy(b -> assertThat(b.seconds()).isPositive());
+                .singleElement()
+                .satisfies(b -> assertThat(b.seconds()).isPositive())
+                .satisfies(b ->
+                        assertThat(b.missing()).containsExactly(Compare.Missing.NOT_TOLD_APART));
         var page = folder.resolve("report.html");
         ComparePage.write(page, all);
         assertThat(page).content().contains("bag of words", "Accuracy over operations", "<svg");
@@ -679,6 +689,172 @@ class CompareTest {
                     .hasMessageContaining("compare")
                     .hasMessageContaining("allowed:");
         }
+    }
+
+    /// A draw with as many of each label has no commonest one.
+    @Test
+    void theMajorityIsOfAllRecordsToTrainOn() throws IOException {
+        var csv = new StringBuilder("text,label\n");
+        var tagged = new StringBuilder();
+        for (var i = 0; i < 12; i++) {
+            csv.append("sold %d,%s\n".formatted(i, i % 3 == 0 ? "mill" : "sea"));
+            tagged.append("sold%d %s\n\n".formatted(i, i % 3 == 0 ? "B-MILL" : "O"));
+        }
+        for (var part : List.of("train", "validation", "test")) {
+            Files.writeString(folder.resolve(part + ".csv"), csv);
+            Files.writeString(folder.resolve(part + ".conll"), tagged);
+        }
+        for (var task :
+                List.of(
+                        "csv {type: classification}",
+                        "conll {type: token-labelling}",
+                        "csv {type: sequence-to-sequence, input: text, target: label}")) {
+            var words = task.split(" ", 2);
+            var recipe =
+                    (FinetuneRecipe)
+                            Recipes.parse(
+                                    """
+                                    output: %1$s/study
+                                    data: {train: %1$s/train.%2$s, validation: %1$s/validation.%2$s, test: %1$s/test.%2$s}
+                                    model: {path: none}
+                                    task: %3$s
+                                    """
+                                            .formatted(folder, words[0], words[1]),
+                                    "study");
+            var studied = Studied.of(recipe, folder.resolve("study"), new Watcher() {});
+            for (var seed = 1; seed <= 20; seed++) {
+                assertThat(studied.drawn(1, seed).untrained(Arm.MAJORITY))
+                        .as(task)
+                        .hasSize(12)
+                        .containsOnly(words[0].equals("conll") ? "O" : "sea");
+            }
+            assertThat(studied.balanced()).isEqualTo(task.contains("classification") ? 8 : null);
+        }
+    }
+
+    /// Of rises by e - 1 and e³ - 1 the mean is e² - 1; their logarithms lie 12.7 about 2.
+    @Test
+    void risesAreAveragedAsRatios() {
+        var rise = Compare.rise(Math.expm1(1), Math.expm1(3));
+        assertThat(rise.value()).isCloseTo(Math.expm1(2), within(1e-9));
+        assertThat(rise.low())
+                .isGreaterThan(-1)
+                .isCloseTo(Math.expm1(2 - 12.7062047), within(1e-6));
+        assertThat(Math.log1p(rise.high())).isCloseTo(2 + 12.7062047, within(1e-6));
+        assertThat(Compare.rise(0.5).low()).isEqualTo(-1);
+        var held = 0;
+        for (var study = 0; study < 2000; study++) {
+            var rng = Rng.at(3, study);
+            var rises = new double[3];
+            Arrays.setAll(rises, i -> Math.expm1(1 + 0.8 * rng.nextGaussian()));
+            held += Compare.rise(rises).excludes(Math.expm1(1)) ? 0 : 1;
+        }
+        // Of so many studies 95 % are 1900 and 10 either way.
+        assertThat(held).isBetween(1860, 1940);
+    }
+
+    /// Pre-training further spends of the budget too.
+    @Test
+    void theBudgetCountsFromTheBaseModel() {
+        var before = Map.of("general", exactly(0.04), "law", exactly(0.5));
+        var cell = cell(Arm.FURTHER, 0.04, Map.of("law perplexity-rise", 0.1));
+        var told = Compare.fromBase(cell, before, 1.0);
+        assertThat(told.beyond()).isNull();
+        assertThat(told.rise()).isCloseTo(0.0816, within(1e-12));
+        assertThat(Objects.requireNonNull(told.changes()))
+                .containsOnlyKeys("law perplexity-rise")
+                .allSatisfy((_, rise) -> assertThat(rise).isCloseTo(0.65, within(1e-12)));
+        assertThat(Compare.fromBase(cell, before, 0.6).beyond())
+                .contains("law rose by 65.0 %", "forgetting.budget of 60.0 %");
+        assertThat(Compare.fromBase(cell(Arm.FURTHER, 0.04, null), before, 0.08).beyond())
+                .contains("general rose by 8.2 %");
+        // Where it cannot be told, what fine-tuning alone forgot does not stand for it.
+        var unknown =
+                Compare.fromBase(
+                        cell(Arm.FURTHER, 0.04, Map.of("law accuracy-change", -0.5)),
+                        Map.of(),
+                        0.05);
+        assertThat(unknown.rise()).isNull();
+        assertThat(unknown.changes()).isEmpty();
+        var full = cell(Arm.FULL, 0.04, Map.of("law accuracy-change", -0.5));
+        assertThat(Compare.fromBase(full, before, 0.05)).isEqualTo(full);
+    }
+
+    private static Interval exactly(double value) {
+        return new Interval(value, value, value);
+    }
+
+    private static Compare.Cell cell(Arm arm, double rise, @Nullable Map<String, Double> changes) {
+        return new Compare.Cell(arm, 8, 1, 0.5, 1, 1, rise, changes, List.of(0), null, null);
+    }
+
+    /// Whatever is measured is told, and what older cells lack is not missed.
+    @Test
+    void allThatIsMeasuredIsTold() throws IOException {
+        var base = base();
+        var recipe =
+                (FinetuneRecipe)
+                        Recipes.parse(
+                                Recipes.write(recipe(base, "")),
+                                "study",
+                                List.of(
+                                        "forgetting={measure: {domains: [{name: law, corpus: %s}]}}"
+                                                .formatted(folder.resolve("prose.txt"))));
+        var arms = List.of(Arm.FULL, Arm.FURTHER);
+        var result = study(recipe, arms);
+        assertThat(result.means())
+                .hasSize(2)
+                .allSatisfy(m -> assertThat(m.rise()).isNull())
+                .allSatisfy(m -> assertThat(m.changes()).containsOnlyKeys("law perplexity-rise"));
+        var page = folder.resolve("report.html");
+        ComparePage.write(page, result);
+        assertThat(page).content().contains("Forgetting", "law perplexity-rise");
+        var file = folder.resolve("study-compare/cells/full-8-1/kept.json");
+        var note = Json.read(file);
+        ((ObjectNode) note.path("told")).remove("changes");
+        Files.writeString(file, Json.pretty(note));
+        var again = study(recipe, arms);
+        assertThat(again.made()).isZero();
+        assertThat(again.means().getFirst().changes()).isEmpty();
+        assertThat(again.means().getLast()).isEqualTo(result.means().getLast());
+    }
+
+    /// Only the cells of another number are made.
+    @Test
+    void anotherNumberOfLabelsThrowsNothingAway() throws IOException {
+        var recipe = recipe(base(), "");
+        var made = new ArrayList<Integer>();
+        for (var labels : List.of(List.of("8"), List.of("8", "12", "16"))) {
+            var settings =
+                    new CompareRecipe(List.of(Arm.FROZEN), labels, 1, 2, 1, 1, null, 10, 0.5);
+            made.add(
+                    new Compare(recipe, settings, Hardware.builtIn(), new Watcher() {})
+                            .run()
+                            .made());
+        }
+        assertThat(made).containsExactly(3, 2);
+    }
+
+    /// 100 s for all, 2 s instead of 12 s of each task, and 8 labels instead of 16 at 0.5.
+    @Test
+    void whatABreakEvenLacksIsNamed() {
+        var tuned = new Compare.Mean(Arm.FULL, 8, exactly(0.9), 2, 1, null, Map.of());
+        var scratch = new Compare.Mean(Arm.SCRATCH, 16, exactly(0.9), 12, 1, null, Map.of());
+        Largest.Prices hundredth = seconds -> seconds / 100;
+        Largest.Prices none = seconds -> null;
+        // 1 once, and 4.02 instead of 8.12 of each task.
+        assertThat(Compare.breakEven(tuned, scratch, 100.0, 0.5, hundredth))
+                .isEqualTo(new Compare.BreakEven(8, 100.0, 16, 1.0, List.of()));
+        assertThat(Compare.breakEven(tuned, scratch, 100.0, null, none).missing())
+                .containsExactly(Compare.Missing.NO_LABEL_PRICE, Compare.Missing.NO_PRICE_HERE);
+        assertThat(Compare.breakEven(tuned, null, null, null, none).missing())
+                .containsExactly(Compare.Missing.NO_RUN_OF_THE_BASE, Compare.Missing.NOT_REACHED);
+        // As many labels cost as much, whatever that is.
+        var same = new Compare.Mean(Arm.SCRATCH, 8, exactly(0.9), 12, 1, null, Map.of());
+        assertThat(Compare.breakEven(tuned, same, 100.0, 0.5, none).tasks()).isEqualTo(10.0);
+        var quick = new Compare.Mean(Arm.SCRATCH, 8, exactly(0.9), 1, 1, null, Map.of());
+        assertThat(Compare.breakEven(tuned, quick, 100.0, 0.5, none).missing())
+                .containsExactly(Compare.Missing.NOTHING_SAVED);
     }
 
     @Test
