@@ -32,6 +32,9 @@ import picocli.CommandLine.Parameters;
             "          espalier plan --hours 24 --memory 16 --on rtx-4090"
         })
 final class PlanVerb implements Callable<Integer> {
+    private static final int VOCABULARY = 32_000;
+    private static final int CONTEXT = 1024;
+
     private final Main.Context main;
 
     @Parameters(paramLabel = "RECIPE", arity = "0..1", description = "The recipe, a YAML file.")
@@ -68,7 +71,7 @@ final class PlanVerb implements Callable<Integer> {
                     "Instead of a recipe: plans a GPT-2 of about so many weights beside its tables.")
     private @Nullable Long parameters;
 
-    @Option(names = "--tokens", description = "Tokens that --parameters is trained on.")
+    @Option(names = "--tokens", description = "Tokens that --parameters are trained on.")
     private @Nullable Long tokens;
 
     @Option(
@@ -89,16 +92,21 @@ final class PlanVerb implements Callable<Integer> {
             names = "--on",
             paramLabel = "MACHINE",
             description =
-                    "The machine of the table for --hours, --money and --memory (default: ${DEFAULT-VALUE}).")
-    private String machine = Hardware.HERE;
+                    "The machine of the table for --hours, --money and --memory (default: "
+                            + Hardware.HERE
+                            + ").")
+    private @Nullable String machine;
 
     @Option(
             names = "--vocabulary",
-            description = "Tokens of such a model's vocabulary (default: ${DEFAULT-VALUE}).")
-    private int vocabulary = 32_000;
+            description =
+                    "Tokens of the vocabulary of a model without a recipe (default: "
+                            + VOCABULARY
+                            + ").")
+    private @Nullable Integer vocabulary;
 
-    @Option(names = "--context", description = "Tokens of its inputs (default: ${DEFAULT-VALUE}).")
-    private int context = 1024;
+    @Option(names = "--context", description = "Tokens of its inputs (default: " + CONTEXT + ").")
+    private @Nullable Integer context;
 
     PlanVerb(Main.Context context) {
         this.main = context;
@@ -107,12 +115,13 @@ final class PlanVerb implements Callable<Integer> {
     @Override
     public Integer call() {
         var console = main.console();
+        requireTogether();
         if (table) {
             console.print(Hardware.builtInText());
             return 0;
         }
         var machines = hardware.read();
-        if (hours != null || money != null || memory != null) {
+        if (hasBudget()) {
             largest(console, machines);
             return 0;
         }
@@ -135,18 +144,56 @@ final class PlanVerb implements Callable<Integer> {
         return 0;
     }
 
-    private Recipe recipe() {
-        if (recipe != null && parameters != null) {
-            throw EspalierException.usage("a recipe and --parameters: one of them is planned");
+    private boolean hasBudget() {
+        return hours != null || money != null || memory != null;
+    }
+
+    /// Refuses what would be of no account beside the rest.
+    private void requireTogether() {
+        refuse(
+                table && (recipe != null || parameters != null || hasBudget() || html != null),
+                "--table: prints the table and plans nothing; leave out the rest");
+        refuse(
+                hasBudget() && (recipe != null || parameters != null),
+                "--hours, --money and --memory look for a model; leave out the recipe and --parameters");
+        refuse(
+                recipe != null && parameters != null,
+                "a recipe and --parameters: one of them is planned");
+        refuse(
+                hasBudget() && html != null,
+                "--html: a budget has no page; plan the model that it pays for by --parameters");
+        refuse(
+                hasBudget() && !overrides.isEmpty(),
+                "--set: there is no recipe beside --hours, --money and --memory");
+        refuse(
+                tokens != null && parameters == null,
+                "--tokens: is of --parameters; of a recipe it is --set \"training.for=… tokens\"");
+        refuse(
+                machine != null && !hasBudget(),
+                "--on: is of --hours, --money and --memory; a plan tells all machines of the table");
+        refuse(
+                recipe != null && (vocabulary != null || context != null),
+                "--vocabulary and --context: a recipe has its own");
+    }
+
+    private static void refuse(boolean holds, String why) {
+        if (holds) {
+            throw EspalierException.usage(why);
         }
+    }
+
+    private Recipe recipe() {
         if (recipe != null) {
             return Recipes.read(Given.file(recipe), overrides);
         }
-        if (parameters == null || parameters < 1 || context < 1 || vocabulary < 1) {
+        if (parameters == null) {
             throw EspalierException.usage(
                     "plan needs a recipe, or --parameters, or a budget of --hours, --money or --memory");
         }
-        var model = Anatomy.near(parameters, vocabulary, context);
+        refuse(
+                parameters < 1 || tokens != null && tokens < 1,
+                "--parameters and --tokens: 1 or more is needed");
+        var model = Anatomy.near(parameters, vocabulary(), context());
         return Recipes.parse(
                 """
                 data: {sources: [{type: text, path: none}]}
@@ -156,20 +203,30 @@ final class PlanVerb implements Callable<Integer> {
                 training: {for: %d tokens}
                 """
                         .formatted(
-                                vocabulary,
+                                vocabulary(),
                                 model.layers(),
                                 model.heads(),
                                 model.width(),
-                                context,
+                                context(),
                                 tokens == null ? 20 * model.parameterCount() : tokens),
-                "gpt2-" + parameters);
+                "gpt2-" + parameters,
+                overrides);
+    }
+
+    private int vocabulary() {
+        return atLeastOne(vocabulary, VOCABULARY);
+    }
+
+    private int context() {
+        return atLeastOne(context, CONTEXT);
+    }
+
+    private static int atLeastOne(@Nullable Integer asked, int usual) {
+        refuse(asked != null && asked < 1, "--vocabulary and --context: 1 or more is needed");
+        return asked == null ? usual : asked;
     }
 
     private void largest(Console console, Hardware machines) {
-        if (recipe != null || parameters != null) {
-            throw EspalierException.usage(
-                    "--hours, --money and --memory look for a model; leave out the recipe and --parameters");
-        }
         var limits = new Double[] {hours, money, memory};
         for (var limit : limits) {
             if (limit != null && !(limit > 0)) {
@@ -177,25 +234,23 @@ final class PlanVerb implements Callable<Integer> {
                         "--hours, --money and --memory: a number above 0 is needed");
             }
         }
-        if (vocabulary < 1 || context < 1) {
-            throw EspalierException.usage("--vocabulary and --context: 1 or more is needed");
-        }
+        var on = machine == null ? Hardware.HERE : machine;
         var found =
                 Planning.largest(
                         new Largest.Budget(
                                 hours == null ? null : Double.valueOf(3600 * hours),
                                 money,
                                 memory == null ? null : Long.valueOf((long) (memory * 0x1p30))),
-                        machine,
-                        vocabulary,
-                        context,
+                        on,
+                        vocabulary(),
+                        context(),
                         machines,
                         History.ofUser());
         if (money != null && found.price() == null) {
             throw EspalierException.usage(
                     "--money: the table has neither a price nor the watts of '%s'; see --table and --hardware"
-                            .formatted(machine));
+                            .formatted(on));
         }
-        console.result(PlanPage.text(found, machine, machines.currency()), found);
+        console.result(PlanPage.text(found, on, machines.currency()), found);
     }
 }

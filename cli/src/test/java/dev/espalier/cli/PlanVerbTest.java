@@ -90,6 +90,34 @@ class PlanVerbTest {
         assertThat(code).isEqualTo(2);
     }
 
+    /// What would be of no account is refused in a line, and what can be of account is.
+    @Test
+    void noOptionIsIgnored() {
+        assertThat(run("plan", "--parameters=85M", "--set=model.layers=3", "--set=name=narrow"))
+                .contains("narrow: gpt2");
+        assertThat(code).isZero();
+        var page = "--html=" + temp.resolve("x.html");
+        var asked = recipe.toString();
+        for (var line :
+                List.of(
+                        List.of("plan", "--hours=1", "--on=a100", page),
+                        List.of("plan", "--hours=1", "--set=name=x"),
+                        List.of("plan", "--hours=1", "--tokens=1M"),
+                        List.of("plan", "--hours=1", asked),
+                        List.of("plan", asked, "--tokens=1M"),
+                        List.of("plan", asked, "--on=a100"),
+                        List.of("plan", asked, "--context=64"),
+                        List.of("plan", asked, "--vocabulary=64"),
+                        List.of("plan", "--parameters=85M", "--on=a100"),
+                        List.of("plan", "--parameters=85M", "--context=0"),
+                        List.of("plan", "--table", asked))) {
+            var said = run(line.toArray(String[]::new));
+            assertThat(code).as("%s: %s", line, said).isEqualTo(2);
+            assertThat(said.strip()).contains("--").hasLineCount(1);
+        }
+        assertThat(temp.resolve("x.html")).doesNotExist();
+    }
+
     /// What the data hold needs no model to be counted, and with it all else is known.
     @Test
     void dataAreCountedWithoutAMeasurement() throws IOException {

@@ -12,6 +12,7 @@ import java.util.Objects;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
 
 /// What machines can do, draw and cost: a table that its reader is to edit, since prices differ by
 /// place and day. The one that is built in has its makers' figures and no prices.
@@ -101,19 +102,21 @@ public record Hardware(
         require(file, read.path("machines").isArray(), "machines: a list is needed");
         require(file, read.path("currency").isString(), "currency: a word such as EUR is needed");
         require(file, read.path("dated").isString(), "dated: a day such as 2026-01-31 is needed");
+        requireKeys(
+                file, "", read, List.of("dated", "note", "currency", "price-per-kwh", "machines"));
         var names = new HashSet<String>();
         for (var machine : read.path("machines")) {
             var name = machine.path("name").asString("");
             require(file, !name.isEmpty(), "machines: each needs a name");
             require(file, names.add(name), "machines: '" + name + "' stands twice");
-            for (var key :
-                    List.of(
-                            "fp32-tflops",
-                            "bf16-tflops",
-                            "attained",
-                            "memory-gib",
-                            "watts",
-                            "price-per-hour")) {
+            requireKeys(
+                    file,
+                    name + ".",
+                    machine,
+                    Stream.of(List.of("name"), NUMBERS, List.of("source"))
+                            .flatMap(List::stream)
+                            .toList());
+            for (var key : NUMBERS) {
                 var value = machine.path(key);
                 require(
                         file,
@@ -122,6 +125,11 @@ public record Hardware(
                                 || value.isNumber() && value.asDouble() >= 0,
                         name + "." + key + ": " + value + "; allowed: a number from 0 on, or null");
             }
+            var attained = machine.path("attained");
+            require(
+                    file,
+                    !attained.isNumber() || attained.asDouble() > 0 && attained.asDouble() <= 1,
+                    name + ".attained: " + attained + "; allowed: a share in (0, 1], or null");
         }
         var price = read.path("price-per-kwh");
         require(
@@ -131,6 +139,27 @@ public record Hardware(
                         || price.isNumber() && price.asDouble() >= 0,
                 "price-per-kwh: " + price + "; allowed: a number from 0 on, or null");
         return Json.read(file, Hardware.class);
+    }
+
+    /// What a machine may have beside its name and its source.
+    private static final List<String> NUMBERS =
+            List.of(
+                    "fp32-tflops",
+                    "bf16-tflops",
+                    "attained",
+                    "memory-gib",
+                    "watts",
+                    "price-per-hour");
+
+    private static void requireKeys(
+            Path file, String prefix, JsonNode object, List<String> allowed) {
+        for (var key : object.propertyNames()) {
+            require(
+                    file,
+                    allowed.contains(key),
+                    "%s%s: no such key; allowed: %s"
+                            .formatted(prefix, key, String.join(", ", allowed)));
+        }
     }
 
     private static void require(Path file, boolean holds, String otherwise) {

@@ -39,6 +39,10 @@ class HardwareTest {
                 "{\"machines\": [{\"name\": \"a\", \"watts\": -1}], \"dated\": \"2026\", \"currency\": \"EUR\"}|a.watts: -1",
                 "{\"machines\": [{\"name\": \"a\"}, {\"name\": \"a\"}], \"dated\": \"2026\", \"currency\": \"EUR\"}|twice",
                 "{\"machines\": [], \"dated\": \"2026\", \"currency\": \"EUR\", \"price-per-kwh\": \"much\"}|price-per-kwh",
+                "{\"machines\": [], \"dated\": \"2026\", \"currency\": \"EUR\", \"price-per-kWh\": 1}|price-per-kWh: no such key; allowed: dated",
+                "{\"machines\": [{\"name\": \"a\", \"wats\": 1}], \"dated\": \"2026\", \"currency\": \"EUR\"}|a.wats: no such key; allowed: name",
+                "{\"machines\": [{\"name\": \"a\", \"attained\": 40}], \"dated\": \"2026\", \"currency\": \"EUR\"}|a.attained: 40; allowed: a share in (0, 1]",
+                "{\"machines\": [{\"name\": \"a\", \"attained\": 0}], \"dated\": \"2026\", \"currency\": \"EUR\"}|a.attained: 0",
                 "{\"machines\": [|table.json",
             })
     void aBrokenTableIsRefusedByItsKey(String text, String named) throws IOException {
