@@ -32,20 +32,25 @@ public final class Adapters implements AutoCloseable {
 
     /// Takes the adapter that is on the model off it, and keeps it under a name of its own.
     ///
-    /// @throws EspalierException if the name is taken, or there is no adapter on the model
+    /// @throws EspalierException if the name is taken, or there is no adapter on the model but one
+    ///   that is kept already
     public void keep(String name) {
         if (kept.containsKey(name)) {
             throw EspalierException.usage("there is an adapter named '" + name + "' already");
         }
         var parts = new LinkedHashMap<Linear, Lora>();
         for (var module : model.modules().values()) {
-            if (module instanceof Linear linear && linear.adapter() instanceof Lora lora) {
+            if (module instanceof Linear linear
+                    && linear.adapter() instanceof Lora lora
+                    && kept.values().stream().noneMatch(of -> of.get(linear) == lora)) {
                 parts.put(linear, lora);
             }
         }
         if (parts.isEmpty()) {
             throw EspalierException.usage(
-                    "there is no adapter on the model to keep as '" + name + "'");
+                    "there is no adapter on the model to keep as '"
+                            + name
+                            + "', beside those that are kept already");
         }
         parts.keySet().forEach(Linear::detach);
         kept.put(name, parts);
@@ -103,7 +108,7 @@ public final class Adapters implements AutoCloseable {
     @Override
     public void close() {
         takeOff();
-        kept.values().forEach(parts -> parts.values().forEach(Lora::free));
+        kept.values().forEach(parts -> parts.values().forEach(Lora::end));
         kept.clear();
     }
 

@@ -44,8 +44,12 @@ public final class Lora extends Module implements Adapter {
     private final double scale;
     private final double dropout;
 
-    private Lora(Linear target, Settings settings) {
+    /// What is not trained while it is there.
+    private final List<Parameter> still;
+
+    private Lora(Linear target, Settings settings, List<Parameter> still) {
         this.target = target;
+        this.still = still;
         var rank = settings.rank();
         a = child("lora_A", new Factor(rank, target.inputs()));
         b = child("lora_B", new Factor(target.outputs(), rank));
@@ -178,26 +182,34 @@ public final class Lora extends Module implements Adapter {
                 .anyMatch(p -> Objects.requireNonNull(linears.get(p)).adapter() != null)) {
             throw new IllegalStateException("there is an adapter already");
         }
-        model.parameters().values().forEach(p -> p.trained(false));
+        var still = model.parameters().values().stream().filter(Parameter::trained).toList();
+        still.forEach(p -> p.trained(false));
         for (var i = 0; i < adapted.size(); i++) {
             var linear = Objects.requireNonNull(linears.get(adapted.get(i)));
-            var lora = new Lora(linear, settings);
+            var lora = new Lora(linear, settings, still);
             lora.initialize(Rng.at(seed, i));
             linear.attach(lora);
         }
         return adapted;
     }
 
-    /// Takes the adapters of the linear maps at `paths` off `model` and frees them.
+    /// Takes the adapters of the linear maps at `paths` off `model` and frees them. What was
+    /// trained before they came is again.
     public static void remove(Module model, Collection<String> paths) {
         var modules = model.modules();
         for (var path : paths) {
             if (modules.get(path) instanceof Linear linear
                     && linear.adapter() instanceof Lora lora) {
                 linear.detach();
-                lora.free();
+                lora.end();
             }
         }
+    }
+
+    /// Frees it. What was trained before it came is again.
+    void end() {
+        still.forEach(p -> p.trained(true));
+        free();
     }
 
     private void initialize(Rng rng) {
@@ -213,7 +225,8 @@ public final class Lora extends Module implements Adapter {
     }
 
     /// Adds every adapter of `model` to its weight, takes it off, and frees it where it was alone.
-    /// The outputs stay the same, up to rounding.
+    /// The outputs stay the same, up to rounding, and what was trained before the adapters came is
+    /// again.
     public static void merge(Module model) {
         for (var module : model.modules().values()) {
             if (module instanceof Linear linear && linear.adapter() instanceof Adapter adapter) {
@@ -223,7 +236,7 @@ public final class Lora extends Module implements Adapter {
                 linear.detach();
                 linear.halve(null);
                 if (adapter instanceof Lora lora) {
-                    lora.free();
+                    lora.end();
                 }
             }
         }

@@ -185,10 +185,11 @@ public final class HuggingFace {
         }
     }
 
-    /// As [#readAdapter], of a model that nobody has yet: it is freed where the adapter is refused.
+    /// As [#readAdapter], to be merged, of a model that nobody has yet: it is freed where the
+    /// adapter is refused.
     private static Set<String> adapt(Path folder, Module model) {
         try {
-            return readAdapter(folder, model);
+            return readAdapter(folder, model, Set.of(), true);
         } catch (RuntimeException e) {
             model.free();
             throw e;
@@ -242,7 +243,7 @@ public final class HuggingFace {
         readHead(base, classifier);
         var head = new HashSet<>(classifier.head().parameters().keySet());
         head.removeIf(body.family()::isBody);
-        readAdapter(folder, classifier, head);
+        readAdapter(folder, classifier, head, false);
         return classifier;
     }
 
@@ -1282,11 +1283,13 @@ public final class HuggingFace {
     ///
     /// @return the paths of the weights that the adapter gave
     public static Set<String> readAdapter(Path folder, Module model) {
-        return readAdapter(folder, model, Set.of());
+        return readAdapter(folder, model, Set.of(), false);
     }
 
     /// @param head the paths of a head's weights, which must be there too
-    private static Set<String> readAdapter(Path folder, Module model, Set<String> head) {
+    /// @param merged whether it is added to the weights, where all of it acts
+    private static Set<String> readAdapter(
+            Path folder, Module model, Set<String> head, boolean merged) {
         var settings = adapterSettings(folder);
         var file = folder.resolve(ADAPTER_WEIGHTS);
         try (var tensors = SafeTensors.open(file)) {
@@ -1305,6 +1308,11 @@ public final class HuggingFace {
                         folder.resolve(ADAPTER_CONFIG) + ": " + e.getMessage(), e);
             }
             try {
+                if (!merged && adapted.contains(Decoder.HEAD_MAP)) {
+                    throw EspalierException.data(
+                            "%s: the adapter of `%s` acts only where it is merged; merge it first"
+                                    .formatted(folder.resolve(ADAPTER_CONFIG), Decoder.HEAD_MAP));
+                }
                 return copyAdapter(file, tensors, model, adapted, head);
             } catch (RuntimeException e) {
                 Lora.remove(model, adapted);
@@ -1355,7 +1363,7 @@ public final class HuggingFace {
     /// Adds the adapter in `folder` to the weights of `model`, and loads a head that was trained
     /// with it.
     public static void mergeAdapter(Path folder, Module model) {
-        readAdapter(folder, model);
+        readAdapter(folder, model, Set.of(), true);
         Lora.merge(model);
     }
 

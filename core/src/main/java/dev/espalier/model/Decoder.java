@@ -12,6 +12,10 @@ public abstract non-sealed class Decoder extends LanguageModel {
     /// The path of a head that is not tied to the token table, in all families.
     public static final String HEAD = "lm_head.weight";
 
+    /// That of its map, which no adapter can act on: the objectives multiply by its weight, a part
+    /// of the positions at a time.
+    public static final String HEAD_MAP = "lm_head";
+
     /// The last hidden states (B, T, D) of `ids` (B, T).
     ///
     /// `positions` is (B, T) or (1, T) and counts from 0. `mask` is the additive (B|1, 1, T, S)

@@ -21,6 +21,8 @@ public final class RotaryEmbedding {
     public record Linear(double factor) implements Scaling {}
 
     /// A theta that grows with the text once it is longer than the model's context ("dynamic NTK").
+    /// Beyond the context the longest text of a batch sets the theta of all, and what a cache holds
+    /// keeps the theta of when it came in, both as in the Hugging Face library.
     public record Dynamic(double factor) implements Scaling {}
 
     /// Pairs that turn fast stay, pairs that turn slowly are divided by `factor`, with a smooth

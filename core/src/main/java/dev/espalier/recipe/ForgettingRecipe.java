@@ -99,7 +99,7 @@ public record ForgettingRecipe(
         @Doc(
                 value =
                         "Weights are held to where they started, and the head's to 0, by squared distances (L2-SP,"
-                                + " Li et al. 2018).",
+                                + " Li et al. 2018), in place of the optimizer's weight decay.",
                 key = "l2-sp")
         record L2Sp(
                 @Doc(
@@ -113,7 +113,8 @@ public record ForgettingRecipe(
 
         @Doc(
                 "Weights are held to where they started, each as strongly as general text depends on it: by its"
-                        + " Fisher information (EWC, Kirkpatrick et al. 2017).")
+                        + " Fisher information (EWC, Kirkpatrick et al. 2017). The optimizer's weight decay, which"
+                        + " draws to 0, is left out.")
         record Ewc(
                 @Doc(value = "How strongly.", byDefault = "10", in = "[0, ∞)") double strength,
                 @Doc(

@@ -3,6 +3,7 @@ package dev.espalier.study;
 import dev.espalier.EspalierException;
 import dev.espalier.Rng;
 import dev.espalier.checkpoint.HuggingFace;
+import dev.espalier.corpus.FileSource;
 import dev.espalier.evaluate.Interval;
 import dev.espalier.evaluate.LearningCurve;
 import dev.espalier.evaluate.Paired;
@@ -259,6 +260,10 @@ public final class Compare {
         this.settings = settings;
         this.hardware = hardware;
         runs = new KeptRuns(watcher);
+        // What is not there is said now, not when its turn comes.
+        if (settings.text() != null) {
+            var unused = FileSource.text(settings.text()).files();
+        }
         // Beside the folder of a run of the recipe, which may be there.
         output = recipe.output().resolveSibling(recipe.output().getFileName() + "-compare");
         studied = Studied.of(this.recipe, output, watcher);

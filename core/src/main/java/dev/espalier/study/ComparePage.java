@@ -262,7 +262,7 @@ public final class ComparePage {
                                                             .formatted(plain.arm().title()))));
         }
         if (!r.beyond().isEmpty()) {
-            said.append("Beyond the forgetting budget: ")
+            said.append("Beyond the forgetting budget, or ended for its loss: ")
                     .append(
                             r.beyond().stream()
                                     .map(b ->
@@ -434,7 +434,7 @@ public final class ComparePage {
             tables.add(
                     new Part(
                             new Block.Table(
-                                    "Beyond the forgetting budget, so that no figure is told",
+                                    "Beyond the forgetting budget, or ended for its loss, so that no figure is told",
                                     List.of("way", "labels", "seed", "why"),
                                     r.beyond().stream()
                                             .map(b ->

@@ -2,6 +2,7 @@ package dev.espalier.study;
 
 import dev.espalier.EspalierException;
 import dev.espalier.Rng;
+import dev.espalier.corpus.FileSource;
 import dev.espalier.evaluate.Interval;
 import dev.espalier.evaluate.Score;
 import dev.espalier.io.AtomicFiles;
@@ -17,6 +18,7 @@ import dev.espalier.train.KeptRuns;
 import dev.espalier.train.Watcher;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
@@ -60,7 +62,8 @@ public final class Sequence {
     /// @param generalRise of the general text's perplexity over the whole sequence, the mean over
     ///   the seeds; null where it was not measured
     /// @param seconds of training, the mean over the seeds
-    /// @param beyond where it went beyond the budget, so that nothing was left to go on with
+    /// @param beyond where it went beyond the budget, or training ended for its loss, so that
+    ///   nothing was left to go on with
     public record Outcome(
             String defence,
             List<@Nullable Interval> before,
@@ -100,6 +103,12 @@ public final class Sequence {
         this.settings = settings;
         this.output = output;
         runs = new KeptRuns(watcher);
+        // What is not there is said now, not when its turn comes.
+        for (var text : Arrays.asList(settings.general(), settings.replay())) {
+            if (text != null) {
+                var unused = FileSource.text(text).files();
+            }
+        }
         if (tasks.size() < 2) {
             throw EspalierException.usage("sequence: needs the recipes of two tasks or more");
         }

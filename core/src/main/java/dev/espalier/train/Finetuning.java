@@ -8,6 +8,7 @@ import dev.espalier.data.LabelledReader;
 import dev.espalier.data.LabelledText;
 import dev.espalier.evaluate.BagOfWords;
 import dev.espalier.evaluate.Score;
+import dev.espalier.model.Decoder;
 import dev.espalier.model.Family;
 import dev.espalier.model.LanguageModel;
 import dev.espalier.model.Model;
@@ -359,7 +360,12 @@ final class Finetuning implements Job {
                 var settings =
                         new Lora.Settings(
                                 l.rank(), l.alpha(), l.dropout(), targets, l.rslora(), l.dora());
-                Lora.attach(model, settings, Rng.seed(recipe.seed(), 3));
+                if (Lora.attach(model, settings, Rng.seed(recipe.seed(), 3))
+                        .contains(Decoder.HEAD_MAP)) {
+                    throw EspalierException.usage(
+                            "adapter.targets: the map to the vocabulary, `%s`, takes no adapter; allowed: attention, all, or maps within the blocks"
+                                    .formatted(Decoder.HEAD_MAP));
+                }
                 yield settings;
             }
         };

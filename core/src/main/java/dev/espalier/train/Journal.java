@@ -5,6 +5,7 @@ import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
 import java.io.BufferedWriter;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -27,7 +28,7 @@ final class Journal implements AutoCloseable {
     static Journal open(Path file, long step) {
         try {
             var kept = new StringBuilder();
-            for (var line : Files.exists(file) ? Files.readAllLines(file) : List.<String>of()) {
+            for (var line : Files.exists(file) ? lines(file) : List.<String>of()) {
                 var figures = parse(line);
                 if (figures == null || figures.step() > step) {
                     break;
@@ -39,6 +40,11 @@ final class Journal implements AutoCloseable {
         } catch (IOException e) {
             throw AtomicFiles.failure(file, e);
         }
+    }
+
+    /// A line that was cut off may end within a character.
+    private static List<String> lines(Path file) throws IOException {
+        return new String(Files.readAllBytes(file), StandardCharsets.UTF_8).lines().toList();
     }
 
     private static @org.jspecify.annotations.Nullable StepFigures parse(String line) {
@@ -53,7 +59,7 @@ final class Journal implements AutoCloseable {
     static List<StepFigures> read(Path file) {
         try {
             var figures = new ArrayList<StepFigures>();
-            for (var line : Files.readAllLines(file)) {
+            for (var line : lines(file)) {
                 var parsed = parse(line);
                 if (parsed != null) {
                     figures.add(parsed);

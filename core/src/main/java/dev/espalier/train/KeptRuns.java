@@ -35,7 +35,8 @@ public final class KeptRuns {
     /// @param model whether the model was left there
     private record Note(String key, boolean done, boolean model, @Nullable JsonNode told) {}
 
-    /// What comes of a run that ended beyond its forgetting budget, before anything within it.
+    /// What comes of a run that left nothing: it ended beyond its forgetting budget before anything
+    /// within it, or for its loss.
     public interface Beyond<T> {
         /// @param why in words
         T of(Run run, String why);
@@ -55,7 +56,7 @@ public final class KeptRuns {
         this.history = history;
     }
 
-    /// As [#of], of a run that must stay within its budget where it has one.
+    /// As [#of], of a run that must leave something.
     public <T> T of(
             String name, Recipe recipe, String also, Class<T> type, Function<Run.Result, T> told) {
         return of(name, recipe, also, type, told, null);
@@ -67,7 +68,7 @@ public final class KeptRuns {
     /// @param also what else `told` depends on
     /// @param type what is told, which JSON can hold
     /// @param told looks at the finished run, and may delete what is not needed of it
-    /// @param beyond what is told where nothing was within the forgetting budget; null to fail then
+    /// @param beyond what is told of a run that left nothing; null to fail then
     public <T> T of(
             String name,
             Recipe recipe,
@@ -101,7 +102,7 @@ public final class KeptRuns {
         try {
             result = told.apply(run.train(inner, true));
         } catch (EspalierException e) {
-            if (e.kind() != Kind.CHECK || beyond == null) {
+            if (beyond == null || e.kind() != Kind.CHECK && !run.diverged()) {
                 deleteAlone(file);
                 throw e;
             }

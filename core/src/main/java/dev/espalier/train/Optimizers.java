@@ -25,12 +25,15 @@ final class Optimizers {
     private final Module model;
     private final FlatParameters parameters;
     private final TrainingRecipe recipe;
+    private final boolean held;
     private final Map<String, Double> depthFactors = new HashMap<>();
 
-    private Optimizers(Module model, FlatParameters parameters, TrainingRecipe recipe) {
+    private Optimizers(
+            Module model, FlatParameters parameters, TrainingRecipe recipe, boolean held) {
         this.model = model;
         this.parameters = parameters;
         this.recipe = recipe;
+        this.held = held;
         if (recipe.layerDecay() != 1) {
             // Clark et al. 2020, arXiv:2003.10555, appendix A.
             var depths = Depths.of(model);
@@ -43,10 +46,18 @@ final class Optimizers {
         }
     }
 
+    /// @param held whether an [dev.espalier.optim.Anchor] holds the weights to where they were,
+    ///   which then do not decay: a penalty of the distance from there stands in place of the one
+    ///   of the distance from 0 (L2-SP: Xuhong Li et al. 2018, arXiv:1802.01483, section 3; so does
+    ///   EWC's, whose sum of losses has no other term)
     /// @throws EspalierException if a group matches no trained weight, or there is nothing for Muon
     static Optimizer of(
-            Module model, FlatParameters parameters, TrainingRecipe recipe, boolean bf16) {
-        return new Optimizers(model, parameters, recipe).make(bf16);
+            Module model,
+            FlatParameters parameters,
+            TrainingRecipe recipe,
+            boolean held,
+            boolean bf16) {
+        return new Optimizers(model, parameters, recipe, held).make(bf16);
     }
 
     private Optimizer make(boolean bf16) {
@@ -145,7 +156,7 @@ final class Optimizers {
     /// The group's or else the optimizer's decay, and the factors of the group's and the block's
     /// rate.
     private Segment.Settings settings(double decay) {
-        var plain = Segment.Settings.plain(decay);
+        var plain = Segment.Settings.plain(held ? 0 : decay);
         return slot -> {
             var depth = depthFactors.getOrDefault(slot.name(), 1.0);
             var setting = new Segment.Setting(depth, plain.of(slot).decay());

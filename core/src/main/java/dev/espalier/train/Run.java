@@ -55,6 +55,7 @@ public final class Run {
     private @Nullable Beyond beyond;
     private double seconds;
     private double flops;
+    private boolean diverged;
 
     public Run(Recipe recipe) {
         this(recipe, History.NONE);
@@ -158,6 +159,11 @@ public final class Run {
 
     @Nullable Beyond beyond() {
         return beyond;
+    }
+
+    /// Whether training ended for its loss, by `training.bad-loss`.
+    boolean diverged() {
+        return diverged;
     }
 
     /// Of the training, however it ended.
@@ -396,7 +402,7 @@ public final class Run {
             try (var journal = Journal.open(folder.metrics(), trainer.progress().step())) {
                 while (!trainer.done() && stopped == null) {
                     var before = trainer.seconds();
-                    var figures = trainer.step();
+                    var figures = step();
                     hear();
                     if (forecast != null) {
                         forecast.stepped(figures.seconds() - before);
@@ -428,6 +434,17 @@ public final class Run {
             } finally {
                 if (interrupted) {
                     Thread.currentThread().interrupt();
+                }
+            }
+        }
+
+        private StepFigures step() {
+            try {
+                return trainer.step();
+            } finally {
+                if (trainer.diverged()) {
+                    diverged = true;
+                    spent();
                 }
             }
         }

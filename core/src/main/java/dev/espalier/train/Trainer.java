@@ -34,6 +34,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
@@ -82,6 +83,7 @@ public final class Trainer implements AutoCloseable {
     private @Nullable Tensor kept;
     private Progress progress = Progress.START;
     private double seconds;
+    private boolean diverged;
 
     /// Of everything under `resume/`; another is refused.
     private static final int VERSION = 2;
@@ -126,7 +128,7 @@ public final class Trainer implements AutoCloseable {
         anchor = learner.anchor(parameters);
         // What it takes to know what to hold to is a part of the training.
         seconds = anchor == null ? 0 : (System.nanoTime() - start) / 1e9;
-        optimizer = Optimizers.of(learner.model(), parameters, recipe, bf16);
+        optimizer = Optimizers.of(learner.model(), parameters, recipe, anchor != null, bf16);
         workers = new Workers(count);
     }
 
@@ -177,6 +179,11 @@ public final class Trainer implements AutoCloseable {
         return guard.state().skipped();
     }
 
+    /// Whether [#step] ended the training for its loss.
+    boolean diverged() {
+        return diverged;
+    }
+
     public boolean done() {
         return progress.step() >= totalSteps;
     }
@@ -224,6 +231,7 @@ public final class Trainer implements AutoCloseable {
         if (fault != null) {
             gathered(gatheredBefore);
             if (!guard.skip()) {
+                diverged = true;
                 throw stopped(fault);
             }
         }
@@ -352,7 +360,7 @@ public final class Trainer implements AutoCloseable {
     void restoreKept() {
         try (var scope = new Scope()) {
             var trained = parameters.weights();
-            var all = java.util.Objects.requireNonNull(kept, "nothing was kept");
+            var all = Objects.requireNonNull(kept, "nothing was kept");
             trained.copyInPlace(all.narrow(0, 0, trained.count()));
             gathered(all.narrow(0, trained.count(), all.count() - trained.count()).floats());
         }
@@ -386,7 +394,7 @@ public final class Trainer implements AutoCloseable {
         keep();
         try (var scope = new Scope();
                 var in = FileChannel.open(file)) {
-            var all = java.util.Objects.requireNonNull(kept).segment();
+            var all = Objects.requireNonNull(kept).segment();
             if (in.size() != all.byteSize()) {
                 throw EspalierException.data(
                         "%s: has %,d bytes, and this recipe's model needs %,d; resume with the recipe that wrote it"
@@ -547,23 +555,20 @@ public final class Trainer implements AutoCloseable {
     /// Ends the training and leaves the model usable: its weights move out of the buffer, and all
     /// else is freed.
     public void release() {
-        workers.close();
         parameters.release(learner.model());
-        optimizer.close();
-        if (anchor != null) {
-            anchor.close();
-        }
-        if (kept != null) {
-            kept.close();
-        }
+        free();
     }
 
     /// Frees the weights, gradients and optimizer state. The model must not be used any more.
     @Override
     public void close() {
+        parameters.close();
+        free();
+    }
+
+    private void free() {
         workers.close();
         optimizer.close();
-        parameters.close();
         if (anchor != null) {
             anchor.close();
         }

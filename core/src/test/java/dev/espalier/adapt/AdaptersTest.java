@@ -8,10 +8,14 @@ import dev.espalier.EspalierException;
 import dev.espalier.Rng;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.io.Json;
+import dev.espalier.model.Decoder;
 import dev.espalier.model.Gpt2;
 import dev.espalier.model.Gpt2Config;
+import dev.espalier.model.Llama;
+import dev.espalier.model.LlamaConfig;
 import dev.espalier.model.SequenceClassifier;
 import dev.espalier.nn.Module;
+import dev.espalier.nn.Parameter;
 import dev.espalier.torch.Scope;
 import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
@@ -159,6 +163,12 @@ class AdaptersTest {
             assertThatThrownBy(() -> adapters.keep("third"))
                     .isInstanceOf(EspalierException.class)
                     .hasMessageContaining("no adapter on the model");
+            // What is kept under one name is not under another, which would free it for both.
+            adapters.use("plain");
+            assertThatThrownBy(() -> adapters.keep("third"))
+                    .isInstanceOf(EspalierException.class)
+                    .hasMessageContaining("kept already");
+            adapters.use();
             attach(model, PLAIN, 3);
             assertThatThrownBy(() -> adapters.keep("plain"))
                     .isInstanceOf(EspalierException.class)
@@ -199,6 +209,7 @@ class AdaptersTest {
                     .isInstanceOf(EspalierException.class);
             assertThat(output(model)).isEqualTo(base);
             assertThat(model.parameters().keySet()).noneMatch(name -> name.contains(Lora.PREFIX));
+            assertThat(model.parameters().values()).allMatch(Parameter::trained);
         }
         HuggingFace.readAdapter(whole, model);
         assertThat(output(model)).isEqualTo(alone(PLAIN, 1));
@@ -206,6 +217,31 @@ class AdaptersTest {
         assertThatThrownBy(() -> HuggingFace.readAdapter(whole, model))
                 .isInstanceOf(IllegalStateException.class);
         assertThat(output(model)).isEqualTo(alone(PLAIN, 1));
+    }
+
+    /// What the objectives multiply by is the weight itself, so that an adapter would not act.
+    @Test
+    void anAdapterOfTheVocabularysMapActsOnlyMerged(@TempDir Path folder) throws IOException {
+        var config =
+                LlamaConfig.of(LlamaConfig.Kind.LLAMA, 30, 8, 16, 2, 2, 1, 24, 1e4, 0, false, null);
+        var model = new Llama(config).initialize(1);
+        var settings = new Lora.Settings(2, 4, 0, List.of("q_proj", Decoder.HEAD_MAP));
+        Lora.attach(model, settings, 1);
+        model.parameters()
+                .forEach((name, p) -> {
+                    if (name.contains(Lora.PREFIX)) {
+                        p.value().addInPlace(0.1);
+                    }
+                });
+        HuggingFace.writeAdapter(folder, model, HuggingFace.newConfig(0, null), settings, "base");
+        var again = new Llama(config).initialize(1);
+        var head = again.head().floats();
+        assertThatThrownBy(() -> HuggingFace.readAdapter(folder, again))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("`lm_head` acts only where it is merged");
+        assertThat(again.parameters().values()).allMatch(Parameter::trained);
+        HuggingFace.mergeAdapter(folder, again);
+        assertThat(again.head().floats()).isNotEqualTo(head);
     }
 
     @Test

@@ -22,6 +22,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -86,6 +87,20 @@ class LoraTest {
         var merged = output(model);
         for (var i = 0; i < merged.length; i++) {
             assertThat(merged[i]).isCloseTo(adapted[i], within(1e-5f));
+        }
+    }
+
+    @Test
+    void whatWasTrainedIsTrainedAgainOnceTheAdapterIsGone() {
+        for (var ending :
+                List.<Consumer<Module>>of(Lora::merge, m -> Lora.remove(m, m.modules().keySet()))) {
+            var model = model();
+            var first = model.parameters().get("transformer.wte.weight");
+            first.trained(false);
+            Lora.attach(model, SETTINGS, 1);
+            ending.accept(model);
+            model.parameters()
+                    .forEach((name, p) -> assertThat(p.trained()).as(name).isEqualTo(p != first));
         }
     }
 

@@ -282,7 +282,7 @@ class CompareTest {
         assertThat(result.tuning().get("scratch")).isPositive();
         assertThat(result.breakEven()).isEmpty();
         assertThat(ComparePage.text(result))
-                .contains("Beyond the forgetting budget: full of 8 labels.")
+                .contains("Beyond the forgetting budget, or ended for its loss: full of 8 labels.")
                 .containsPattern("full +beyond");
         var page = folder.resolve("report.html");
         ComparePage.write(page, result);

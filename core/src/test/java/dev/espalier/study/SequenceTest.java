@@ -133,6 +133,12 @@ class SequenceTest {
         Files.writeString(folder.resolve("texts/a.txt"), "On day 1 they sold the boats. " + prose);
         assertThat(new Sequence(tasks, glob, output, new Watcher() {}).run().made()).isEqualTo(2);
 
+        // What is not there is said before anything is made.
+        var nowhere = new Sequence.Settings(List.of("none"), 1, null, folder + "/no.txt", null);
+        assertThatThrownBy(() -> new Sequence(tasks, nowhere, output, new Watcher() {}))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("no.txt");
+
         // Whoever goes beyond the budget is recorded, and the others go on.
         var budget = new Sequence.Settings(List.of("none", "wise-ft"), 1, null, null, 0.0);
         var tight = new Sequence(tasks, budget, output, new Watcher() {}).run();

@@ -2,7 +2,9 @@ package dev.espalier.train;
 
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.espalier.EspalierException;
 import dev.espalier.checkpoint.SafeTensors;
 import dev.espalier.recipe.Recipes;
 import java.io.IOException;
@@ -17,6 +19,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// Which weights each adapter has trained for each task whose model writes or labels words.
 class AdaptedWeightsTest {
@@ -176,5 +179,16 @@ class AdaptedWeightsTest {
                                         name -> !Arrays.equals(before.get(name), after.get(name))));
         assertThat(told.get(true)).isNotEmpty().allMatch(name -> name.matches(names));
         assertThat(told.get(false)).noneMatch(name -> name.matches(names));
+    }
+
+    /// The objectives multiply by the vocabulary's weights themselves, so that an update of them
+    /// would never be seen.
+    @ParameterizedTest
+    @ValueSource(strings = {"instruction-untied", "sequence-to-sequence"})
+    void theMapToTheVocabularyTakesNoAdapter(String task) {
+        var model = "model: {path: " + requireNonNull(BASES.get(task)) + "}";
+        assertThatThrownBy(() -> run(task, model, "{type: lora, targets: [lm_head]}", "refused"))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageStartingWith("adapter.targets: the map to the vocabulary");
     }
 }

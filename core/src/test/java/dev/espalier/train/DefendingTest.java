@@ -103,7 +103,11 @@ class DefendingTest {
     }
 
     private double distance(Run.Result result) {
-        var before = weights(base);
+        return distance(result, base);
+    }
+
+    private static double distance(Run.Result result, Path from) {
+        var before = weights(from);
         var sum = 0.0;
         for (var entry : weights(result.model()).entrySet()) {
             var was = before.get(entry.getKey());
@@ -139,6 +143,22 @@ class DefendingTest {
         assertThat(distilled.folder().resolve("metrics.jsonl"))
                 .content()
                 .contains("\"distillation\"");
+    }
+
+    /// Springs of no strength hold nothing, and leave what no decay leaves.
+    @Test
+    void whatIsHeldDoesNotDecayToo() {
+        var springless = run("springless", "{type: l2-sp, alpha: 0, beta: 0}");
+        var recipe = Recipes.write(recipe("still", "{type: none}", ""));
+        assertThat(recipe).contains("weight-decay: 0.01");
+        var still =
+                new Run(
+                                Recipes.parse(
+                                        recipe.replace("weight-decay: 0.01", "weight-decay: 0"),
+                                        "still"))
+                        .train(s -> {});
+        assertThat(distance(springless, still.model())).isZero();
+        assertThat(distance(springless, free.model())).isPositive();
     }
 
     /// By hand, of a model of one layer and width 16.

@@ -77,7 +77,7 @@ class OptimizersTest {
     private static Map<String, Double> steps(Module model, TrainingRecipe recipe) {
         try (var flat = new FlatParameters(model);
                 var scope = new Scope();
-                var optimizer = Optimizers.of(model, flat, recipe, false)) {
+                var optimizer = Optimizers.of(model, flat, recipe, false, false)) {
             var before = flat.weights().floats();
             flat.gradients().addInPlace(1);
             optimizer.step(RATE);
