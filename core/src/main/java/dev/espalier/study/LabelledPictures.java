@@ -30,13 +30,7 @@ record LabelledPictures(Path pictures) implements OneLabel.Kind<LabelledImage> {
             Watcher watcher) {
         return OneLabel.of(
                 new LabelledPictures(output.resolve("pictures")),
-                PictureData.labelled(
-                        recipe.data(),
-                        PictureData.fit(recipe.model()),
-                        task,
-                        recipe.seed(),
-                        output,
-                        watcher));
+                PictureData.labelled(recipe, task, output, watcher));
     }
 
     @Override

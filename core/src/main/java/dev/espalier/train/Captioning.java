@@ -40,14 +40,7 @@ record Captioning(
         implements Seeing.Sight {
     static Job prepare(
             FinetuneRecipe recipe, TaskRecipe.Captioning task, Path folder, Watcher watcher) {
-        var data =
-                PictureData.captioned(
-                        recipe.data(),
-                        PictureData.fit(recipe.model()),
-                        task,
-                        recipe.seed(),
-                        folder,
-                        watcher);
+        var data = PictureData.captioned(recipe, task, folder, watcher);
         // An example of each caption; the picture is held once.
         var train =
                 data.train().stream()

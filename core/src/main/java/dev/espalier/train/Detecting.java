@@ -30,14 +30,7 @@ record Detecting(Yolos model, Preprocessor preprocessor, long seed) implements S
 
     static Job prepare(
             FinetuneRecipe recipe, TaskRecipe.ObjectDetection task, Path folder, Watcher watcher) {
-        var read =
-                PictureData.boxed(
-                        recipe.data(),
-                        PictureData.fit(recipe.model()),
-                        task,
-                        recipe.seed(),
-                        folder,
-                        watcher);
+        var read = PictureData.boxed(recipe, task, folder, watcher);
         var data = read.records();
         var ready = Vision.detector(recipe.model(), read.classes(), recipe.seed());
         var model = ready.model();

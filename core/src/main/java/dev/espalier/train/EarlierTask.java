@@ -154,10 +154,9 @@ final class EarlierTask {
         var data =
                 aside(folder ->
                         PictureData.labelled(
-                                recipe.data(),
+                                recipe,
                                 PictureClassifier.fit(model),
                                 task,
-                                recipe.seed(),
                                 folder,
                                 new Watcher() {}));
         var problem = head.problem();

@@ -7,7 +7,7 @@ import dev.espalier.data.ImageReader;
 import dev.espalier.data.LabelledImage;
 import dev.espalier.data.MaskSource;
 import dev.espalier.image.Fit;
-import dev.espalier.recipe.FinetuneData;
+import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.ModelRecipe;
 import dev.espalier.recipe.TaskRecipe;
 import dev.espalier.task.PictureClassifier;
@@ -26,7 +26,7 @@ public final class PictureData {
     private PictureData() {}
 
     /// Which pictures the model that a recipe names sees. New ones see all, of one size.
-    public static Fit fit(ModelRecipe recipe) {
+    private static Fit fit(ModelRecipe recipe) {
         return switch (recipe) {
             case ModelRecipe.Saved saved -> PictureClassifier.fit(saved.path());
             case ModelRecipe.VisionEncoderDecoder both
@@ -38,16 +38,24 @@ public final class PictureData {
 
     /// Pictures with labels. Copies of a picture stay on one side of a split.
     public static TextData.Labelled<LabelledImage> labelled(
-            FinetuneData data,
+            FinetuneRecipe recipe,
+            TaskRecipe.ImageClassification task,
+            Path folder,
+            Watcher watcher) {
+        return labelled(recipe, fit(recipe.model()), task, folder, watcher);
+    }
+
+    /// As the other, of pictures that another model than the recipe's sees.
+    static TextData.Labelled<LabelledImage> labelled(
+            FinetuneRecipe recipe,
             Fit fit,
             TaskRecipe.ImageClassification task,
-            long seed,
             Path folder,
             Watcher watcher) {
         var room = new ImageReader.Room();
         return TextData.labelled(
-                data,
-                seed,
+                recipe.data(),
+                recipe.seed(),
                 folder,
                 watcher,
                 new TextData.Kind<>(
@@ -83,16 +91,9 @@ public final class PictureData {
 
     /// Pictures with boxes, and the names of their kinds.
     static Named boxed(
-            FinetuneData data,
-            Fit fit,
-            TaskRecipe.ObjectDetection task,
-            long seed,
-            Path folder,
-            Watcher watcher) {
+            FinetuneRecipe recipe, TaskRecipe.ObjectDetection task, Path folder, Watcher watcher) {
         return named(
-                data,
-                fit,
-                seed,
+                recipe,
                 folder,
                 watcher,
                 new ImageData.Wanted.Boxes(),
@@ -102,24 +103,17 @@ public final class PictureData {
 
     /// Pictures with masks, and the names of the classes of their pixels.
     static Named masked(
-            FinetuneData data,
-            Fit fit,
-            TaskRecipe.Segmentation task,
-            long seed,
-            Path folder,
-            Watcher watcher) {
+            FinetuneRecipe recipe, TaskRecipe.Segmentation task, Path folder, Watcher watcher) {
         for (var option : List.of("classes", "colours")) {
             var given = option.equals("classes") ? task.classes() : task.colours();
-            if (!given.isEmpty() && data.train().toString().endsWith(".json")) {
+            if (!given.isEmpty() && recipe.data().train().toString().endsWith(".json")) {
                 throw EspalierException.usage(
                         "task.%s: not for %s, since COCO's JSON names its classes itself; allowed: none"
-                                .formatted(option, data.train()));
+                                .formatted(option, recipe.data().train()));
             }
         }
         return named(
-                data,
-                fit,
-                seed,
+                recipe,
                 folder,
                 watcher,
                 new ImageData.Wanted.Masks(
@@ -132,16 +126,9 @@ public final class PictureData {
 
     /// Pictures with captions.
     static TextData.Labelled<LabelledImage> captioned(
-            FinetuneData data,
-            Fit fit,
-            TaskRecipe.Captioning task,
-            long seed,
-            Path folder,
-            Watcher watcher) {
+            FinetuneRecipe recipe, TaskRecipe.Captioning task, Path folder, Watcher watcher) {
         return named(
-                        data,
-                        fit,
-                        seed,
+                        recipe,
                         folder,
                         watcher,
                         new ImageData.Wanted.Captions(task.image(), task.caption()),
@@ -156,9 +143,7 @@ public final class PictureData {
     record Named(TextData.Labelled<LabelledImage> records, List<String> classes) {}
 
     private static Named named(
-            FinetuneData data,
-            Fit fit,
-            long seed,
+            FinetuneRecipe recipe,
             Path folder,
             Watcher watcher,
             ImageData.Wanted wanted,
@@ -166,10 +151,11 @@ public final class PictureData {
             Function<LabelledImage, List<String>> labels) {
         var classes = new ArrayList<String>();
         var room = new ImageReader.Room();
+        var fit = fit(recipe.model());
         var records =
                 TextData.labelled(
-                        data,
-                        seed,
+                        recipe.data(),
+                        recipe.seed(),
                         folder,
                         watcher,
                         new TextData.Kind<>(

@@ -65,14 +65,7 @@ final class PictureLabelling implements Seeing.Sight {
             TaskRecipe.ImageClassification task,
             Path folder,
             Watcher watcher) {
-        var data =
-                PictureData.labelled(
-                        recipe.data(),
-                        PictureData.fit(recipe.model()),
-                        task,
-                        recipe.seed(),
-                        folder,
-                        watcher);
+        var data = PictureData.labelled(recipe, task, folder, watcher);
         var train = data.train();
         var problem = problem(recipe.data().train(), task.problem(), train);
         PictureClassifier.requireKnown(data.all().toList(), problem.labels());

@@ -37,14 +37,7 @@ record Segmenting(
         implements Seeing.Sight {
     static Job prepare(
             FinetuneRecipe recipe, TaskRecipe.Segmentation task, Path folder, Watcher watcher) {
-        var read =
-                PictureData.masked(
-                        recipe.data(),
-                        PictureData.fit(recipe.model()),
-                        task,
-                        recipe.seed(),
-                        folder,
-                        watcher);
+        var read = PictureData.masked(recipe, task, folder, watcher);
         var data = read.records();
         var ready = Vision.segmenter(recipe.model(), read.classes(), recipe.seed());
         var model = ready.model();

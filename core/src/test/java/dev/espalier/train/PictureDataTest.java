@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.espalier.EspalierException;
-import dev.espalier.image.Fit;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.recipe.TaskRecipe;
@@ -34,12 +33,7 @@ class PictureDataTest {
                                                 folder.resolve(test)),
                                 "x");
         return PictureData.boxed(
-                recipe.data(),
-                Fit.ANY,
-                (TaskRecipe.ObjectDetection) recipe.task(),
-                1,
-                folder,
-                new Watcher() {});
+                recipe, (TaskRecipe.ObjectDetection) recipe.task(), folder, new Watcher() {});
     }
 
     private void picture(Path file) throws IOException {
