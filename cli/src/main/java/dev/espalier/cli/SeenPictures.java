@@ -68,7 +68,7 @@ final class SeenPictures {
             paramLabel = "FILE",
             description =
                     "Where the boxes, masks, captions or labels of all pictures go, as COCO has them. Pictures are"
-                            + " numbered from 1 in their order, and categories in the model's, whatever numbers"
+                            + " numbered from 1 in their order and named from FILE's folder where they lie in it, and categories in the model's, whatever numbers"
                             + " the data had that it learnt from.")
     private @Nullable Path coco;
 
@@ -277,7 +277,7 @@ final class SeenPictures {
     private void take(Console console, String name, Answer answer) {
         told++;
         if (coco != null) {
-            gather(name, answer);
+            gather(coco, name, answer);
         }
         var json = new LinkedHashMap<String, Object>();
         json.put("file", name);
@@ -299,10 +299,10 @@ final class SeenPictures {
     }
 
     /// For COCO's form, which is written in one go.
-    private void gather(String name, Answer answer) {
+    private void gather(Path file, String name, Answer answer) {
         var image = new LinkedHashMap<String, Object>();
         image.put("id", told);
-        image.put("file_name", name);
+        image.put("file_name", named(file, name));
         image.put("width", answer.shown().image().width());
         image.put("height", answer.shown().image().height());
         images.add(image);
@@ -313,6 +313,16 @@ final class SeenPictures {
             annotation.putAll(each);
             annotations.add(annotation);
         }
+    }
+
+    /// From the folder of `file` where the picture lies in it, since that is how it can be read
+    /// again.
+    private static String named(Path file, String name) {
+        var folder = file.toAbsolutePath().normalize().getParent();
+        var picture = Path.of(name).toAbsolutePath().normalize();
+        return folder != null && picture.startsWith(folder)
+                ? folder.relativize(picture).toString()
+                : name;
     }
 
     private static void write(Path file, byte[] bytes) {

@@ -6,12 +6,14 @@ import dev.espalier.image.Box;
 import dev.espalier.image.Decoder;
 import dev.espalier.image.Region;
 import java.io.ByteArrayInputStream;
+import java.io.File;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
@@ -34,7 +36,7 @@ final class BoxFiles {
 
     /// YOLO: for `images/a/b.jpg` the lines `class x y width height` of `labels/a/b.txt`, in shares
     /// of the picture, x and y being the box's middle, or of a file beside it; more numbers are an
-    /// outline. A picture without a file has nothing in it.
+    /// outline. A picture without a file has nothing in it, which is counted.
     ///
     /// @param place of a folder, a list of pictures (`.txt`), or a description (`.yaml`), which
     ///   names those of each part, in the folder that is its `path` unless another one is given;
@@ -116,8 +118,9 @@ final class BoxFiles {
     private static void listed(Path place, Path folder, List<Path> pictures, Ledger ledger) {
         if (Files.isDirectory(place)) {
             var images = place.resolve("images");
-            pictures.addAll(
-                    ImageReader.pictures(Files.isDirectory(images) ? images : place, ledger));
+            var found = ImageReader.pictures(Files.isDirectory(images) ? images : place, ledger);
+            countAlone(found, ledger);
+            pictures.addAll(found);
         } else if (place.toString().endsWith(".txt")) {
             var lines = lines(place);
             for (var i = 0; i < lines.size(); i++) {
@@ -140,6 +143,7 @@ final class BoxFiles {
         var file = labels(picture);
         var regions = new ArrayList<Region>();
         if (!Files.isRegularFile(file)) {
+            ledger.change("picture without a label file", 1);
             return regions;
         }
         var lines = lines(file);
@@ -167,7 +171,7 @@ final class BoxFiles {
                                 .formatted(line.split("\\s+", -1)[0], names.size() - 1));
                 continue;
             }
-            var box = numbers.length == 5 ? middle(numbers) : around(numbers);
+            var box = numbers.length == 5 ? middle(numbers) : around(numbers, 1);
             var pixels = box.moved(size.width(), 0, size.height(), 0);
             add(regions, pixels, names.get((int) number), false, size, file, i + 1, ledger);
         }
@@ -178,9 +182,10 @@ final class BoxFiles {
         return new Box(n[1] - n[3] / 2, n[2] - n[4] / 2, n[1] + n[3] / 2, n[2] + n[4] / 2);
     }
 
-    private static Box around(double[] n) {
-        var box = new Box(n[1], n[2], n[1], n[2]);
-        for (var i = 3; i + 1 < n.length; i += 2) {
+    /// The box around points x, y, x, y and so on, the first of which stands at `from`.
+    static Box around(double[] n, int from) {
+        var box = new Box(n[from], n[from + 1], n[from], n[from + 1]);
+        for (var i = from + 2; i + 1 < n.length; i += 2) {
             box =
                     new Box(
                             Math.min(box.left(), n[i]),
@@ -205,7 +210,7 @@ final class BoxFiles {
             ledger.reject(
                     file,
                     line,
-                    box.area() > 0 ? "box outside its picture" : "box of no area",
+                    ImageReader.uselessness(box),
                     "the box of `%s` from (%s, %s) to (%s, %s) in a picture of %d x %d pixels"
                             .formatted(
                                     label,
@@ -237,14 +242,48 @@ final class BoxFiles {
         return numbers;
     }
 
+    /// Where the labels of a picture stand: in `labels`, or beside it, as where `images` is but a
+    /// folder that all of the data lie in.
     private static Path labels(Path picture) {
+        var apart = apart(picture);
+        return apart != null && Files.isRegularFile(apart) ? apart : beside(picture);
+    }
+
+    private static Path beside(Path picture) {
         var name = picture.getFileName().toString().replaceFirst("\\.[^.]*$", "") + ".txt";
-        var beside = picture.resolveSibling(name);
-        var path = beside.toString().replace(java.io.File.separatorChar, '/');
+        return picture.resolveSibling(name);
+    }
+
+    /// The file in `labels` of a picture in `images`; null of another.
+    private static @Nullable Path apart(Path picture) {
+        var path = beside(picture).toAbsolutePath().toString().replace(File.separatorChar, '/');
         var images = path.lastIndexOf("/images/");
         return images < 0
-                ? beside
+                ? null
                 : Path.of(path.substring(0, images) + "/labels/" + path.substring(images + 8));
+    }
+
+    /// Counts the labels beside those of these pictures, which are all that their folders hold.
+    private static void countAlone(List<Path> pictures, Ledger ledger) {
+        var theirs = new HashSet<Path>();
+        var folders = new HashSet<Path>();
+        for (var picture : pictures) {
+            var labels = apart(picture);
+            if (labels != null) {
+                theirs.add(labels);
+                folders.add(parent(labels));
+            }
+        }
+        var alone =
+                folders.stream()
+                        .filter(Files::isDirectory)
+                        .flatMap(folder -> ImageReader.visible(folder).stream())
+                        .filter(file -> file.toString().endsWith(".txt"))
+                        .filter(file -> !file.endsWith("classes.txt") && !theirs.contains(file))
+                        .count();
+        if (alone > 0) {
+            ledger.drop("label file without a picture", alone);
+        }
     }
 
     private static List<String> names(Path data, Path folder) {

@@ -106,6 +106,10 @@ final class CocoReader {
         if (images.isEmpty()) {
             throw EspalierException.data(file + ": no picture can be used" + ledger.leftOut());
         }
+        if (wanted instanceof ImageData.Wanted.Boxes
+                && images.stream().allMatch(image -> image.regions().isEmpty())) {
+            throw EspalierException.data(file + ": no picture has a box" + ledger.leftOut());
+        }
         // Of masks the reader of pictures counts them.
         if (!captions && !(wanted instanceof ImageData.Wanted.Masks)) {
             var unused = new TreeSet<>(categories.values());
@@ -208,19 +212,25 @@ final class CocoReader {
             entry.labels.add(label);
             return;
         }
+        if (wanted instanceof ImageData.Wanted.Masks) {
+            entry.labels.add(label);
+            // An outline tells all; the box is needed where there is none.
+            if (!outlines(json.path("segmentation"), entry, label, id)) {
+                hide(numbers(json.path("bbox")), entry);
+            }
+            return;
+        }
         var box = box(json.path("bbox"), id);
         if (box == null) {
-            entry.unknown = true;
             return;
         }
         var clipped = ImageReader.clipped(box, entry.width, entry.height, ledger);
         if (clipped == null) {
             reject(
-                    box.area() > 0 ? "box outside its picture" : "box of no area",
+                    ImageReader.uselessness(box),
                     id,
-                    "has the box %s in a picture of %d x %d pixels"
+                    "has the box %s, in pixels, in a picture of %d x %d"
                             .formatted(json.path("bbox"), entry.width, entry.height));
-            entry.unknown = true;
             return;
         }
         entry.labels.add(label);
@@ -230,11 +240,6 @@ final class CocoReader {
                         label,
                         json.path("area").asDouble(clipped.area()),
                         json.path("iscrowd").asInt(0) != 0));
-        if (wanted instanceof ImageData.Wanted.Masks) {
-            if (!outlines(json.path("segmentation"), entry, label, id)) {
-                hide(numbers(json.path("bbox")), entry);
-            }
-        }
     }
 
     private @Nullable Box box(JsonNode json, String id) {
@@ -288,6 +293,15 @@ final class CocoReader {
                         id,
                         "has an outline that is no list of three points or more");
                 whole = false;
+                continue;
+            }
+            if (!(BoxFiles.around(points, 0).in(entry.width, entry.height).area() > 0)) {
+                // Nothing of it is in the mask, which is right without.
+                reject(
+                        "outline of no area in its picture",
+                        id,
+                        "has the outline %s in a picture of %d x %d pixels"
+                                .formatted(line, entry.width, entry.height));
                 continue;
             }
             entry.outlines.add(new MaskSource.Outline(number, points));

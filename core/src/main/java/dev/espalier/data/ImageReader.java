@@ -179,8 +179,7 @@ public final class ImageReader {
             case ImageData.Wanted.Captions captions when !folder ->
                     new ImageData(captions(place, captions, ledger), List.of());
             case ImageData.Wanted.Boxes _
-                    when Files.isDirectory(data.resolve("Annotations"))
-                            || data.toString().contains("ImageSets") ->
+                    when Files.isDirectory(data.resolve("Annotations")) || isVocList(data) ->
                     BoxFiles.voc(data, ledger);
             case ImageData.Wanted.Boxes _ when isTable(name) ->
                     throw EspalierException.data(
@@ -188,8 +187,7 @@ public final class ImageReader {
                                     + ": a table tells no boxes; boxes are COCO's JSON, YOLO or"
                                     + " Pascal VOC");
             case ImageData.Wanted.Boxes _ -> BoxFiles.yolo(place, ledger);
-            case ImageData.Wanted.Masks(var classes)
-                    when !folder && classes != null && data.toString().contains("ImageSets") ->
+            case ImageData.Wanted.Masks(var classes) when classes != null && isVocList(data) ->
                     new ImageData(
                             masks(
                                     BoxFiles.vocRoot(data),
@@ -219,6 +217,13 @@ public final class ImageReader {
     /// Whether it is a description of YOLO's, which names folders of pictures.
     private static boolean isDescription(String name) {
         return name.endsWith(".yaml") || name.endsWith(".yml");
+    }
+
+    /// Whether it is a list of VOC's, such as `ImageSets/Main/train.txt`.
+    private static boolean isVocList(Path data) {
+        var folder = data.toAbsolutePath().getParent();
+        var above = folder == null ? null : folder.getParent();
+        return above != null && above.endsWith("ImageSets") && data.toString().endsWith(".txt");
     }
 
     private static ImageData classes(List<LabelledImage> images) {
@@ -324,7 +329,12 @@ public final class ImageReader {
         }
         var byName = new HashMap<String, Path>();
         for (var mask : listed == null ? pictures(masks, ledger) : listed) {
-            byName.put(stem(masks.relativize(mask)), mask);
+            var first = byName.putIfAbsent(stem(masks.relativize(mask)), mask);
+            // A list may name one twice.
+            if (first != null && !first.equals(mask)) {
+                ledger.reject(
+                        mask, 0, "second mask of a picture", "has the name of " + first + ", too");
+            }
         }
         var alone = new LinkedHashSet<>(byName.values());
         var found = new ArrayList<LabelledImage>();
@@ -345,10 +355,12 @@ public final class ImageReader {
                 ledger.reject(file, 0, "picture without a mask", "has no mask in " + masks);
             }
         }
-        if (listed != null) {
-            for (var mask : alone) {
-                ledger.reject(mask, 0, "no such picture", "has no picture in " + pictures);
-            }
+        for (var mask : alone) {
+            ledger.reject(
+                    mask,
+                    0,
+                    listed == null ? "mask without a picture" : "no such picture",
+                    "has no picture in " + pictures);
         }
         if (found.isEmpty()) {
             throw EspalierException.data(root + ": no picture has a mask" + ledger.leftOut());
@@ -400,10 +412,11 @@ public final class ImageReader {
         }
     }
 
-    /// What of a box lies in its picture; null where that has no area.
+    /// What of a box lies in its picture; null where that is less than a pixel, as where shares of
+    /// the picture stand in place of pixels.
     static @Nullable Box clipped(Box box, int width, int height, Ledger ledger) {
         var clipped = box.in(width, height);
-        if (!(clipped.width() > 0 && clipped.height() > 0)) {
+        if (!(clipped.area() >= 1)) {
             return null;
         }
         // What rounding alone puts outside is not worth telling.
@@ -411,6 +424,14 @@ public final class ImageReader {
             ledger.change("box cut at its picture's edge", 1);
         }
         return clipped;
+    }
+
+    /// Why [#clipped] leaves nothing of a box.
+    static String uselessness(Box box) {
+        if (!(box.area() > 0)) {
+            return "box of no area";
+        }
+        return box.area() < 1 ? "box of less than a pixel" : "box outside its picture";
     }
 
     /// Whether a picture's labels are as many as it may have; else it is set aside.

@@ -135,8 +135,9 @@ public final class Decoder {
     /// @throws EspalierException (DATA) as for [#read], and where a pixel has more than one number,
     ///   or one beyond 255
     public static Mask numbers(Path file) {
+        var bytes = bytes(file, (int) MOST_BYTES);
         return with(
-                bytes(file, (int) MOST_BYTES),
+                bytes,
                 file.toString(),
                 (reader, screen) -> {
                     var image = screen.filled(reader.read(0));
@@ -159,7 +160,8 @@ public final class Decoder {
                             numbers[y * width + x] = (byte) samples[x];
                         }
                     }
-                    return new Mask(width, height, numbers);
+                    return Orientation.upright(
+                            new Mask(width, height, numbers), Orientation.of(bytes));
                 });
     }
 

@@ -98,26 +98,45 @@ final class Orientation {
 
     /// The stored picture as it should be seen.
     static Image upright(Image stored, int orientation) {
+        int width = stored.width(), height = stored.height();
+        var samples = upright(stored.rgb(), 3, width, height, orientation);
+        return orientation >= 5
+                ? new Image(height, width, samples)
+                : new Image(width, height, samples);
+    }
+
+    /// The stored mask as it should be seen.
+    static Mask upright(Mask stored, int orientation) {
+        int width = stored.width(), height = stored.height();
+        var classes = upright(stored.classes(), 1, width, height, orientation);
+        return orientation >= 5
+                ? new Mask(height, width, classes)
+                : new Mask(width, height, classes);
+    }
+
+    /// @param each bytes of a pixel
+    private static byte[] upright(
+            byte[] stored, int each, int storedWidth, int storedHeight, int orientation) {
         if (orientation == 1) {
             return stored;
         }
         var turned = orientation >= 5;
-        var width = turned ? stored.height() : stored.width();
-        var height = turned ? stored.width() : stored.height();
+        var width = turned ? storedHeight : storedWidth;
+        var height = turned ? storedWidth : storedHeight;
         var fromRight = orientation == 2 || orientation == 3 || orientation >= 7;
         var fromBottom =
                 orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
-        var rgb = new byte[stored.rgb().length];
+        var upright = new byte[stored.length];
         for (var y = 0; y < height; y++) {
             for (var x = 0; x < width; x++) {
                 var across = turned ? y : x;
                 var down = turned ? x : y;
-                var column = fromRight ? stored.width() - 1 - across : across;
-                var row = fromBottom ? stored.height() - 1 - down : down;
-                var from = 3 * (row * stored.width() + column);
-                System.arraycopy(stored.rgb(), from, rgb, 3 * (y * width + x), 3);
+                var column = fromRight ? storedWidth - 1 - across : across;
+                var row = fromBottom ? storedHeight - 1 - down : down;
+                var from = each * (row * storedWidth + column);
+                System.arraycopy(stored, from, upright, each * (y * width + x), each);
             }
         }
-        return new Image(width, height, rgb);
+        return upright;
     }
 }

@@ -82,6 +82,36 @@ class BoxFilesTest {
     }
 
     @Test
+    void whatHasNoCounterpartIsCounted() throws IOException {
+        picture("images/train/a.png");
+        picture("images/train/b.png");
+        text("labels/train/a.txt", "0 0.5 0.5 0.2 0.4\n");
+        text("labels/train/c.txt", "0 0.5 0.5 0.2 0.4\n");
+        text("labels/train/classes.txt", "cat\n");
+        text("classes.txt", "cat\n");
+        assertThat(read(folder).images()).hasSize(2);
+        assertThat(ledger.counts().changed())
+                .containsOnly(Map.entry("picture without a label file", 1L));
+        assertThat(ledger.counts().dropped())
+                .containsOnly(Map.entry("label file without a picture", 1L));
+    }
+
+    /// Only what a list or the folders of a set are called tells of what kind they are.
+    @Test
+    void foldersAboveMayHaveAnyName() throws IOException {
+        picture("images/set/a.png");
+        text("images/set/a.txt", "0 0.5 0.5 0.2 0.4\n");
+        text("images/set/classes.txt", "cat\n");
+        picture("ImageSets/yard/images/a.png");
+        text("ImageSets/yard/labels/a.txt", "0 0.5 0.5 0.2 0.4\n");
+        var yaml = text("ImageSets/yard/data.yaml", "train: images\nnames: [cat]\n");
+        for (var data :
+                List.of(folder.resolve("images/set"), folder.resolve("ImageSets/yard"), yaml)) {
+            assertThat(read(data).images().getFirst().labels()).containsExactly("cat");
+        }
+    }
+
+    @Test
     void darknetListsPictures() throws IOException {
         picture("obj_train_data/a.png");
         text("obj_train_data/a.txt", "0 0.5 0.5 1 1\n");

@@ -105,8 +105,27 @@ class CocoReaderTest {
         assertThat(String.valueOf(ledger.firstReject()))
                 .isEqualTo(
                         folder.resolve("coco.json")
-                                + ": the annotation 2 has the box [8,0,2,2] in a picture of 8 x 6"
-                                + " pixels");
+                                + ": the annotation 2 has the box [8,0,2,2], in pixels, in a picture"
+                                + " of 8 x 6");
+    }
+
+    /// As where numbers of pictures were lost, or boxes are in shares of their pictures.
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "5 | [1, 1, 2, 2] | (dropped: 1 annotation without a picture)",
+                "7 | [0.1, 0.2, 0.5, 0.5] | (set aside: 1 box of less than a pixel)"
+            })
+    void dataWithoutABoxAreRefused(int image, String box, String leftOut) {
+        assertThatThrownBy(() ->
+                        read(
+                                new Wanted.Boxes(),
+                                "",
+                                "{\"id\": 1, \"image_id\": %d, \"category_id\": 1, \"bbox\": %s}"
+                                        .formatted(image, box)))
+                .isInstanceOf(EspalierException.class)
+                .hasMessage(folder.resolve("coco.json") + ": no picture has a box " + leftOut);
     }
 
     @Test
@@ -144,15 +163,15 @@ class CocoReaderTest {
                         """
                         {"id": 1, "image_id": 2, "category_id": 1, "bbox": [1, 1, 1, 1],
                          "segmentation": [[1, 1, 2, 1, 2, 2, 1, 2]]},
-                        {"id": 2, "image_id": 2, "category_id": 3, "bbox": [0, 0, 3, 3],
-                         "segmentation": [[0, 0, 3, 0, 3, 3, 0, 3]]},
+                        {"id": 2, "image_id": 2, "category_id": 3,
+                         "segmentation": [[0, 0, 3, 0, 3, 3, 0, 3], [4, 4, 6, 4, 6, 6, 4, 6]]},
                         {"id": 3, "image_id": 2, "category_id": 3, "bbox": [0, 3, 1.5, 1],
                          "segmentation": [[0, 0, 3, 0]]},
                         {"id": 4, "image_id": 2, "category_id": 3, "bbox": [0, 0, 3, 3],
                          "segmentation": {"counts": [16], "size": [4, 4]}},
                         {"id": 5, "image_id": 2, "category_id": 3, "bbox": [3, 3, 1, 1],
                          "segmentation": {"counts": [15, 1], "size": [4, 4]}},
-                        {"id": 6, "image_id": 2, "category_id": 3, "bbox": [3, 0, 1, 2],
+                        {"id": 6, "image_id": 2, "category_id": 3,
                          "segmentation": {"counts": "<22", "size": [4, 4]}},
                         {"id": 7, "image_id": 2, "category_id": 3, "bbox": [2, 2, 1, 1],
                          "segmentation": {"counts": [15, 2], "size": [4, 4]}},
@@ -171,8 +190,11 @@ class CocoReaderTest {
         // read, its box means nothing.
         assertThat(mask.classes())
                 .containsExactly(-1, 1, 1, 1, 1, 2, 1, 1, 1, 1, -1, -1, -1, -1, -1, 1);
+        // Boxes beside a mask would keep changes from turning the picture.
+        assertThat(data.images().get(1).regions()).isEmpty();
         assertThat(ledger.counts().rejected())
                 .containsOnly(
+                        Map.entry("outline of no area in its picture", 1L),
                         Map.entry("broken outline", 1L),
                         Map.entry("broken run lengths", 3L),
                         Map.entry("no outline", 2L),
@@ -188,7 +210,7 @@ class CocoReaderTest {
                         "",
                         """
                         {"id": 1, "image_id": 7, "category_id": 1, "bbox": [1, 1, 2],
-                         "segmentation": [[1, 1, 2, 1, 2, 2, 1, 2]]}
+                         "segmentation": [[1, 1, 2, 1]]}
                         """);
         assertThat(data.images())
                 .extracting(LabelledImage::where)

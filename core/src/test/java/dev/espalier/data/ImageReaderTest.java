@@ -251,15 +251,22 @@ class ImageReaderTest {
         mask("masks/good.png", 2, 1, 0, 1);
         mask("masks/size.png", 2, 2, 0, 0, 0, 0);
         mask("masks/class.png", 2, 1, 0, 2);
+        mask("masks/good.tif", 2, 1, 1, 1);
+        mask("masks/alone.png", 2, 1, 0, 1);
         assertThat(read(folder, new Wanted.Masks(TWO)).images()).hasSize(1);
         assertThat(ledger.counts().rejected())
                 .containsOnly(
                         Map.entry("picture without a mask", 1L),
+                        Map.entry("mask without a picture", 1L),
+                        Map.entry("second mask of a picture", 1L),
                         Map.entry("mask of another size", 1L),
                         Map.entry("broken mask", 1L));
         var strict = Ledger.strict();
         Files.delete(folder.resolve("images/none.png"));
-        Files.delete(folder.resolve("images/size.png"));
+        for (var file : List.of("images/size.png", "masks/size.png", "masks/alone.png")) {
+            Files.delete(folder.resolve(file));
+        }
+        Files.delete(folder.resolve("masks/good.tif"));
         assertThatThrownBy(() ->
                         ImageReader.read(
                                 new ImageData.Place(folder, null), new Wanted.Masks(TWO), strict))

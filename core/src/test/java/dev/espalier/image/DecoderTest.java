@@ -23,7 +23,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.zip.CRC32;
 import java.util.zip.DeflaterOutputStream;
 import javax.imageio.IIOImage;
@@ -122,6 +124,19 @@ class DecoderTest {
     /// and blue 30 or 77, of which a code of one bit each tells.
     @Test
     void webPWithoutLossHasEveryPixel() {
+        var image = decode(riff(Map.of("VP8L", webP())));
+        assertThat(image.width()).isEqualTo(3);
+        assertThat(image.height()).isEqualTo(2);
+        for (var pixel = 0; pixel < 6; pixel++) {
+            int x = pixel % 3, y = pixel / 3;
+            assertThat(image.at(x, y, 0)).isEqualTo((pixel >> 1 & 1) == 0 ? 10 : 200);
+            assertThat(image.at(x, y, 1)).isEqualTo((pixel & 1) == 0 ? 20 : 250);
+            assertThat(image.at(x, y, 2)).isEqualTo((pixel >> 2 & 1) == 0 ? 30 : 77);
+        }
+    }
+
+    /// Three pixels by two, whose colours tell their places.
+    private static byte[] webP() {
         var bits = new Bits().put(0x2F, 8).put(2, 14).put(1, 14).put(0, 1 + 3);
         // No transform, no cache of colours, the same codes everywhere.
         bits.put(0, 3);
@@ -134,20 +149,20 @@ class DecoderTest {
         for (var pixel = 0; pixel < 6; pixel++) {
             bits.put(pixel & 1, 1).put(pixel >> 1 & 1, 1).put(pixel >> 2 & 1, 1);
         }
-        var stream = bits.end();
-        var padded = stream.length + (stream.length & 1);
-        var file = ByteBuffer.allocate(20 + padded).order(ByteOrder.LITTLE_ENDIAN);
-        file.put("RIFF".getBytes(StandardCharsets.US_ASCII)).putInt(12 + padded);
-        file.put("WEBPVP8L".getBytes(StandardCharsets.US_ASCII)).putInt(stream.length).put(stream);
-        var image = decode(file.array());
-        assertThat(image.width()).isEqualTo(3);
-        assertThat(image.height()).isEqualTo(2);
-        for (var pixel = 0; pixel < 6; pixel++) {
-            int x = pixel % 3, y = pixel / 3;
-            assertThat(image.at(x, y, 0)).isEqualTo((pixel >> 1 & 1) == 0 ? 10 : 200);
-            assertThat(image.at(x, y, 1)).isEqualTo((pixel & 1) == 0 ? 20 : 250);
-            assertThat(image.at(x, y, 2)).isEqualTo((pixel >> 2 & 1) == 0 ? 30 : 77);
-        }
+        return bits.end();
+    }
+
+    /// A WebP of these chunks, by their names.
+    private static byte[] riff(Map<String, byte[]> chunks) {
+        var size = chunks.values().stream().mapToInt(c -> 8 + c.length + (c.length & 1)).sum();
+        var file = ByteBuffer.allocate(12 + size).order(ByteOrder.LITTLE_ENDIAN);
+        file.put("RIFF".getBytes(StandardCharsets.US_ASCII)).putInt(4 + size);
+        file.put("WEBP".getBytes(StandardCharsets.US_ASCII));
+        chunks.forEach((name, content) -> {
+            file.put(name.getBytes(StandardCharsets.US_ASCII)).putInt(content.length).put(content);
+            file.put(new byte[content.length & 1]);
+        });
+        return file.array();
     }
 
     @Test
@@ -294,6 +309,81 @@ class DecoderTest {
         assertThat(colour(image, right, 1)).isEqualTo(topRight);
         assertThat(colour(image, 1, bottom)).isEqualTo(bottomLeft);
         assertThat(colour(image, right, bottom)).isEqualTo(bottomRight);
+    }
+
+    private static BufferedImage six() {
+        var image = new BufferedImage(3, 2, BufferedImage.TYPE_BYTE_GRAY);
+        image.getRaster().setPixels(0, 0, 3, 2, new int[] {1, 2, 3, 4, 5, 6});
+        return image;
+    }
+
+    /// With a chunk behind its header.
+    private static byte[] withExifPng(byte[] png, byte[] tiff) throws IOException {
+        var file = new ByteArrayOutputStream();
+        var out = new DataOutputStream(file);
+        out.write(png, 0, 33);
+        chunk(out, "eXIf", tiff);
+        out.write(png, 33, png.length - 33);
+        return file.toByteArray();
+    }
+
+    /// The six grey pixels without compression.
+    private static byte[] tiff(int orientation) {
+        var tags =
+                new int[][] {
+                    {256, 3}, {257, 2}, {258, 8}, {259, 1}, {262, 1},
+                    {273, 8}, {274, orientation}, {277, 1}, {278, 2}, {279, 6}
+                };
+        var file = ByteBuffer.allocate(14 + 2 + 12 * tags.length + 4);
+        file.put("MM".getBytes(StandardCharsets.US_ASCII)).putShort((short) 42).putInt(14);
+        file.put(new byte[] {1, 2, 3, 4, 5, 6}).putShort((short) tags.length);
+        for (var tag : tags) {
+            file.putShort((short) tag[0]).putShort((short) 3).putInt(1);
+            file.putShort((short) tag[1]).putShort((short) 0);
+        }
+        return file.putInt(0).array();
+    }
+
+    private static byte[] ofSix(String format, int orientation) throws IOException {
+        var turn = exif(orientation, ByteOrder.LITTLE_ENDIAN);
+        return switch (format) {
+            case "png" -> withExifPng(bytes(six(), "png"), turn);
+            case "tiff" -> tiff(orientation);
+            default -> {
+                var chunks = new LinkedHashMap<String, byte[]>();
+                // That there is Exif, and a width and a height less one of three bytes each.
+                chunks.put("VP8X", new byte[] {8, 0, 0, 0, 2, 0, 0, 1, 0, 0});
+                chunks.put("VP8L", webP());
+                chunks.put("EXIF", turn);
+                yield riff(chunks);
+            }
+        };
+    }
+
+    /// A mask that is turned with its picture must not be turned less than it.
+    @ParameterizedTest
+    @ValueSource(strings = {"png", "tiff", "webp"})
+    void everyContainerTellsHowAPictureIsTurned(String format) throws IOException {
+        var stored = decode(ofSix(format, 1));
+        var turned = decode(ofSix(format, 6));
+        assertThat(stored.width()).isEqualTo(3);
+        assertThat(turned.width()).isEqualTo(2);
+        assertThat(turned.height()).isEqualTo(3);
+        for (var y = 0; y < 3; y++) {
+            for (var x = 0; x < 2; x++) {
+                for (var c = 0; c < 3; c++) {
+                    assertThat(turned.at(x, y, c)).isEqualTo(stored.at(y, 1 - x, c));
+                }
+            }
+        }
+        var file = folder.resolve("turned." + format);
+        Files.write(file, ofSix(format, 6));
+        assertThat(Decoder.size(file)).isEqualTo(new Decoder.Size(2, 3));
+        if (!format.equals("webp")) {
+            var mask = Decoder.numbers(file);
+            assertThat(mask.width()).isEqualTo(2);
+            assertThat(mask.classes()).containsExactly(4, 1, 5, 2, 6, 3);
+        }
     }
 
     /// Files longer than the beginning that is read, in TIFF with the sizes behind the pixels.
