@@ -36,13 +36,17 @@ public record Preprocessor(
 
     private static final double BY_255 = 1 / 255.0;
 
+    /// What the library's processors for YOLOS make sides multiples of, whatever its patches are.
+    private static final int YOLOS_MULTIPLE = 16;
+
     /// What pictures are brought to.
     public sealed interface Size {
         /// Whatever their shape was.
         record Exact(int height, int width) implements Size {}
 
         /// In their own shape, with the shorter side of `shortest` pixels, less where the longer
-        /// one would be beyond `longest`; 0 bounds nothing.
+        /// one would be beyond `longest`; 0 bounds nothing. For YOLOS both are multiples of 16
+        /// then, so that no patch is cut.
         record Edge(int shortest, int longest) implements Size {}
     }
 
@@ -175,10 +179,17 @@ public record Preprocessor(
                 var shortest = Math.max(1, (int) Math.rint(exact));
                 var other = Math.max(1, (int) (exact * longer / shorter));
                 yield width < height
-                        ? new Size.Exact(other, shortest)
-                        : new Size.Exact(shortest, other);
+                        ? new Size.Exact(whole(other), whole(shortest))
+                        : new Size.Exact(whole(shortest), whole(other));
             }
         };
+    }
+
+    /// Of less than a multiple nothing would be left.
+    private int whole(int side) {
+        return processor.startsWith("Yolos") && side >= YOLOS_MULTIPLE
+                ? side - side % YOLOS_MULTIPLE
+                : side;
     }
 
     /// The middle of `image`, with black around it where it is smaller.

@@ -59,7 +59,8 @@ public record Sample(Image image, List<Region> regions, @Nullable Mask mask, Lis
     }
 
     /// What is left of `regions` in a picture of that size, after x becomes `x * across + right`,
-    /// and y likewise. Things of which less than a tenth is left, or less than a pixel, are none.
+    /// and y likewise. Things that are cut, and of which less than a tenth is left, or less than a
+    /// pixel, are none; small ones that are whole stay, since they are looked for too.
     static List<Region> moved(
             List<Region> regions,
             double across,
@@ -79,7 +80,12 @@ public record Sample(Image image, List<Region> regions, @Nullable Mask mask, Lis
                             Math.max(whole.left(), whole.right()),
                             Math.max(whole.top(), whole.bottom()));
             var left = box.in(width, height);
-            if (left.width() >= 1 && left.height() >= 1 && left.area() >= LEFT * box.area()) {
+            // What rounding alone puts outside is not cut.
+            var intact = left.area() > 0.99 * box.area();
+            if (intact
+                    || (left.width() >= 1
+                            && left.height() >= 1
+                            && left.area() >= LEFT * box.area())) {
                 var area = region.area() * Math.abs(across * down) * left.area() / box.area();
                 moved.add(
                         new Region(left, region.label(), area, region.crowd(), region.difficult()));

@@ -5,6 +5,7 @@ import dev.espalier.objective.MicroBatch;
 import dev.espalier.optim.Anchor;
 import dev.espalier.optim.FlatParameters;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /// What is trained, and on what: the model, and for each step the micro-batches that it sees. The
@@ -12,6 +13,12 @@ import org.jspecify.annotations.Nullable;
 /// saving a position in the data.
 public interface Learner {
     Module model();
+
+    /// The paths of weights that begin new in a model that has learnt before. However deep they
+    /// lie, they have the whole rate.
+    default Set<String> begun() {
+        return Set.of();
+    }
 
     /// Steps for one pass over the training data.
     double stepsPerEpoch();

@@ -17,6 +17,7 @@ import dev.espalier.recipe.TrainingRecipe;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
 
@@ -29,7 +30,11 @@ final class Optimizers {
     private final Map<String, Double> depthFactors = new HashMap<>();
 
     private Optimizers(
-            Module model, FlatParameters parameters, TrainingRecipe recipe, boolean held) {
+            Module model,
+            Set<String> begun,
+            FlatParameters parameters,
+            TrainingRecipe recipe,
+            boolean held) {
         this.model = model;
         this.parameters = parameters;
         this.recipe = recipe;
@@ -43,9 +48,12 @@ final class Optimizers {
             }
             depths.forEach((name, depth) ->
                     depthFactors.put(name, Math.pow(recipe.layerDecay(), depth.blocks())));
+            // What knows nothing yet has nothing to lose.
+            depthFactors.keySet().removeAll(begun);
         }
     }
 
+    /// @param begun the weights of [Learner#begun]
     /// @param held whether an [dev.espalier.optim.Anchor] holds the weights to where they were,
     ///   which then do not decay: a penalty of the distance from there stands in place of the one
     ///   of the distance from 0 (L2-SP: Xuhong Li et al. 2018, arXiv:1802.01483, section 3; so does
@@ -53,11 +61,12 @@ final class Optimizers {
     /// @throws EspalierException if a group matches no trained weight, or there is nothing for Muon
     static Optimizer of(
             Module model,
+            Set<String> begun,
             FlatParameters parameters,
             TrainingRecipe recipe,
             boolean held,
             boolean bf16) {
-        return new Optimizers(model, parameters, recipe, held).make(bf16);
+        return new Optimizers(model, begun, parameters, recipe, held).make(bf16);
     }
 
     private Optimizer make(boolean bf16) {

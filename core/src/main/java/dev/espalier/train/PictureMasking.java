@@ -28,6 +28,7 @@ import dev.espalier.torch.Torch;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.IntStream;
@@ -40,6 +41,9 @@ import tools.jackson.databind.node.ObjectNode;
 final class PictureMasking implements Job {
     /// Pictures that are measured at once.
     private static final int BATCH = 32;
+
+    /// How much what is hidden is paled where a person is to see both it and that it is hidden.
+    private static final double PALE = 0.8;
 
     private final PretrainRecipe recipe;
     private final Vision.Ready<VitMae> ready;
@@ -170,12 +174,53 @@ final class PictureMasking implements Job {
 
     @Override
     public List<ExampleText> examples(long step) {
-        var batches = learner.step(step).stream().map(b -> (MaskedPatchesBatch) b).toList();
-        var pictures = batches.stream().flatMap(b -> b.pictures().stream()).toList();
-        return Vision.shown(
-                pictures.stream().map(p -> new ExampleText(p.where(), List.of())).toList(),
-                pictures,
-                ready.preprocessor());
+        return learner.step(step).stream()
+                .flatMap(batch -> examples((MaskedPatchesBatch) batch).stream())
+                .toList();
+    }
+
+    /// The pictures with what is hidden of them paled.
+    private List<ExampleText> examples(MaskedPatchesBatch batch) {
+        var model = ready.model();
+        var pictures = batch.pictures();
+        int n = pictures.size(), patches = patches(model);
+        int height = pictures.getFirst().height(), width = pictures.getFirst().width();
+        var hidden = batch.hidden();
+        float[] values;
+        try (var scope = new Scope()) {
+            values =
+                    Torch.noGrad(() -> {
+                        var rows = model.patches(Pixels.stacked(pictures)); // (B, P, n)
+                        var pale = Tensor.of(hidden, n, patches, 1).mul(PALE);
+                        return model.pictures(rows.sub(rows.mul(pale)), height, width).floats();
+                    });
+        }
+        var examples = new ArrayList<ExampleText>();
+        var paled = new ArrayList<Pixels>();
+        var each = values.length / n;
+        for (var i = 0; i < n; i++) {
+            var where = pictures.get(i).where();
+            var count = 0;
+            for (var p = 0; p < patches; p++) {
+                count += (int) hidden[i * patches + p];
+            }
+            examples.add(
+                    new ExampleText(
+                            where,
+                            List.of(
+                                    ExampleText.field(
+                                            "hidden",
+                                            "%d of %d patches".formatted(count, patches),
+                                            ExampleText.Mark.TARGET))));
+            paled.add(
+                    new Pixels(
+                            Arrays.copyOfRange(values, i * each, (i + 1) * each),
+                            pictures.get(i).channels(),
+                            height,
+                            width,
+                            where));
+        }
+        return Vision.shown(examples, paled, ready.preprocessor());
     }
 
     /// Of a picture, since it stands for a token here.

@@ -21,6 +21,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -137,6 +138,7 @@ final class Seeing implements Job {
                                 microBatch,
                                 recipe.seed(),
                                 (epoch, places) -> sight.batch(changed.at(epoch, places))),
+                        ready.begun(),
                         sight,
                         recipe.forgetting());
         return new Seeing(
@@ -150,7 +152,8 @@ final class Seeing implements Job {
     }
 
     /// The parts of a step, which the task may want to know of each other.
-    private record Steps(Learner parts, Sight sight, @Nullable ForgettingRecipe forgetting)
+    private record Steps(
+            Learner parts, Set<String> begun, Sight sight, @Nullable ForgettingRecipe forgetting)
             implements Learner {
         @Override
         public Module model() {

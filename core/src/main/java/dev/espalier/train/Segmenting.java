@@ -1,5 +1,6 @@
 package dev.espalier.train;
 
+import dev.espalier.EspalierException;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.data.LabelledImage;
 import dev.espalier.image.Drawing;
@@ -39,6 +40,8 @@ record Segmenting(
             FinetuneRecipe recipe, TaskRecipe.Segmentation task, Path folder, Watcher watcher) {
         var read = PictureData.masked(recipe, task, folder, watcher);
         var data = read.records();
+        var counts = PictureSegmenter.counts(data.train(), read.classes().size());
+        requireTwo(recipe.data().train(), task, read.classes(), counts);
         var ready = Vision.segmenter(recipe.model(), read.classes(), recipe.seed());
         var model = ready.model();
         var lora = Vision.adapt(recipe, ready);
@@ -55,7 +58,6 @@ record Segmenting(
         if (!task.colours().isEmpty()) {
             task.colours().forEach(own.putArray(PictureSegmenter.COLOURS)::add);
         }
-        var counts = PictureSegmenter.counts(train, read.classes().size());
         var majority = PictureSegmenter.majority(counts);
         Commonest.tell(ready.config(), List.of(read.classes().get(majority)));
         var asked = task.loss();
@@ -86,6 +88,25 @@ record Segmenting(
                 new Seeing.Lesson(train, task.augment(), task.windows() != null),
                 Vision.load(model, ready.preprocessor()),
                 new Segmenting(model, ready.preprocessor(), segmenter, loss, recipe.seed()));
+    }
+
+    /// Of one class alone nothing can be learnt, and yet it would be told without a fault.
+    private static void requireTwo(
+            Path data, TaskRecipe.Segmentation task, List<String> classes, long[] counts) {
+        if (Arrays.stream(counts).filter(c -> c > 0).count() >= 2) {
+            return;
+        }
+        var only = PictureSegmenter.majority(counts);
+        throw EspalierException.data(
+                "%s: the masks to train on have %s, where two classes are needed%s"
+                        .formatted(
+                                data,
+                                counts[only] == 0
+                                        ? "no pixel that has a class"
+                                        : "no class but `%s`".formatted(classes.get(only)),
+                                task.classes().isEmpty() || !task.colours().isEmpty()
+                                        ? ""
+                                        : "; 255 means none: of masks that are black and white, task.colours tells the classes, [\"#000000\", \"#ffffff\"]"));
     }
 
     /// The inverse of each class's frequency, 1 on average over the pixels that there are.

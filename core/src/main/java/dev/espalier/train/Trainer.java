@@ -128,7 +128,9 @@ public final class Trainer implements AutoCloseable {
         anchor = learner.anchor(parameters);
         // What it takes to know what to hold to is a part of the training.
         seconds = anchor == null ? 0 : (System.nanoTime() - start) / 1e9;
-        optimizer = Optimizers.of(learner.model(), parameters, recipe, anchor != null, bf16);
+        optimizer =
+                Optimizers.of(
+                        learner.model(), learner.begun(), parameters, recipe, anchor != null, bf16);
         workers = new Workers(count);
     }
 

@@ -384,4 +384,15 @@ class AugmentationTest {
         assertThat(Objects.requireNonNull(resized.mask()).at(5, 16)).isEqualTo(1);
         assertThat(resized.mask().at(4, 16)).isZero();
     }
+
+    @Test
+    void aSmallThingIsNoneOnlyWhereItIsCut() {
+        var speck = new Region(new Box(10, 8, 11.5, 10), "speck");
+        var sample = new Sample(0, sample(0).image(), List.of(speck), null);
+        assertThat(sample.resized(Preprocessor.vit(8, 12)).regions())
+                .extracting(Region::box)
+                .containsExactly(new Box(2.5, 2, 2.875, 2.5));
+        assertThat(Geometry.window(sample, 10, 0, 20, 20).regions()).hasSize(1);
+        assertThat(Geometry.window(sample, 11, 0, 20, 20).regions()).isEmpty();
+    }
 }

@@ -95,6 +95,28 @@ class PreprocessorTest {
         assertThat(resized.height()).isEqualTo(height);
     }
 
+    @ParameterizedTest
+    @CsvSource({
+        "YolosImageProcessor, 640, 480, 672, 512",
+        "YolosFeatureExtractor, 480, 640, 512, 672",
+        "YolosImageProcessorFast, 1000, 200, 864, 160",
+        "DetrImageProcessor, 640, 480, 682, 512",
+        "DetrImageProcessor, 1000, 200, 864, 173"
+    })
+    void yolosReadsMultiplesOfSixteen(
+            String processor, int width, int height, int seenWidth, int seenHeight)
+            throws IOException {
+        var preprocessor =
+                read(
+                        """
+                        {"feature_extractor_type": "%s", "size": 512, "max_size": 864,
+                         "do_normalize": false}
+                        """
+                                .formatted(processor));
+        assertThat(preprocessor.seen(width, height))
+                .isEqualTo(new Preprocessor.Size.Exact(seenHeight, seenWidth));
+    }
+
     /// All keys are there, and what is not asked for is null.
     @Test
     void whatAFastProcessorWritesIsRead() throws IOException {

@@ -12,6 +12,7 @@ import dev.espalier.model.YolosConfig;
 import dev.espalier.objective.Pixels;
 import dev.espalier.optim.FlatParameters;
 import dev.espalier.torch.Scope;
+import dev.espalier.torch.Tensor;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -42,6 +43,31 @@ class BoxBatchTest {
             things.add(each);
         }
         return new BoxBatch(model, pictures, things);
+    }
+
+    /// Of a picture that patches do not fill, as the model's own boxes are.
+    @Test
+    void boxesAreSharesOfTheWholePicture() {
+        var model = model();
+        var box = new Box(18, 9, 27, 20);
+        var picture = new Pixels(new float[3 * 20 * 27], 3, 20, 27, "");
+        var things = List.of(List.of(new Region(box, "dog")));
+        var shares = new float[5 * 4];
+        for (var token = 0; token < 5; token++) {
+            var each = new float[] {22.5f / 27, 14.5f / 20, 9f / 27, 11f / 20};
+            System.arraycopy(each, 0, shares, 4 * token, 4);
+        }
+        try (var scope = new Scope()) {
+            var told =
+                    new Yolos.Told(
+                            List.of(),
+                            Tensor.of(new float[15], 1, 5, 3),
+                            Tensor.of(shares, 1, 5, 4));
+            var parts = new BoxBatch(model, List.of(picture), things).parts(told);
+            assertThat(parts.distance().item()).isCloseTo(0, within(1e-5));
+        }
+        var seen = ObjectDetector.seen(model, new float[15], shares, 27, 20, true);
+        assertThat(seen.getFirst().box().overlap(box)).isCloseTo(1, within(1e-5));
     }
 
     private static double loss(BoxBatch batch) {

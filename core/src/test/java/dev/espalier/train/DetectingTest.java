@@ -32,6 +32,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -244,6 +245,40 @@ class DetectingTest {
                 .isEqualTo(Preprocessor.read(eye).mean());
         assertThat(Files.readString(result.folder().resolve("passport.json")))
                 .contains("parent-model");
+    }
+
+    /// What knows nothing yet learns as fast as the head, in the midst of what has learnt.
+    @Test
+    void aLayerDecayHoldsBackOnlyWhatHasLearnt() throws IOException {
+        var recipe =
+                (FinetuneRecipe)
+                        Recipes.parse(
+                                recipe("{path: %s, detections: 3}".formatted(eye()))
+                                        .replace("60 steps", "1 steps")
+                                        .replace(
+                                                "clip: 1",
+                                                "layer-decay: 0.1\n  schedule: {type: constant}"),
+                                "x");
+        var labels = List.of("red", "blue");
+        var before = Vision.detector(recipe.model(), labels, recipe.seed()).model().parameters();
+        var result = new Run(recipe).train(_ -> {});
+        var after = HuggingFace.readYolos(result.model(), labels, null).model().parameters();
+        var head = moved(before, after, "bbox_predictor.layers.2.bias");
+        assertThat(head).isPositive();
+        assertThat(moved(before, after, "vit.embeddings.detection_tokens") / head)
+                .isCloseTo(1, within(0.05));
+        assertThat(moved(before, after, "vit.embeddings.cls_token") / head)
+                .isCloseTo(0.01, within(0.005));
+    }
+
+    private static double moved(
+            Map<String, Parameter> before, Map<String, Parameter> after, String name) {
+        var from = floats(before, name);
+        var to = floats(after, name);
+        return IntStream.range(0, from.length)
+                .mapToDouble(i -> Math.abs(to[i] - from[i]))
+                .max()
+                .orElseThrow();
     }
 
     private static float[] floats(Map<String, Parameter> parameters, String name) {

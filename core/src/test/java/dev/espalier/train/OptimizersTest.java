@@ -39,6 +39,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -75,9 +76,14 @@ class OptimizersTest {
     }
 
     private static Map<String, Double> steps(Module model, TrainingRecipe recipe) {
+        return steps(model, Set.of(), recipe);
+    }
+
+    private static Map<String, Double> steps(
+            Module model, Set<String> begun, TrainingRecipe recipe) {
         try (var flat = new FlatParameters(model);
                 var scope = new Scope();
-                var optimizer = Optimizers.of(model, flat, recipe, false, false)) {
+                var optimizer = Optimizers.of(model, begun, flat, recipe, false, false)) {
             var before = flat.weights().floats();
             flat.gradients().addInPlace(1);
             optimizer.step(RATE);
@@ -201,6 +207,13 @@ class OptimizersTest {
                         "vit.embeddings.detection_tokens", 3,
                         "class_labels_classifier.layers.0.weight", 0,
                         "bbox_predictor.layers.2.bias", 0));
+    }
+
+    @Test
+    void whatBeginsNewHasTheWholeRateHoweverDeepItLies() {
+        var tokens = "vit.embeddings.detection_tokens";
+        var steps = steps(yolos(), Set.of(tokens), recipe(ADAMW, List.of(), 0.5));
+        assertPowers(steps, Map.of(tokens, 0, "vit.embeddings.cls_token", 3));
     }
 
     @Test

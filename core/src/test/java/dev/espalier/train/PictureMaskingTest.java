@@ -19,6 +19,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Objects;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.node.JsonNodeFactory;
@@ -92,6 +94,35 @@ class PictureMaskingTest {
         assertThat(config.path("model_type").asString()).isEqualTo("vit");
         assertThat(config.has("mask_ratio")).isFalse();
         assertThat(config.has("decoder_hidden_size")).isFalse();
+    }
+
+    /// What is hidden is paled, to a fifth of what it differs from grey.
+    @Test
+    void examplesShowWhatIsHidden() {
+        var source = "{type: images, path: %s}".formatted(SHAPES);
+        var recipe = recipe("shown", source, "{type: masked-image, ratio: 0.75}");
+        var examples = new Run(recipe).examples(0, new Watcher() {});
+        assertThat(examples).hasSize(8);
+        var seen = 0;
+        for (var example : examples) {
+            assertThat(example.fields().getFirst().pieces().getFirst().text())
+                    .isEqualTo("12 of 16 patches");
+            var image = Objects.requireNonNull(example.picture()).image();
+            var pale =
+                    IntStream.range(0, 16)
+                            .filter(p ->
+                                    IntStream.range(0, 16)
+                                            .map(i ->
+                                                    image.at(
+                                                            p % 4 * 4 + i % 4,
+                                                            p / 4 * 4 + i / 4,
+                                                            0))
+                                            .allMatch(v -> v >= 101 && v <= 154))
+                            .count();
+            assertThat(pale).isGreaterThanOrEqualTo(12);
+            seen += (int) (16 - pale);
+        }
+        assertThat(seen).isPositive();
     }
 
     @Test

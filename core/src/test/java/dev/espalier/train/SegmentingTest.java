@@ -374,6 +374,31 @@ class SegmentingTest {
                                 .formatted(coco));
     }
 
+    /// Black and white is how most programs draw a mask, and 255 means nothing.
+    @Test
+    void masksOfOneClassAreRefused() throws IOException {
+        for (var part : new String[] {"train", "test"}) {
+            for (var file :
+                    Objects.requireNonNull(folder.resolve(part + "/masks").toFile().listFiles())) {
+                var mask = ImageIO.read(file);
+                for (var i = 0; i < mask.getWidth() * mask.getHeight(); i++) {
+                    int x = i % mask.getWidth(), y = i / mask.getWidth();
+                    mask.getRaster().setSample(x, y, 0, 255 * mask.getRaster().getSample(x, y, 0));
+                }
+                ImageIO.write(mask, "png", file);
+            }
+        }
+        assertThatThrownBy(() -> run("grey", UNET, "", 1).train(figures -> {}))
+                .isInstanceOf(EspalierException.class)
+                .hasMessage(
+                        folder.resolve("train")
+                                + ": the masks to train on have no class but `dark`, where two classes are"
+                                + " needed; 255 means none: of masks that are black and white, task.colours"
+                                + " tells the classes, [\"#000000\", \"#ffffff\"]");
+        var colours = "colours: [\"#000000\", \"#ffffff\"]";
+        assertThat(run("colours", UNET, colours, 1).examples(0, new Watcher() {})).hasSize(4);
+    }
+
     @Test
     void aPixelOfTwoPicturesHasNoClass() {
         assertThatThrownBy(() -> recipe("mixed", UNET, "augment: {mix-up: 0.2}", 1))
