@@ -3,6 +3,7 @@ package dev.espalier.cli;
 import dev.espalier.EspalierException;
 import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
+import dev.espalier.plan.History;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.study.Compare;
@@ -122,6 +123,7 @@ final class CompareVerb implements Callable<Integer> {
                         read,
                         Objects.requireNonNull(read.compare()),
                         hardware.read(),
+                        History.ofUser(),
                         context.stop().watcher(console));
         var result = study.run();
         AtomicFiles.write(study.folder().resolve("study.json"), Json.pretty(result));

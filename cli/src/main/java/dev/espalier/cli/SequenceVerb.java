@@ -3,6 +3,7 @@ package dev.espalier.cli;
 import dev.espalier.EspalierException;
 import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
+import dev.espalier.plan.History;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.study.Sequence;
@@ -107,6 +108,7 @@ final class SequenceVerb implements Callable<Integer> {
                                 replay,
                                 budget),
                         output == null ? Path.of("runs", "sequence-" + names) : output,
+                        History.ofUser(),
                         context.stop().watcher(console));
         var result = study.run();
         AtomicFiles.write(study.folder().resolve("sequence.json"), Json.pretty(result));

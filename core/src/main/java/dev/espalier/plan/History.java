@@ -63,9 +63,11 @@ public record History(@Nullable Path file) {
 
     /// What was foreseen of a run.
     ///
-    /// @param basis what the time goes by: `first steps`, `earlier`, `rate`
+    /// @param basis what the time goes by: `first steps`; `earlier`, steps like these; `rate`, that
+    ///   of the model nearest in size among others; `guess`, a share of the machine's matrix
+    ///   products
     /// @param seconds of all training steps
-    /// @param memory bytes of the process at the most
+    /// @param memory bytes of the process at the most; 0 where that is not known
     /// @param memoryBasis what these go by: `formula`, `earlier`, `early steps`; null in lines of
     ///   before it was told
     public record Prediction(
@@ -76,19 +78,27 @@ public record History(@Nullable Path file) {
             @Nullable String memoryBasis) {
         private String outcome(Entry run, String unit) {
             var seconds = run.secondsPerStep() * run.steps();
-            return String.format(
-                    Locale.ROOT,
-                    "predicted by %s: %.1f s of training, was %.1f (%+.0f %%); %.0f %s/s, was %.0f; %.0f MiB, was %.0f (%+.0f %%)",
-                    basis,
-                    seconds(),
-                    seconds,
-                    100 * error(seconds(), seconds),
-                    tokensPerSecond,
-                    unit,
-                    run.tokensPerSecond(),
-                    memory / 0x1p20,
-                    run.peakMemory() / 0x1p20,
-                    100 * error(memory, run.peakMemory()));
+            var told =
+                    String.format(
+                            Locale.ROOT,
+                            "predicted by %s: %.1f s of training, was %.1f (%+.0f %%); %.0f %s/s, was %.0f (%+.0f %%)",
+                            basis,
+                            seconds(),
+                            seconds,
+                            100 * error(seconds(), seconds),
+                            tokensPerSecond,
+                            unit,
+                            run.tokensPerSecond(),
+                            100 * error(tokensPerSecond, run.tokensPerSecond()));
+            return memory == 0 || run.peakMemory() == 0
+                    ? told
+                    : told
+                            + String.format(
+                                    Locale.ROOT,
+                                    "; %.0f MiB, was %.0f (%+.0f %%)",
+                                    memory / 0x1p20,
+                                    run.peakMemory() / 0x1p20,
+                                    100 * error(memory, run.peakMemory()));
         }
     }
 
@@ -189,14 +199,16 @@ public record History(@Nullable Path file) {
 
     /// The operations a second that the model nearest in size reached, if one of nearly that size
     /// was measured: within a factor of 8, since small ones reach far less. One with such an
-    /// adapter in such a precision comes before others, and of those alike the last.
+    /// adapter in such a precision comes before others, and of those alike the last. Steps of the
+    /// same key are none to tell it by: [#last] has them.
     ///
     /// @param key of the steps that are asked for
     public Optional<Entry> nearest(long parameters, String key) {
         var near =
                 entries().stream()
                         .filter(e ->
-                                e.flopsPerSecond() > 0
+                                !e.key().equals(key)
+                                        && e.flopsPerSecond() > 0
                                         && e.parameters() > 0
                                         && apart(e, parameters) <= Math.log(8))
                         .toList();
@@ -225,12 +237,15 @@ public record History(@Nullable Path file) {
                 times.computeIfAbsent(predicted.basis(), _ -> new ArrayList<>())
                         .add(error(predicted.seconds(), run.secondsPerStep() * run.steps()));
             }
+            // Several that tell the time may have told the memory by the same.
+            var once = new TreeMap<String, Double>();
             for (var predicted : run.predicted()) {
                 if (run.peakMemory() > 0 && predicted.memory() > 0) {
-                    memory.computeIfAbsent(memoryBasis(predicted), _ -> new ArrayList<>())
-                            .add(error(predicted.memory(), run.peakMemory()));
+                    once.put(memoryBasis(predicted), error(predicted.memory(), run.peakMemory()));
                 }
             }
+            once.forEach((basis, error) ->
+                    memory.computeIfAbsent(basis, _ -> new ArrayList<>()).add(error));
         }
         var found = new ArrayList<Accuracy>();
         times.forEach((basis, errors) -> add(found, "time", basis, errors));

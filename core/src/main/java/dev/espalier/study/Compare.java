@@ -18,6 +18,7 @@ import dev.espalier.model.Llama;
 import dev.espalier.model.T5;
 import dev.espalier.plan.Anatomy;
 import dev.espalier.plan.Hardware;
+import dev.espalier.plan.History;
 import dev.espalier.plan.Largest;
 import dev.espalier.recipe.CompareRecipe;
 import dev.espalier.recipe.CompareRecipe.Arm;
@@ -249,17 +250,28 @@ public final class Compare {
     private @Nullable Path further;
     private final Map<String, Double> tuning = new TreeMap<>();
 
+    /// A study whose runs are none of a history's.
+    public Compare(
+            FinetuneRecipe recipe, CompareRecipe settings, Hardware hardware, Watcher watcher) {
+        this(recipe, settings, hardware, History.NONE, watcher);
+    }
+
     /// @param recipe of fine-tuning all weights of a model; of a new one there are only the ways
     ///   that begin anew
     /// @param hardware what this machine draws and costs, where its row says so
+    /// @param history is told what each run took, and what had been foreseen of it
     /// @throws EspalierException if the recipe's task is not studied, or has no test
     public Compare(
-            FinetuneRecipe recipe, CompareRecipe settings, Hardware hardware, Watcher watcher) {
+            FinetuneRecipe recipe,
+            CompareRecipe settings,
+            Hardware hardware,
+            History history,
+            Watcher watcher) {
         // What is studied is no part of what a cell is made of.
         this.recipe = recipe.alone();
         this.settings = settings;
         this.hardware = hardware;
-        runs = new KeptRuns(watcher);
+        runs = new KeptRuns(watcher, history);
         // What is not there is said now, not when its turn comes.
         if (settings.text() != null) {
             var unused = FileSource.text(settings.text()).files();

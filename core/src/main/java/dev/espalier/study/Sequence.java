@@ -7,6 +7,7 @@ import dev.espalier.evaluate.Interval;
 import dev.espalier.evaluate.Score;
 import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
+import dev.espalier.plan.History;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.ForgettingRecipe;
 import dev.espalier.recipe.ModelRecipe;
@@ -96,13 +97,24 @@ public final class Sequence {
     private final Path output;
     private final KeptRuns runs;
 
-    /// @param tasks in the order in which they are learnt; the first one's model is where it begins
-    /// @throws EspalierException if one is of another kind
+    /// One whose runs are none of a history's.
     public Sequence(List<FinetuneRecipe> tasks, Settings settings, Path output, Watcher watcher) {
+        this(tasks, settings, output, History.NONE, watcher);
+    }
+
+    /// @param tasks in the order in which they are learnt; the first one's model is where it begins
+    /// @param history is told what each run took, and what had been foreseen of it
+    /// @throws EspalierException if one is of another kind
+    public Sequence(
+            List<FinetuneRecipe> tasks,
+            Settings settings,
+            Path output,
+            History history,
+            Watcher watcher) {
         this.tasks = List.copyOf(tasks);
         this.settings = settings;
         this.output = output;
-        runs = new KeptRuns(watcher);
+        runs = new KeptRuns(watcher, history);
         // What is not there is said now, not when its turn comes.
         for (var text : Arrays.asList(settings.general(), settings.replay())) {
             if (text != null) {

@@ -45,8 +45,9 @@ public final class KeptRuns {
     /// Runs that say nothing themselves.
     ///
     /// @param watcher is told which run is made, and may stop it
-    public KeptRuns(Watcher watcher) {
-        this(watcher, watcher.quiet(), History.NONE);
+    /// @param history is told what each took, and what had been foreseen of it
+    public KeptRuns(Watcher watcher, History history) {
+        this(watcher, watcher.quiet(), history);
     }
 
     /// @param inner looks on while each run goes

@@ -212,6 +212,7 @@ public final class Planning {
         private final @Nullable Long earlierPeak;
         private long firstPeak;
         private final @Nullable Double earlier;
+        private final Rate rate;
         private final List<Double> seconds = new ArrayList<>();
 
         /// @param process bytes that the process had without the model
@@ -232,6 +233,7 @@ public final class Planning {
             formula = recipe.ofPictures() ? 0 : request.memory(request.pass().recompute()).total();
             earlier = history.last(key).map(History.Entry::secondsPerStep).orElse(null);
             earlierPeak = history.peak(key).orElse(null);
+            rate = Rate.of(request, key, bf16(recipe), history);
         }
 
         /// Steps that the rest is foretold by.
@@ -257,6 +259,13 @@ public final class Planning {
                                 ? prediction("earlier", earlier, formula, "formula")
                                 : prediction("earlier", earlier, earlierPeak, "earlier"));
             }
+            // What a plan goes by where nothing like it was measured, also where something was.
+            predicted.add(
+                    prediction(
+                            rate.basis(),
+                            tokensPerStep / rate.tokensPerSecond(),
+                            formula,
+                            "formula"));
             var first = first();
             if (steps > 2 * first) {
                 // The first ones fault memory in, and have kernels and the program compiled.
@@ -717,20 +726,31 @@ public final class Planning {
                     room,
                     taken);
         }
-        var nearest = history.nearest(request.model().parameterCount(), key);
-        if (nearest.isPresent()) {
-            return new Plan.Here(
-                    nearest.get().flopsPerSecond() / request.flopsPerToken(),
-                    "the rate of %s, %,d parameters"
-                            .formatted(nearest.get().name(), nearest.get().parameters()),
-                    room,
-                    taken);
+        var rate = Rate.of(request, key, bf16, history);
+        return new Plan.Here(rate.tokensPerSecond(), rate.words(), room, taken);
+    }
+
+    /// What steps are told by of which none like them were measured.
+    ///
+    /// @param basis in a [History.Prediction]
+    private record Rate(double tokensPerSecond, String basis, String words) {
+        static Rate of(Plan.Request request, String key, boolean bf16, History history) {
+            return history.nearest(request.model().parameterCount(), key)
+                    .map(like ->
+                            new Rate(
+                                    like.flopsPerSecond() / request.flopsPerToken(),
+                                    "rate",
+                                    "the rate of %s, %,d parameters"
+                                            .formatted(like.name(), like.parameters())))
+                    .orElseGet(() ->
+                            new Rate(
+                                    UNMEASURED
+                                            * Machine.usualMatmulRate(bf16)
+                                            / request.flopsPerToken(),
+                                    "guess",
+                                    "%.0f %% of this machine's matrix products, a guess"
+                                            .formatted(100 * UNMEASURED)));
         }
-        return new Plan.Here(
-                UNMEASURED * Machine.usualMatmulRate(bf16) / request.flopsPerToken(),
-                "%.0f %% of this machine's matrix products, a guess".formatted(100 * UNMEASURED),
-                room,
-                taken);
     }
 
     static boolean bf16(Recipe recipe) {

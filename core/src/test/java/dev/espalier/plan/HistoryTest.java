@@ -69,6 +69,9 @@ class HistoryTest {
                 .isEqualTo(4);
         assertThat(rate(history, "bert 1100 instruction frozen adamw batch 2 x 9 bf16"))
                 .isEqualTo(5);
+        // What the same steps took is no rate of others.
+        assertThat(rate(history, "gpt2 1000 classification none adamw batch 8 x 16 bf16"))
+                .isEqualTo(5);
     }
 
     private static double rate(History history, String key) {
@@ -92,7 +95,9 @@ class HistoryTest {
                             100,
                             1,
                             1000,
-                            List.of(new History.Prediction("first steps", 20, 100, 900, basis))));
+                            List.of(
+                                    new History.Prediction("rate", 30, 70, 900, basis),
+                                    new History.Prediction("first steps", 20, 100, 900, basis))));
         }
         assertThat(history.accuracies().stream().filter(a -> a.what().equals("memory")))
                 .extracting(a -> a.basis() + " " + a.runs())
@@ -119,6 +124,6 @@ class HistoryTest {
         assertThat(run(here, "a", 1, 1, 22).outcomes("images"))
                 .singleElement()
                 .asString()
-                .contains("22.0 s of training, was 20.0 (+10 %)", " images/s, was ");
+                .contains("22.0 s of training, was 20.0 (+10 %)", " images/s, was 100 (+0 %)");
     }
 }

@@ -16,6 +16,7 @@ import dev.espalier.evaluate.Interval;
 import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
 import dev.espalier.plan.Hardware;
+import dev.espalier.plan.History;
 import dev.espalier.plan.Largest;
 import dev.espalier.recipe.AdapterRecipe;
 import dev.espalier.recipe.CompareRecipe;
@@ -824,15 +825,19 @@ class CompareTest {
     void anotherNumberOfLabelsThrowsNothingAway() throws IOException {
         var recipe = recipe(base(), "");
         var made = new ArrayList<Integer>();
+        var history = new History(folder.resolve("runs.jsonl"));
         for (var labels : List.of(List.of("8"), List.of("8", "12", "16"))) {
             var settings =
                     new CompareRecipe(List.of(Arm.FROZEN), labels, 1, 2, 1, 1, null, 10, 0.5);
             made.add(
-                    new Compare(recipe, settings, Hardware.builtIn(), new Watcher() {})
+                    new Compare(recipe, settings, Hardware.builtIn(), history, new Watcher() {})
                             .run()
                             .made());
         }
         assertThat(made).containsExactly(3, 2);
+        assertThat(history.entries())
+                .hasSize(5)
+                .allSatisfy(run -> assertThat(run.predicted()).isNotEmpty());
     }
 
     /// 100 s for all, 2 s instead of 12 s of each task, and 8 labels instead of 16 at 0.5.

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.espalier.EspalierException;
+import dev.espalier.plan.History;
 import dev.espalier.recipe.Recipe;
 import dev.espalier.recipe.Recipes;
 import java.io.IOException;
@@ -50,16 +51,16 @@ class KeptRunsTest {
     @Test
     void aLossThatEndsARunIsAnAnswerAndKept() throws IOException {
         var recipe = recipe(HIGH);
-        var runs = new KeptRuns(new Watcher() {});
+        var runs = new KeptRuns(new Watcher() {}, History.NONE);
         assertThat(made(runs, recipe)).contains("step ", "training.optimizer.rate");
         assertThat(runs.made()).isOne();
-        var again = new KeptRuns(new Watcher() {});
+        var again = new KeptRuns(new Watcher() {}, History.NONE);
         assertThat(made(again, recipe)).contains("step ");
         assertThat(again.kept()).isOne();
         assertThat(made(again, recipe(LOW))).isEqualTo("done");
         // Who needs the run is told that there is none.
         assertThatThrownBy(() ->
-                        new KeptRuns(new Watcher() {})
+                        new KeptRuns(new Watcher() {}, History.NONE)
                                 .of("a run", recipe, "", String.class, _ -> "done"))
                 .isInstanceOf(EspalierException.class)
                 .hasMessageContaining("training.optimizer.rate");
@@ -69,7 +70,7 @@ class KeptRunsTest {
     void dataThatCannotBeUsedIsNoAnswer() throws IOException {
         var recipe = recipe(LOW);
         Files.writeString(folder.resolve("labelled.csv"), "text,label\n");
-        assertThatThrownBy(() -> made(new KeptRuns(new Watcher() {}), recipe))
+        assertThatThrownBy(() -> made(new KeptRuns(new Watcher() {}, History.NONE), recipe))
                 .isInstanceOf(EspalierException.class);
     }
 }

@@ -10,6 +10,7 @@ import dev.espalier.checkpoint.SafeTensors;
 import dev.espalier.evaluate.Score;
 import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
+import dev.espalier.plan.History;
 import dev.espalier.recipe.Recipe;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.task.TextClassifier;
@@ -17,6 +18,7 @@ import dev.espalier.torch.Torch;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -131,6 +133,37 @@ class RunTest {
                 .mapToDouble(Score::value)
                 .findFirst()
                 .orElseThrow();
+    }
+
+    /// Also the first of its kind and a short one, by what a plan would have gone by.
+    @Test
+    void everyRunIsForetold() {
+        var history = new History(folder.resolve("runs.jsonl"));
+        var batches = List.of(16, 16, 8);
+        for (var i = 0; i < batches.size(); i++) {
+            var said = new ArrayList<String>();
+            new Run(
+                            Recipes.parse(
+                                    Recipes.write(finetuning("short-" + i, base)),
+                                    "short",
+                                    List.of(
+                                            "training.for=3 steps",
+                                            "training.batch=" + batches.get(i))),
+                            history)
+                    .train(
+                            new Watcher() {
+                                @Override
+                                public void said(String what) {
+                                    said.add(what);
+                                }
+                            },
+                            false);
+            assertThat(said)
+                    .anyMatch(line -> line.matches("predicted by .* tokens/s, was .* %\\).*"));
+        }
+        assertThat(history.entries())
+                .extracting(e -> e.predicted().stream().map(History.Prediction::basis).toList())
+                .containsExactly(List.of("guess"), List.of("earlier", "guess"), List.of("rate"));
     }
 
     @Test
