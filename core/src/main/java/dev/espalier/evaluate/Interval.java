@@ -99,6 +99,20 @@ public record Interval(double value, double low, double high) {
         return ratio(values, ones);
     }
 
+    /// Of a mean over seeds, the interval over the records that this is: that over other seeds and
+    /// other records, by the variances and the degrees of freedom of [Paired#overSeeds], of each
+    /// side by itself, which keeps what this has of asymmetry.
+    ///
+    /// @param seeds the figure of each; of one nothing is known of others, and all stays as it is
+    public Interval overSeeds(double... seeds) {
+        return seeds.length < 2
+                ? this
+                : new Interval(
+                        value,
+                        value - Paired.Both.of(value - low, seeds).margin(),
+                        value + Paired.Both.of(high - value, seeds).margin());
+    }
+
     /// Σ sums / Σ sizes over independent units of different sizes: the loss a token over sequences,
     /// for example. By the linearised variance of a ratio (Cochran 1977, section 6.4)
     ///

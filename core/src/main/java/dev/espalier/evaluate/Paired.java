@@ -69,22 +69,38 @@ public record Paired(Interval difference, double p) {
         if (seeds.length < 2) {
             return this;
         }
-        var mean = Arrays.stream(seeds).average().orElseThrow();
-        var ofSeeds =
-                Arrays.stream(seeds).map(d -> (d - mean) * (d - mean)).sum()
-                        / (seeds.length - 1)
-                        / seeds.length;
-        var ofRecords = Math.pow((difference.high() - difference.low()) / (2 * Interval.Z), 2);
-        var both = ofRecords + ofSeeds;
-        if (both == 0) {
+        var value = difference.value();
+        var half = (difference.high() - difference.low()) / 2;
+        var both = Both.of(half, seeds);
+        if (both.variance() == 0) {
             return this;
         }
-        var degrees = (seeds.length - 1) * Math.pow(both / ofSeeds, 2);
-        var value = difference.value();
-        var margin = widest(degrees) * Math.sqrt(both);
+        var t = Math.abs(value) / Math.sqrt(both.variance());
         return new Paired(
-                new Interval(value, value - margin, value + margin),
-                Math.max(p, beyond(Math.abs(value) / Math.sqrt(both), degrees)));
+                new Interval(value, value - both.margin(), value + both.margin()),
+                Math.max(p, beyond(t, both.degrees())));
+    }
+
+    /// What test records and seeds leave open of a mean over the seeds.
+    ///
+    /// @param degrees of freedom that `variance` is known by
+    record Both(double variance, double degrees) {
+        /// @param records half the width of the records' interval
+        /// @param seeds the figure of each seed, at least two
+        static Both of(double records, double[] seeds) {
+            var mean = Arrays.stream(seeds).average().orElseThrow();
+            var ofSeeds =
+                    Arrays.stream(seeds).map(d -> (d - mean) * (d - mean)).sum()
+                            / (seeds.length - 1)
+                            / seeds.length;
+            var variance = Math.pow(records / Interval.Z, 2) + ofSeeds;
+            return new Both(variance, (seeds.length - 1) * Math.pow(variance / ofSeeds, 2));
+        }
+
+        /// Half the width of the interval.
+        double margin() {
+            return variance == 0 ? 0 : widest(degrees) * Math.sqrt(variance);
+        }
     }
 
     /// The chance of a Student's t that is as far from 0. With t = √ν tan θ its density goes as
@@ -98,10 +114,12 @@ public record Paired(Interval difference, double p) {
 
     /// The Student's t that 5 % are beyond, by halving where it lies.
     static double widest(double degrees) {
+        var v = Math.min(degrees, 1e4);
+        var tails = 0.05 * powersOfCosine(v - 1, 0);
         double low = 1, high = 16;
-        for (var i = 0; i < 40; i++) {
+        for (var i = 0; i < 24; i++) {
             var middle = (low + high) / 2;
-            if (beyond(middle, degrees) > 0.05) {
+            if (powersOfCosine(v - 1, Math.atan(middle / Math.sqrt(v))) > tails) {
                 low = middle;
             } else {
                 high = middle;

@@ -481,6 +481,23 @@ public final class Compare {
                                 "data.test=none",
                                 "training.optimizer.rate=" + rate));
         changed.addAll(studied.overrides());
+        // What the recipe itself trains is no part of the study: all weights are all.
+        var all = "adapter=none";
+        changed.addAll(
+                switch (arm) {
+                    case FROZEN -> List.of("adapter={type: frozen}");
+                    case LORA -> List.of("adapter={type: lora, targets: all, merge: true}");
+                    case SCRATCH ->
+                            base() == null
+                                    ? List.of(all, "forgetting=none")
+                                    : List.of(
+                                            all,
+                                            "forgetting=none",
+                                            "model.path=" + scratch(base(), seed));
+                    case FURTHER ->
+                            List.of(all, "model.path=" + further(Objects.requireNonNull(base())));
+                    default -> List.of(all);
+                });
         var steps =
                 recipe.training()
                         .duration()
@@ -491,23 +508,6 @@ public final class Compare {
             changed.add(
                     "evaluate.every=%d steps".formatted(Math.ceilDiv(settings.leastSteps(), 4)));
             changed.add("save.every=%d steps".formatted(settings.leastSteps()));
-        }
-        // What the recipe itself trains is no part of the study: all weights are all.
-        changed.add(
-                switch (arm) {
-                    case FROZEN -> "adapter={type: frozen}";
-                    case LORA -> "adapter={type: lora, targets: all, merge: true}";
-                    default -> "adapter=none";
-                });
-        switch (arm) {
-            case SCRATCH -> {
-                if (base() != null) {
-                    changed.add("model.path=" + scratch(base(), seed));
-                }
-                changed.add("forgetting=none");
-            }
-            case FURTHER -> changed.add("model.path=" + further(Objects.requireNonNull(base())));
-            default -> {}
         }
         return changed;
     }
@@ -887,20 +887,13 @@ public final class Compare {
                         : Interval.mean(values).map(c -> Math.clamp(c, -1, 1));
     }
 
-    /// The mean over seeds. Seeds and test records are drawn apart from each other, so the squares
-    /// of what either leaves open add up: by Student's t, and by the figure's own interval.
+    /// The mean over seeds, with what other seeds and other test records leave open.
     private Interval accuracy(List<Cell> cells) {
         var seeds = cells.stream().mapToDouble(Cell::accuracy).toArray();
         var mean = Arrays.stream(seeds).average().orElseThrow();
         var records = studied.interval(mean, answers(cells));
-        if (seeds.length == 1) {
-            return records;
-        }
-        var margin = Interval.mean(seeds).margin();
-        return new Interval(
-                mean,
-                Math.max(0, mean - Math.hypot(margin, mean - records.low())),
-                Math.min(1, mean + Math.hypot(margin, records.high() - mean)));
+        var both = new Interval(mean, records.low(), records.high()).overSeeds(seeds);
+        return new Interval(mean, Math.max(0, both.low()), Math.min(1, both.high()));
     }
 
     private List<List<String>> answers(List<Cell> cells) {
@@ -988,6 +981,11 @@ public final class Compare {
                             .mapToDouble(LearningCurve.Point::error)
                             .average()
                             .orElse(0);
+            var foreseen =
+                    counts.size() < 4
+                            ? null
+                            : LearningCurve.foresee(smaller, most, settings.seeds(), recipe.seed());
+            var worthwhile = LearningCurve.worthwhile(points, most, WORTHWHILE, recipe.seed());
             for (var factor : List.of(2, 4)) {
                 outlooks.add(
                         new Outlook(
@@ -996,12 +994,9 @@ public final class Compare {
                                 LearningCurve.foresee(
                                         points, (double) factor * most, 0, recipe.seed()),
                                 most,
-                                counts.size() < 4
-                                        ? null
-                                        : LearningCurve.foresee(
-                                                smaller, most, settings.seeds(), recipe.seed()),
+                                foreseen,
                                 measured,
-                                LearningCurve.worthwhile(points, most, WORTHWHILE, recipe.seed())));
+                                worthwhile));
             }
         }
         return outlooks;

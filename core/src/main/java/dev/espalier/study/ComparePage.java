@@ -66,7 +66,7 @@ public final class ComparePage {
         var learning =
                 new Block.LineChart(
                         title(r) + " over labels",
-                        "Bars: 95 %, over seeds by Student's t and over the test records",
+                        "Bars: 95 %, over seeds and over the test records",
                         "labels",
                         metric(r) + ", %",
                         true,

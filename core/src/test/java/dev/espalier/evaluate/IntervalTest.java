@@ -105,6 +105,64 @@ class IntervalTest {
                 .isBetween(0.94, 0.96);
     }
 
+    /// A classifier whose seeds lie apart as those of few labels do, asked of other test records
+    /// each time, some of which are hard for every seed.
+    private static Interval told(long trial, int seeds, int records, double apart) {
+        var rng = Rng.at(trial, seeds);
+        var hard = new double[records];
+        Arrays.setAll(hard, i -> rng.nextGaussian());
+        var shares = new double[seeds];
+        for (var s = 0; s < seeds; s++) {
+            var skill = 1 + apart * rng.nextGaussian();
+            for (var i = 0; i < records; i++) {
+                shares[s] += skill + hard[i] + rng.nextGaussian() > 0 ? 1.0 / records : 0;
+            }
+        }
+        var mean = Arrays.stream(shares).average().orElseThrow();
+        var share = Interval.share(Math.round(mean * records), records);
+        return new Interval(mean, share.low(), share.high()).overSeeds(shares);
+    }
+
+    /// docs/decisions/041-intervals.md has more of these. The true shares are Φ(1 / √(2 + apart²)).
+    @Test
+    void seedsAndRecordsTogetherAreCovered() {
+        assertThat(coverage(200, 0.759023, trial -> told(trial, 2, 200, 0.15)))
+                .isBetween(0.92, 1.0);
+        assertThat(coverage(200, 0.751879, trial -> told(trial, 3, 200, 0.4)))
+                .isBetween(0.88, 0.98);
+        // The records' alone are far too narrow there.
+        assertThat(
+                        coverage(
+                                200,
+                                0.751879,
+                                trial -> {
+                                    var value = told(trial, 3, 200, 0.4).value();
+                                    return Interval.share(Math.round(200 * value), 200);
+                                }))
+                .isLessThan(0.85);
+    }
+
+    /// Two seeds that are as good as equal add little to what the records leave open, however few
+    /// two are: by hand, of 0.8 with 0.055 to either side and a point between the seeds.
+    @Test
+    void seedsThatAgreeAddLittle() {
+        var records = new Interval(0.8, 0.745, 0.855);
+        var both = records.overSeeds(0.795, 0.805);
+        double v = Math.pow(0.055 / 1.959964, 2), s = 0.005 * 0.005;
+        var degrees = Math.pow((v + s) / s, 2);
+        assertThat(degrees).isGreaterThan(1000);
+        assertThat(both.high()).isCloseTo(0.8 + 1.96 * Math.sqrt(v + s), within(1e-4));
+        assertThat(both.low()).isCloseTo(0.8 - 1.96 * Math.sqrt(v + s), within(1e-4));
+        assertThat(records.overSeeds(0.8)).isEqualTo(records);
+        // Of seeds alone it is Student's.
+        assertThat(new Interval(0.8, 0.8, 0.8).overSeeds(0.7, 0.9).margin())
+                .isCloseTo(12.706205 * 0.1, within(1e-4));
+        // Each side keeps its width.
+        var skewed = new Interval(0.98, 0.9, 1).overSeeds(0.98, 0.98);
+        assertThat(skewed.low()).isCloseTo(0.9, within(1e-4));
+        assertThat(skewed.high()).isCloseTo(1, within(1e-4));
+    }
+
     @Test
     void bootstrappedMeansAreCovered() {
         assertThat(
