@@ -332,18 +332,19 @@ public final class HtmlReport {
     private static final String CHARTS =
             """
             :root{--ink:#1c1f22;--soft:#5c646b;--faint:#e4e6e8;--paper:#fff;--card:#f6f7f7;
-            --k0:#1f5f8b;--k1:#c2571a;--k2:#2e7d4f;--k3:#8a4f9e;--k4:#6d7278;--k5:#a07a00;--wrong:#c2571a}
+            --k0:#1f5f8b;--k1:#c2571a;--k2:#2e7d4f;--k3:#8a4f9e;--k4:#6d7278;--k5:#a07a00;--k6:#c2185b;--wrong:#c2571a}
             @media (prefers-color-scheme:dark){:root{--ink:#e6e8ea;--soft:#9ba4ab;--faint:#31363b;--paper:#15181b;
-            --card:#1d2125;--k0:#6fb3e0;--k1:#f0975c;--k2:#77c796;--k3:#cf9be0;--k4:#a3aab1;--k5:#dcb84a;--wrong:#f0975c}}
+            --card:#1d2125;--k0:#6fb3e0;--k1:#f0975c;--k2:#77c796;--k3:#cf9be0;--k4:#a3aab1;--k5:#dcb84a;--k6:#ff5c8a;--wrong:#f0975c}}
             svg{display:block;max-width:100%;height:auto;overflow:visible;
             font:12px system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",Arial,sans-serif;font-variant-numeric:tabular-nums}
             svg text{fill:var(--soft)}svg .end{text-anchor:end}svg .middle{text-anchor:middle}
             svg .name{fill:var(--ink)}
             svg .grid{stroke:var(--faint)}svg .axis{stroke:var(--soft);stroke-opacity:.6}
-            .c0{--c:var(--k0)}.c1{--c:var(--k1)}.c2{--c:var(--k2)}.c3{--c:var(--k3)}.c4{--c:var(--k4)}.c5{--c:var(--k5)}
+            .c0{--c:var(--k0)}.c1{--c:var(--k1)}.c2{--c:var(--k2)}.c3{--c:var(--k3)}.c4{--c:var(--k4)}.c5{--c:var(--k5)}.c6{--c:var(--k6)}
             .legend span,svg .name[class*=" c"]{color:var(--c);fill:var(--c)}
             svg .name[class*=" c"]{font-weight:600}
             svg .line{fill:none;stroke:var(--c);stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}
+            svg .dashed{stroke-dasharray:6 5}
             svg .band{fill:var(--c);fill-opacity:.16}svg .bar{stroke:var(--c);stroke-width:1.6;stroke-opacity:.65}
             svg .mark{fill:var(--c);stroke:var(--paper);stroke-width:1}
             """;
@@ -403,7 +404,7 @@ public final class HtmlReport {
                     .figures{grid-template-columns:1fr 1fr;gap:8px}.figures li{padding:11px 12px}.figures strong{font-size:21px}
                     th,td{padding-right:14px}dl div{grid-template-columns:1fr;gap:0}}
                     @media print{:root{--ink:#000;--soft:#444;--faint:#ccc;--paper:#fff;--card:#f4f4f4;
-                    --k0:#1f5f8b;--k1:#c2571a;--k2:#2e7d4f;--k3:#8a4f9e;--k4:#6d7278;--k5:#a07a00;--wrong:#c2571a}
+                    --k0:#1f5f8b;--k1:#c2571a;--k2:#2e7d4f;--k3:#8a4f9e;--k4:#6d7278;--k5:#a07a00;--k6:#c2185b;--wrong:#c2571a}
                     body{max-width:none;padding:0;font-size:11pt}
                     figure,.figures li,blockquote,tr{break-inside:avoid}h2{break-after:avoid}
                     .scroll{overflow:visible}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}

@@ -14,8 +14,13 @@ final class Svg {
     static final int WIDE = 720;
     static final int NARROW = 340;
 
-    /// Colours that the style sheet has; more series begin again.
-    static final int COLOURS = 6;
+    /// Colours that the style sheet has. More series begin again with dashes; with four kinds of
+    /// marks 28 differ in their points, too.
+    static final int COLOURS = 7;
+
+    /// Where names stand at the lines' ends, how much of its line stands before each, if series
+    /// share colours.
+    private static final int KEY = 30;
 
     private static final int POINTS_SHOWN = 24;
     private static final double FONT = 12;
@@ -75,10 +80,12 @@ final class Svg {
         var y = Axis.linear(chart.fromZero() && low > 0 ? 0 : low, high, 5, bottom, top);
         var left = 12 + y.ticks().stream().mapToDouble(t -> textWidth(y.label(t))).max().orElse(20);
         var labelled = wide && chart.series().size() > 1;
+        var key = chart.series().size() > COLOURS ? KEY : 0;
         var right =
                 width
                         - (labelled
                                 ? 16
+                                        + key
                                         + Math.min(
                                                 170,
                                                 chart.series().stream()
@@ -103,7 +110,7 @@ final class Svg {
             series(points, s, x, y);
         }
         if (labelled) {
-            endLabels(chart, x, y, right + 8, top, bottom);
+            endLabels(chart, y, right + 8, key, top, bottom);
         }
         return close();
     }
@@ -139,6 +146,7 @@ final class Svg {
 
     private void series(List<Block.Point> points, int index, Axis x, Axis y) {
         var colour = "c" + index % COLOURS;
+        var style = style(index);
         var shown = points.size() <= POINTS_SHOWN;
         if (!shown
                 && points.stream().allMatch(p -> p.hasInterval() && Double.isFinite(p.value()))) {
@@ -164,16 +172,21 @@ final class Svg {
                     mark(index, x.pixel(p.x()), y.pixel(p.value()));
                 }
             } else {
-                polyline(run, colour);
+                polyline(run, style);
                 run.setLength(0);
             }
         }
-        polyline(run, colour);
+        polyline(run, style);
     }
 
-    private void polyline(StringBuilder points, String colour) {
+    /// Of a series' line.
+    private static String style(int index) {
+        return "line c" + index % COLOURS + (index < COLOURS ? "" : " dashed");
+    }
+
+    private void polyline(StringBuilder points, String style) {
         if (!points.isEmpty()) {
-            out.append("<polyline class=\"line ").append(colour).append("\" points=\"");
+            out.append("<polyline class=\"").append(style).append("\" points=\"");
             out.append(points.toString().strip()).append("\"/>");
         }
     }
@@ -225,7 +238,7 @@ final class Svg {
 
     /// Names at the lines' ends, pushed apart where they would overlap.
     private void endLabels(
-            Block.LineChart chart, Axis x, Axis y, double left, double top, double bottom) {
+            Block.LineChart chart, Axis y, double left, double key, double top, double bottom) {
         var labels = new ArrayList<EndLabel>();
         for (var s = 0; s < chart.series().size(); s++) {
             var series = chart.series().get(s);
@@ -241,7 +254,15 @@ final class Svg {
             limit = labels.get(i).y - LINE;
         }
         for (var label : labels) {
-            text("name c" + label.series % COLOURS, left, label.y + 4, shorten(label.name, 170));
+            if (key > 0) {
+                line(style(label.series), left, label.y, left + key - 6, label.y);
+                mark(label.series, left + key / 2 - 3, label.y);
+            }
+            text(
+                    "name c" + label.series % COLOURS,
+                    left + key,
+                    label.y + 4,
+                    shorten(label.name, 170));
         }
     }
 

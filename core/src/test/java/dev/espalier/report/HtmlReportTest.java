@@ -143,6 +143,48 @@ class HtmlReportTest {
         assertThat(root.getTextContent()).contains("a < b");
     }
 
+    /// As many lines as a study has ways, and more, differ in colour or dashes, their points in
+    /// colour or mark, and all that tells them apart is in the style sheet.
+    @Test
+    void manySeriesAreToldApart(@TempDir Path folder) throws Exception {
+        var series = new ArrayList<Block.Series>();
+        for (var i = 0; i < 14; i++) {
+            series.add(
+                    new Block.Series(
+                            "way " + i, List.of(new Block.Point(1, i), new Block.Point(2, i + 3))));
+        }
+        for (var n : List.of(7, 14)) {
+            var file = folder.resolve(n + ".svg");
+            HtmlReport.writeChart(
+                    file,
+                    new Block.LineChart("t", "", "x", "y", true, false, series.subList(0, n)));
+            var root =
+                    DocumentBuilderFactory.newInstance()
+                            .newDocumentBuilder()
+                            .parse(file.toFile())
+                            .getDocumentElement();
+            var style = root.getElementsByTagName("style").item(0).getTextContent();
+            var lines = root.getElementsByTagName("polyline");
+            var classes = new java.util.HashSet<String>();
+            for (var i = 0; i < lines.getLength(); i++) {
+                classes.add(lines.item(i).getAttributes().getNamedItem("class").getNodeValue());
+            }
+            assertThat(lines.getLength()).isEqualTo(n);
+            assertThat(classes).hasSize(n);
+            classes.stream()
+                    .flatMap(c -> java.util.Arrays.stream(c.split(" ")))
+                    .forEach(c -> assertThat(style).contains("." + c + "{"));
+        }
+        // No two colours are one.
+        var colours =
+                java.util.regex.Pattern.compile("--k\\d:(#\\w+)")
+                        .matcher(Files.readString(folder.resolve("7.svg")))
+                        .results()
+                        .map(m -> m.group(1))
+                        .toList();
+        assertThat(colours).hasSize(2 * 7).doesNotHaveDuplicates();
+    }
+
     @Test
     void needsNothingFromElsewhere(@TempDir Path folder) throws Exception {
         for (var report :
