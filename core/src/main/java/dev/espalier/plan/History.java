@@ -35,7 +35,7 @@ public record History(@Nullable Path file) {
     /// @param secondsPerStep the mean
     /// @param tokensPerSecond the mean
     /// @param flopsPerSecond the mean
-    /// @param peakMemory bytes of the process at the most
+    /// @param peakMemory bytes of the process at the most; 0 where that is not known
     /// @param predicted what had been predicted; empty for a measurement
     public record Entry(
             String at,
@@ -185,13 +185,11 @@ public record History(@Nullable Path file) {
     /// The memory that steps like these were last seen to take, in a whole run where there is one:
     /// the few steps of a measurement take less.
     public Optional<Long> peak(String key) {
-        var like = entries().stream().filter(e -> e.key().equals(key)).toList();
+        var like =
+                entries().stream().filter(e -> e.key().equals(key) && e.peakMemory() > 0).toList();
         var whole = like.stream().filter(e -> !e.predicted().isEmpty()).toList();
         return (whole.isEmpty() ? like : whole)
-                .stream()
-                        .map(Entry::peakMemory)
-                        .filter(peak -> peak > 0)
-                        .reduce((_, later) -> later);
+                .stream().map(Entry::peakMemory).reduce((_, later) -> later);
     }
 
     /// What tells in a key which operations are made, and how fast.

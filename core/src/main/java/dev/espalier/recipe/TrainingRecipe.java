@@ -1,6 +1,7 @@
 package dev.espalier.recipe;
 
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 @Doc("How long and how a model is trained.")
@@ -195,6 +196,19 @@ public record TrainingRecipe(
         MAP,
         MAP_50,
         MEAN_IOU,
-        MEAN_DICE
+        MEAN_DICE;
+
+        /// What tags of words are judged by. Most words belong to no entity, so that their accuracy
+        /// hardly tells one labeller from another.
+        ///
+        /// @param ofEntities whether they are tags of entities
+        public static Metric ofTags(boolean ofEntities) {
+            return ofEntities ? F1 : ACCURACY;
+        }
+
+        /// As scores name it.
+        public String score() {
+            return name().toLowerCase(Locale.ROOT).replace('_', '-');
+        }
     }
 }

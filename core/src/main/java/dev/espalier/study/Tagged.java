@@ -16,6 +16,7 @@ import dev.espalier.model.Problem;
 import dev.espalier.recipe.CompareRecipe.Arm;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.TaskRecipe;
+import dev.espalier.recipe.TrainingRecipe.Metric;
 import dev.espalier.task.Answers;
 import dev.espalier.task.TokenLabeller;
 import dev.espalier.train.TextData;
@@ -63,7 +64,7 @@ final class Tagged implements Studied {
 
     @Override
     public String metric() {
-        return ofEntities ? "f1" : "accuracy";
+        return Metric.ofTags(ofEntities).score();
     }
 
     @Override

@@ -21,7 +21,6 @@ import dev.espalier.train.Watcher;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Objects;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -62,7 +61,7 @@ final class Written implements Studied {
 
     @Override
     public String metric() {
-        return metric.name().toLowerCase(Locale.ROOT).replace('_', '-');
+        return metric.score();
     }
 
     @Override

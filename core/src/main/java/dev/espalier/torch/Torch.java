@@ -12,6 +12,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
@@ -513,9 +514,22 @@ public final class Torch {
         return statusBytes("VmRSS:");
     }
 
-    /// The most that [#residentBytes] has been; 0 where the system does not say.
+    /// The most that [#residentBytes] has been since [#forgetPeak]; 0 where the system does not
+    /// say.
     public static long peakResidentBytes() {
         return statusBytes("VmHWM:");
+    }
+
+    /// Gives back what was freed, and lets [#peakResidentBytes] begin anew with what is left, where
+    /// the system can (Linux: proc_pid_clear_refs(5), value 5). What other programs tell of this
+    /// process's peak begins anew, too.
+    public static void forgetPeak() {
+        returnFreedMemory();
+        try {
+            Files.writeString(Path.of("/proc/self/clear_refs"), "5", StandardOpenOption.WRITE);
+        } catch (IOException e) {
+            LOG.trace("the peak stays", e);
+        }
     }
 
     private static long statusBytes(String key) {

@@ -77,21 +77,15 @@ final class CheapestDefence {
         this.watcher = watcher;
         runs = new KeptRuns(watcher, watcher, history);
         budget = Objects.requireNonNull(Objects.requireNonNull(recipe.forgetting()).budget());
-        metric = Finetuning.chosenBy(recipe);
+        // Which tags there are is not known yet.
+        metric = Finetuning.chosenBy(recipe, List.of());
     }
 
-    private String metricName() {
-        return metric.name().toLowerCase(Locale.ROOT).replace('_', '-');
-    }
-
-    /// What tells the best: the recipe's figure, or what its task keeps the best weights by, which
-    /// is F1 for tags of entities.
+    /// What tells the best.
     private Optional<Score> score(List<Score> scores, String data) {
-        var named = Score.find(scores, data, metricName());
-        return recipe.task() instanceof TaskRecipe.TokenLabelling
-                        && recipe.training().earlyStopping() == null
-                ? Score.find(scores, data, "f1").or(() -> named)
-                : named;
+        // Tags that are of no entities have no F1.
+        return Score.find(scores, data, metric.score())
+                .or(() -> Score.find(scores, data, Metric.ACCURACY.score()));
     }
 
     /// Higher is better.
@@ -382,7 +376,7 @@ final class CheapestDefence {
                                                                 .filter(Objects::nonNull)
                                                                 .map(Score::metric)
                                                                 .findFirst()
-                                                                .orElse(metricName())
+                                                                .orElse(metric.score())
                                                                 .replace('-', ' ')
                                                         + (isShare() ? ", %" : ""),
                                                 false,

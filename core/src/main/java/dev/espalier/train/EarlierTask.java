@@ -13,6 +13,7 @@ import dev.espalier.model.Vit;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.recipe.TaskRecipe;
+import dev.espalier.recipe.TrainingRecipe.Metric;
 import dev.espalier.task.Answers;
 import dev.espalier.task.PictureClassifier;
 import dev.espalier.task.TokenLabeller;
@@ -58,7 +59,7 @@ final class EarlierTask {
                 var head = HuggingFace.readTokenClassifierOn(body, model);
                 yield new KeptScores(
                         name,
-                        Entities.areTags(head.labels()) ? "f1" : "accuracy",
+                        Metric.ofTags(Entities.areTags(head.labels())).score(),
                         false,
                         labelling(recipe, task, head, tokenizer));
             }

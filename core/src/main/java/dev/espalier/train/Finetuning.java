@@ -7,6 +7,7 @@ import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.data.LabelledReader;
 import dev.espalier.data.LabelledText;
 import dev.espalier.evaluate.BagOfWords;
+import dev.espalier.evaluate.Entities;
 import dev.espalier.evaluate.Score;
 import dev.espalier.model.Decoder;
 import dev.espalier.model.Family;
@@ -34,7 +35,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.SequencedMap;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -529,8 +529,8 @@ final class Finetuning implements Job {
     }
 
     @Override
-    public @Nullable Double selection(List<Score> scores) {
-        return selection(recipe, scores, usual(task.problem()));
+    public String chosenBy() {
+        return chosenBy(recipe, usual(task.problem())).score();
     }
 
     /// What tells the best weights where the recipe does not say.
@@ -543,43 +543,23 @@ final class Finetuning implements Job {
     }
 
     /// What tells the best weights of classification, of texts or pictures, and token labelling.
-    static Metric chosenBy(FinetuneRecipe recipe) {
-        var stopping = recipe.training().earlyStopping();
-        return stopping != null
-                ? stopping.metric()
-                : switch (recipe.task()) {
+    ///
+    /// @param labels that are told
+    static Metric chosenBy(FinetuneRecipe recipe, List<String> labels) {
+        return chosenBy(
+                recipe,
+                switch (recipe.task()) {
                     case TaskRecipe.Classification task -> usual(task.problem());
                     case TaskRecipe.ImageClassification task -> usual(task.problem());
+                    case TaskRecipe.TokenLabelling _ -> Metric.ofTags(Entities.areTags(labels));
                     default -> Metric.ACCURACY;
-                };
+                });
     }
 
-    /// The validation's value by which the best weights are told; the higher, the better. Where the
-    /// recipe names none it is that of `otherwise`.
-    static double selection(FinetuneRecipe recipe, List<Score> scores, Metric otherwise) {
+    /// What tells the best weights; `usual` where the recipe does not say.
+    static Metric chosenBy(FinetuneRecipe recipe, Metric usual) {
         var stopping = recipe.training().earlyStopping();
-        var metric = stopping == null ? otherwise : stopping.metric();
-        return switch (metric) {
-            case LOSS -> -find(scores, "loss");
-            case ACCURACY -> find(scores, "accuracy");
-            case MACRO_F1 -> find(scores, "macro-f1");
-            // Where all answers are the same there is none.
-            case SPEARMAN ->
-                    scores.stream().anyMatch(s -> s.metric().equals("spearman"))
-                            ? find(scores, "spearman")
-                            : 0;
-            case CHARACTER_ERROR_RATE -> -find(scores, "character-error-rate");
-            case WORD_ERROR_RATE -> -find(scores, "word-error-rate");
-            default -> find(scores, metric.name().toLowerCase(Locale.ROOT).replace('_', '-'));
-        };
-    }
-
-    static double find(List<Score> scores, String metric) {
-        return scores.stream()
-                .filter(s -> s.metric().equals(metric))
-                .findFirst()
-                .orElseThrow()
-                .value();
+        return stopping == null ? usual : stopping.metric();
     }
 
     @Override

@@ -427,12 +427,8 @@ final class Instruction implements Job {
     }
 
     @Override
-    public @Nullable Double selection(List<Score> scores) {
-        return scores.stream()
-                .filter(s -> s.data().equals("validation") && s.metric().equals("loss"))
-                .map(s -> -s.value())
-                .findFirst()
-                .orElseThrow();
+    public String chosenBy() {
+        return "loss";
     }
 
     @Override

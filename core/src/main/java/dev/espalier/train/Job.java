@@ -4,10 +4,12 @@ import dev.espalier.evaluate.Score;
 import dev.espalier.objective.ExampleText;
 import dev.espalier.recipe.Recipe;
 import dev.espalier.recipe.TrainingRecipe;
+import dev.espalier.recipe.TrainingRecipe.Metric;
 import dev.espalier.tokenize.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
@@ -15,6 +17,13 @@ import tools.jackson.databind.JsonNode;
 /// What [Run] needs to know of pre-training and of fine-tuning: the data and the model, ready to
 /// train.
 interface Job extends AutoCloseable {
+    /// Of what the best weights may be chosen by.
+    Set<String> LESS_IS_BETTER =
+            Set.of(
+                    Metric.LOSS.score(),
+                    Metric.CHARACTER_ERROR_RATE.score(),
+                    Metric.WORD_ERROR_RATE.score());
+
     /// The recipe with every choice that `auto` left open made.
     Recipe recipe();
 
@@ -60,10 +69,28 @@ interface Job extends AutoCloseable {
         return Stream.concat(validate(tokens).stream(), forgetting().measure().stream()).toList();
     }
 
-    /// What of [#validate] early stopping and the choice of the best weights go by, higher being
-    /// better; null where the last weights are the result.
-    default @Nullable Double selection(List<Score> validation) {
+    /// The figure of [#validate], as its scores name it, that early stopping and the choice of the
+    /// best weights go by; null where the last weights are the result.
+    default @Nullable String chosenBy() {
         return null;
+    }
+
+    /// Its value in these scores, turned about where less is better: the higher, the better; null
+    /// likewise.
+    default @Nullable Double selection(List<Score> scores) {
+        var metric = chosenBy();
+        if (metric == null) {
+            return null;
+        }
+        var found = Score.find(scores, "validation", metric);
+        // Where all answers are the same nothing goes with anything.
+        if (found.isEmpty() && metric.equals(Metric.SPEARMAN.score())) {
+            return 0.0;
+        }
+        var value =
+                found.orElseThrow(() -> new IllegalStateException(metric + " is not in " + scores))
+                        .value();
+        return LESS_IS_BETTER.contains(metric) ? -value : value;
     }
 
     /// What of its earlier knowledge the model is asked for.

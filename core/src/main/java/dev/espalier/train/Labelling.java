@@ -278,11 +278,8 @@ final class Labelling implements Job {
     }
 
     @Override
-    public @Nullable Double selection(List<Score> scores) {
-        // Most words belong to no entity, so that their accuracy hardly tells one model from
-        // another.
-        var usual = Entities.areTags(model.labels()) ? Metric.F1 : Metric.ACCURACY;
-        return Finetuning.selection(recipe, scores, usual);
+    public String chosenBy() {
+        return Finetuning.chosenBy(recipe, model.labels()).score();
     }
 
     @Override

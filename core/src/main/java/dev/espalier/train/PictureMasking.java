@@ -287,8 +287,8 @@ final class PictureMasking implements Job {
     }
 
     @Override
-    public @Nullable Double selection(List<Score> scores) {
-        return Pretraining.selection(recipe, scores);
+    public @Nullable String chosenBy() {
+        return Pretraining.chosenBy(recipe);
     }
 
     @Override

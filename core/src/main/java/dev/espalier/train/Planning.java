@@ -33,7 +33,6 @@ import dev.espalier.recipe.TokenizerRecipe;
 import dev.espalier.recipe.TrainingRecipe.Precision;
 import dev.espalier.task.DistillationBatch;
 import dev.espalier.tokenize.Tokenizers;
-import dev.espalier.torch.Torch;
 import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.List;
@@ -81,7 +80,7 @@ public final class Planning {
     /// @param validated tokens that pass forward when the model is measured on its task
     /// @param general tokens of the general text that it is measured on
     /// @param varied whether rows of some batches are longer than those of others
-    /// @param peakMemory of the process; 0 where it had taken more before
+    /// @param peakMemory of the process, see [PeakMemory#bytes]
     record Measured(
             int vocabulary,
             int classes,
@@ -136,9 +135,9 @@ public final class Planning {
     /// Makes the first steps of a job.
     ///
     /// @param process bytes that the process had without the model
-    /// @param before the most that it had before the job was prepared
+    /// @param peak since before the job was prepared
     static Measured measured(
-            Job job, Trainer trainer, int most, double seconds, long process, long before) {
+            Job job, Trainer trainer, int most, double seconds, long process, PeakMemory peak) {
         var facts = facts(job, trainer, process);
         if (most == 0) {
             return facts;
@@ -151,13 +150,12 @@ public final class Planning {
             taken.add((System.nanoTime() - start) / 1e9);
             spent += taken.getLast();
         }
-        var peak = Torch.peakResidentBytes();
         // The first steps fault memory in and warm caches.
         var rest = taken.subList(Math.min(2, taken.size() - 1), taken.size());
         return facts.with(
                 rest.stream().mapToDouble(s -> s).average().orElseThrow(),
                 taken.size(),
-                peak > before ? peak : 0);
+                peak.bytes());
     }
 
     /// What is known of a run before its first step.
@@ -210,17 +208,21 @@ public final class Planning {
         private final long totalSteps;
         private final long formula;
         private final @Nullable Long earlierPeak;
+        private final PeakMemory peak;
         private long firstPeak;
         private final @Nullable Double earlier;
         private final Rate rate;
         private final List<Double> seconds = new ArrayList<>();
 
         /// @param process bytes that the process had without the model
-        static Forecast of(Job job, Trainer trainer, History history, long process) {
-            return new Forecast(job, trainer, history, process);
+        /// @param peak since before the job was prepared
+        static Forecast of(
+                Job job, Trainer trainer, History history, long process, PeakMemory peak) {
+            return new Forecast(job, trainer, history, process, peak);
         }
 
-        private Forecast(Job job, Trainer trainer, History history, long process) {
+        private Forecast(Job job, Trainer trainer, History history, long process, PeakMemory peak) {
+            this.peak = peak;
             recipe = job.recipe();
             var facts = facts(job, trainer, process);
             request =
@@ -244,7 +246,7 @@ public final class Planning {
         void stepped(double took) {
             seconds.add(took);
             if (seconds.size() == first()) {
-                firstPeak = Torch.peakResidentBytes();
+                firstPeak = peak.bytes();
             }
         }
 
@@ -289,7 +291,7 @@ public final class Planning {
                     mean,
                     tokensPerStep / mean,
                     request.flopsPerToken() * tokensPerStep / mean,
-                    Torch.peakResidentBytes(),
+                    peak.bytes(),
                     predicted);
         }
 

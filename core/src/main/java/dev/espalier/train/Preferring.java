@@ -349,15 +349,9 @@ final class Preferring implements Job {
     }
 
     @Override
-    public @Nullable Double selection(List<Score> scores) {
-        var stopping = recipe.training().earlyStopping();
-        var accuracy = stopping != null && stopping.metric() == Metric.ACCURACY;
-        var metric = accuracy ? "reward-accuracy" : "loss";
-        return scores.stream()
-                .filter(s -> s.data().equals("validation") && s.metric().equals(metric))
-                .map(s -> accuracy ? s.value() : -s.value())
-                .findFirst()
-                .orElseThrow();
+    public String chosenBy() {
+        var metric = Finetuning.chosenBy(recipe, Metric.LOSS);
+        return metric == Metric.ACCURACY ? "reward-accuracy" : "loss";
     }
 
     @Override

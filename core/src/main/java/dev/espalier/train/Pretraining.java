@@ -588,16 +588,14 @@ final class Pretraining implements Job {
     }
 
     @Override
-    public @Nullable Double selection(List<Score> scores) {
-        return selection(recipe, scores);
+    public @Nullable String chosenBy() {
+        return chosenBy(recipe);
     }
 
     /// The best weights are wanted where the recipe has early stopping; else the last are, with
     /// which the schedule ends.
-    static @Nullable Double selection(PretrainRecipe recipe, List<Score> scores) {
-        return recipe.training().earlyStopping() == null
-                ? null
-                : Double.valueOf(-Finetuning.find(scores, "loss"));
+    static @Nullable String chosenBy(PretrainRecipe recipe) {
+        return recipe.training().earlyStopping() == null ? null : "loss";
     }
 
     @Override

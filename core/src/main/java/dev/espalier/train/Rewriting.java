@@ -391,8 +391,8 @@ final class Rewriting implements Job {
     }
 
     @Override
-    public @Nullable Double selection(List<Score> scores) {
-        return Finetuning.selection(recipe, scores, Metric.LOSS);
+    public String chosenBy() {
+        return Finetuning.chosenBy(recipe, Metric.LOSS).score();
     }
 
     @Override

@@ -89,10 +89,12 @@ public final class Run {
     ///
     /// @param best the best selection value so far, or null
     /// @param bestStep when it was reached
+    /// @param metric of which it is, or null; states of before it was told lack it
     /// @param stopped why training ended early, or null
     private record State(
             @Nullable Double best,
             long bestStep,
+            @Nullable String metric,
             List<Job.Evaluation> evaluations,
             @Nullable String stopped) {}
 
@@ -134,11 +136,13 @@ public final class Run {
             if (checkpoint.isPresent() && Files.exists(folder.inputs())) {
                 Provenance.requireSame(Json.read(folder.inputs()), recipe, folder.path());
             }
+            var peak = PeakMemory.fromNow();
             try (var job = prepare(folder, watcher)) {
                 return train(
                         folder,
                         job,
                         watcher,
+                        peak,
                         checkpoint.map(Checkpoints.Checkpoint::resume).orElse(null));
             }
         });
@@ -203,7 +207,7 @@ public final class Run {
     /// for 0. Gives what `then` makes of it.
     <T> T measured(
             int most, double seconds, Watcher watcher, BiFunction<Job, Planning.Measured, T> then) {
-        var peak = Torch.peakResidentBytes();
+        var peak = PeakMemory.fromNow();
         return aside(
                 watcher,
                 (temporary, job) -> {
@@ -292,7 +296,12 @@ public final class Run {
         };
     }
 
-    private Result train(RunFolder folder, Job job, Watcher watcher, @Nullable Path resumeFrom) {
+    private Result train(
+            RunFolder folder,
+            Job job,
+            Watcher watcher,
+            PeakMemory peak,
+            @Nullable Path resumeFrom) {
         var completed = job.recipe();
         var bf16 = job.bf16();
         var speeds = new Trainer.Speeds(Machine.usualMatmulRate(bf16), Planning.flops(job));
@@ -301,7 +310,7 @@ public final class Run {
                 new Trainer(job.learner(), completed.training(), bf16, completed.seed(), speeds)) {
             var forecast =
                     resumeFrom == null
-                            ? Planning.Forecast.of(job, trainer, history, process)
+                            ? Planning.Forecast.of(job, trainer, history, process, peak)
                             : null;
             var loop = new Loop(folder, job, trainer, watcher, forecast);
             if (resumeFrom != null) {
@@ -511,7 +520,11 @@ public final class Run {
                                             resume.resolve(STATE),
                                             Json.pretty(
                                                     new State(
-                                                            best, bestStep, evaluations, stopped)));
+                                                            best,
+                                                            bestStep,
+                                                            job.chosenBy(),
+                                                            evaluations,
+                                                            stopped)));
                                     trainer.saveKept(resume.resolve(BEST));
                                 });
             }
@@ -521,8 +534,11 @@ public final class Run {
         void restore(Path resume) {
             trainer.restore(resume);
             var state = Json.read(resume.resolve(STATE), State.class);
-            best = state.best();
-            bestStep = state.bestStep();
+            // A figure of another kind is nothing to be better than.
+            if (state.metric() == null || state.metric().equals(job.chosenBy())) {
+                best = state.best();
+                bestStep = state.bestStep();
+            }
             stopped = state.stopped();
             evaluations.addAll(state.evaluations());
             if (best != null) {

@@ -20,7 +20,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Set;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
@@ -216,8 +215,8 @@ final class Seeing implements Job {
     }
 
     @Override
-    public @Nullable Double selection(List<Score> scores) {
-        return Finetuning.selection(recipe, scores, sight.metric());
+    public String chosenBy() {
+        return Finetuning.chosenBy(recipe, sight.metric()).score();
     }
 
     @Override
@@ -268,7 +267,7 @@ final class Seeing implements Job {
                     steps,
                     evaluations,
                     its,
-                    sight.metric().name().toLowerCase(Locale.ROOT).replace('_', '-'),
+                    sight.metric().score(),
                     told.taken(),
                     told.cases().get(),
                     dataPassport());

@@ -104,6 +104,37 @@ class HistoryTest {
                 .containsExactly("early steps 1", "formula 2");
     }
 
+    /// A run that took less than the process had taken before says nothing of memory.
+    @Test
+    void ofMemoryThatIsNotKnownNothingIsSaid() {
+        var history = new History(folder.resolve("runs.jsonl"));
+        var known = run(History.machine(), "a", 1, 1, 20);
+        var unknown =
+                new History.Entry(
+                        known.at(),
+                        known.machine(),
+                        known.name(),
+                        known.key(),
+                        known.parameters(),
+                        known.steps(),
+                        known.secondsPerStep(),
+                        known.tokensPerSecond(),
+                        known.flopsPerSecond(),
+                        0,
+                        known.predicted());
+        assertThat(unknown.outcomes("tokens"))
+                .singleElement()
+                .asString()
+                .endsWith("was 100 (+0 %)")
+                .doesNotContain("MiB");
+        history.add(unknown);
+        assertThat(history.peak("a")).isEmpty();
+        assertThat(history.accuracies()).extracting(History.Accuracy::what).containsOnly("time");
+        // Steps that were measured say more than a run that does not.
+        history.add(run(History.machine(), "a", 1, 1));
+        assertThat(history.peak("a")).contains(1000L);
+    }
+
     @Test
     void theAccuracyOfPredictionsIsThatOfWholeRuns() {
         var history = new History(folder.resolve("runs.jsonl"));
@@ -124,6 +155,8 @@ class HistoryTest {
         assertThat(run(here, "a", 1, 1, 22).outcomes("images"))
                 .singleElement()
                 .asString()
-                .contains("22.0 s of training, was 20.0 (+10 %)", " images/s, was 100 (+0 %)");
+                .contains(
+                        "22.0 s of training, was 20.0 (+10 %)",
+                        " images/s, was 100 (+0 %)", " MiB, was ");
     }
 }

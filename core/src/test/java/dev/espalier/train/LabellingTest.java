@@ -19,6 +19,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -150,6 +151,38 @@ class LabellingTest {
         assertThatThrownBy(() -> byF1("classes.conll"))
                 .isInstanceOf(EspalierException.class)
                 .hasMessageContaining("f1 counts entities");
+    }
+
+    /// Where the recipe stops early by nothing: a labeller that finds no entity is right of most
+    /// words. Tags that are of none have no F1.
+    @Test
+    void whatTagsAreJudgedByDependsOnWhatTheyAre() throws IOException {
+        Files.writeString(
+                folder.resolve("classes.conll"),
+                Files.readString(folder.resolve("names.conll"))
+                        .replaceAll(" (B|I)-\\w+", " NOUN")
+                        .replaceAll(" O", " VERB"));
+        var accuracy = new Score("validation", "accuracy", 0.9, 0.8, 1, 50);
+        var f1 = new Score("validation", "f1", 0.2, 0.1, 0.3, 50);
+        assertThat(selected("names.conll", accuracy, f1)).isEqualTo(0.2);
+        assertThat(selected("classes.conll", accuracy)).isEqualTo(0.9);
+        assertThatThrownBy(() -> selected("names.conll", accuracy))
+                .hasMessageContaining("f1 is not in");
+    }
+
+    private @Nullable Double selected(String data, Score... scores) {
+        var recipe =
+                Recipes.parse(
+                        """
+                        data: {train: %s/%s, validation-share: 25%%}
+                        tokenizer: {type: wordpiece, vocabulary: 80}
+                        model: {type: bert, layers: 1, heads: 2, width: 32, context: 32}
+                        task: {type: token-labelling}
+                        training: {for: 4 epochs, early-stopping: none}
+                        """
+                                .formatted(folder, data),
+                        "selected");
+        return new Run(recipe).aside(new Watcher() {}, (_, job) -> job.selection(List.of(scores)));
     }
 
     private Run.Result byF1(String data) {

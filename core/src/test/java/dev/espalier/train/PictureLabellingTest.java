@@ -19,6 +19,9 @@ import dev.espalier.model.Vit;
 import dev.espalier.model.VitConfig;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.task.PictureClassifier;
+import dev.espalier.torch.Scope;
+import dev.espalier.torch.Tensor;
+import dev.espalier.torch.Torch;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -98,6 +101,20 @@ class PictureLabellingTest {
 
     private static final String VIT =
             "{type: vit, image: 8, patch: 2, width: 16, layers: 2, heads: 2}";
+
+    /// Several plans are made in one process, that of an adapter after that of all weights.
+    @Test
+    void whatStepsTakeIsKnownAfterLargerOnes() {
+        try (var scope = new Scope()) {
+            assertThat(Tensor.full(1, 96L << 20).count()).isEqualTo(96L << 20);
+        }
+        var before = Torch.peakResidentBytes();
+        var peak =
+                prepared("planned", "train", VIT, "")
+                        .measured(3, 0, new Watcher() {}, (_, found) -> found.peakMemory());
+        assertThat(peak > 0).isEqualTo(Files.isWritable(Path.of("/proc/self/clear_refs")));
+        assertThat(peak).isLessThanOrEqualTo(Math.max(0, before - (128L << 20)));
+    }
 
     @Test
     void aNewModelLearnsIsReadAgainAndLearnsOtherLabels() throws IOException {

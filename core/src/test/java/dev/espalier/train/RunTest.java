@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.espalier.EspalierException;
 import dev.espalier.Rng;
+import dev.espalier.checkpoint.Checkpoints;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.checkpoint.SafeTensors;
 import dev.espalier.evaluate.Score;
@@ -14,6 +15,8 @@ import dev.espalier.plan.History;
 import dev.espalier.recipe.Recipe;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.task.TextClassifier;
+import dev.espalier.torch.Scope;
+import dev.espalier.torch.Tensor;
 import dev.espalier.torch.Torch;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -164,6 +167,20 @@ class RunTest {
         assertThat(history.entries())
                 .extracting(e -> e.predicted().stream().map(History.Prediction::basis).toList())
                 .containsExactly(List.of("guess"), List.of("earlier", "guess"), List.of("rate"));
+    }
+
+    /// Studies and defences make several runs in one process: the history has what each took.
+    @Test
+    void whatTheProcessTookBeforeARunIsNoneOfItsMemory() {
+        try (var scope = new Scope()) {
+            assertThat(Tensor.full(1, 96L << 20).count()).isEqualTo(96L << 20);
+        }
+        var before = Torch.peakResidentBytes();
+        var history = new History(folder.resolve("runs.jsonl"));
+        assertThat(new Run(finetuning("tuned", base), history).train(s -> {}).scores())
+                .isNotEmpty();
+        assertThat(history.entries().getLast().peakMemory())
+                .isLessThanOrEqualTo(Math.max(0, before - (128L << 20)));
     }
 
     @Test
@@ -846,7 +863,7 @@ class RunTest {
     }
 
     @Test
-    void preTrainingEndsWhenItNoLongerImprovesAndKeepsItsBestWeights() {
+    void preTrainingEndsWhenItNoLongerImprovesAndKeepsItsBestWeights() throws IOException {
         var evaluations = new Evaluations();
         var result = new Run(overdone("overdone")).train(evaluations, false);
         var losses = new TreeMap<Long, Double>();
@@ -863,10 +880,43 @@ class RunTest {
         // The best so far is a part of what is gone on from.
         var stopped = overdone("stopped");
         StopAfter.run(stopped, best + 3);
+        // Of older states it is not told which figure it is of.
+        rewriteState(stopped, "\\s*\"metric\" : \"loss\",", "");
         var resumed = new Run(stopped).train(new Watcher() {}, true);
         assertThat(resumed.scores()).isEqualTo(result.scores());
         assertThat(resumed.model().resolve("model.safetensors"))
                 .hasSameBinaryContentAs(result.model().resolve("model.safetensors"));
+    }
+
+    /// In the last checkpoint, whose manifest holds it to be whole.
+    private static void rewriteState(Recipe recipe, String from, String to) throws IOException {
+        var checkpoints = new Checkpoints(recipe.output().resolve("checkpoints"));
+        var state = checkpoints.last().orElseThrow().resume().resolve("run.json");
+        var manifest = state.resolveSibling("../manifest.json");
+        var size = Files.size(state);
+        var sha = AtomicFiles.sha256(state);
+        var text = Files.readString(state);
+        assertThat(text).containsPattern(from);
+        Files.writeString(state, text.replaceFirst(from, to));
+        Files.writeString(
+                manifest,
+                Files.readString(manifest)
+                        .replace(sha, AtomicFiles.sha256(state))
+                        .replaceAll("\\b%d\\b".formatted(size), Long.toString(Files.size(state))));
+        assertThat(checkpoints.last().orElseThrow().resume()).isEqualTo(state.getParent());
+    }
+
+    /// What was best by one figure is not held against another.
+    @Test
+    void theBestIsOfItsFigureAlone() throws IOException {
+        var recipe = finetuning("figure", base);
+        StopAfter.run(recipe, 30);
+        rewriteState(recipe, "\"best\" : [^,]*", "\"best\" : 2.0");
+        rewriteState(recipe, "\"metric\" : \"loss\"", "\"metric\" : \"accuracy\"");
+        var resumed = new Run(recipe).train(new Watcher() {}, true);
+        var last = new Checkpoints(resumed.folder().resolve("checkpoints")).last().orElseThrow();
+        assertThat(Json.read(last.resume().resolve("run.json")).path("best").asDouble())
+                .isNegative();
     }
 
     private Recipe forgetful(String name, Path base, String budget, String save) {

@@ -1,0 +1,21 @@
+package dev.espalier.train;
+
+import dev.espalier.torch.Torch;
+
+/// The most memory that the process takes from some moment on: several runs may follow each other
+/// in one process, and what an earlier one took is not a later one's.
+///
+/// @param before the most that it had, so far as the system cannot forget it
+record PeakMemory(long before) {
+    static PeakMemory fromNow() {
+        Torch.forgetPeak();
+        return new PeakMemory(Torch.peakResidentBytes());
+    }
+
+    /// Bytes; 0 where the system does not say, or where it had as many before, which would only
+    /// bound them.
+    long bytes() {
+        var most = Torch.peakResidentBytes();
+        return most > before ? most : 0;
+    }
+}
