@@ -1,25 +1,13 @@
 package dev.espalier.cli;
 
 import dev.espalier.EspalierException;
-import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.corpus.Document;
 import dev.espalier.corpus.FileSource;
 import dev.espalier.corpus.Ledger;
-import dev.espalier.data.ImageData;
-import dev.espalier.data.ImageReader;
 import dev.espalier.data.LabelledReader;
 import dev.espalier.data.LabelledText;
-import dev.espalier.data.NearCopies;
-import dev.espalier.evaluate.BagOfWords;
-import dev.espalier.evaluate.ConfidentLearning;
 import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
-import dev.espalier.model.Decoder;
-import dev.espalier.model.Encoder;
-import dev.espalier.model.EncoderDecoder;
-import dev.espalier.model.LanguageModel;
-import dev.espalier.model.Problem;
-import dev.espalier.model.SequenceClassifier;
 import dev.espalier.plan.Hardware;
 import dev.espalier.plan.History;
 import dev.espalier.plan.Machine;
@@ -30,10 +18,6 @@ import dev.espalier.study.Advice;
 import dev.espalier.study.Advice.Takes;
 import dev.espalier.study.Advice.Way;
 import dev.espalier.study.Compare;
-import dev.espalier.task.Answers;
-import dev.espalier.task.Example;
-import dev.espalier.task.TextClassifier;
-import dev.espalier.tokenize.Tokenizer;
 import dev.espalier.tokenize.Tokenizers;
 import dev.espalier.train.GeneralText;
 import dev.espalier.train.Planning;
@@ -45,18 +29,14 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.Callable;
-import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -74,18 +54,6 @@ import picocli.CommandLine.Option;
             "Example: espalier advise --labels train.csv --test test.csv --model runs/books/model --text docs.txt --general books.txt"
         })
 final class AdviseVerb implements Callable<Integer> {
-    /// Tokens of each text that the base model is asked to foresee.
-    private static final int MEASURED_TOKENS = 16_384;
-
-    /// Characters of a document whose words are counted.
-    private static final int MEASURED_CHARACTERS = 100_000;
-
-    /// Records whose labels are told by others.
-    private static final int TOLD = 4096;
-
-    /// Of so many the share that a bag of words tells is known well enough (to 3 points of 80).
-    private static final int ENOUGH_TOLD = 500;
-
     /// The share of general text in what is pre-trained further on, where it must be kept.
     private static final double REPLAYED = 0.05;
 
@@ -108,9 +76,6 @@ final class AdviseVerb implements Callable<Integer> {
     /// By how much a model that takes too long is made smaller than it would have to be by its
     /// operations alone.
     private static final double MARGIN = 0.9;
-
-    /// How often telling one text is timed.
-    private static final int TIMES = 9;
 
     private static final List<String> COLUMNS = List.of("text", "label");
 
@@ -205,12 +170,19 @@ final class AdviseVerb implements Callable<Integer> {
             Map<String, Plan.Estimate> costs,
             Map<String, String> recipes) {
         private void put(Way way, Plan plan, Plan.Estimate cost) {
-            put(way, new Takes(plan.peak(), cost.all(), cost.price()), cost);
+            put(way, new Takes(memory(plan), cost.all(), cost.price()), cost);
         }
 
         private void put(Way way, Takes what, Plan.Estimate cost) {
             takes.put(way, what);
             costs.put(way.title(), cost);
+        }
+
+        /// Null where what lies between the layers is not known, of which there is the most.
+        private static @Nullable Long memory(Plan plan) {
+            return plan.training().activations() == 0 && plan.peak() == plan.training().total()
+                    ? null
+                    : Long.valueOf(plan.peak());
         }
     }
 
@@ -339,7 +311,7 @@ final class AdviseVerb implements Callable<Integer> {
         records.forEach(r -> counts.merge(r.label(), 1, Integer::sum));
         if (pictures) {
             refuseTexts();
-            pictures(Objects.requireNonNull(labels), counts);
+            AdviseMeasures.pictures(Objects.requireNonNull(labels), counts);
         }
         var room = memory == null ? Machine.availableBytes() : (long) (memory * 0x1p30);
         var found =
@@ -352,45 +324,58 @@ final class AdviseVerb implements Callable<Integer> {
                         new EnumMap<>(Way.class),
                         new LinkedHashMap<>(),
                         new LinkedHashMap<>());
-        var bag = records.isEmpty() ? null : bag(records, found);
+        var bag = records.isEmpty() ? null : AdviseMeasures.bag(records);
+        if (bag != null) {
+            tell(bag, records.size(), found);
+        }
         var written = text == null ? null : Long.valueOf(tokens(text));
         var seen = counts.values().stream().mapToInt(n -> n).sum();
-        var foresees = model != null && general != null && foresees(model);
+        var base =
+                model == null
+                        ? new AdviseMeasures.Base(false, null, null)
+                        : AdviseMeasures.base(model, text, general, records, console::note);
         if (pictures) {
             planPictures(seen, found);
         } else if (model != null) {
-            planWithBase(model, foresees, found);
+            planWithBase(model, base.foresees(), found);
         } else if (text != null && written != null && written >= Advice.LITTLE_TEXT) {
             pretrain(text, written, found);
             if (labels != null) {
                 write("fine-tune", Way.FINE_TUNE, recipe(Way.FINE_TUNE, PRETRAINED), found);
             }
         }
-        var perText = model == null || records.isEmpty() ? null : seconds(model, records);
         var held = test == null || records.isEmpty() ? List.<LabelledText>of() : read(test);
         var situation =
                 new Advice.Situation(
                         written,
                         Advice.Labels.of(counts),
-                        records.isEmpty() ? null : Double.valueOf(conflicts(records)),
+                        records.isEmpty()
+                                ? null
+                                : Double.valueOf(AdviseMeasures.conflicts(records)),
                         bag == null || bag.errors() == null
                                 ? null
                                 : Double.valueOf(bag.errors().wrong()),
-                        bag == null ? null : Double.valueOf(bag.right()),
-                        held.isEmpty() ? null : Double.valueOf(leaked(records, held)),
-                        held.isEmpty() ? null : Double.valueOf(nearCopies(records, held)),
+                        bag == null ? null : bag.told(),
+                        held.isEmpty()
+                                ? null
+                                : Double.valueOf(AdviseMeasures.leaked(records, held)),
+                        held.isEmpty()
+                                ? null
+                                : Double.valueOf(AdviseMeasures.nearCopies(records, held)),
                         pictures ? Integer.valueOf(seen) : null,
                         model != null,
-                        foresees ? distance() : null,
-                        pictures ? null : fertility(),
+                        base.distance(),
+                        model == null || text == null || general == null
+                                ? null
+                                : Double.valueOf(AdviseMeasures.fertility(model, text, general)),
                         keepGeneral,
                         isPrivate,
-                        perText,
+                        base.seconds(),
                         latency == null ? null : Double.valueOf(latency / 1000),
                         found.takes(),
                         found.may());
         var advice = Advice.of(situation);
-        noteUnbound(advice.way(), found, perText);
+        noteUnbound(advice.way(), found, base.seconds());
         if (model != null) {
             pretrained(model, table, found.costs());
         }
@@ -485,11 +470,7 @@ final class AdviseVerb implements Callable<Integer> {
         var takes = found.takes().getOrDefault(way, Takes.UNKNOWN);
         // One run without a defence, and one with each.
         var runs = 1 + Cheapest.Way.values().length;
-        var all =
-                new Takes(
-                        takes.memory(),
-                        takes.seconds() == null ? null : Double.valueOf(runs * takes.seconds()),
-                        takes.price() == null ? null : Double.valueOf(runs * takes.price()));
+        var all = takes.times(runs);
         if (all.allowed(found.may()) < 1) {
             return;
         }
@@ -601,79 +582,29 @@ final class AdviseVerb implements Callable<Integer> {
         }
     }
 
-    /// What a bag of words tells of records that it has not seen.
-    ///
-    /// @param right the share of them
-    /// @param errors what of the labels looks wrong to it; null where the task is too hard for it
-    ///   to say
-    private record Bag(double right, @Nullable ConfidentLearning errors) {}
-
-    /// Null where there is nothing to tell. What it costs is told by the way.
-    private @Nullable Bag bag(List<LabelledText> all, Found found) {
-        var count = Math.min(TOLD, all.size());
-        var records =
-                IntStream.range(0, count)
-                        .mapToObj(i -> all.get((int) ((long) i * all.size() / count)))
-                        .toList();
-        var problem = new Problem.SingleLabel(LabelledReader.labels(records));
-        if (problem.labels().size() < 2) {
-            return null;
-        }
-        var truth = records.stream().map(r -> Example.truth(problem, r)).toArray(double[][]::new);
-        var given = Arrays.stream(truth).mapToInt(t -> (int) t[0]).toArray();
-        var start = System.nanoTime();
-        var told =
-                BagOfWords.heldOut(
-                        problem,
-                        records,
-                        truth,
-                        // Where it is right too seldom, what it holds for wrong says nothing.
-                        first ->
-                                told(first).length < ENOUGH_TOLD
-                                        || right(first, given) >= Advice.EASY);
-        if (told == null) {
-            return null;
-        }
-        var isAll = told(told).length == count;
-        // Five times four fifths of the records, or once.
-        var once = (System.nanoTime() - start) / (isAll ? 4e9 : 0.8e9);
-        var right = right(told, given);
+    /// What a bag of words costs and tells, and which labels look wrong to it.
+    private void tell(AdviseMeasures.Bag bag, int records, Found found) {
+        var looked = bag.records().size();
         found.costs()
                 .put(
                         Way.BAG_OF_WORDS.title(),
                         Plan.Estimate.here(
                                 found.table(),
-                                once * all.size() / count,
-                                "measured on %,d records; it tells %.1f %% of those that it has not seen"
-                                        .formatted(count, 100 * right)));
-        if (!isAll || right < Advice.EASY) {
-            return new Bag(right, null);
-        }
-        var errors = ConfidentLearning.of(given, told);
-        if (errors.wrong() > 0) {
+                                bag.seconds() * records / looked,
+                                "measured on %,d records; of %,d that it has not seen it tells %.1f %%"
+                                        .formatted(
+                                                looked,
+                                                bag.told().of(),
+                                                100 * bag.told().right())));
+        if (bag.errors() != null && bag.errors().wrong() > 0) {
             context.console()
                     .note(
                             "labels that look wrong, the likeliest first: "
-                                    + errors.suspects().stream()
+                                    + bag.errors().suspects().stream()
                                             .limit(5)
-                                            .map(i -> records.get(i).where())
+                                            .map(i -> bag.records().get(i).where())
                                             .toList());
         }
-        return new Bag(right, errors);
-    }
-
-    /// The places of the records that were told.
-    private static int[] told(double[][] told) {
-        return IntStream.range(0, told.length).filter(i -> told[i].length > 0).toArray();
-    }
-
-    /// The share of those that were told that were told rightly.
-    private static double right(double[][] told, int[] given) {
-        var likeliest = Answers.likeliest(told);
-        return Arrays.stream(told(told))
-                .mapToDouble(i -> likeliest[i] == given[i] ? 1 : 0)
-                .average()
-                .orElse(0);
     }
 
     private List<LabelledText> read(Path file) {
@@ -684,69 +615,6 @@ final class AdviseVerb implements Callable<Integer> {
                     null,
                     ledger);
         }
-    }
-
-    /// The share of records whose text stands with another label too.
-    private static double conflicts(List<LabelledText> records) {
-        var labels = new HashMap<String, HashSet<String>>();
-        records.forEach(r -> labels.computeIfAbsent(plain(r), _ -> new HashSet<>()).add(r.label()));
-        return records.stream()
-                        .filter(r -> labels.getOrDefault(plain(r), new HashSet<>()).size() > 1)
-                        .count()
-                / (double) records.size();
-    }
-
-    private static double leaked(List<LabelledText> records, List<LabelledText> test) {
-        var seen = new HashSet<>(records.stream().map(AdviseVerb::plain).toList());
-        return test.stream().filter(r -> seen.contains(plain(r))).count()
-                / (double) Math.max(1, test.size());
-    }
-
-    /// The share of test records that are nearly, and not wholly, a training record.
-    private static double nearCopies(List<LabelledText> records, List<LabelledText> test) {
-        var seen = new HashSet<>(records.stream().map(AdviseVerb::plain).toList());
-        var copies = new NearCopies(records.stream().map(LabelledText::text).toList(), 0.8);
-        return test.stream().filter(r -> !seen.contains(plain(r)) && copies.has(r.text())).count()
-                / (double) Math.max(1, test.size());
-    }
-
-    private static void pictures(Path folder, Map<String, Integer> counts) {
-        var wanted = new ImageData.Wanted.Labels("image", "label", new LabelledReader.Labels.One());
-        try (var ledger = new Ledger(null, new Ledger.Limit.Share(1))) {
-            ImageReader.read(new ImageData.Place(folder, null), wanted, ledger)
-                    .images()
-                    .forEach(p -> counts.merge(String.join(" ", p.labels()), 1, Integer::sum));
-        }
-    }
-
-    /// Tokens a word of the domain's text over those of general text; null where it cannot be told.
-    private @Nullable Double fertility() {
-        if (model == null || text == null || general == null) {
-            return null;
-        }
-        var tokenizer = Tokenizers.read(model).plain();
-        return tokensPerWord(text, tokenizer) / tokensPerWord(general, tokenizer);
-    }
-
-    private static double tokensPerWord(String pattern, Tokenizer tokenizer) {
-        long tokens = 0, words = 0;
-        try (var documents = FileSource.text(pattern).documents(Ledger.strict())) {
-            for (var document : (Iterable<Document>) documents::iterator) {
-                var text = document.text();
-                var part = text.substring(0, Math.min(text.length(), MEASURED_CHARACTERS));
-                tokens += tokenizer.encode(part).length;
-                words += part.split("\\s+").length;
-                if (words > MEASURED_TOKENS) {
-                    break;
-                }
-            }
-        }
-        return tokens / (double) Math.max(1, words);
-    }
-
-    /// A text but for case and white space.
-    private static String plain(LabelledText record) {
-        return record.text().toLowerCase(Locale.ROOT).strip().replaceAll("\\s+", " ");
     }
 
     private long tokens(String pattern) {
@@ -762,84 +630,6 @@ final class AdviseVerb implements Callable<Integer> {
             return Files.size(file);
         } catch (IOException e) {
             throw AtomicFiles.failure(file, e);
-        }
-    }
-
-    /// Whether a base goes on with text, or tells hidden tokens of it, by itself.
-    private boolean foresees(Path model) {
-        var loaded = HuggingFace.readModel(Given.folder(model, "a model"), null);
-        try {
-            if (loaded.model() instanceof EncoderDecoder || !loaded.missing().isEmpty()) {
-                context.console()
-                        .note(
-                                "%s foresees no text by itself, so neither how far the domain lies from its own nor what it forgets is measured"
-                                        .formatted(model));
-                return false;
-            }
-            return true;
-        } finally {
-            loaded.model().free();
-        }
-    }
-
-    /// The loss a byte of the domain's text over that of general text; null where it cannot be
-    /// told.
-    private @Nullable Double distance() {
-        if (model == null || text == null || general == null) {
-            return null;
-        }
-        var loaded = HuggingFace.readModel(Given.folder(model, "a model"), null);
-        try {
-            var tokenizer = Tokenizers.read(model);
-            return bitsPerByte(text, loaded.model(), tokenizer)
-                    / bitsPerByte(general, loaded.model(), tokenizer);
-        } finally {
-            loaded.model().free();
-        }
-    }
-
-    /// Of the text, or, by an encoder, of the tokens of it that are hidden.
-    private static double bitsPerByte(String pattern, LanguageModel model, Tokenizer tokenizer) {
-        var read = GeneralText.read(FileSource.text(pattern), tokenizer, model, MEASURED_TOKENS);
-        var loss =
-                switch (model) {
-                    case Decoder decoder -> read.loss(decoder, false);
-                    case Encoder encoder ->
-                            read.hidden(tokenizer, 1)
-                                    .measure(encoder, false, id -> tokenizer.bytes(id).length)
-                                    .loss();
-                    case EncoderDecoder _ -> throw new IllegalArgumentException();
-                };
-        return loss.bitsPerByte().value();
-    }
-
-    /// Seconds in which a classifier on the base tells one text by itself, of the middle length:
-    /// the middle one of several times, after two that warm up.
-    private static @Nullable Double seconds(Path model, List<LabelledText> records) {
-        if (records.isEmpty()) {
-            return null;
-        }
-        var body = HuggingFace.readModel(model, null).model();
-        var head = new SequenceClassifier(body, List.of("one", "other"));
-        head.initializeHead(1);
-        try (var classifier =
-                new TextClassifier(head, Tokenizers.read(model).plain(), body.context())) {
-            var text =
-                    records.stream()
-                            .map(LabelledText::text)
-                            .sorted(Comparator.comparingInt(String::length))
-                            .toList()
-                            .get(records.size() / 2);
-            var times = new double[TIMES];
-            for (var i = -2; i < TIMES; i++) {
-                var start = System.nanoTime();
-                var unused = classifier.predict(List.of(new TextClassifier.Input(text, null)));
-                if (i >= 0) {
-                    times[i] = (System.nanoTime() - start) / 1e9;
-                }
-            }
-            Arrays.sort(times);
-            return times[TIMES / 2];
         }
     }
 
@@ -964,11 +754,16 @@ final class AdviseVerb implements Callable<Integer> {
                             Json.line(base.toString()),
                             Compare.objective(base));
         }
+        // What has no head for classes learns to write the label.
+        var task =
+                base.equals(model) && Compare.objective(base).equals("span-corruption")
+                        ? "{type: sequence-to-sequence, input: %s, target: %s}"
+                        : "{type: classification, text: %s, label: %s}";
         return """
         name: advice-%s
         data: {train: %s%s}
         model: {path: %s}
-        task: {type: classification, text: %s, label: %s}
+        task: %s
         adapter: {type: %s}
         training: {for: 10 epochs, optimizer: {type: adamw, rate: %s}}
         """
@@ -977,8 +772,7 @@ final class AdviseVerb implements Callable<Integer> {
                         Json.line(String.valueOf(labels)),
                         test == null ? "" : ", test: " + Json.line(test.toString()),
                         Json.line(base.toString()),
-                        Json.line(columns.get(0)),
-                        Json.line(columns.get(1)),
+                        task.formatted(Json.line(columns.get(0)), Json.line(columns.get(1))),
                         way == Way.ADAPTER ? "lora" : "none",
                         way == Way.ADAPTER ? "2e-3" : "3e-4");
     }

@@ -17,6 +17,7 @@ import dev.espalier.recipe.ForgettingRecipe.DefenceRecipe;
 import dev.espalier.recipe.ModelRecipe;
 import dev.espalier.recipe.PretrainRecipe;
 import dev.espalier.recipe.Recipes;
+import dev.espalier.recipe.TaskRecipe;
 import dev.espalier.recipe.TokenizerRecipe;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -171,8 +172,10 @@ class AdviseVerbTest {
         assertThat(told.at("/situation/errors").asDouble()).isBetween(0.01, 0.2);
         assertThat(err).contains("labels that look wrong", "train.csv:");
         // A tenth is told otherwise than it is labelled.
-        assertThat(told.at("/situation/bag-of-words").asDouble()).isBetween(0.8, 0.95);
-        assertThat(told.at("/costs/bag of words/basis").asString()).contains("tells");
+        assertThat(told.at("/situation/bag-of-words/right").asDouble()).isBetween(0.8, 0.95);
+        assertThat(told.at("/situation/bag-of-words/of").asInt()).isEqualTo(80);
+        assertThat(told.at("/costs/bag of words/basis").asString())
+                .startsWith("measured on 80 records; of 80 that it has not seen it tells ");
         assertThat(told.at("/situation/seconds").asDouble()).isBetween(1e-5, 1.0);
         assertThat(told.at("/situation/may/memory").asLong()).isEqualTo(1000L << 30);
         assertThat(told.at("/costs/pretrain/price").asDouble()).isEqualTo(7.2);
@@ -181,6 +184,55 @@ class AdviseVerbTest {
         assertThat(told.at("/advice/reasons").findValuesAsString("rule")).contains("OVER_MONEY");
         assertThat(run("", "--money=1")).isEqualTo(2);
         assertThat(err).contains("--money: the table has neither");
+    }
+
+    /// Where a bag of words tells too little for its doubts to mean anything, a first fifth is
+    /// enough, and said to be one.
+    @Test
+    void ofHowManyRecordsAFigureIsSaid() throws IOException {
+        var train = new StringBuilder("text,label\n");
+        for (var i = 0; i < 2600; i++) {
+            train.append("they sold herring on day %d,%s%n".formatted(i, i % 2 == 0 ? "a" : "b"));
+        }
+        Files.writeString(folder.resolve("train.csv"), train);
+        assertThat(run("", "--labels=" + folder.resolve("train.csv"), "--json")).as(err).isZero();
+        var told = Json.mapper().readTree(out);
+        assertThat(told.at("/situation/bag-of-words/of").asInt()).isEqualTo(520);
+        assertThat(told.at("/costs/bag of words/basis").asString())
+                .startsWith("measured on 2,600 records; of 520 that it has not seen it tells ");
+        assertThat(told.at("/situation/errors").isNull()).isTrue();
+    }
+
+    /// A T5 has no head for classes: it learns to write the label, and what cannot be measured is
+    /// said.
+    @Test
+    void aBaseWithoutAHeadForClassesIsAdvisedOnToo() throws IOException {
+        Files.writeString(
+                folder.resolve("train.csv"),
+                "text,label\n" + "herring,sea\nbread,mill\n".repeat(20));
+        var base = TinyModel.writeT5(folder.resolve("t5"));
+        var given =
+                new String[] {
+                    "--labels=" + folder.resolve("train.csv"),
+                    "--model=" + base,
+                    "--latency=5",
+                    "--json"
+                };
+        assertThat(run("", given)).as(err).isZero();
+        assertThat(err)
+                .contains(
+                        "how long telling one text takes is not measured: a T5 has no head",
+                        "--latency: what it takes is not known")
+                .doesNotContain("is not planned");
+        var told = Json.mapper().readTree(out);
+        assertThat(told.at("/situation/seconds").isNull()).isTrue();
+        assertThat(told.at("/costs/fine tune/seconds").asDouble()).isPositive();
+        var recipe =
+                (FinetuneRecipe) Recipes.read(Path.of(told.at("/recipes/fine tune").asString()));
+        assertThat(recipe.task())
+                .isInstanceOfSatisfying(
+                        TaskRecipe.SequenceToSequence.class,
+                        task -> assertThat(task.target()).isEqualTo("label"));
     }
 
     @Test
@@ -424,6 +476,11 @@ class AdviseVerbTest {
         assertThat(run("", "--labels=" + pets(), "--model=" + base, "--json")).as(err).isZero();
         var told = Json.mapper().readTree(out);
         assertThat(told.at("/costs/adapter/seconds").asDouble()).isPositive();
+        // Where the peak can be forgotten, what either takes is known, though not before in turn.
+        var takes = told.at("/situation/takes");
+        assertThat(takes.size()).isEqualTo(2);
+        assertThat(takes.valueStream().allMatch(t -> t.path("memory").isNumber()))
+                .isEqualTo(Files.isWritable(Path.of("/proc/self/clear_refs")));
         var adapter =
                 (FinetuneRecipe) Recipes.read(Path.of(told.at("/recipes/adapter").asString()));
         assertThat(adapter.adapter()).isInstanceOf(AdapterRecipe.Lora.class);

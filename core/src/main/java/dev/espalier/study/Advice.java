@@ -209,6 +209,14 @@ public record Advice(Way way, List<Reason> reasons) {
                             : Double.valueOf(price + next.price));
         }
 
+        /// As many of it, one behind the other.
+        public Takes times(int runs) {
+            return new Takes(
+                    memory,
+                    seconds == null ? null : Double.valueOf(runs * seconds),
+                    price == null ? null : Double.valueOf(runs * price));
+        }
+
         /// How much of it is allowed, of what there is least; infinite where there is no limit.
         public double allowed(Takes may) {
             return Math.min(
@@ -223,6 +231,12 @@ public record Advice(Way way, List<Reason> reasons) {
         }
     }
 
+    /// What is told of records.
+    ///
+    /// @param right the share of `of` records whose labels are told
+    /// @param of which may be a part that is enough to tell
+    public record Told(double right, int of) {}
+
     /// What is known; null where nothing is.
     ///
     /// @param textTokens of unlabelled text of the domain
@@ -230,7 +244,7 @@ public record Advice(Way way, List<Reason> reasons) {
     /// @param conflicts the share of records whose text stands with another label too
     /// @param errors the share of labels that a bag of words which has not seen them takes for
     ///   wrong ([dev.espalier.evaluate.ConfidentLearning]), where it tells others well enough
-    /// @param bagOfWords the share of records whose label is told by one that has not seen them
+    /// @param bagOfWords what one tells of records that it has not seen
     /// @param leaked the share of test records whose text is among the training records
     /// @param nearCopies the share of test records whose text is nearly that of a training record
     /// @param pictures labelled ones, where the records are pictures
@@ -248,7 +262,7 @@ public record Advice(Way way, List<Reason> reasons) {
             @Nullable Labels labels,
             @Nullable Double conflicts,
             @Nullable Double errors,
-            @Nullable Double bagOfWords,
+            @Nullable Told bagOfWords,
             @Nullable Double leaked,
             @Nullable Double nearCopies,
             @Nullable Integer pictures,
@@ -281,8 +295,8 @@ public record Advice(Way way, List<Reason> reasons) {
             reasons.add(
                     new Reason(
                             Rule.BAG_FIRST,
-                            "a bag of words tells %.1f %% of the records that it has not seen; of intents, and of pros and cons, fine-tuning told no more than one: compare with it first"
-                                    .formatted(100 * s.bagOfWords())));
+                            "of %,d records that it has not seen a bag of words tells %.1f %%; of intents, and of pros and cons, fine-tuning told no more than one: compare with it first"
+                                    .formatted(s.bagOfWords().of(), 100 * s.bagOfWords().right())));
         }
         others(s, reasons);
         return new Advice(way, reasons);

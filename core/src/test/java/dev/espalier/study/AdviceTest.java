@@ -81,7 +81,7 @@ class AdviceTest {
                         Labels.of(Map.of("sea", 400, "mill", 500)),
                         0.2,
                         0.06,
-                        0.89,
+                        new Advice.Told(0.89, 819),
                         0.1,
                         0.02,
                         null,
@@ -105,9 +105,16 @@ class AdviceTest {
                         Rule.PRIVATE_TEXT,
                         Rule.NEAR_COPIES,
                         Rule.SEEN_BEFORE);
-        assertThat(advice.reasons().getFirst().because()).contains("89.0 %");
+        assertThat(advice.reasons().getFirst().because()).contains("of 819 records", "89.0 %");
         require(pictures(900, false, Map.of()), Way.FINE_TUNE, Rule.FEW_PICTURES);
         require(pictures(900, true, Map.of()), Way.FINE_TUNE);
+    }
+
+    /// One run after the other takes as much memory, and all their time.
+    @Test
+    void severalRunsTakeTheirTimeTogether() {
+        assertThat(LITTLE.times(3)).isEqualTo(new Takes(10L, 180.0, 3.0));
+        assertThat(Takes.UNKNOWN.times(3)).isEqualTo(Takes.UNKNOWN);
     }
 
     @Test
@@ -131,8 +138,23 @@ class AdviceTest {
                 Rule.NEAR_DOMAIN);
         require(
                 new Situation(
-                        null, null, null, null, 0.9, null, null, null, true, null, null, false,
-                        false, 0.2, 0.1, Map.of(), MAY),
+                        null,
+                        null,
+                        null,
+                        null,
+                        new Advice.Told(0.9, 100),
+                        null,
+                        null,
+                        null,
+                        true,
+                        null,
+                        null,
+                        false,
+                        false,
+                        0.2,
+                        0.1,
+                        Map.of(),
+                        MAY),
                 Way.BAG_OF_WORDS,
                 Rule.TOO_SLOW);
         require(
