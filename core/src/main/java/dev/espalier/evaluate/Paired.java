@@ -52,6 +52,16 @@ public record Paired(Interval difference, double p) {
         return new Paired(interval, exchanges(one, two, seed));
     }
 
+    /// Of an interval over the records alone, as if the difference were normal.
+    public static Paired of(Interval difference) {
+        var deviation = (difference.high() - difference.low()) / (2 * Interval.Z);
+        return new Paired(
+                difference,
+                deviation == 0
+                        ? difference.value() == 0 ? 1 : 0
+                        : beyond(Math.abs(difference.value()) / deviation, Double.MAX_VALUE));
+    }
+
     /// What holds for other seeds, too: other weights to begin with, other draws of labels. Records
     /// and seeds are drawn apart from each other, so that what either leaves open adds up, as of
     /// the readers and cases of a study of readers (Obuchowski and Rockette 1995): the difference

@@ -4,6 +4,7 @@ import dev.espalier.EspalierException;
 import dev.espalier.Rng;
 import dev.espalier.corpus.FileSource;
 import dev.espalier.evaluate.Interval;
+import dev.espalier.evaluate.Paired;
 import dev.espalier.evaluate.Score;
 import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
@@ -22,9 +23,11 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Objects;
-import java.util.function.ToDoubleFunction;
+import java.util.SequencedMap;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /// One model that learns several tasks in turn, with each of several defences: what it still knows
@@ -60,8 +63,8 @@ public final class Sequence {
     ///   defence went beyond the budget
     /// @param average over the tasks at the end; null, as are `backward` and `forward`, where the
     ///   defence went beyond the budget with one of the seeds
-    /// @param generalRise of the general text's perplexity over the whole sequence, the mean over
-    ///   the seeds; null where it was not measured
+    /// @param generalRise of the general text's perplexity over the whole sequence, by the mean of
+    ///   its logarithm over the seeds; null where it was not measured
     /// @param seconds of training, the mean over the seeds
     /// @param beyond where it went beyond the budget, or training ended for its loss, so that
     ///   nothing was left to go on with
@@ -83,12 +86,21 @@ public final class Sequence {
         }
     }
 
+    /// A defence beside the first: by how much the average over the tasks at the end is higher.
+    ///
+    /// @param difference over test records and seeds; each seed by itself, the records as if they
+    ///   were others, which makes it wider than it is
+    /// @param holm the chance of a difference at least as far from 0, for all defences at once
+    public record Versus(String defence, Interval difference, double holm) {}
+
     /// @param metrics that each task is judged by
+    /// @param versus of each defence but the first, where neither went beyond the budget
     public record Result(
             List<String> tasks,
             List<String> metrics,
             int seeds,
             List<Outcome> outcomes,
+            List<Versus> versus,
             int made,
             int kept) {}
 
@@ -185,33 +197,62 @@ public final class Sequence {
             double seconds,
             @Nullable String beyond) {
         Transfer transfer() {
-            return Transfer.of(scores.stream().map(Line::values).toList(), values(before));
+            return Transfer.of(scores.stream().map(Line::intervals).toList(), intervals(before));
         }
 
-        static List<@Nullable Double> values(List<@Nullable Score> row) {
-            var values = new ArrayList<@Nullable Double>();
-            row.forEach(s -> values.add(s == null ? null : Double.valueOf(s.value())));
-            return values;
+        private static List<@Nullable Interval> intervals(List<@Nullable Score> row) {
+            var intervals = new ArrayList<@Nullable Interval>();
+            row.forEach(s -> intervals.add(s == null ? null : s.interval()));
+            return intervals;
         }
     }
 
     /// Makes what is not made, and sums up.
     public Result run() {
         var outcomes = new ArrayList<Outcome>();
+        var averages = new LinkedHashMap<String, List<Interval>>();
         for (var defence : settings.defences()) {
             var lines = new ArrayList<Line>();
             for (var seed = 1; seed <= settings.seeds(); seed++) {
                 lines.add(line(defence, seed));
             }
             outcomes.add(outcome(defence, lines));
+            if (lines.stream().allMatch(l -> l.beyond() == null)) {
+                averages.put(
+                        defence, lines.stream().map(l -> l.transfer().average()).toList());
+            }
         }
         return new Result(
                 tasks.stream().map(FinetuneRecipe::name).toList(),
                 tasks.stream().map(Sequence::metric).toList(),
                 settings.seeds(),
                 outcomes,
+                versus(averages),
                 runs.made(),
                 runs.kept());
+    }
+
+    private List<Versus> versus(SequencedMap<String, List<Interval>> averages) {
+        var first = averages.get(settings.defences().getFirst());
+        if (first == null) {
+            return List.of();
+        }
+        var names = averages.keySet().stream().skip(1).toList();
+        var found =
+                names.stream()
+                        .map(name -> {
+                            var other = Objects.requireNonNull(averages.get(name));
+                            var seeds = new double[other.size()];
+                            Arrays.setAll(
+                                    seeds, s -> other.get(s).value() - first.get(s).value());
+                            return Paired.of(records(other).minus(records(first)))
+                                    .overSeeds(seeds);
+                        })
+                        .toList();
+        var holm = Paired.holm(found.stream().mapToDouble(Paired::p).toArray());
+        return IntStream.range(0, names.size())
+                .mapToObj(i -> new Versus(names.get(i), found.get(i).difference(), holm[i]))
+                .toList();
     }
 
     private Line line(String defence, int seed) {
@@ -389,62 +430,68 @@ public final class Sequence {
         }
         var before = row(lines.stream().map(Line::before).toList());
         var beyond = lines.stream().map(Line::beyond).filter(Objects::nonNull).toList();
-        var seconds = over(lines, Line::seconds).value();
+        var seconds = lines.stream().mapToDouble(Line::seconds).average().orElseThrow();
         if (!beyond.isEmpty()) {
             // Of the seeds that were left alone nothing is to be told: they are the lucky ones.
             return new Outcome(defence, before, scores, null, null, null, null, seconds, beyond);
         }
-        var last = scores.getLast();
-        var one = lines.size() == 1;
-        var back = new ArrayList<Interval>();
-        var forward = new ArrayList<Interval>();
-        for (var i = 0; i < tasks.size(); i++) {
-            if (i < tasks.size() - 1) {
-                back.add(known(last, i).minus(known(scores.get(i), i)));
-            }
-            if (i > 0) {
-                forward.add(known(scores.get(i - 1), i).minus(known(before, i)));
-            }
-        }
+        var transfers = lines.stream().map(Line::transfer).toList();
         return new Outcome(
                 defence,
                 before,
                 scores,
-                one
-                        ? Interval.mean(last.stream().map(Objects::requireNonNull).toList())
-                        : over(lines, l -> l.transfer().average()),
-                one ? Interval.mean(back) : over(lines, l -> l.transfer().backward()),
-                one ? Interval.mean(forward) : over(lines, l -> l.transfer().forward()),
-                lines.getFirst().generalRise() == null
-                        ? null
-                        : Double.valueOf(
-                                over(lines, l -> Objects.requireNonNull(l.generalRise())).value()),
+                over(transfers.stream().map(Transfer::average).toList()),
+                over(transfers.stream().map(Transfer::backward).toList()),
+                over(transfers.stream().map(Transfer::forward).toList()),
+                rise(lines),
                 seconds,
                 List.of());
     }
 
-    private static Interval known(List<@Nullable Interval> row, int at) {
-        return Objects.requireNonNull(row.get(at));
+    private static @Nullable Double rise(List<Line> lines) {
+        return lines.getFirst().generalRise() == null
+                ? null
+                : Double.valueOf(
+                        Math.expm1(
+                                lines.stream()
+                                        .mapToDouble(l ->
+                                                Math.log1p(Objects.requireNonNull(l.generalRise())))
+                                        .average()
+                                        .orElseThrow()));
     }
 
-    /// Of one seed the intervals over the records, of several those over the seeds.
     private static List<@Nullable Interval> row(List<List<@Nullable Score>> seeds) {
         var row = new ArrayList<@Nullable Interval>();
         for (var j = 0; j < seeds.getFirst().size(); j++) {
             var at = j;
-            var known = seeds.stream().map(s -> s.get(at)).filter(Objects::nonNull).toList();
+            var known =
+                    seeds.stream()
+                            .map(s -> s.get(at))
+                            .filter(Objects::nonNull)
+                            .map(Score::interval)
+                            .toList();
+            var score = known.size() < seeds.size() ? null : over(known);
             row.add(
-                    known.size() < seeds.size()
+                    score == null
                             ? null
-                            : known.size() == 1
-                                    ? known.getFirst().interval()
-                                    : Interval.mean(
-                                            known.stream().mapToDouble(Score::value).toArray()));
+                            : new Interval(
+                                    score.value(),
+                                    Math.max(0, score.low()),
+                                    Math.min(1, score.high())));
         }
         return row;
     }
 
-    private static Interval over(List<Line> lines, ToDoubleFunction<Line> value) {
-        return Interval.mean(lines.stream().mapToDouble(value).toArray());
+    /// The mean over seeds, with what other seeds and other test records leave open.
+    private static Interval over(List<Interval> seeds) {
+        return records(seeds).overSeeds(seeds.stream().mapToDouble(Interval::value).toArray());
+    }
+
+    /// The mean over seeds as its records have it, which are the same for all.
+    private static Interval records(List<Interval> seeds) {
+        return new Interval(
+                seeds.stream().mapToDouble(Interval::value).average().orElseThrow(),
+                seeds.stream().mapToDouble(Interval::low).average().orElseThrow(),
+                seeds.stream().mapToDouble(Interval::high).average().orElseThrow());
     }
 }

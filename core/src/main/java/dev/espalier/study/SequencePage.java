@@ -27,6 +27,9 @@ public final class SequencePage {
             outcome.beyond().forEach(where -> out.append(where).append('\n'));
         }
         append(out, transfer(r));
+        if (!r.versus().isEmpty()) {
+            append(out, versus(r));
+        }
         return out.toString().stripTrailing();
     }
 
@@ -51,7 +54,11 @@ public final class SequencePage {
         if (known.series().stream().anyMatch(s -> !s.points().isEmpty())) {
             HtmlReport.writeChart(file.resolveSibling("tasks.svg"), known);
         }
-        sections.add(new Report.Section("Transfer", known, transfer(r)));
+        var tables = new ArrayList<Block>(List.of(known, transfer(r)));
+        if (!r.versus().isEmpty()) {
+            tables.add(versus(r));
+        }
+        sections.add(new Report.Section("Transfer", tables));
         for (var outcome : r.outcomes()) {
             var blocks = new ArrayList<Block>();
             outcome.beyond().forEach(where -> blocks.add(new Block.Paragraph(where)));
@@ -171,10 +178,24 @@ public final class SequencePage {
             rows.add(row);
         }
         return new Block.Table(
-                "Transfer (Lopez-Paz and Ranzato 2017), with 95 % intervals over "
-                        + (r.seeds() > 1 ? r.seeds() + " seeds" : "the records, as if unpaired"),
+                "Transfer (Lopez-Paz and Ranzato 2017), with 95 %% intervals over the records, as if unpaired%s"
+                        .formatted(r.seeds() > 1 ? ", and over %d seeds".formatted(r.seeds()) : ""),
                 columns,
                 rows);
+    }
+
+    private static Block.Table versus(Sequence.Result r) {
+        return new Block.Table(
+                "The average at the end beside that of %s, as if the records were others; p by Holm over all"
+                        .formatted(r.outcomes().getFirst().defence()),
+                List.of("defence", "by, points", "p, Holm"),
+                r.versus().stream()
+                        .map(v ->
+                                List.of(
+                                        v.defence(),
+                                        hundred(v.difference()),
+                                        Numbers.fixed(v.holm(), 4)))
+                        .toList());
     }
 
     private static String hundred(Interval share) {

@@ -19,6 +19,15 @@ class PairedTest {
     }
 
     @Test
+    void anIntervalAloneIsTakenForNormal() {
+        assertThat(Paired.of(new Interval(0.2, 0, 0.4)).p()).isCloseTo(0.05, within(1e-3));
+        assertThat(Paired.of(new Interval(-0.2, -0.4, 0)).p()).isCloseTo(0.05, within(1e-3));
+        assertThat(Paired.of(new Interval(0, -0.2, 0.2)).p()).isCloseTo(1, within(1e-9));
+        assertThat(Paired.of(new Interval(0, 0, 0)).p()).isEqualTo(1);
+        assertThat(Paired.of(new Interval(0.1, 0.1, 0.1)).p()).isZero();
+    }
+
+    @Test
     void chanceIsTakenForMoreOnlyAsOftenAsItMayBe() {
         var rejected = 0;
         var trials = 300;

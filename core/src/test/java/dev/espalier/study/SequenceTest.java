@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.espalier.EspalierException;
+import dev.espalier.evaluate.Interval;
 import dev.espalier.evaluate.Score;
 import dev.espalier.io.Json;
 import dev.espalier.recipe.FinetuneRecipe;
@@ -14,9 +15,10 @@ import dev.espalier.train.Watcher;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -28,13 +30,26 @@ class SequenceTest {
     void transferIsThatOfThePaper() {
         var scores =
                 List.of(
-                        Arrays.asList(0.9, 0.3, null),
-                        Arrays.asList(0.8, 0.7, 0.5),
-                        Arrays.asList(0.6, 0.65, 0.8));
-        var transfer = Transfer.of(scores, Arrays.asList(null, 0.2, 0.35));
-        assertThat(transfer.average()).isCloseTo((0.6 + 0.65 + 0.8) / 3, within(1e-12));
-        assertThat(transfer.backward()).isCloseTo(((0.6 - 0.9) + (0.65 - 0.7)) / 2, within(1e-12));
-        assertThat(transfer.forward()).isCloseTo(((0.3 - 0.2) + (0.5 - 0.35)) / 2, within(1e-12));
+                        row(0.9, 0.3, null), row(0.8, 0.7, 0.5), row(0.6, 0.65, 0.8));
+        var transfer = Transfer.of(scores, row(null, 0.2, 0.35));
+        isClose(transfer.average(), (0.6 + 0.65 + 0.8) / 3, 0.1 / Math.sqrt(3));
+        isClose(transfer.backward(), ((0.6 - 0.9) + (0.65 - 0.7)) / 2, 0.1);
+        isClose(transfer.forward(), ((0.3 - 0.2) + (0.5 - 0.35)) / 2, 0.1);
+    }
+
+    /// Scores that are known within a tenth.
+    private static List<@Nullable Interval> row(@Nullable Double... scores) {
+        var row = new ArrayList<@Nullable Interval>();
+        for (var s : scores) {
+            row.add(s == null ? null : new Interval(s, s - 0.1, s + 0.1));
+        }
+        return row;
+    }
+
+    private static void isClose(Interval found, double value, double margin) {
+        assertThat(found.value()).isCloseTo(value, within(1e-12));
+        assertThat(found.high() - value).isCloseTo(margin, within(1e-12));
+        assertThat(value - found.low()).isCloseTo(margin, within(1e-12));
     }
 
     private FinetuneRecipe recipe(String name, Path base, String task, String data) {
@@ -123,6 +138,32 @@ class SequenceTest {
         var again = new Sequence(tasks, settings, output, new Watcher() {}).run();
         assertThat(again.made()).isZero();
         assertThat(again.outcomes()).isEqualTo(result.outcomes());
+
+        // The first is what the others stand beside; other seeds widen what is known.
+        var averages =
+                result.outcomes().stream()
+                        .map(o -> Objects.requireNonNull(o.average()).value())
+                        .toList();
+        assertThat(result.versus())
+                .singleElement()
+                .satisfies(v -> {
+                    assertThat(v.defence()).isEqualTo("l2-sp");
+                    assertThat(v.difference().value())
+                            .isCloseTo(averages.get(1) - averages.get(0), within(1e-12));
+                    assertThat(v.holm()).isBetween(0.0, 1.0);
+                });
+        var seeds =
+                new Sequence.Settings(
+                        List.of("none", "l2-sp"), 2, folder + "/prose.txt", null, null);
+        var both = new Sequence(tasks, seeds, output, new Watcher() {}).run();
+        assertThat(both.kept()).isEqualTo(result.made());
+        for (var row : both.outcomes().getFirst().scores()) {
+            assertThat(row)
+                    .filteredOn(Objects::nonNull)
+                    .allSatisfy(s -> assertThat(s.low()).isBetween(0.0, s.value()))
+                    .allSatisfy(s -> assertThat(s.high()).isBetween(s.value(), 1.0));
+        }
+        assertThat(SequencePage.text(both)).contains("over 2 seeds", "beside that of none");
 
         // A glob stands for what its files say. What learns nothing of the text is not made again.
         Files.createDirectories(folder.resolve("texts"));
