@@ -66,6 +66,9 @@ public record Advice(Way way, List<Reason> reasons) {
 
         /// What to do where this way takes more than it may.
         private Way smaller(Situation s) {
+            if (s.isUnlabelled()) {
+                return GATHER;
+            }
             return switch (this) {
                 case PRETRAIN_FURTHER -> FINE_TUNE;
                 case FINE_TUNE, FINE_TUNE_DEFENDED -> s.hasBase() ? ADAPTER : last(s);
@@ -278,6 +281,10 @@ public record Advice(Way way, List<Reason> reasons) {
         public Situation {
             takes = Map.copyOf(takes);
         }
+
+        private boolean isUnlabelled() {
+            return labels == null && pictures == null;
+        }
     }
 
     /// What to do in `s`: what the rules say of the task, or, where that takes more than it may,
@@ -295,7 +302,7 @@ public record Advice(Way way, List<Reason> reasons) {
             reasons.add(
                     new Reason(
                             Rule.BAG_FIRST,
-                            "of %,d records that it has not seen a bag of words tells %.1f %%; of intents, and of pros and cons, fine-tuning told no more than one: compare with it first"
+                            "of %,d records that it has not seen a bag of words tells %.1f %%; of intents, and of pros and cons, and of film reviews from up to 1,024 records, fine-tuning told no more than one: compare with it first"
                                     .formatted(s.bagOfWords().of(), 100 * s.bagOfWords().right())));
         }
         others(s, reasons);
@@ -309,8 +316,22 @@ public record Advice(Way way, List<Reason> reasons) {
         return s.takes().getOrDefault(way, known).beyond(s.may(), way);
     }
 
-    /// What the rules say, whatever it takes.
+    /// What the rules say, whatever it takes. Without a record there is nothing to fine-tune on,
+    /// nor to fit a bag of words to.
     private static Way wanted(Situation s, List<Reason> reasons) {
+        var way = ofLabelled(s, reasons);
+        if (!s.isUnlabelled()) {
+            return way;
+        }
+        reasons.addFirst(
+                new Reason(
+                        Rule.FEW_LABELS,
+                        "there are no records with labels; gather %d of each and more"
+                                .formatted(FEW)));
+        return way == Way.PRETRAIN || way == Way.PRETRAIN_FURTHER ? way : Way.GATHER;
+    }
+
+    private static Way ofLabelled(Situation s, List<Reason> reasons) {
         Way way = null;
         if (s.seconds() != null && s.latency() != null && s.seconds() > s.latency()) {
             way = Way.BAG_OF_WORDS;

@@ -218,8 +218,7 @@ public final class Sequence {
             }
             outcomes.add(outcome(defence, lines));
             if (lines.stream().allMatch(l -> l.beyond() == null)) {
-                averages.put(
-                        defence, lines.stream().map(l -> l.transfer().average()).toList());
+                averages.put(defence, lines.stream().map(l -> l.transfer().average()).toList());
             }
         }
         return new Result(
@@ -243,10 +242,8 @@ public final class Sequence {
                         .map(name -> {
                             var other = Objects.requireNonNull(averages.get(name));
                             var seeds = new double[other.size()];
-                            Arrays.setAll(
-                                    seeds, s -> other.get(s).value() - first.get(s).value());
-                            return Paired.of(records(other).minus(records(first)))
-                                    .overSeeds(seeds);
+                            Arrays.setAll(seeds, s -> other.get(s).value() - first.get(s).value());
+                            return Paired.of(records(other).minus(records(first))).overSeeds(seeds);
                         })
                         .toList();
         var holm = Paired.holm(found.stream().mapToDouble(Paired::p).toArray());

@@ -139,7 +139,7 @@ class AdviceTest {
         require(
                 new Situation(
                         null,
-                        null,
+                        Labels.of(Map.of("sea", 400, "mill", 500)),
                         null,
                         null,
                         new Advice.Told(0.9, 100),
@@ -176,7 +176,53 @@ class AdviceTest {
                         null,
                         Map.of(),
                         Takes.UNKNOWN),
-                Way.FINE_TUNE);
+                Way.GATHER,
+                Rule.FEW_LABELS);
+    }
+
+    /// Of text alone: there is nothing to fine-tune on, whatever else holds.
+    @Test
+    void withoutRecordsTheyAreGathered() {
+        require(
+                unlabelled(1_000L, false, null, Map.of()),
+                Way.GATHER,
+                Rule.FEW_LABELS,
+                Rule.NO_BASE_LITTLE_TEXT);
+        require(
+                unlabelled(1_000L, true, 1.5, Map.of()),
+                Way.GATHER,
+                Rule.FEW_LABELS,
+                Rule.NEAR_DOMAIN);
+        require(
+                unlabelled(1_000_000L, true, 1.5, Map.of()),
+                Way.PRETRAIN_FURTHER,
+                Rule.FEW_LABELS,
+                Rule.FAR_DOMAIN);
+        require(
+                unlabelled(30_000_000L, false, null, Map.of()),
+                Way.PRETRAIN,
+                Rule.FEW_LABELS,
+                Rule.NO_BASE_ENOUGH_TEXT);
+        var dear = new Takes(10L, 7200.0, 1.0);
+        require(
+                unlabelled(30_000_000L, false, null, Map.of(Way.PRETRAIN, dear)),
+                Way.GATHER,
+                Rule.FEW_LABELS,
+                Rule.NO_BASE_ENOUGH_TEXT,
+                Rule.OVER_TIME);
+        require(
+                unlabelled(1_000_000L, true, 1.5, Map.of(Way.PRETRAIN_FURTHER, dear)),
+                Way.GATHER,
+                Rule.FEW_LABELS,
+                Rule.FAR_DOMAIN,
+                Rule.OVER_TIME);
+    }
+
+    private static Situation unlabelled(
+            long text, boolean hasBase, @Nullable Double distance, Map<Way, Takes> takes) {
+        return new Situation(
+                text, null, null, null, null, null, null, null, hasBase, distance, null, false,
+                false, null, null, takes, MAY);
     }
 
     /// What most labels have counts. A slip of the pen makes a label too, and is named.

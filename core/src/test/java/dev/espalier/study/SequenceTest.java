@@ -28,9 +28,7 @@ class SequenceTest {
     /// By hand, of three tasks.
     @Test
     void transferIsThatOfThePaper() {
-        var scores =
-                List.of(
-                        row(0.9, 0.3, null), row(0.8, 0.7, 0.5), row(0.6, 0.65, 0.8));
+        var scores = List.of(row(0.9, 0.3, null), row(0.8, 0.7, 0.5), row(0.6, 0.65, 0.8));
         var transfer = Transfer.of(scores, row(null, 0.2, 0.35));
         isClose(transfer.average(), (0.6 + 0.65 + 0.8) / 3, 0.1 / Math.sqrt(3));
         isClose(transfer.backward(), ((0.6 - 0.9) + (0.65 - 0.7)) / 2, 0.1);
@@ -156,7 +154,7 @@ class SequenceTest {
                 new Sequence.Settings(
                         List.of("none", "l2-sp"), 2, folder + "/prose.txt", null, null);
         var both = new Sequence(tasks, seeds, output, new Watcher() {}).run();
-        assertThat(both.kept()).isEqualTo(result.made());
+        assertThat(both.made()).isEqualTo(result.made());
         for (var row : both.outcomes().getFirst().scores()) {
             assertThat(row)
                     .filteredOn(Objects::nonNull)
