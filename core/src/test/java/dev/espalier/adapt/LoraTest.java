@@ -22,6 +22,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -95,7 +96,7 @@ class LoraTest {
         for (var ending :
                 List.<Consumer<Module>>of(Lora::merge, m -> Lora.remove(m, m.modules().keySet()))) {
             var model = model();
-            var first = model.parameters().get("transformer.wte.weight");
+            var first = Objects.requireNonNull(model.parameters().get("transformer.wte.weight"));
             first.trained(false);
             Lora.attach(model, SETTINGS, 1);
             ending.accept(model);
