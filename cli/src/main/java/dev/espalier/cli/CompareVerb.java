@@ -31,7 +31,7 @@ import picocli.CommandLine.Parameters;
         footer = {
             "",
             "Rates are tried at the middle number of labels; other numbers that are asked for later",
-            "leave that as it is, so that nothing is made again for them.",
+            "beside it leave that as it is, so that nothing is made again for them.",
             "The recipe fine-tunes all weights of a model that exists, and names a test;",
             "of a new model only the ways that begin anew are studied.",
             "Example: espalier compare recipes/finetune/classification-toy.yaml --labels 16,64,all --seeds 2"

@@ -151,7 +151,14 @@ final class PlanVerb implements Callable<Integer> {
     /// Refuses what would be of no account beside the rest.
     private void requireTogether() {
         refuse(
-                table && (recipe != null || parameters != null || hasBudget() || html != null),
+                table
+                        && (recipe != null
+                                || parameters != null
+                                || hasBudget()
+                                || html != null
+                                || vocabulary != null
+                                || context != null
+                                || !overrides.isEmpty()),
                 "--table: prints the table and plans nothing; leave out the rest");
         refuse(
                 hasBudget() && (recipe != null || parameters != null),

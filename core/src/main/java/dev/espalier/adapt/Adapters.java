@@ -91,8 +91,13 @@ public final class Adapters implements AutoCloseable {
     /// afterwards.
     public void merge(String name) {
         use(name);
+        var merged = named(name).values().iterator().next();
         Lora.merge(model);
         kept.remove(name);
+        // For those that are left the base stays as it is.
+        kept.values().stream()
+                .findFirst()
+                .ifPresent(other -> other.values().iterator().next().follow(merged));
     }
 
     private Map<Linear, Lora> named(String name) {

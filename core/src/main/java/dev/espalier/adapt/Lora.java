@@ -15,6 +15,7 @@ import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Objects;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /// Low-rank adaptation (Hu et al. 2021, arXiv:2106.09685), eq. 3: h = W x + s B A dropout(x) with A
@@ -45,7 +46,7 @@ public final class Lora extends Module implements Adapter {
     private final double dropout;
 
     /// What is not trained while it is there.
-    private final List<Parameter> still;
+    private List<Parameter> still;
 
     private Lora(Linear target, Settings settings, List<Parameter> still) {
         this.target = target;
@@ -204,6 +205,12 @@ public final class Lora extends Module implements Adapter {
                 lora.end();
             }
         }
+    }
+
+    /// Goes on for `other`, which ends: what is not trained for it is not until this ends too.
+    void follow(Lora other) {
+        still = Stream.concat(still.stream(), other.still.stream()).toList();
+        still.forEach(p -> p.trained(false));
     }
 
     /// Frees it. What was trained before it came is again.

@@ -242,11 +242,11 @@ final class BoxFiles {
         return numbers;
     }
 
-    /// Where the labels of a picture stand: in `labels`, or beside it, as where `images` is but a
-    /// folder that all of the data lie in.
+    /// Where the labels of a picture stand: in `labels` where there is such a folder, else beside
+    /// it, as where `images` is but a folder that all of the data lie in.
     private static Path labels(Path picture) {
         var apart = apart(picture);
-        return apart != null && Files.isRegularFile(apart) ? apart : beside(picture);
+        return apart != null && Files.isDirectory(parent(apart)) ? apart : beside(picture);
     }
 
     private static Path beside(Path picture) {

@@ -110,6 +110,14 @@ final class CocoReader {
                 && images.stream().allMatch(image -> image.regions().isEmpty())) {
             throw EspalierException.data(file + ": no picture has a box" + ledger.leftOut());
         }
+        if (wanted instanceof ImageData.Wanted.Boxes
+                && images.stream()
+                        .flatMap(image -> image.regions().stream())
+                        .allMatch(region -> region.box().area() < 1)) {
+            throw EspalierException.data(
+                    file
+                            + ": each box is smaller than a pixel; are they shares of the picture? COCO's `bbox` is in pixels");
+        }
         // Of masks the reader of pictures counts them.
         if (!captions && !(wanted instanceof ImageData.Wanted.Masks)) {
             var unused = new TreeSet<>(categories.values());
@@ -297,11 +305,7 @@ final class CocoReader {
             }
             if (!(BoxFiles.around(points, 0).in(entry.width, entry.height).area() > 0)) {
                 // Nothing of it is in the mask, which is right without.
-                reject(
-                        "outline of no area in its picture",
-                        id,
-                        "has the outline %s in a picture of %d x %d pixels"
-                                .formatted(line, entry.width, entry.height));
+                ledger.drop("outline of no area in its picture");
                 continue;
             }
             entry.outlines.add(new MaskSource.Outline(number, points));

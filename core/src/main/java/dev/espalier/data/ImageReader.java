@@ -356,11 +356,11 @@ public final class ImageReader {
             }
         }
         for (var mask : alone) {
-            ledger.reject(
-                    mask,
-                    0,
-                    listed == null ? "mask without a picture" : "no such picture",
-                    "has no picture in " + pictures);
+            if (listed == null) {
+                ledger.drop("mask without a picture");
+            } else {
+                ledger.reject(mask, 0, "no such picture", "has no picture in " + pictures);
+            }
         }
         if (found.isEmpty()) {
             throw EspalierException.data(root + ": no picture has a mask" + ledger.leftOut());
@@ -412,11 +412,10 @@ public final class ImageReader {
         }
     }
 
-    /// What of a box lies in its picture; null where that is less than a pixel, as where shares of
-    /// the picture stand in place of pixels.
+    /// What of a box lies in its picture; null where nothing does.
     static @Nullable Box clipped(Box box, int width, int height, Ledger ledger) {
         var clipped = box.in(width, height);
-        if (!(clipped.area() >= 1)) {
+        if (!(clipped.area() > 0)) {
             return null;
         }
         // What rounding alone puts outside is not worth telling.
@@ -428,10 +427,7 @@ public final class ImageReader {
 
     /// Why [#clipped] leaves nothing of a box.
     static String uselessness(Box box) {
-        if (!(box.area() > 0)) {
-            return "box of no area";
-        }
-        return box.area() < 1 ? "box of less than a pixel" : "box outside its picture";
+        return box.area() > 0 ? "box outside its picture" : "box of no area";
     }
 
     /// Whether a picture's labels are as many as it may have; else it is set aside.

@@ -11,6 +11,9 @@ import tools.jackson.databind.node.ObjectNode;
 /// ViT (Dosovitskiy et al. 2020, arXiv:2010.11929): a transformer's encoder over the patches of a
 /// picture, and a linear map from what its class token has gathered to the scores of the labels.
 public final class Vit extends VisionModel {
+    /// How the path of a table of positions ends, of which a larger model has a part from this one.
+    public static final String POSITIONS = VitBody.POSITIONS;
+
     static final List<String> ATTENTION =
             List.of(
                     "attention.query",

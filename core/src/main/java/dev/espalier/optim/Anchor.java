@@ -23,6 +23,13 @@ public final class Anchor implements AutoCloseable {
         this.strength = strength;
     }
 
+    /// Whether it holds the weight in `slot` at all.
+    public boolean holds(FlatParameters.Slot slot) {
+        try (var scope = new Scope()) {
+            return strength.narrow(0, slot.offset(), slot.count()).sum().item() > 0;
+        }
+    }
+
     /// Adds its gradient to that of `parameters`, and gives its loss.
     public double pull(FlatParameters parameters) {
         try (var scope = new Scope()) {

@@ -86,8 +86,8 @@ public final class Compare {
     ///   fine-tuning; see [Result#furtherRise]
     /// @param changes likewise of all else that was measured, as in `law perplexity-rise` and
     ///   `topics-test accuracy-change`; null in cells of before these were kept
-    /// @param beyond why nothing is told, where it went beyond the forgetting budget; null
-    ///   elsewhere
+    /// @param beyond why nothing is told, where it went beyond the forgetting budget or ended for
+    ///   its loss; null elsewhere
     public record Cell(
             Arm arm,
             int labels,
@@ -117,8 +117,9 @@ public final class Compare {
             @Nullable Interval rise,
             Map<String, Interval> changes) {}
 
-    /// A way at a number of labels that went beyond the forgetting budget. It has no [Mean]: of the
-    /// seeds that were left alone nothing is to be told, as they are the lucky ones.
+    /// A way at a number of labels that went beyond the forgetting budget, or ended for its loss.
+    /// It has no [Mean]: of the seeds that were left alone nothing is to be told, as they are the
+    /// lucky ones.
     ///
     /// @param seed the first that did
     public record Beyond(Arm arm, int labels, int seed, String reason) {}
@@ -859,8 +860,12 @@ public final class Compare {
             }
         }
         var means = new TreeMap<String, Interval>();
-        changes.forEach((what, values) ->
-                means.put(what, change(what, values.stream().mapToDouble(v -> v).toArray())));
+        changes.forEach((what, values) -> {
+            // Cells of older builds know nothing of them, and some seeds are not all.
+            if (values.size() == cells.size()) {
+                means.put(what, change(what, values.stream().mapToDouble(v -> v).toArray()));
+            }
+        });
         return new Mean(
                 first.arm(),
                 first.labels(),
@@ -1071,6 +1076,10 @@ public final class Compare {
         var found = new ArrayList<BreakEven>();
         for (var tuned : means) {
             if (tuned.arm() != Arm.FULL) {
+                continue;
+            }
+            // Where either ended early nothing was compared.
+            if (find(means, Arm.SCRATCH, tuned.labels()).isEmpty()) {
                 continue;
             }
             var isBetter =

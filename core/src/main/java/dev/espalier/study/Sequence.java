@@ -13,6 +13,7 @@ import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.ForgettingRecipe;
 import dev.espalier.recipe.ModelRecipe;
 import dev.espalier.recipe.ProblemRecipe;
+import dev.espalier.recipe.Recipe;
 import dev.espalier.recipe.Recipes;
 import dev.espalier.recipe.TaskRecipe;
 import dev.espalier.train.Defences;
@@ -362,7 +363,12 @@ public final class Sequence {
         overrides.add("forgetting=none");
         overrides.add("adapter={type: frozen}");
         overrides.add("training.optimizer.rate=" + PROBE_RATE * task.training().optimizer().rate());
-        var unused = make(task, overrides, folder);
+        runs.of(
+                output.relativize(folder).toString(),
+                read(task, overrides),
+                "",
+                Left.class,
+                _ -> new Left(null));
         return folder;
     }
 
@@ -382,12 +388,16 @@ public final class Sequence {
     /// @param beyond why it left nothing within the budget; null where it did
     private record Left(@Nullable String beyond) {}
 
-    private @Nullable String make(FinetuneRecipe task, List<String> overrides, Path folder) {
+    private Recipe read(FinetuneRecipe task, List<String> overrides) {
         var recipe = output.resolve("recipes").resolve(task.name() + ".yaml");
         AtomicFiles.write(recipe, Recipes.write(task));
+        return Recipes.read(recipe, overrides);
+    }
+
+    private @Nullable String make(FinetuneRecipe task, List<String> overrides, Path folder) {
         return runs.of(
                         output.relativize(folder).toString(),
-                        Recipes.read(recipe, overrides),
+                        read(task, overrides),
                         "",
                         Left.class,
                         _ -> new Left(null),

@@ -167,7 +167,7 @@ public final class SequencePage {
                             List.of(
                                     o.defence(),
                                     o.average() == null
-                                            ? "beyond the budget"
+                                            ? "ended early, see above"
                                             : hundred(o.average()),
                                     o.backward() == null ? "–" : hundred(o.backward()),
                                     o.forward() == null ? "–" : hundred(o.forward()),

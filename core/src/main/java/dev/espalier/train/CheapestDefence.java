@@ -57,7 +57,8 @@ final class CheapestDefence {
     /// @param worse the share by which what suffered most is worse
     /// @param flops operations of its training; null where the program that made it did not tell
     /// @param learnt whether more than the head was, unlike by the weights of before
-    /// @param note why the run ended beyond the budget, or what is to be known of it
+    /// @param note why the run ended beyond the budget or for its loss, or what is to be known of
+    ///   it
     record Try(
             String name,
             @Nullable Score score,
@@ -123,6 +124,11 @@ final class CheapestDefence {
                         .filter(t -> t.isWithin(budget))
                         .max(Comparator.comparingDouble(t -> rank(t, enough)));
         if (within.isEmpty()) {
+            if (tries.stream().allMatch(t -> t.worse() == null)) {
+                throw EspalierException.data(
+                        "no try left a figure; %s: %s"
+                                .formatted(tries.getFirst().name(), tries.getFirst().note()));
+            }
             // What was learnt and forgotten is worth seeing all the same.
             report(folder, null, tries);
             throw EspalierException.check(
@@ -339,7 +345,15 @@ final class CheapestDefence {
         for (var t : tries) {
             var points = points(folder, t);
             all.addAll(points);
-            shown.add(series(t.name() + (t.isWithin(budget) ? "" : ", beyond the budget"), points));
+            shown.add(
+                    series(
+                            t.name()
+                                    + (t.isWithin(budget)
+                                            ? ""
+                                            : t.worse() == null
+                                                    ? ", ended early"
+                                                    : ", beyond the budget"),
+                            points));
         }
         shown.add(series("frontier", Forgotten.frontier(all)));
         HtmlReport.write(

@@ -6,6 +6,7 @@ import dev.espalier.nn.Module;
 import dev.espalier.nn.Stack;
 import dev.espalier.optim.Adafactor;
 import dev.espalier.optim.AdamW;
+import dev.espalier.optim.Anchor;
 import dev.espalier.optim.FlatParameters;
 import dev.espalier.optim.Lion;
 import dev.espalier.optim.Muon;
@@ -20,13 +21,14 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /// The optimizer that a recipe asks for.
 final class Optimizers {
     private final Module model;
     private final FlatParameters parameters;
     private final TrainingRecipe recipe;
-    private final boolean held;
+    private final @Nullable Anchor anchor;
     private final Map<String, Double> depthFactors = new HashMap<>();
 
     private Optimizers(
@@ -34,11 +36,11 @@ final class Optimizers {
             Set<String> begun,
             FlatParameters parameters,
             TrainingRecipe recipe,
-            boolean held) {
+            @Nullable Anchor anchor) {
         this.model = model;
         this.parameters = parameters;
         this.recipe = recipe;
-        this.held = held;
+        this.anchor = anchor;
         if (recipe.layerDecay() != 1) {
             // Clark et al. 2020, arXiv:2003.10555, appendix A.
             var depths = Depths.of(model);
@@ -54,19 +56,19 @@ final class Optimizers {
     }
 
     /// @param begun the weights of [Learner#begun]
-    /// @param held whether an [dev.espalier.optim.Anchor] holds the weights to where they were,
-    ///   which then do not decay: a penalty of the distance from there stands in place of the one
-    ///   of the distance from 0 (L2-SP: Xuhong Li et al. 2018, arXiv:1802.01483, section 3; so does
-    ///   EWC's, whose sum of losses has no other term)
+    /// @param anchor holds weights to where they were, which then do not decay: a penalty of the
+    ///   distance from there stands in place of the one of the distance from 0 (L2-SP: Xuhong Li et
+    ///   al. 2018, arXiv:1802.01483, section 3; so does EWC's, whose sum of losses has no other
+    ///   term, and which does not hold a new head); null for none
     /// @throws EspalierException if a group matches no trained weight, or there is nothing for Muon
     static Optimizer of(
             Module model,
             Set<String> begun,
             FlatParameters parameters,
             TrainingRecipe recipe,
-            boolean held,
+            @Nullable Anchor anchor,
             boolean bf16) {
-        return new Optimizers(model, begun, parameters, recipe, held).make(bf16);
+        return new Optimizers(model, begun, parameters, recipe, anchor).make(bf16);
     }
 
     private Optimizer make(boolean bf16) {
@@ -165,18 +167,17 @@ final class Optimizers {
     /// The group's or else the optimizer's decay, and the factors of the group's and the block's
     /// rate.
     private Segment.Settings settings(double decay) {
-        var plain = Segment.Settings.plain(held ? 0 : decay);
+        var plain = Segment.Settings.plain(decay);
         return slot -> {
             var depth = depthFactors.getOrDefault(slot.name(), 1.0);
-            var setting = new Segment.Setting(depth, plain.of(slot).decay());
+            var usual = anchor != null && anchor.holds(slot) ? 0 : plain.of(slot).decay();
+            var setting = new Segment.Setting(depth, usual);
             for (var group : recipe.groups()) {
                 if (Pattern.compile(group.match()).matcher(slot.name()).find()) {
                     setting =
                             new Segment.Setting(
                                     depth * group.rateFactor(),
-                                    group.weightDecay() == null
-                                            ? plain.of(slot).decay()
-                                            : group.weightDecay());
+                                    group.weightDecay() == null ? usual : group.weightDecay());
                 }
             }
             return setting;

@@ -538,6 +538,10 @@ public final class Run {
             if (state.metric() == null || state.metric().equals(job.chosenBy())) {
                 best = state.best();
                 bestStep = state.bestStep();
+            } else if (state.best() != null) {
+                watcher.said(
+                        "the best weights so far were the best by %s, and are let go"
+                                .formatted(state.metric()));
             }
             stopped = state.stopped();
             evaluations.addAll(state.evaluations());
@@ -558,7 +562,13 @@ public final class Run {
             }
             var foreseen = forecast == null ? null : forecast.outcome();
             if (foreseen != null) {
-                history.add(foreseen);
+                try {
+                    history.add(foreseen);
+                } catch (EspalierException e) {
+                    // The run is worth more than what later ones would know of it.
+                    watcher.said(
+                            "how it went is not kept for later predictions: " + e.getMessage());
+                }
                 foreseen.outcomes(job.recipe().unit()).forEach(watcher::said);
             }
             var mixtures =

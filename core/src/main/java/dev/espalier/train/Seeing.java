@@ -5,6 +5,7 @@ import dev.espalier.data.LabelledImage;
 import dev.espalier.evaluate.Judgement;
 import dev.espalier.evaluate.Score;
 import dev.espalier.model.Model;
+import dev.espalier.model.Vit;
 import dev.espalier.nn.Module;
 import dev.espalier.objective.ExampleText;
 import dev.espalier.objective.MicroBatch;
@@ -22,6 +23,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
@@ -137,7 +139,10 @@ final class Seeing implements Job {
                                 microBatch,
                                 recipe.seed(),
                                 (epoch, places) -> sight.batch(changed.at(epoch, places))),
-                        ready.begun(),
+                        // Of the positions some are the parent's.
+                        ready.begun().stream()
+                                .filter(path -> !path.endsWith(Vit.POSITIONS))
+                                .collect(Collectors.toSet()),
                         sight,
                         recipe.forgetting());
         return new Seeing(

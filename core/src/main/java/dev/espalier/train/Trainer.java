@@ -129,8 +129,7 @@ public final class Trainer implements AutoCloseable {
         // What it takes to know what to hold to is a part of the training.
         seconds = anchor == null ? 0 : (System.nanoTime() - start) / 1e9;
         optimizer =
-                Optimizers.of(
-                        learner.model(), learner.begun(), parameters, recipe, anchor != null, bf16);
+                Optimizers.of(learner.model(), learner.begun(), parameters, recipe, anchor, bf16);
         workers = new Workers(count);
     }
 

@@ -143,11 +143,13 @@ class AdaptersTest {
             var plain = output(model);
             adapters.merge("plain");
             assertThat(adapters.names()).containsExactly("dora");
+            assertThat(model.parameters().values()).noneMatch(Parameter::trained);
             assertThat(output(model)).containsExactly(plain, within(1e-5f));
             adapters.use("dora");
             var both = output(model);
             assertThat(both).isNotEqualTo(plain);
             adapters.merge("dora");
+            assertThat(model.parameters().values()).allMatch(Parameter::trained);
             assertThat(output(model)).containsExactly(both, within(1e-5f));
             assertThat(adapters.names()).isEmpty();
         }

@@ -109,13 +109,13 @@ class CocoReaderTest {
                                 + " of 8 x 6");
     }
 
-    /// As where numbers of pictures were lost, or boxes are in shares of their pictures.
+    /// As where numbers of pictures were lost.
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
             value = {
                 "5 | [1, 1, 2, 2] | (dropped: 1 annotation without a picture)",
-                "7 | [0.1, 0.2, 0.5, 0.5] | (set aside: 1 box of less than a pixel)"
+                "7 | [1, 2, 0, 5] | (set aside: 1 box of no area)"
             })
     void dataWithoutABoxAreRefused(int image, String box, String leftOut) {
         assertThatThrownBy(() ->
@@ -126,6 +126,21 @@ class CocoReaderTest {
                                         .formatted(image, box)))
                 .isInstanceOf(EspalierException.class)
                 .hasMessage(folder.resolve("coco.json") + ": no picture has a box " + leftOut);
+    }
+
+    @Test
+    void boxesInSharesOfTheirPicturesAreRefusedAndSmallOnesAreRead() throws IOException {
+        var shares =
+                "{\"id\": 1, \"image_id\": 2, \"category_id\": 1, \"bbox\": [0.1, 0.2, 0.5, 0.5]}";
+        assertThatThrownBy(() -> read(new Wanted.Boxes(), "", shares))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageStartingWith(
+                        folder.resolve("coco.json")
+                                + ": each box is smaller than a pixel; are they shares of the picture?");
+        var more = ", {\"id\": 2, \"image_id\": 2, \"category_id\": 1, \"bbox\": [0, 0, 2, 2]}";
+        var read = read(new Wanted.Boxes(), "", shares + more);
+        assertThat(read.images().stream().mapToInt(i -> i.regions().size()).sum()).isEqualTo(2);
+        assertThat(ledger.counts().rejected()).isEmpty();
     }
 
     @Test
@@ -194,11 +209,12 @@ class CocoReaderTest {
         assertThat(data.images().get(1).regions()).isEmpty();
         assertThat(ledger.counts().rejected())
                 .containsOnly(
-                        Map.entry("outline of no area in its picture", 1L),
                         Map.entry("broken outline", 1L),
                         Map.entry("broken run lengths", 3L),
                         Map.entry("no outline", 2L),
                         Map.entry("unknown category", 1L));
+        assertThat(ledger.counts().dropped())
+                .containsEntry("outline of no area in its picture", 1L);
     }
 
     /// What is background cannot be told then.

@@ -100,6 +100,7 @@ class PreprocessorTest {
         "YolosImageProcessor, 640, 480, 672, 512",
         "YolosFeatureExtractor, 480, 640, 512, 672",
         "YolosImageProcessorFast, 1000, 200, 864, 160",
+        "YolosImageProcessor, 1000, 10, 864, 9",
         "DetrImageProcessor, 640, 480, 682, 512",
         "DetrImageProcessor, 1000, 200, 864, 173"
     })

@@ -188,7 +188,7 @@ class SequenceTest {
         assertThat(free.scores().get(1).get(0)).isNull();
         assertThat(tight.outcomes().getLast().beyond()).isEmpty();
         assertThat(tight.outcomes().getLast().average()).isNotNull();
-        assertThat(SequencePage.text(tight)).contains("beyond the budget", "tags: ");
+        assertThat(SequencePage.text(tight)).contains("ended early", "tags: ");
         SequencePage.write(page, tight);
         assertThat(page).content().contains("beyond the budget");
         assertThat(new Sequence(tasks, budget, output, new Watcher() {}).run().made()).isZero();

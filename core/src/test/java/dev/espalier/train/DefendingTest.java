@@ -145,10 +145,10 @@ class DefendingTest {
                 .contains("\"distillation\"");
     }
 
-    /// Springs of no strength hold nothing, and leave what no decay leaves.
+    /// Springs of next to no strength leave what no decay leaves.
     @Test
     void whatIsHeldDoesNotDecayToo() {
-        var springless = run("springless", "{type: l2-sp, alpha: 0, beta: 0}");
+        var springless = run("springless", "{type: l2-sp, alpha: 1e-12, beta: 1e-12}");
         var recipe = Recipes.write(recipe("still", "{type: none}", ""));
         assertThat(recipe).contains("weight-decay: 0.01");
         var still =
@@ -157,8 +157,8 @@ class DefendingTest {
                                         recipe.replace("weight-decay: 0.01", "weight-decay: 0"),
                                         "still"))
                         .train(s -> {});
-        assertThat(distance(springless, still.model())).isZero();
-        assertThat(distance(springless, free.model())).isPositive();
+        assertThat(distance(springless, still.model())).isLessThan(1e-4);
+        assertThat(distance(springless, free.model())).isGreaterThan(5e-4);
     }
 
     /// By hand, of a model of one layer and width 16.

@@ -83,7 +83,7 @@ class OptimizersTest {
             Module model, Set<String> begun, TrainingRecipe recipe) {
         try (var flat = new FlatParameters(model);
                 var scope = new Scope();
-                var optimizer = Optimizers.of(model, begun, flat, recipe, false, false)) {
+                var optimizer = Optimizers.of(model, begun, flat, recipe, null, false)) {
             var before = flat.weights().floats();
             flat.gradients().addInPlace(1);
             optimizer.step(RATE);
