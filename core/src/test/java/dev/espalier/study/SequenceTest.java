@@ -190,7 +190,7 @@ class SequenceTest {
         assertThat(tight.outcomes().getLast().average()).isNotNull();
         assertThat(SequencePage.text(tight)).contains("ended early", "tags: ");
         SequencePage.write(page, tight);
-        assertThat(page).content().contains("beyond the budget");
+        assertThat(page).content().contains("ended early");
         assertThat(new Sequence(tasks, budget, output, new Watcher() {}).run().made()).isZero();
 
         assertThatThrownBy(() ->
