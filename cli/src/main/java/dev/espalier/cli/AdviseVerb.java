@@ -180,7 +180,7 @@ final class AdviseVerb implements Callable<Integer> {
 
         /// Null where what lies between the layers is not known, of which there is the most.
         private static @Nullable Long memory(Plan plan) {
-            return plan.training().activations() == 0 && plan.peak() == plan.training().total()
+            return plan.training().activations() == 0 && plan.seen() == 0
                     ? null
                     : Long.valueOf(plan.peak());
         }

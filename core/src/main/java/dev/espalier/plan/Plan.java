@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
 /// @param recomputed the same where blocks are computed again on the way back
 /// @param peak memory of the process at the peak of a step on this machine: that of `training`, or
 ///   what steps like these were seen to take here, where that is more
+/// @param seen what they were seen to take, bytes; 0 where that is not known
 /// @param machines the machines of the table, the one that runs this program first
 /// @param accuracy how good predictions have been on this machine
 /// @param notes what the figures leave out or assume
@@ -27,6 +28,7 @@ public record Plan(
         Cost.Memory training,
         Cost.Memory recomputed,
         long peak,
+        long seen,
         Inference inference,
         @Nullable Deserved deserved,
         List<Estimate> machines,
@@ -280,6 +282,7 @@ public record Plan(
                 training,
                 request.memory(true),
                 peak,
+                here.taken(),
                 new Inference(
                         4 * all,
                         model.decoderLayers() == 0

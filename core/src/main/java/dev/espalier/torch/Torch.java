@@ -523,12 +523,16 @@ public final class Torch {
     /// Gives back what was freed, and lets [#peakResidentBytes] begin anew with what is left, where
     /// the system can (Linux: proc_pid_clear_refs(5), value 5). What other programs tell of this
     /// process's peak begins anew, too.
-    public static void forgetPeak() {
+    ///
+    /// @return whether it could
+    public static boolean forgetPeak() {
         returnFreedMemory();
         try {
             Files.writeString(Path.of("/proc/self/clear_refs"), "5", StandardOpenOption.WRITE);
+            return true;
         } catch (IOException e) {
             LOG.trace("the peak stays", e);
+            return false;
         }
     }
 
