@@ -33,7 +33,9 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -132,16 +134,30 @@ final class AdviseMeasures {
                 / (double) records.size();
     }
 
-    /// The share of test records whose text is among the training records.
-    static double leaked(List<LabelledText> records, List<LabelledText> test) {
-        var seen = new HashSet<>(records.stream().map(AdviseMeasures::plain).toList());
+    /// Every fifth record, or all others.
+    static List<LabelledText> fifth(List<LabelledText> records, boolean held) {
+        return IntStream.range(0, records.size())
+                .filter(i -> (i % 5 == 4) == held)
+                .mapToObj(records::get)
+                .toList();
+    }
+
+    /// The texts of the records but for case and white space.
+    static Set<String> plain(List<LabelledText> records) {
+        return records.stream().map(AdviseMeasures::plain).collect(Collectors.toSet());
+    }
+
+    /// The share of test records whose text is among the training records'.
+    ///
+    /// @param seen of the training records, see [#plain]
+    static double leaked(Set<String> seen, List<LabelledText> test) {
         return test.stream().filter(r -> seen.contains(plain(r))).count()
                 / (double) Math.max(1, test.size());
     }
 
     /// The share of test records that are nearly, and not wholly, a training record.
-    static double nearCopies(List<LabelledText> records, List<LabelledText> test) {
-        var seen = new HashSet<>(records.stream().map(AdviseMeasures::plain).toList());
+    static double nearCopies(
+            Set<String> seen, List<LabelledText> records, List<LabelledText> test) {
         var copies = new NearCopies(records.stream().map(LabelledText::text).toList(), 0.8);
         return test.stream().filter(r -> !seen.contains(plain(r)) && copies.has(r.text())).count()
                 / (double) Math.max(1, test.size());

@@ -344,7 +344,13 @@ final class AdviseVerb implements Callable<Integer> {
                 write("fine-tune", Way.FINE_TUNE, recipe(Way.FINE_TUNE, PRETRAINED), found);
             }
         }
-        var held = test == null || records.isEmpty() ? List.<LabelledText>of() : read(test);
+        // Without a test one is split off, of which copies stay on one side, but not near ones.
+        var held =
+                test != null && !records.isEmpty()
+                        ? read(test)
+                        : AdviseMeasures.fifth(records, true);
+        var learnt = test != null ? records : AdviseMeasures.fifth(records, false);
+        var texts = AdviseMeasures.plain(learnt);
         var situation =
                 new Advice.Situation(
                         written,
@@ -356,12 +362,12 @@ final class AdviseVerb implements Callable<Integer> {
                                 ? null
                                 : Double.valueOf(bag.errors().wrong()),
                         bag == null ? null : bag.told(),
+                        held.isEmpty() || test == null
+                                ? null
+                                : Double.valueOf(AdviseMeasures.leaked(texts, held)),
                         held.isEmpty()
                                 ? null
-                                : Double.valueOf(AdviseMeasures.leaked(records, held)),
-                        held.isEmpty()
-                                ? null
-                                : Double.valueOf(AdviseMeasures.nearCopies(records, held)),
+                                : Double.valueOf(AdviseMeasures.nearCopies(texts, learnt, held)),
                         pictures ? Integer.valueOf(seen) : null,
                         model != null,
                         base.distance(),

@@ -201,6 +201,9 @@ class AdviseVerbTest {
         assertThat(told.at("/costs/bag of words/basis").asString())
                 .startsWith("measured on 2,600 records; of 520 that it has not seen it tells ");
         assertThat(told.at("/situation/errors").isNull()).isTrue();
+        // The test that is to be split off would nearly stand among the rest, and only nearly.
+        assertThat(told.at("/situation/near-copies").asDouble()).isGreaterThan(0.9);
+        assertThat(told.at("/situation/leaked").isNull()).isTrue();
     }
 
     /// A T5 has no head for classes: it learns to write the label, and what cannot be measured is

@@ -853,11 +853,14 @@ public final class HuggingFace {
                         }
                     });
         }
-        if (!unused.isEmpty()) {
-            LOG.warn(
-                    "{}: passed over {} that this model has no place for",
-                    file,
-                    unused.stream().sorted().toList());
+        // Heads of earlier tasks are left behind wherever a body goes on to another.
+        var strange =
+                unused.stream()
+                        .filter(name -> inFile.bare || family.isBody(name))
+                        .sorted()
+                        .toList();
+        if (!strange.isEmpty()) {
+            LOG.warn("{}: passed over {} that this model has no place for", file, strange);
         }
         return new Loaded<>(model, config, missing, unused.stream().sorted().toList());
     }

@@ -100,8 +100,8 @@ public record Interval(double value, double low, double high) {
     }
 
     /// Of a mean over seeds, the interval over the records that this is: that over other seeds and
-    /// other records, by the variances and the degrees of freedom of [Paired#overSeeds], of each
-    /// side by itself, which keeps what this has of asymmetry.
+    /// other records, by the variances and the chances of [Paired#overSeeds], of each side by
+    /// itself, which keeps what this has of asymmetry.
     ///
     /// @param seeds the figure of each; of one nothing is known of others, and all stays as it is
     public Interval overSeeds(double... seeds) {

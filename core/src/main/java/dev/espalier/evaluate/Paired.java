@@ -67,10 +67,12 @@ public record Paired(Interval difference, double p) {
     /// the readers and cases of a study of readers (Obuchowski and Rockette 1995): the difference
     /// over
     ///
-    /// √(v + s² / S)
+    /// t = d / √(v + s² / S)
     ///
-    /// with v of the records, from the interval, and s² of the seeds, by Student's t with the
-    /// degrees of freedom of Welch (1947) and Satterthwaite (1946), of which the records' are many.
+    /// with v of the records, from the interval, and s² of the seeds. How far such a t may lie from
+    /// 0 by chance is between what a normal one and a Student's t of S - 1 degrees may, as v is
+    /// known by many records and s² by few seeds: the chances of the two are averaged with the
+    /// weights v and s² / S. That is ours; `docs/decisions/041-intervals.md` has what it covers.
     /// The p is no less than that of the records alone.
     ///
     /// @param seeds the difference of each seed; of one seed nothing is known of others, and all
@@ -85,16 +87,17 @@ public record Paired(Interval difference, double p) {
         if (both.variance() == 0) {
             return this;
         }
-        var t = Math.abs(value) / Math.sqrt(both.variance());
+        var margin = both.margin();
         return new Paired(
-                new Interval(value, value - both.margin(), value + both.margin()),
-                Math.max(p, beyond(t, both.degrees())));
+                new Interval(value, value - margin, value + margin),
+                Math.max(p, both.beyond(Math.abs(value))));
     }
 
     /// What test records and seeds leave open of a mean over the seeds.
     ///
-    /// @param degrees of freedom that `variance` is known by
-    record Both(double variance, double degrees) {
+    /// @param ofSeeds the seeds' share of the variance
+    /// @param degrees of freedom that the seeds' variance is known by
+    record Both(double variance, double ofSeeds, int degrees) {
         /// @param records half the width of the records' interval
         /// @param seeds the figure of each seed, at least two
         static Both of(double records, double[] seeds) {
@@ -104,12 +107,31 @@ public record Paired(Interval difference, double p) {
                             / (seeds.length - 1)
                             / seeds.length;
             var variance = Math.pow(records / Interval.Z, 2) + ofSeeds;
-            return new Both(variance, (seeds.length - 1) * Math.pow(variance / ofSeeds, 2));
+            return new Both(variance, variance == 0 ? 0 : ofSeeds / variance, seeds.length - 1);
         }
 
-        /// Half the width of the interval.
+        /// The chance of a mean that is at least so far from the true one.
+        double beyond(double distance) {
+            var t = distance / Math.sqrt(variance);
+            return (1 - ofSeeds) * Paired.beyond(t, Double.MAX_VALUE)
+                    + ofSeeds * Paired.beyond(t, degrees);
+        }
+
+        /// Half the width of the interval: what 5 % are beyond, by halving where it lies.
         double margin() {
-            return variance == 0 ? 0 : widest(degrees) * Math.sqrt(variance);
+            if (variance == 0) {
+                return 0;
+            }
+            double low = 1, high = 16;
+            for (var i = 0; i < 24; i++) {
+                var middle = (low + high) / 2;
+                if (beyond(middle * Math.sqrt(variance)) > 0.05) {
+                    low = middle;
+                } else {
+                    high = middle;
+                }
+            }
+            return low * Math.sqrt(variance);
         }
     }
 
@@ -120,22 +142,6 @@ public record Paired(Interval difference, double p) {
     static double beyond(double t, double degrees) {
         var v = Math.min(degrees, 1e4);
         return powersOfCosine(v - 1, Math.atan(t / Math.sqrt(v))) / powersOfCosine(v - 1, 0);
-    }
-
-    /// The Student's t that 5 % are beyond, by halving where it lies.
-    static double widest(double degrees) {
-        var v = Math.min(degrees, 1e4);
-        var tails = 0.05 * powersOfCosine(v - 1, 0);
-        double low = 1, high = 16;
-        for (var i = 0; i < 24; i++) {
-            var middle = (low + high) / 2;
-            if (powersOfCosine(v - 1, Math.atan(middle / Math.sqrt(v))) > tails) {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
-        return low;
     }
 
     /// ∫ cos^k θ dθ from `from` to π/2.

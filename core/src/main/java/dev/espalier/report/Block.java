@@ -9,7 +9,8 @@ public sealed interface Block {
     record Paragraph(String text) implements Block {}
 
     /// Lines over a numeric axis. Series of up to 24 points show each point, with its interval as a
-    /// bar; longer ones show a line, with the intervals as a band.
+    /// bar; longer ones show a line, with the intervals as a band. A series has the colour of its
+    /// place, so that one without points keeps those of the others as in a chart where it has some.
     ///
     /// @param note says what band, bars and smoothing mean; may be empty
     /// @param fromZero whether the y axis begins at 0, so that small changes look small

@@ -96,7 +96,9 @@ public final class HtmlReport {
                     chart(
                             chart.title(),
                             chart.note(),
-                            chart.series().stream().map(Block.Series::name).toList(),
+                            chart.series().stream()
+                                    .map(s -> s.points().isEmpty() ? "" : s.name())
+                                    .toList(),
                             false,
                             Svg.lines(chart, Svg.WIDE),
                             Svg.lines(chart, Svg.NARROW));
@@ -154,6 +156,7 @@ public final class HtmlReport {
         out.append("</ul>\n");
     }
 
+    /// @param names of the colours in their order; empty for one that is not in the chart
     private void chart(
             String title,
             String note,
@@ -171,6 +174,9 @@ public final class HtmlReport {
                                 ? "<p class=\"legend\" aria-hidden=\"true\">"
                                 : "<p class=\"legend narrow\" aria-hidden=\"true\">");
                 for (var i = 0; i < names.size(); i++) {
+                    if (names.get(i).isEmpty()) {
+                        continue;
+                    }
                     out.append("<span class=\"c").append(i % Svg.COLOURS).append("\">");
                     out.append("●■◆▲", i % 4, i % 4 + 1);
                     out.append("</span> ").append(escape(names.get(i))).append(' ');

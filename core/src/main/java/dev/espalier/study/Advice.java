@@ -249,7 +249,8 @@ public record Advice(Way way, List<Reason> reasons) {
     ///   wrong ([dev.espalier.evaluate.ConfidentLearning]), where it tells others well enough
     /// @param bagOfWords what one tells of records that it has not seen
     /// @param leaked the share of test records whose text is among the training records
-    /// @param nearCopies the share of test records whose text is nearly that of a training record
+    /// @param nearCopies the share of test records, or without a test of every fifth record, whose
+    ///   text is nearly that of a training record
     /// @param pictures labelled ones, where the records are pictures
     /// @param hasBase whether there is a pre-trained model
     /// @param distance the loss a byte of the domain's text over that of text like the base's own
@@ -450,7 +451,7 @@ public record Advice(Way way, List<Reason> reasons) {
             reasons.add(
                     new Reason(
                             Rule.NEAR_COPIES,
-                            "%.1f %% of the test records are nearly texts of training records"
+                            "%.1f %% of the records held back are nearly texts of training records"
                                     .formatted(100 * s.nearCopies())));
         }
         if (s.leaked() != null && s.leaked() > 0) {

@@ -184,9 +184,7 @@ public final class ComparePage {
                                                     .value()));
                 }
             }
-            if (!points.isEmpty()) {
-                series.add(new Block.Series(arm.title(), points));
-            }
+            series.add(new Block.Series(arm.title(), points));
         }
         return new Block.LineChart(
                 title(r) + " over " + cost, note, unit, metric(r) + ", %", true, false, series);

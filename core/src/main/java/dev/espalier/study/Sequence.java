@@ -64,8 +64,8 @@ public final class Sequence {
     ///   defence went beyond the budget
     /// @param average over the tasks at the end; null, as are `backward` and `forward`, where the
     ///   defence went beyond the budget with one of the seeds
-    /// @param generalRise of the general text's perplexity over the whole sequence, by the mean of
-    ///   its logarithm over the seeds; null where it was not measured
+    /// @param generalRise of the general text's perplexity over the whole sequence, see
+    ///   [Compare#rise]; null where it was not measured
     /// @param seconds of training, the mean over the seeds
     /// @param beyond where it went beyond the budget, or training ended for its loss, so that
     ///   nothing was left to go on with
@@ -76,7 +76,7 @@ public final class Sequence {
             @Nullable Interval average,
             @Nullable Interval backward,
             @Nullable Interval forward,
-            @Nullable Double generalRise,
+            @Nullable Interval generalRise,
             double seconds,
             List<String> beyond) {
         public Outcome {
@@ -455,16 +455,13 @@ public final class Sequence {
                 List.of());
     }
 
-    private static @Nullable Double rise(List<Line> lines) {
+    private static @Nullable Interval rise(List<Line> lines) {
         return lines.getFirst().generalRise() == null
                 ? null
-                : Double.valueOf(
-                        Math.expm1(
-                                lines.stream()
-                                        .mapToDouble(l ->
-                                                Math.log1p(Objects.requireNonNull(l.generalRise())))
-                                        .average()
-                                        .orElseThrow()));
+                : Compare.rise(
+                        lines.stream()
+                                .mapToDouble(l -> Objects.requireNonNull(l.generalRise()))
+                                .toArray());
     }
 
     private static List<@Nullable Interval> row(List<List<@Nullable Score>> seeds) {

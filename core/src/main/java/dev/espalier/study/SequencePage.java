@@ -158,7 +158,7 @@ public final class SequencePage {
                                 "forward, points",
                                 "training"));
         if (general) {
-            columns.add("rise of the general text's perplexity");
+            columns.add("rise of the general text's perplexity, %");
         }
         var rows = new ArrayList<List<String>>();
         for (var o : r.outcomes()) {
@@ -173,7 +173,7 @@ public final class SequencePage {
                                     o.forward() == null ? "–" : hundred(o.forward()),
                                     Numbers.duration(o.seconds())));
             if (general) {
-                row.add(o.generalRise() == null ? "–" : Numbers.percent(o.generalRise()));
+                row.add(o.generalRise() == null ? "–" : hundred(o.generalRise()));
             }
             rows.add(row);
         }

@@ -3,6 +3,7 @@ package dev.espalier.torch;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.List;
 import java.util.function.Supplier;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.BoolOptional;
@@ -15,9 +16,11 @@ import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.TensorArrayRefOptional;
+import org.bytedeco.pytorch.TensorBase;
 import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.VoidTensorHook;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
@@ -191,18 +194,22 @@ public final class Tensor implements AutoCloseable {
 
     /// Backpropagates from this scalar.
     public void backward() {
-        try {
-            raw.backward();
-        } catch (RuntimeException e) {
-            throw TorchException.of(e);
-        }
+        backward(raw::backward);
     }
 
     /// Backpropagates `gradient`, of this tensor's shape.
     public void backward(Tensor gradient) {
+        backward(() ->
+                raw.backward(
+                        gradient.raw, new BoolOptional(), false, new TensorArrayRefOptional()));
+    }
+
+    private static void backward(Runnable body) {
         try {
-            raw.backward(gradient.raw, new BoolOptional(), false, new TensorArrayRefOptional());
+            body.run();
         } catch (RuntimeException e) {
+            // Where it ended within an attention.
+            Torch.withBlasThreads();
             throw TorchException.of(e);
         }
     }
@@ -697,6 +704,28 @@ public final class Tensor implements AutoCloseable {
 
     /// softmax(Q Kᵀ / √d + mask) V for this Q, all (B, H, T, d), by libtorch's fused kernel.
     public Tensor attention(Tensor keys, Tensor values, @Nullable Tensor mask, boolean causal) {
+        if (!Torch.hasBlasThreads()) {
+            return fusedAttention(keys, values, mask, causal);
+        }
+        Torch.withoutBlasThreads();
+        try {
+            var attended = fusedAttention(keys, values, mask, causal);
+            if (attended.requiresGrad()) {
+                attended.raw.register_hook(BlasHook.WITHOUT_THREADS);
+                for (var x : List.of(this, keys, values)) {
+                    if (x.requiresGrad()) {
+                        x.raw.register_hook(BlasHook.WITH_THREADS);
+                    }
+                }
+            }
+            return attended;
+        } finally {
+            Torch.withBlasThreads();
+        }
+    }
+
+    private Tensor fusedAttention(
+            Tensor keys, Tensor values, @Nullable Tensor mask, boolean causal) {
         return op(() ->
                 torch.scaled_dot_product_attention(
                         raw,
@@ -732,5 +761,24 @@ public final class Tensor implements AutoCloseable {
     @Override
     public String toString() {
         return dtype() + Arrays.toString(shape());
+    }
+
+    /// Backward computes the gradients of an operation between the hooks of what it gave and those
+    /// of what it was given.
+    private static final class BlasHook extends VoidTensorHook {
+        static final BlasHook WITHOUT_THREADS = new BlasHook(Torch::withoutBlasThreads);
+        static final BlasHook WITH_THREADS = new BlasHook(Torch::withBlasThreads);
+
+        private final transient Runnable body;
+
+        BlasHook(Runnable body) {
+            this.body = body;
+            retainReference(); // for good, whatever scope it was made in
+        }
+
+        @Override
+        public void call(TensorBase gradient) {
+            body.run();
+        }
     }
 }

@@ -238,15 +238,19 @@ public final class Torch {
                                     ValueLayout.ADDRESS,
                                     ValueLayout.JAVA_INT));
             // Waiting OpenMP threads that spin for long take the cores from OpenBLAS's own pool,
-            // and those that sleep at once wake late: so they spin some microseconds. Large pages
-            // are libtorch's here, since glibc's, which the launcher asks for instead, can be had
-            // only before the process starts. What the user set stays.
+            // and those that sleep at once wake late: so they spin some microseconds. OpenBLAS's do
+            // so for 2^18 clocks, a tenth of a millisecond; by themselves they would keep a core
+            // from libtorch's operations for 30. Large pages are libtorch's here, since glibc's,
+            // which the launcher asks for instead, can be had only before the process starts. What
+            // the user set stays.
             var settings =
                     Map.of(
                             "OMP_WAIT_POLICY",
                             "passive",
                             "GOMP_SPINCOUNT",
                             "3000",
+                            "OPENBLAS_THREAD_TIMEOUT",
+                            "18",
                             "THP_MEM_ALLOC_ENABLE",
                             "1");
             try (var arena = Arena.ofConfined()) {
@@ -311,19 +315,44 @@ public final class Torch {
     /// not libtorch's.
     public static void blasThreads(int threads) {
         load();
-        for (var setter : Blas.SET_THREADS) {
-            try {
-                setter.invokeExact(threads);
-            } catch (Throwable e) {
-                throw new AssertionError(e);
-            }
-        }
+        Blas.wanted = threads;
+        Blas.set(threads);
+    }
+
+    /// Whether OpenBLAS splits large products among threads of its own.
+    static boolean hasBlasThreads() {
+        load();
+        return Blas.wanted > 1;
+    }
+
+    /// From here on OpenBLAS multiplies on the thread that asks for it: for operations in which
+    /// libtorch's threads multiply at the same time, and would wait in turn for OpenBLAS's one
+    /// pool.
+    static void withoutBlasThreads() {
+        Blas.set(1);
+    }
+
+    /// Ends [#withoutBlasThreads].
+    static void withBlasThreads() {
+        Blas.set(Blas.wanted);
     }
 
     /// The function that sets OpenBLAS's threads, once for each of its copies: libtorch multiplies
     /// with the one without LAPACK, but may be linked with the other.
     private static final class Blas {
         static final List<MethodHandle> SET_THREADS = find();
+
+        static volatile int wanted = Runtime.getRuntime().availableProcessors();
+
+        static void set(int threads) {
+            for (var setter : SET_THREADS) {
+                try {
+                    setter.invokeExact(threads);
+                } catch (Throwable e) {
+                    throw new AssertionError(e);
+                }
+            }
+        }
 
         private static List<MethodHandle> find() {
             var library =

@@ -143,16 +143,17 @@ class IntervalTest {
     }
 
     /// Two seeds that are as good as equal add little to what the records leave open, however few
-    /// two are: by hand, of 0.8 with 0.055 to either side and a point between the seeds.
+    /// two are: of 0.8 with 0.055 to either side and a point between the seeds.
     @Test
     void seedsThatAgreeAddLittle() {
         var records = new Interval(0.8, 0.745, 0.855);
         var both = records.overSeeds(0.795, 0.805);
         double v = Math.pow(0.055 / 1.959964, 2), s = 0.005 * 0.005;
-        var degrees = Math.pow((v + s) / s, 2);
-        assertThat(degrees).isGreaterThan(1000);
-        assertThat(both.high()).isCloseTo(0.8 + 1.96 * Math.sqrt(v + s), within(1e-4));
-        assertThat(both.low()).isCloseTo(0.8 - 1.96 * Math.sqrt(v + s), within(1e-4));
+        assertThat(s / (v + s)).isCloseTo(0.03, within(1e-3));
+        // Of 2.03 a normal chance of 0.0423 and one of Student of 0.2914: 0.969 and 0.031 of them
+        // are 0.05.
+        assertThat(both.high()).isCloseTo(0.8 + 2.03 * Math.sqrt(v + s), within(2e-4));
+        assertThat(both.low()).isCloseTo(0.8 - 2.03 * Math.sqrt(v + s), within(2e-4));
         assertThat(records.overSeeds(0.8)).isEqualTo(records);
         // Of seeds alone it is Student's.
         assertThat(new Interval(0.8, 0.8, 0.8).overSeeds(0.7, 0.9).margin())

@@ -185,6 +185,32 @@ class HtmlReportTest {
         assertThat(colours).hasSize(2 * 7).doesNotHaveDuplicates();
     }
 
+    /// One way has one colour in all charts of a page, those too where others have no points.
+    @Test
+    void aSeriesWithoutPointsKeepsItsColour() throws Exception {
+        var points = List.of(new Block.Point(1, 50), new Block.Point(2, 70));
+        var chart =
+                new Block.LineChart(
+                        "t",
+                        "",
+                        "x",
+                        "y",
+                        false,
+                        false,
+                        List.of(
+                                new Block.Series("unseen", List.of()),
+                                new Block.Series("second", points),
+                                new Block.Series("third", points)));
+        var html =
+                HtmlReport.render(
+                        new Report(
+                                "t", "", "", List.of(), List.of(new Report.Section("s", chart))));
+        parse(html);
+        assertThat(html)
+                .contains("<span class=\"c1\">■</span> second", "\"line c1\"", "\"line c2\"")
+                .doesNotContain("unseen", "\"line c0\"");
+    }
+
     @Test
     void needsNothingFromElsewhere(@TempDir Path folder) throws Exception {
         for (var report :
