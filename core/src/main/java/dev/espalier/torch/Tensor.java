@@ -704,20 +704,20 @@ public final class Tensor implements AutoCloseable {
 
     /// softmax(Q Kᵀ / √d + mask) V for this Q, all (B, H, T, d), by libtorch's fused kernel.
     public Tensor attention(Tensor keys, Tensor values, @Nullable Tensor mask, boolean causal) {
-        if (!Torch.hasBlasThreads()) {
+        var given = List.of(this, keys, values);
+        // Only where there is a gradient: one trains at a time, and many may predict.
+        if (!GradMode.is_enabled()
+                || given.stream().noneMatch(Tensor::requiresGrad)
+                || !Torch.hasBlasThreads()) {
             return fusedAttention(keys, values, mask, causal);
         }
         Torch.withoutBlasThreads();
         try {
             var attended = fusedAttention(keys, values, mask, causal);
-            if (attended.requiresGrad()) {
-                attended.raw.register_hook(BlasHook.WITHOUT_THREADS);
-                for (var x : List.of(this, keys, values)) {
-                    if (x.requiresGrad()) {
-                        x.raw.register_hook(BlasHook.WITH_THREADS);
-                    }
-                }
-            }
+            attended.raw.register_hook(BlasHook.WITHOUT_THREADS);
+            given.stream()
+                    .filter(Tensor::requiresGrad)
+                    .forEach(x -> x.raw.register_hook(BlasHook.WITH_THREADS));
             return attended;
         } finally {
             Torch.withBlasThreads();

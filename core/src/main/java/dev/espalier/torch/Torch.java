@@ -311,15 +311,24 @@ public final class Torch {
         return torch.get_num_threads();
     }
 
-    /// Sets OpenBLAS's pool alone. Small products are faster on one thread, since its threads are
-    /// not libtorch's.
-    public static void blasThreads(int threads) {
+    /// Sets OpenBLAS's pool alone.
+    private static void blasThreads(int threads) {
         load();
         Blas.wanted = threads;
         Blas.set(threads);
     }
 
-    /// Whether OpenBLAS splits large products among threads of its own.
+    /// Sets OpenBLAS's pool for threads of the caller's that multiply at the same time. Attention
+    /// leaves it to all of them as it is, since the number of threads changes the last bits of what
+    /// others multiply meanwhile.
+    public static void sharedBlasThreads(int threads) {
+        load();
+        Blas.wanted = 1;
+        Blas.set(threads);
+    }
+
+    /// Whether OpenBLAS splits large products among threads of its own, and these may be taken from
+    /// it for a while.
     static boolean hasBlasThreads() {
         load();
         return Blas.wanted > 1;
@@ -337,12 +346,23 @@ public final class Torch {
         Blas.set(Blas.wanted);
     }
 
-    /// The function that sets OpenBLAS's threads, once for each of its copies: libtorch multiplies
-    /// with the one without LAPACK, but may be linked with the other.
-    private static final class Blas {
-        static final List<MethodHandle> SET_THREADS = find();
+    /// The threads that OpenBLAS splits a large product into at this moment; 1 where it cannot be
+    /// asked.
+    static int blasThreads() {
+        load();
+        return Blas.get();
+    }
 
-        static volatile int wanted = Runtime.getRuntime().availableProcessors();
+    /// OpenBLAS's functions, once for each of its copies: libtorch multiplies with the one without
+    /// LAPACK, but may be linked with the other.
+    private static final class Blas {
+        private static final List<MethodHandle> SET_THREADS =
+                find("openblas_set_num_threads", FunctionDescriptor.ofVoid(ValueLayout.JAVA_INT));
+        private static final List<MethodHandle> GET_THREADS =
+                find("openblas_get_num_threads", FunctionDescriptor.of(ValueLayout.JAVA_INT));
+
+        /// Where attention returns to; by itself what the user's environment says.
+        static volatile int wanted = get();
 
         static void set(int threads) {
             for (var setter : SET_THREADS) {
@@ -354,7 +374,19 @@ public final class Torch {
             }
         }
 
-        private static List<MethodHandle> find() {
+        static int get() {
+            var most = 1;
+            for (var getter : GET_THREADS) {
+                try {
+                    most = Math.max(most, (int) getter.invokeExact());
+                } catch (Throwable e) {
+                    throw new AssertionError(e);
+                }
+            }
+            return most;
+        }
+
+        private static List<MethodHandle> find(String name, FunctionDescriptor descriptor) {
             var library =
                     Path.of(Loader.load(org.bytedeco.openblas.global.openblas_nolapack.class))
                             .getParent();
@@ -364,14 +396,8 @@ public final class Torch {
             try (var files = Files.list(library)) {
                 return files.filter(f -> f.getFileName().toString().startsWith("libopenblas"))
                         .flatMap(path ->
-                                SymbolLookup.libraryLookup(path, Arena.global())
-                                        .find("openblas_set_num_threads")
-                                        .stream())
-                        .map(symbol ->
-                                Linker.nativeLinker()
-                                        .downcallHandle(
-                                                symbol,
-                                                FunctionDescriptor.ofVoid(ValueLayout.JAVA_INT)))
+                                SymbolLookup.libraryLookup(path, Arena.global()).find(name).stream())
+                        .map(symbol -> Linker.nativeLinker().downcallHandle(symbol, descriptor))
                         .toList();
             } catch (IOException | IllegalArgumentException e) {
                 LOG.debug("OpenBLAS keeps its threads", e);

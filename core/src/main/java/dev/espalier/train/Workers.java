@@ -61,7 +61,7 @@ final class Workers implements AutoCloseable {
         }
         var all = Torch.threads();
         var each = Math.max(1, all / threads.size());
-        Torch.blasThreads(each);
+        Torch.sharedBlasThreads(each);
         try {
             var running = new ArrayList<Future<?>>();
             for (var w = 0; w < threads.size(); w++) {

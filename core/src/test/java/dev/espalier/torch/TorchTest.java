@@ -5,11 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.espalier.EspalierException;
 import java.io.File;
-import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
-import java.lang.foreign.SymbolLookup;
-import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -17,7 +12,6 @@ import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.stream.Collectors;
-import org.bytedeco.javacpp.Loader;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -59,39 +53,21 @@ class TorchTest {
         assertThat(child(System.getProperty("java.class.path"), cache)).isEqualTo("48.0/0");
     }
 
-    private static int blasThreads() {
-        Torch.load();
-        var library =
-                Path.of(Loader.load(org.bytedeco.openblas.global.openblas_nolapack.class))
-                        .resolveSibling(System.mapLibraryName("openblas_nolapack") + ".0");
-        try {
-            return (int)
-                    Linker.nativeLinker()
-                            .downcallHandle(
-                                    SymbolLookup.libraryLookup(library, Arena.global())
-                                            .findOrThrow("openblas_get_num_threads"),
-                                    FunctionDescriptor.of(ValueLayout.JAVA_INT))
-                            .invokeExact();
-        } catch (Throwable e) {
-            throw new AssertionError(e);
-        }
-    }
-
     /// Remembers OpenBLAS's threads when a gradient comes by.
     private static final class Seen extends org.bytedeco.pytorch.VoidTensorHook {
         int threads;
 
         @Override
         public void call(org.bytedeco.pytorch.TensorBase gradient) {
-            threads = blasThreads();
+            threads = Torch.blasThreads();
         }
     }
 
     /// libtorch's threads multiply in it, each for itself, and nowhere else.
     @Test
     void attentionHasOpenBlasOnOneThreadThereAndBack() {
-        var before = blasThreads();
-        Torch.blasThreads(2);
+        var before = Torch.threads();
+        Torch.threads(2);
         try (var scope = new Scope()) {
             var x = Tensor.full(0.1, 1, 2, 8, 4).requiresGrad(true);
             var q = x.mul(2);
@@ -99,14 +75,20 @@ class TorchTest {
             Seen within = new Seen(), after = new Seen();
             attended.raw.register_hook(within);
             q.raw.register_hook(after);
-            assertThat(blasThreads()).isEqualTo(2);
+            assertThat(Torch.blasThreads()).isEqualTo(2);
             attended.sum().backward();
             assertThat(within.threads).isEqualTo(1);
             assertThat(after.threads).isEqualTo(2);
-            assertThat(blasThreads()).isEqualTo(2);
+            assertThat(Torch.blasThreads()).isEqualTo(2);
             assertThat(x.grad()).isNotNull();
+            // What other threads multiply meanwhile keeps its bits.
+            Torch.sharedBlasThreads(2);
+            var shared = x.mul(2).attention(x.mul(3), x.mul(4), null, true);
+            shared.raw.register_hook(within);
+            shared.sum().backward();
+            assertThat(within.threads).isEqualTo(2);
         } finally {
-            Torch.blasThreads(before);
+            Torch.threads(before);
         }
     }
 
