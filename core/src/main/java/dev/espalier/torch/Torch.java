@@ -396,7 +396,9 @@ public final class Torch {
             try (var files = Files.list(library)) {
                 return files.filter(f -> f.getFileName().toString().startsWith("libopenblas"))
                         .flatMap(path ->
-                                SymbolLookup.libraryLookup(path, Arena.global()).find(name).stream())
+                                SymbolLookup.libraryLookup(path, Arena.global())
+                                        .find(name)
+                                        .stream())
                         .map(symbol -> Linker.nativeLinker().downcallHandle(symbol, descriptor))
                         .toList();
             } catch (IOException | IllegalArgumentException e) {

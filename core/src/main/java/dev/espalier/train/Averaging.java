@@ -8,6 +8,7 @@ import dev.espalier.nn.Module;
 import dev.espalier.optim.FlatParameters.Slot;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.ForgettingRecipe.DefenceRecipe;
+import dev.espalier.recipe.Recipe;
 import dev.espalier.torch.Scope;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -47,6 +48,18 @@ final class Averaging {
     /// Whether a defence only begins when training has ended.
     static boolean isAfterwards(DefenceRecipe defence) {
         return defence instanceof DefenceRecipe.WiseFt || defence instanceof DefenceRecipe.Soup;
+    }
+
+    /// How often it measures a model at the most, behind the training of `recipe`.
+    static int measured(Recipe recipe) {
+        if (!(recipe instanceof FinetuneRecipe f) || f.forgetting() == null) {
+            return 0;
+        }
+        return switch (f.forgetting().defence()) {
+            case DefenceRecipe.WiseFt wise -> wise.steps() + 1;
+            case DefenceRecipe.Soup soup -> 2 * soup.models().size() + 1;
+            default -> 0;
+        };
     }
 
     /// Weights with their value by the validation records; null where they are beyond the budget.

@@ -531,7 +531,7 @@ public final class Planning {
                             0,
                             0,
                             0,
-                            flops(recipe, load.flops(), null),
+                            flops(recipe, blocks(model), load.flops(), null),
                             null,
                             0,
                             0,
@@ -578,7 +578,7 @@ public final class Planning {
     private static Plan.Request seeing(Job job, Measured measured) {
         var recipe = job.recipe();
         // Of an image, forward.
-        var forward = measured.flopsPerToken() / passes(recipe) / 3;
+        var forward = measured.flopsPerToken() / passes(recipe, blocks(job.learner().model())) / 3;
         var evaluation = evaluation(recipe, measured, 0, forward * measured.validated());
         var work = work(recipe, measured.tokensPerStep(), 0, 0, evaluation, measured);
         return seeing(recipe, job.learner().model(), measured, work);
@@ -772,18 +772,24 @@ public final class Planning {
                     case PretrainRecipe r -> r.objective().getClass().getSimpleName();
                     case FinetuneRecipe r ->
                             r.task().getClass().getSimpleName()
+                                    + (r.task() instanceof TaskRecipe.Preference p
+                                            ? " " + p.loss().getClass().getSimpleName()
+                                            : "")
                                     + " "
                                     + adapter(r.adapter())
                                     + named(defence(r));
                 };
         return String.format(
                         Locale.ROOT,
-                        "%s %d %s %s batch %d x %d%s %s%s%s",
+                        "%s %d %s %s batch %d%s x %d%s %s%s%s",
                         model.family(),
                         model.parameterCount(),
                         kind,
                         recipe.training().optimizer().getClass().getSimpleName(),
                         recipe.training().batch(),
+                        pass.rows() * pass.workers() < recipe.training().batch()
+                                ? " by " + pass.rows()
+                                : "",
                         pass.input(),
                         pass.target() == 0 ? "" : " + " + pass.target(),
                         pass.bf16() ? "bf16" : "fp32",
@@ -904,11 +910,11 @@ public final class Planning {
         var mean = shape.target() > 0 ? length : (int) Math.min(length, Math.ceil(own / batch));
         Double attention = Cost.attentionFlops(model, mean, shape.target());
         var whole = Cost.flopsPerToken(model, mean, shape.target(), shape.scored());
-        var flops = flops(recipe, whole, attention);
-        attention = attention(recipe, attention);
+        var flops = flops(recipe, blocks(model), whole, attention);
+        attention = attention(recipe, blocks(model), attention);
         if (defence(recipe) instanceof DefenceRecipe.Lwf) {
             var again = Cost.flopsPerToken(model, mean, shape.target(), asked(model));
-            flops += flops(recipe, again, null) + again / 3;
+            flops += flops(recipe, blocks(model), again, null) + again / 3;
         }
         var replayed = Replayed.of(recipe, model, GeneralText.length(model.context()));
         if (replayed != null) {
@@ -975,8 +981,11 @@ public final class Planning {
     private static Plan.Evaluation evaluation(
             Recipe recipe, Measured told, long general, double operations) {
         var every = recipe.evaluate().every().toSteps(told.stepsPerEpoch(), told.tokensPerStep());
-        // The finished model is measured once more.
-        var times = Math.ceilDiv(told.totalSteps(), every) + 1.0;
+        // The finished model is measured once more, and what general text it has to keep before.
+        var times = Math.ceilDiv(told.totalSteps(), every) + 1.0 + Averaging.measured(recipe);
+        if (general > 0) {
+            times += general / (double) (told.validated() + general);
+        }
         return new Plan.Evaluation(times, (double) told.validated() + general, times * operations);
     }
 
@@ -1001,8 +1010,8 @@ public final class Planning {
                     rows,
                     length,
                     scored,
-                    Planning.flops(recipe, whole, attention),
-                    Objects.requireNonNull(Planning.attention(recipe, attention)));
+                    Planning.flops(recipe, blocks(model), whole, attention),
+                    Objects.requireNonNull(Planning.attention(recipe, blocks(model), attention)));
         }
 
         static @Nullable Replayed of(Job job) {
@@ -1046,16 +1055,23 @@ public final class Planning {
     /// tells.
     ///
     /// @param attention what of `whole` is attention itself; null where that is not told apart
-    static double flops(Recipe recipe, double whole, @Nullable Double attention) {
-        var own = attention(recipe, attention);
+    private static double flops(
+            Recipe recipe, int blocks, double whole, @Nullable Double attention) {
+        var own = attention(recipe, blocks, attention);
         return attention == null || own == null
-                ? whole * passes(recipe)
-                : (whole - attention) * passes(recipe) + own;
+                ? whole * passes(recipe, blocks)
+                : (whole - attention) * passes(recipe, blocks) + own;
     }
 
     /// As above, with what a defence computes beside the task; the mean where tokens are replayed.
     static double flops(Job job) {
-        var own = flops(job.recipe(), job.flopsPerToken(), job.attentionFlops()) + beside(job);
+        var own =
+                flops(
+                                job.recipe(),
+                                blocks(job.learner().model()),
+                                job.flopsPerToken(),
+                                job.attentionFlops())
+                        + beside(job);
         var replayed = Replayed.of(job);
         return replayed == null
                 ? own
@@ -1063,7 +1079,7 @@ public final class Planning {
     }
 
     private static @Nullable Double attention(Job job) {
-        var own = attention(job.recipe(), job.attentionFlops());
+        var own = attention(job.recipe(), blocks(job.learner().model()), job.attentionFlops());
         var replayed = Replayed.of(job);
         return own == null || replayed == null
                 ? own
@@ -1091,7 +1107,10 @@ public final class Planning {
                 }
             }
         }
-        return tokens == 0 ? 0 : (flops(job.recipe(), whole, null) + whole / 3) / tokens;
+        return tokens == 0
+                ? 0
+                : (flops(job.recipe(), blocks(job.learner().model()), whole, null) + whole / 3)
+                        / tokens;
     }
 
     /// What is computed once before the first step: for EWC each window of its text passes forward
@@ -1119,33 +1138,52 @@ public final class Planning {
         var scored = asked(model);
         var drawing = 2 * scored * model.vocabulary() * model.width();
         return length
-                * (flops(recipe, Cost.flopsPerToken(model, length, 0, scored), null) + drawing);
+                * (flops(recipe, blocks(model), Cost.flopsPerToken(model, length, 0, scored), null)
+                        + drawing);
     }
 
     /// What of attention itself is computed: its products have no weights, so that whatever goes
     /// back through it is.
-    private static @Nullable Double attention(Recipe recipe, @Nullable Double whole) {
+    private static @Nullable Double attention(Recipe recipe, int blocks, @Nullable Double whole) {
         var isAdapted =
                 recipe instanceof FinetuneRecipe f && f.adapter() instanceof AdapterRecipe.Lora;
-        return whole == null || isAdapted ? whole : Double.valueOf(whole * passes(recipe));
+        return whole == null || isAdapted ? whole : Double.valueOf(whole * passes(recipe, blocks));
     }
 
     /// What of forward, backward into the states and backward into the weights is computed: a
     /// frozen body needs the first alone but for its last blocks, one with adapters the first two.
-    private static double passes(Recipe recipe) {
+    private static double passes(Recipe recipe, int blocks) {
         return recipe instanceof FinetuneRecipe finetune
                 ? switch (finetune.adapter()) {
                     case AdapterRecipe.None _ -> 1;
-                    case AdapterRecipe.Frozen f -> (1 + 2 * f.lastBlocks()) / 3;
+                    case AdapterRecipe.Frozen f -> (1 + 2 * lastBlocks(f, blocks)) / 3;
                     case AdapterRecipe.Lora _ -> 2.0 / 3;
                 }
                 : 1;
     }
 
+    /// The share of whole blocks that is trained.
+    private static double lastBlocks(AdapterRecipe.Frozen frozen, int blocks) {
+        return blocks == 0 ? frozen.lastBlocks() : (double) last(frozen, blocks) / blocks;
+    }
+
+    private static int last(AdapterRecipe.Frozen frozen, int blocks) {
+        return (int) Math.ceil(frozen.lastBlocks() * blocks - 1e-6);
+    }
+
+    /// Blocks of a stack; an encoder and a decoder have one each.
+    private static int blocks(Anatomy model) {
+        return Math.max(model.encoderLayers(), model.decoderLayers());
+    }
+
+    private static int blocks(Module model) {
+        return (int) Depths.of(model).values().stream().mapToLong(Depths.Depth::of).max().orElse(0);
+    }
+
     /// Blocks through which nothing goes back.
     private static int frozen(Recipe recipe, int blocks) {
         return recipe instanceof FinetuneRecipe f && f.adapter() instanceof AdapterRecipe.Frozen a
-                ? blocks - (int) Math.ceil(a.lastBlocks() * blocks - 1e-6)
+                ? blocks - last(a, blocks)
                 : 0;
     }
 
@@ -1192,7 +1230,8 @@ public final class Planning {
                     f.lastBlocks() > 0
                             ? head
                                     + 2L * model.width()
-                                    + Math.round(f.lastBlocks() * model.blockWeights())
+                                    + Math.round(
+                                            lastBlocks(f, blocks(model)) * model.blockWeights())
                             : writes(task) ? (long) model.vocabulary() * model.width() : head;
             case AdapterRecipe.Lora l ->
                     head + model.adapterWeights(l.targets(), l.rank(), l.dora());

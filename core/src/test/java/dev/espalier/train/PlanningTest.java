@@ -59,6 +59,28 @@ class PlanningTest {
         assertThat(key("{type: frozen}")).contains(" classification frozen adamw batch ");
     }
 
+    /// What is computed in parts takes less memory, which a run of the whole says nothing of.
+    @Test
+    void runsInSmallerPartsAreNotOfOneKey() {
+        var more = "training: {for: 10 steps, batch: 8}";
+        var whole = new Cost.Pass(8, 32, 0, 1, 1, false, false, 1000, false);
+        var byTwo = new Cost.Pass(4, 32, 0, 2, 1, false, false, 1000, false);
+        assertThat(key(PASS, more)).contains("batch 8 by 4 x 32");
+        assertThat(key(whole, more)).contains("batch 8 x 32").isEqualTo(key(byTwo, more));
+    }
+
+    /// Mixtures of weights are measured behind the training, each as a finished model is.
+    @Test
+    void whatIsMixedIsMeasured() {
+        var times =
+                Stream.of("none", "wise-ft, steps: 4", "soup, models: [a, b, c]")
+                        .map(d ->
+                                "forgetting: {measure: {corpus: a.txt}, defence: {type: %s}}"
+                                        .formatted(d))
+                        .map(d -> Averaging.measured(recipe(d)));
+        assertThat(times).containsExactly(0, 5, 7);
+    }
+
     /// A frozen body goes forward alone, one with adapters back into its states too; attention's
     /// own products have no weights, and go back wholly.
     @Test
@@ -70,6 +92,9 @@ class PlanningTest {
         requireOperations("{type: lora}", maps * 2 / 3, attention);
         requireOperations("{type: frozen}", maps / 3, attention / 3);
         requireOperations("{type: frozen, last-blocks: 0.5}", maps * 2 / 3, attention * 2 / 3);
+        // Whole blocks are trained: of a quarter of two one.
+        assertThat(GPT2.layers()).isEqualTo(2);
+        requireOperations("{type: frozen, last-blocks: 0.25}", maps * 2 / 3, attention * 2 / 3);
     }
 
     /// By hand: the best weights; where weights are held to and how strongly, or those of before,
