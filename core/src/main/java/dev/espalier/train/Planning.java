@@ -52,8 +52,13 @@ public final class Planning {
     /// was measured.
     private static final double UNMEASURED = 0.5;
 
+    /// What the first steps of a process bring into memory beside the model, its states and its
+    /// activations: the code of the libraries that they call, and the program's own once it is
+    /// compiled. The mean of 19 of the toy recipes, 10 to 90 MiB (`docs/log.md`).
+    static final long FIRST_STEPS = 45L << 20;
+
     /// The process with the libraries and no model, where it is another that plans.
-    private static final long PROCESS = 400L << 20;
+    private static final long PROCESS = (400L << 20) + FIRST_STEPS;
 
     /// Steps that are measured, for at least [#MEASURED_SECONDS] or so many.
     private static final int MEASURED_STEPS = 12;

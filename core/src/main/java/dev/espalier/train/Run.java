@@ -50,6 +50,9 @@ public final class Run {
     private static final String BEST = "best.bin";
     private static final String STATE = "run.json";
 
+    /// Whether no run of this process has computed anything.
+    private static volatile boolean isFirst = true;
+
     private final Recipe recipe;
     private final History history;
     private @Nullable Beyond beyond;
@@ -259,10 +262,14 @@ public final class Run {
         }
     }
 
-    /// What the process has in memory beside the model, and will have of the heap whatever it does.
+    /// What the process has in memory beside the model, and will have whatever the model is.
     private static long process(Job job) {
         var resident = Torch.residentBytes() + Machine.untouchedHeap();
-        return Math.max(0, resident - 4 * job.learner().model().parameterCount());
+        var first =
+                isFirst && !(job.recipe() instanceof FinetuneRecipe f && f.forgetting() != null);
+        isFirst = false;
+        return Math.max(0, resident - 4 * job.learner().model().parameterCount())
+                + (first ? Planning.FIRST_STEPS : 0);
     }
 
     private static Path temporary() {
