@@ -245,7 +245,7 @@ public final class Planning {
 
         /// Steps that the rest is foretold by.
         private int first() {
-            return (int) Math.clamp(totalSteps / 10, 10, 100);
+            return (int) Math.clamp(totalSteps / 5, 20, 100);
         }
 
         void stepped(double took) {
@@ -275,14 +275,13 @@ public final class Planning {
                             "formula"));
             var first = first();
             if (steps > 2 * first) {
-                // The first ones fault memory in, and have kernels and the program compiled.
+                // The first ones fault memory in, and have kernels and the program compiled; of the
+                // others the middle one, since few are slow for reasons of their own.
+                var later = seconds.subList(first / 4, first).stream().sorted().toList();
                 predicted.add(
                         prediction(
                                 "first steps",
-                                seconds.subList(first / 4, first).stream()
-                                        .mapToDouble(s -> s)
-                                        .average()
-                                        .orElseThrow(),
+                                later.get(later.size() / 2),
                                 formula == 0 ? firstPeak : formula,
                                 formula == 0 ? "early steps" : "formula"));
             }
