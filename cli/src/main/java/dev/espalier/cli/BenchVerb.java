@@ -34,6 +34,8 @@ import picocli.CommandLine.Parameters;
             "          espalier bench runs/reviews/model --file reviews.txt"
         })
 final class BenchVerb implements Callable<Integer> {
+    private static final int STEPS = 7;
+
     private final Main.Context context;
 
     @Parameters(
@@ -49,11 +51,15 @@ final class BenchVerb implements Callable<Integer> {
     @Option(
             names = "--set",
             paramLabel = "PATH=VALUE",
-            description = "Overrides a value of the recipe. Repeatable.")
+            description =
+                    "Overrides a value of the recipe, or of the model that is measured without one. Repeatable.")
     private List<String> overrides = new ArrayList<>();
 
-    @Option(names = "--steps", description = "Steps to make (default: ${DEFAULT-VALUE}).")
-    private int steps = 7;
+    @Option(
+            names = "--steps",
+            paramLabel = "N",
+            description = "Steps of training to make (default: " + STEPS + ").")
+    private @Nullable Integer steps;
 
     @Option(
             names = "--precision",
@@ -86,13 +92,22 @@ final class BenchVerb implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if (steps < 1) {
+        var count = steps == null ? STEPS : steps;
+        if (count < 1) {
             throw EspalierException.usage("--steps must be at least 1");
         }
         var console = context.console();
         if (subject != null && Files.isDirectory(subject)) {
             if (precision != null && precision != Wanted.FP32 && precision != Wanted.FP16) {
                 throw EspalierException.usage("a model is measured in fp32 or fp16");
+            }
+            if (!overrides.isEmpty()) {
+                throw EspalierException.usage(
+                        "--set is for recipes, not for the folder of a model");
+            }
+            if (steps != null) {
+                throw EspalierException.usage(
+                        "--steps is for training, which the folder of a model is not measured by");
             }
             InferenceBench.run(console, subject, lines, precision == Wanted.FP16);
             return 0;
@@ -102,11 +117,11 @@ final class BenchVerb implements Callable<Integer> {
         }
         var recipe =
                 subject == null
-                        ? Recipes.parse(GPT2, "gpt2-124m")
+                        ? Recipes.parse(GPT2, "gpt2-124m", overrides())
                         : Recipes.read(Given.file(subject), overrides());
         if (!(recipe instanceof PretrainRecipe read)
                 || !(read.objective() instanceof ObjectiveRecipe.Causal)) {
-            onItsData(console, RecipeBench.run(recipe, steps, console::note));
+            onItsData(console, RecipeBench.run(recipe, count, console::note));
             return 0;
         }
         var wanted =
@@ -114,7 +129,7 @@ final class BenchVerb implements Callable<Integer> {
                         ? read.training().precision()
                         : Precision.valueOf(precision.name());
         var bf16 = wanted == Precision.BF16 || wanted == Precision.AUTO && Machine.hasBf16();
-        var result = TrainingBench.run(read, Planning.vocabulary(read), steps, bf16, console::note);
+        var result = TrainingBench.run(read, Planning.vocabulary(read), count, bf16, console::note);
         console.result(
                 String.format(
                         Locale.ROOT,

@@ -203,6 +203,39 @@ class BenchTest {
     }
 
     @Test
+    void whatIsMeasuredWithoutARecipeCanBeChanged() {
+        var out =
+                run(
+                        "bench",
+                        "--set=model={type: gpt2, layers: 1, heads: 2, width: 16, context: 32, dropout: 0}",
+                        "--set=tokenizer.vocabulary=512",
+                        "--set=objective.length=16",
+                        "--set=training.precision=fp32",
+                        "--steps=1",
+                        "--json");
+        assertThat(code).as(out).isZero();
+        var result = Json.mapper().readTree(out.lines().toList().getLast());
+        assertThat(result.path("parameters").asInt())
+                .isEqualTo(12 * 16 * 16 + 13 * 16 + (512 + 32) * 16 + 2 * 16);
+        assertThat(result.path("length").asInt()).isEqualTo(16);
+        assertThat(result.path("precision").asString()).isEqualTo("fp32");
+        assertThat(run("bench", "--set=model.storeys=3")).contains("storeys");
+        assertThat(code).isEqualTo(2);
+    }
+
+    @Test
+    void whatIsOfRecipesIsRefusedBesideAModel() throws IOException {
+        var model = TinyModel.write(temp.resolve("writer"), List.of()).toString();
+        var file = Files.writeString(temp.resolve("texts.txt"), "a hen\n").toString();
+        assertThat(run("bench", model, "--file", file, "--set=training.batch=2"))
+                .contains("--set is for recipes");
+        assertThat(code).isEqualTo(2);
+        assertThat(run("bench", model, "--file", file, "--steps=7"))
+                .contains("--steps is for training");
+        assertThat(code).isEqualTo(2);
+    }
+
+    @Test
     void noStepsAreRefused() {
         assertThat(run("bench", "--steps", "0")).contains("--steps must be at least 1");
         assertThat(code).isEqualTo(2);
