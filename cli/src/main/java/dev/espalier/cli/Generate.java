@@ -128,7 +128,7 @@ final class Generate implements Callable<Integer> {
             try (var progress = console.progress("generate", 0, 0, "tokens")) {
                 var batches = new Batches(console, writing, config, progress);
                 lines.forEach(prompt == null ? List.of() : List.of(prompt), chunk, batches::write);
-                batches.end();
+                batches.refusals.end();
             }
         } finally {
             writer.free();
@@ -188,16 +188,16 @@ final class Generate implements Callable<Integer> {
         private final Writing writing;
         private final GenerationConfig config;
         private final Progress progress;
+        private final Refusals refusals;
         private long tokens;
         private long done;
-        private long refused;
-        private @Nullable EspalierException firstRefused;
 
         Batches(Console console, Writing writing, GenerationConfig config, Progress progress) {
             this.console = console;
             this.writing = writing;
             this.config = config;
             this.progress = progress;
+            refusals = new Refusals(console, "prompt", "a text");
         }
 
         /// Writes after each prompt but those that cannot be gone on with.
@@ -212,10 +212,11 @@ final class Generate implements Callable<Integer> {
                     // Each draws by its number, so those behind are written apart.
                     write(first, prompts, i, ids);
                     ids.clear();
-                    refuse(first + i, prompts.get(i), e);
+                    refusals.refuse(first + i, prompts.get(i), e);
                 }
             }
             write(first, prompts, prompts.size(), ids);
+            refusals.taken(prompts.size());
         }
 
         /// @param ids of the prompts that end before the one at `end`
@@ -229,33 +230,6 @@ final class Generate implements Callable<Integer> {
                 for (var sequence = 0; sequence < written.get(i).size(); sequence++) {
                     print(prompts.get(from + i), sequence, written.get(i).get(sequence));
                 }
-            }
-        }
-
-        private void refuse(long number, String prompt, EspalierException why) {
-            var named =
-                    new EspalierException(
-                            why.kind(), "prompt %d: %s".formatted(number, why.getMessage()), why);
-            firstRefused = firstRefused == null ? named : firstRefused;
-            refused++;
-            if (console.json()) {
-                var json = new LinkedHashMap<String, Object>();
-                json.put("prompt", prompt);
-                json.put("error", String.valueOf(why.getMessage()));
-                console.result("", json);
-            } else {
-                console.note(String.valueOf(named.getMessage()));
-            }
-        }
-
-        /// @throws EspalierException if a prompt was left out
-        void end() {
-            if (firstRefused != null && done == 0) {
-                throw firstRefused;
-            } else if (firstRefused != null) {
-                throw EspalierException.data(
-                        "%d of %d prompts are without a text; %s"
-                                .formatted(refused, done + refused, firstRefused.getMessage()));
             }
         }
 

@@ -125,8 +125,7 @@ final class Predict implements Callable<Integer> {
                 throw EspalierException.usage("--pair: this model answers one text");
             }
             try (var assistant = Assistant.load(model, t -> date.of(console, t))) {
-                lines.forEach(
-                        texts, CHUNK, (first, chunk) -> print(console, assistant, first, chunk));
+                answer(console, assistant);
             }
             return 0;
         }
@@ -248,6 +247,29 @@ final class Predict implements Callable<Integer> {
             console.result(line, prediction);
             truncated.add(prediction.truncated() ? 1 : 0);
         }
+    }
+
+    private void answer(Console console, Assistant assistant) {
+        var refusals = new Refusals(console, "text", "an answer");
+        lines.forEach(
+                texts,
+                CHUNK,
+                (first, chunk) -> {
+                    var from = 0;
+                    for (var i = 0; i < chunk.size(); i++) {
+                        try {
+                            assistant.check(chunk.get(i));
+                        } catch (EspalierException e) {
+                            // Each draws by its number, so those behind are asked apart.
+                            print(console, assistant, first + from, chunk.subList(from, i));
+                            refusals.refuse(first + i, chunk.get(i), e);
+                            from = i + 1;
+                        }
+                    }
+                    print(console, assistant, first + from, chunk.subList(from, chunk.size()));
+                    refusals.taken(chunk.size());
+                });
+        refusals.end();
     }
 
     private static void print(

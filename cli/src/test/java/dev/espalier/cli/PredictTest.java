@@ -134,6 +134,43 @@ class PredictTest {
         }
     }
 
+    /// What the others draw, each by its number, does not change.
+    @Test
+    void aQuestionThatIsTooLongIsNamedAndTheOthersAreAnswered() throws IOException {
+        var folder = TinyModel.write(temp.resolve("model"), List.of("<|im_start|>", "<|im_end|>"));
+        ChatTemplate.parse(
+                        "x",
+                        "{% for m in messages %}{{ m.role + ':' + m.content + '\n' }}{% endfor %}")
+                .write(folder);
+        Files.writeString(
+                folder.resolve("generation_config.json"),
+                "{\"do_sample\": true, \"temperature\": 1.0, \"max_new_tokens\": 8}");
+        var model = folder.toString();
+        var questions = List.of("a", "the cat ".repeat(40), "on the mat", "x");
+        var whole = new ArrayList<>(questions);
+        whole.set(1, "dog");
+        var all =
+                told("predict", model, "--file", write("a.txt", String.join("\n", whole))).stream()
+                        .map(l -> l.get("answer").asString())
+                        .toList();
+        assertThat(all.get(2)).isNotEqualTo(all.get(3));
+
+        var file = write("b.txt", String.join("\n", questions));
+        assertThat(run("predict", model, "--file", file, "--json")).isEqualTo(3);
+        assertThat(err).contains("1 of 4 texts are without an answer; text 2: the prompt has ");
+        var lines = out.lines().map(Json.mapper()::readTree).toList();
+        assertThat(lines).extracting(l -> l.get("text").asString()).isEqualTo(questions);
+        assertThat(lines.get(1).get("error").asString()).startsWith("the prompt has ");
+        assertThat(lines.stream().filter(l -> l.has("answer")))
+                .extracting(l -> l.get("answer").asString())
+                .containsExactly(all.get(0), all.get(2), all.get(3));
+
+        assertThat(run("predict", model, "--file", file)).isEqualTo(3);
+        assertThat(err).startsWith("text 2: the prompt has ");
+        assertThat(run("predict", model, questions.get(1))).isEqualTo(2);
+        assertThat(err).contains("text 1: the prompt has ").doesNotContain("are without");
+    }
+
     private String labeller() {
         var labeller = temp.resolve("labeller");
         TinyModel.writeBert(temp.resolve("bert"), labeller, List.of("O", "B-X", "I-X"));

@@ -27,13 +27,17 @@ import tools.jackson.databind.node.ObjectNode;
 public final class Assistant implements AutoCloseable {
     private static final int NEW_TOKENS = 256;
 
+    /// Sequences or beams that are written together, whose caches and masks are held at once.
+    private static final int ROWS = 16;
+
     private final Decoder model;
     private final Tokenizer tokenizer;
     private final ChatTemplate template;
     private final GenerationConfig config;
     private final int length;
 
-    private Assistant(
+    /// An assistant of `model`, which it owns from now on.
+    Assistant(
             Decoder model,
             Tokenizer tokenizer,
             ChatTemplate template,
@@ -117,17 +121,45 @@ public final class Assistant implements AutoCloseable {
     }
 
     /// As above, behind `before` other questions: each answer is drawn by its question's number.
+    ///
+    /// @throws EspalierException if one cannot be asked, see [#check], which is named by its number
+    ///   from 1; none is answered then
     public List<Generated> answer(List<String> questions, long before) {
-        var prompts =
-                questions.stream()
-                        .map(q ->
-                                template.encode(
-                                        tokenizer, List.of(new Message(ChatTemplate.USER, q))))
-                        .toList();
-        return new Generator(model, tokenizer)
-                .generateAfter(prompts, before, config, _ -> {}).stream()
-                        .map(List::getFirst)
-                        .toList();
+        var generator = new Generator(model, tokenizer);
+        var prompts = new ArrayList<int[]>();
+        for (var question : questions) {
+            try {
+                prompts.add(prompt(generator, question));
+            } catch (EspalierException e) {
+                throw new EspalierException(
+                        e.kind(),
+                        "question %d: %s".formatted(before + prompts.size() + 1, e.getMessage()),
+                        e);
+            }
+        }
+        var part = Math.max(1, ROWS / Math.max(config.sequences(), config.beams().count()));
+        var answers = new ArrayList<Generated>();
+        for (var from = 0; from < prompts.size(); from += part) {
+            var some = prompts.subList(from, Math.min(from + part, prompts.size()));
+            generator
+                    .generateAfter(some, before + from, config, _ -> {})
+                    .forEach(written -> answers.add(written.getFirst()));
+        }
+        return List.copyOf(answers);
+    }
+
+    /// Refuses a question that cannot be asked, since the template has no place for it or it leaves
+    /// no room in the model's context for an answer.
+    ///
+    /// @throws EspalierException that says why
+    public void check(String question) {
+        prompt(new Generator(model, tokenizer), question);
+    }
+
+    private int[] prompt(Generator generator, String question) {
+        var ids = template.encode(tokenizer, List.of(new Message(ChatTemplate.USER, question)));
+        generator.check(ids);
+        return ids;
     }
 
     /// How well the model tells the answers of `conversations`, which lose their oldest turns where
