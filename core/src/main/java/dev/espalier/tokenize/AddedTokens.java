@@ -203,8 +203,8 @@ final class AddedTokens {
     /// The next place at which a token may begin, or `to`.
     private static int candidate(Node root, String text, int from, int to) {
         if (root.next.size() == 1) {
-            int at = text.indexOf(root.next.keySet().iterator().next(), from);
-            return at < 0 ? to : Math.min(at, to);
+            int at = text.indexOf(root.next.keySet().iterator().next(), from, to);
+            return at < 0 ? to : at;
         }
         for (int at = from; at < to; at++) {
             if (root.next.containsKey(text.charAt(at))) {
