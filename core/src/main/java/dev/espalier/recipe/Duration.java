@@ -18,6 +18,10 @@ public record Duration(double amount, Unit unit) implements Span {
     /// The largest amount: every whole number up to it is exact.
     private static final double LARGEST = 1L << 53;
 
+    /// Within so many units of its last place a number of steps is a whole one: the roundings of an
+    /// epoch's steps, of the amount and of their product make no step.
+    private static final int ROUNDING = 4;
+
     public Duration {
         if (!(amount > 0 && amount <= LARGEST)) {
             throw new IllegalArgumentException("an amount lies in (0, 2^53]: " + amount);
@@ -48,7 +52,9 @@ public record Duration(double amount, Unit unit) implements Span {
                     case EPOCHS -> amount * stepsPerEpoch;
                     case TOKENS -> amount / tokensPerStep;
                 };
-        return Math.max(1, (long) Math.ceil(steps));
+        var whole = Math.rint(steps);
+        var noise = Math.abs(steps - whole) <= ROUNDING * Math.ulp(steps);
+        return Math.max(1, (long) (noise ? whole : Math.ceil(steps)));
     }
 
     @Override

@@ -86,4 +86,21 @@ class NumbersTest {
         assertThat(Duration.tokens(101).toSteps(10, 100)).isEqualTo(2);
         assertThat(Duration.tokens(1).toSteps(10, 100)).isEqualTo(1);
     }
+
+    /// An epoch of 14 windows has 14 / 3 steps of 3 windows, and 27 epochs 126.00000000000001.
+    @Test
+    void roundingAddsNoStep() {
+        for (var windows = 1; windows <= 60; windows++) {
+            for (var batch = 1; batch <= windows; batch++) {
+                for (var epochs = 1; epochs <= 60; epochs++) {
+                    assertThat(Duration.epochs(epochs).toSteps(windows / (double) batch, 1))
+                            .as("%d windows, batch %d, %d epochs", windows, batch, epochs)
+                            .isEqualTo(Math.ceilDiv(windows * epochs, batch));
+                }
+            }
+        }
+        assertThat(Duration.epochs(1.1).toSteps(10, 1)).isEqualTo(11);
+        assertThat(Duration.epochs(1.0000001).toSteps(10_000, 1)).isEqualTo(10_001);
+        assertThat(Duration.steps(1L << 53).toSteps(1, 1)).isEqualTo(1L << 53);
+    }
 }
