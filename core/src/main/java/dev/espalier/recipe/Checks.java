@@ -189,12 +189,7 @@ final class Checks {
                         path, "is for classification, token-labelling and image-classification");
             }
         }
-        var ofWeights =
-                defence instanceof DefenceRecipe.L2Sp
-                        || defence instanceof DefenceRecipe.Ewc
-                        || defence instanceof DefenceRecipe.WiseFt
-                        || defence instanceof DefenceRecipe.Cheapest
-                        || defence instanceof DefenceRecipe.Soup;
+        var ofWeights = defence.ofWeights();
         if (ofWeights && !(recipe.adapter() instanceof AdapterRecipe.None)) {
             problems.add(
                     path,

@@ -81,6 +81,14 @@ public record ForgettingRecipe(
 
     /// What keeps a model from forgetting.
     public sealed interface DefenceRecipe {
+        /// Whether it holds or mixes the model's weights, so that all of them must be trained.
+        default boolean ofWeights() {
+            return switch (this) {
+                case L2Sp _, Ewc _, WiseFt _, Soup _, Cheapest _ -> true;
+                case None _, Replay _, Lwf _ -> false;
+            };
+        }
+
         @Doc("Nothing.")
         record None() implements DefenceRecipe {}
 

@@ -86,6 +86,11 @@ public record TrainingRecipe(
         groups = List.copyOf(groups);
     }
 
+    /// Whether some choices of trained weights leave its optimizer or its groups nothing to do.
+    public boolean byWeights() {
+        return optimizer instanceof OptimizerRecipe.Muon || !groups.isEmpty();
+    }
+
     /// With one rate for all weights and the plain cross-entropy.
     public TrainingRecipe(
             Duration duration,

@@ -74,7 +74,7 @@ public record Forgotten(List<Kept> kept, @Nullable Double budget) {
     public static Optional<Double> worse(List<Score> scores, String prefix, String suffix) {
         // What a task's test tells must decide nothing.
         return scores.stream()
-                .filter(s -> !s.data().endsWith("-test"))
+                .filter(s -> !isOfTest(s, scores))
                 .flatMap(change -> {
                     var metric =
                             change.metric().equals("perplexity-rise")
@@ -101,6 +101,20 @@ public record Forgotten(List<Kept> kept, @Nullable Double budget) {
     }
 
     private static final String CHANGE = "-change";
+    private static final String TEST = "-test";
+
+    /// Whether it is of a task's test, which stands beside the same of its validation records: a
+    /// task or a text may have a name of that ending too.
+    private static boolean isOfTest(Score change, List<Score> scores) {
+        var data = change.data();
+        return data.endsWith(TEST)
+                && change.metric().endsWith(CHANGE)
+                && Score.find(
+                                scores,
+                                data.substring(0, data.length() - TEST.length()),
+                                change.metric())
+                        .isPresent();
+    }
 
     /// The points that no other one beats in both: the frontier, from the least forgotten on.
     public static List<Learnt> frontier(List<Learnt> points) {

@@ -1,6 +1,7 @@
 package dev.espalier.study;
 
 import dev.espalier.EspalierException;
+import dev.espalier.EspalierException.Kind;
 import dev.espalier.Rng;
 import dev.espalier.checkpoint.HuggingFace;
 import dev.espalier.corpus.FileSource;
@@ -25,8 +26,10 @@ import dev.espalier.recipe.CompareRecipe.Arm;
 import dev.espalier.recipe.Duration;
 import dev.espalier.recipe.FinetuneRecipe;
 import dev.espalier.recipe.ModelRecipe;
+import dev.espalier.recipe.OptimizerRecipe;
 import dev.espalier.recipe.Recipe;
 import dev.espalier.recipe.Recipes;
+import dev.espalier.recipe.TrainingRecipe;
 import dev.espalier.task.PictureClassifier;
 import dev.espalier.tokenize.Tokenizers;
 import dev.espalier.train.KeptRuns;
@@ -64,9 +67,7 @@ public final class Compare {
     /// The rates that are tried, as factors of the recipe's: what trains fewer weights takes larger
     /// steps.
     private static List<Double> factors(Arm arm) {
-        return arm == Arm.FROZEN || arm == Arm.LORA
-                ? List.of(3.0, 10.0, 1.0)
-                : List.of(1.0, 3.0, 0.3);
+        return isPartial(arm) ? List.of(3.0, 10.0, 1.0) : List.of(1.0, 3.0, 0.3);
     }
 
     /// Differences are beyond chance below this, all comparisons of the study together.
@@ -74,6 +75,9 @@ public final class Compare {
 
     /// Doublings that lower the error by less are held for not worth their labels.
     static final double WORTHWHILE = 0.01;
+
+    /// The rate of pre-training further where the recipe's is not AdamW's; that of `advise` too.
+    private static final double FURTHER_RATE = 3e-4;
 
     /// One way at one number of labels with one seed.
     ///
@@ -238,6 +242,7 @@ public final class Compare {
     private final CompareRecipe settings;
     private final Hardware hardware;
     private final Path output;
+    private final Watcher watcher;
     private final KeptRuns runs;
     private final Studied studied;
 
@@ -245,7 +250,7 @@ public final class Compare {
     private final String asked;
     private final Map<String, Path> draws = new HashMap<>();
 
-    private final List<Arm> arms;
+    private List<Arm> arms;
     private final List<Integer> counts;
     private final Map<Long, Path> scratch = new HashMap<>();
     private @Nullable Path further;
@@ -272,6 +277,7 @@ public final class Compare {
         this.recipe = recipe.alone();
         this.settings = settings;
         this.hardware = hardware;
+        this.watcher = watcher;
         runs = new KeptRuns(watcher, history);
         // What is not there is said now, not when its turn comes.
         if (settings.text() != null) {
@@ -341,6 +347,7 @@ public final class Compare {
                     drawn(count, seed).judging();
                 }
             }
+            arms = possible();
         }
         var triedAt = triedAt();
         for (var arm : arms) {
@@ -361,6 +368,61 @@ public final class Compare {
             }
         }
         return summed(cells, rates);
+    }
+
+    /// The ways that can be trained as the recipe says. Where few weights are trained there may be
+    /// none for its optimizer or a group of it, and the way is left out; what all weights are
+    /// refused for is wrong with the recipe.
+    private List<Arm> possible() {
+        // What was pre-trained further has the shape of what was not.
+        var trained =
+                arms.stream()
+                        .filter(Arm::isTrained)
+                        .map(a -> a == Arm.FURTHER ? Arm.FULL : a)
+                        .distinct()
+                        .toList();
+        if (arms.contains(Arm.FURTHER)) {
+            var unused = furtherRecipe(Objects.requireNonNull(base()));
+        }
+        if (isOfWeights() && trained.stream().anyMatch(Compare::isPartial)) {
+            watcher.said(
+                    "without the recipe's defence, which needs all weights: "
+                            + trained.stream()
+                                    .filter(Compare::isPartial)
+                                    .map(Arm::title)
+                                    .collect(Collectors.joining(", ")));
+        }
+        var left = new ArrayList<Arm>();
+        for (var arm : trained) {
+            try {
+                check(arm);
+            } catch (EspalierException e) {
+                left.add(arm);
+                if (e.kind() != Kind.USAGE || !isPartial(arm) || left.containsAll(trained)) {
+                    throw e;
+                }
+                watcher.said("%s is left out: %s".formatted(arm.title(), e.getMessage()));
+            }
+        }
+        return arms.stream().filter(a -> !left.contains(a)).toList();
+    }
+
+    private void check(Arm arm) {
+        var rate = recipe.training().optimizer().rate();
+        var folder = output.resolve("cells").resolve("check");
+        var trained = trained(arm, drawn(counts.getFirst(), 1), 1, rate, folder);
+        if (recipe.training().byWeights()) {
+            new Run(trained).check();
+        }
+    }
+
+    /// Whether a way trains few of a model's weights.
+    private static boolean isPartial(Arm arm) {
+        return arm == Arm.FROZEN || arm == Arm.LORA;
+    }
+
+    private boolean isOfWeights() {
+        return recipe.forgetting() != null && recipe.forgetting().defence().ofWeights();
     }
 
     private Studied.Draw drawn(int count, int seed) {
@@ -499,6 +561,9 @@ public final class Compare {
                             List.of(all, "model.path=" + further(Objects.requireNonNull(base())));
                     default -> List.of(all);
                 });
+        if (isPartial(arm) && isOfWeights()) {
+            changed.add("forgetting.defence={type: none}");
+        }
         var steps =
                 recipe.training()
                         .duration()
@@ -654,7 +719,18 @@ public final class Compare {
         if (further != null) {
             return further;
         }
-        var folder = output.resolve("further");
+        var unused =
+                runs.of(
+                        "pre-training further on the texts of " + studied.records() + " records",
+                        furtherRecipe(base),
+                        "",
+                        Boolean.class,
+                        run -> true);
+        further = output.resolve("further").resolve("model");
+        return further;
+    }
+
+    private Recipe furtherRecipe(Path base) {
         var texts = output.resolve("unlabelled.jsonl");
         var lines = new StringBuilder();
         studied.texts().forEach(text -> lines.append(Json.line(Map.of("text", text))).append('\n'));
@@ -663,37 +739,43 @@ public final class Compare {
                 settings.text() == null
                         ? ""
                         : ", {type: text, path: %s}".formatted(Json.line(settings.text()));
-        var pretraining =
-                Recipes.parse(
-                        """
-                        name: further
-                        seed: %d
-                        output: %s
-                        data: {sources: [{type: jsonl, path: %s, field: text}%s], validation: 5%%}
-                        model: {path: %s}
-                        objective: {type: %s}
-                        training: {for: %s epochs, batch: %d, optimizer: {type: adamw, rate: %s}}
-                        """
-                                .formatted(
-                                        recipe.seed(),
-                                        Json.line(folder.toString()),
-                                        Json.line(texts.toString()),
-                                        more,
-                                        Json.line(base.toString()),
-                                        objective(base),
-                                        settings.furtherEpochs(),
-                                        recipe.training().batch(),
-                                        recipe.training().optimizer().rate()),
-                        "further");
-        var unused =
-                runs.of(
-                        "pre-training further on the texts of " + studied.records() + " records",
-                        pretraining,
-                        "",
-                        Boolean.class,
-                        run -> true);
-        further = folder.resolve("model");
-        return further;
+        var training = recipe.training();
+        // Defaults are left out, so that studies of before these were passed on stay what they are.
+        var own = new StringBuilder();
+        if (training.precision() != TrainingRecipe.Precision.AUTO) {
+            own.append(", precision: ")
+                    .append(training.precision().name().toLowerCase(Locale.ROOT));
+        }
+        if (training.microBatch() != null) {
+            own.append(", micro-batch: ").append(training.microBatch());
+        }
+        if (training.recompute()) {
+            own.append(", recompute: true");
+        }
+        var rate =
+                training.optimizer() instanceof OptimizerRecipe.AdamW a ? a.rate() : FURTHER_RATE;
+        return Recipes.parse(
+                """
+                name: further
+                seed: %d
+                output: %s
+                data: {sources: [{type: jsonl, path: %s, field: text}%s], validation: 5%%}
+                model: {path: %s}
+                objective: {type: %s}
+                training: {for: %s epochs, batch: %d, optimizer: {type: adamw, rate: %s}%s}
+                """
+                        .formatted(
+                                recipe.seed(),
+                                Json.line(output.resolve("further").toString()),
+                                Json.line(texts.toString()),
+                                more,
+                                Json.line(base.toString()),
+                                objective(base),
+                                settings.furtherEpochs(),
+                                training.batch(),
+                                rate,
+                                own),
+                "further");
     }
 
     /// By which objective the model in this folder is pre-trained further.

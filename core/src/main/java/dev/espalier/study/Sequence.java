@@ -1,6 +1,7 @@
 package dev.espalier.study;
 
 import dev.espalier.EspalierException;
+import dev.espalier.EspalierException.Kind;
 import dev.espalier.Rng;
 import dev.espalier.corpus.FileSource;
 import dev.espalier.evaluate.Interval;
@@ -18,6 +19,7 @@ import dev.espalier.recipe.Recipes;
 import dev.espalier.recipe.TaskRecipe;
 import dev.espalier.train.Defences;
 import dev.espalier.train.KeptRuns;
+import dev.espalier.train.Run;
 import dev.espalier.train.Watcher;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -210,6 +212,7 @@ public final class Sequence {
 
     /// Makes what is not made, and sums up.
     public Result run() {
+        check();
         var outcomes = new ArrayList<Outcome>();
         var averages = new LinkedHashMap<String, List<Interval>>();
         for (var defence : settings.defences()) {
@@ -230,6 +233,31 @@ public final class Sequence {
                 versus(averages),
                 runs.made(),
                 runs.kept());
+    }
+
+    /// What cannot be done is said before anything is.
+    private void check() {
+        for (var i = 0; i < tasks.size(); i++) {
+            var task = tasks.get(i);
+            for (var defence : settings.defences()) {
+                var earlier = tasks.subList(0, i).stream().map(t -> learnt(defence, 1, t)).toList();
+                var unused = learning(defence, i, learnt(defence, 1, task), base(), earlier, 1);
+            }
+            var probe = probing(task, base(), probeFolder("base", task, 1), 1);
+            if (!task.training().byWeights()) {
+                continue;
+            }
+            try {
+                new Run(probe).check();
+            } catch (EspalierException e) {
+                if (e.kind() != Kind.USAGE) {
+                    throw e;
+                }
+                throw EspalierException.usage(
+                        "%s: what the model knows of a task is told by training its head alone; %s"
+                                .formatted(task.name(), e.getMessage()));
+            }
+        }
     }
 
     private List<Versus> versus(SequencedMap<String, List<Interval>> averages) {
@@ -328,6 +356,18 @@ public final class Sequence {
     /// it, null where something did.
     private @Nullable String learn(
             String defence, int i, Path folder, Path model, List<Path> earlier, int seed) {
+        return runs.of(
+                        output.relativize(folder).toString(),
+                        learning(defence, i, folder, model, earlier, seed),
+                        "",
+                        Left.class,
+                        _ -> new Left(null),
+                        (_, why) -> new Left(why))
+                .beyond();
+    }
+
+    private Recipe learning(
+            String defence, int i, Path folder, Path model, List<Path> earlier, int seed) {
         var task = tasks.get(i);
         var overrides = new ArrayList<>(common(task, model, folder, seed));
         if (isGuarded(task)) {
@@ -353,23 +393,31 @@ public final class Sequence {
         } else {
             overrides.add("forgetting=none");
         }
-        return make(task, overrides, folder);
+        return read(task, overrides);
     }
 
     /// A new head on a body that stays as it is: what the body already knows of the task.
     private Path probe(FinetuneRecipe task, Path model, String of, int seed) {
-        var folder = output.resolve(seed + "-probes").resolve(of + "-" + task.name());
-        var overrides = new ArrayList<>(common(task, model, folder, seed));
-        overrides.add("forgetting=none");
-        overrides.add("adapter={type: frozen}");
-        overrides.add("training.optimizer.rate=" + PROBE_RATE * task.training().optimizer().rate());
+        var folder = probeFolder(of, task, seed);
         runs.of(
                 output.relativize(folder).toString(),
-                read(task, overrides),
+                probing(task, model, folder, seed),
                 "",
                 Left.class,
                 _ -> new Left(null));
         return folder;
+    }
+
+    private Path probeFolder(String of, FinetuneRecipe task, int seed) {
+        return output.resolve(seed + "-probes").resolve(of + "-" + task.name());
+    }
+
+    private Recipe probing(FinetuneRecipe task, Path model, Path folder, int seed) {
+        var overrides = new ArrayList<>(common(task, model, folder, seed));
+        overrides.add("forgetting=none");
+        overrides.add("adapter={type: frozen}");
+        overrides.add("training.optimizer.rate=" + PROBE_RATE * task.training().optimizer().rate());
+        return read(task, overrides);
     }
 
     private static List<String> common(FinetuneRecipe task, Path model, Path folder, int seed) {
@@ -392,17 +440,6 @@ public final class Sequence {
         var recipe = output.resolve("recipes").resolve(task.name() + ".yaml");
         AtomicFiles.write(recipe, Recipes.write(task));
         return Recipes.read(recipe, overrides);
-    }
-
-    private @Nullable String make(FinetuneRecipe task, List<String> overrides, Path folder) {
-        return runs.of(
-                        output.relativize(folder).toString(),
-                        read(task, overrides),
-                        "",
-                        Left.class,
-                        _ -> new Left(null),
-                        (_, why) -> new Left(why))
-                .beyond();
     }
 
     private static List<Score> scores(Path run) {

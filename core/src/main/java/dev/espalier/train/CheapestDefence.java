@@ -1,6 +1,7 @@
 package dev.espalier.train;
 
 import dev.espalier.EspalierException;
+import dev.espalier.EspalierException.Kind;
 import dev.espalier.checkpoint.RunFolder;
 import dev.espalier.evaluate.Score;
 import dev.espalier.io.AtomicFiles;
@@ -32,6 +33,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /// Runs with one defence after the other, from the cheapest on, until one stays within the budget
@@ -43,6 +45,8 @@ final class CheapestDefence {
     private static final String PASSPORT = "passport.json";
     private static final String SECONDS = "training-seconds";
     private static final String FLOPS = "flops";
+    private static final String DEFENCE = "defence";
+    private static final String TRIES = "tries";
     private final FinetuneRecipe recipe;
     private final Cheapest ways;
     private final double budget;
@@ -56,9 +60,10 @@ final class CheapestDefence {
     ///   anything within it, that of its last evaluation
     /// @param worse the share by which what suffered most is worse
     /// @param flops operations of its training; null where the program that made it did not tell
-    /// @param learnt whether more than the head was, unlike by the weights of before
-    /// @param note why the run ended beyond the budget or for its loss, or what is to be known of
-    ///   it
+    /// @param learnt whether more than the head was, unlike by the weights of before and by a run
+    ///   that was refused
+    /// @param note why the run ended beyond the budget or for its loss, or was refused, or what is
+    ///   to be known of it
     record Try(
             String name,
             @Nullable Score score,
@@ -95,17 +100,21 @@ final class CheapestDefence {
     }
 
     Run.Result train(RunFolder folder, boolean resume) {
-        if (!resume && holds(folder.path().resolve("tries"))) {
+        if (!resume && holds(folder.path().resolve(TRIES))) {
             throw EspalierException.usage(
                     folder.path()
                             + " holds a run already; go on with --resume, or choose another output");
         }
         if (Files.exists(folder.model())) {
-            throw EspalierException.usage(folder.path() + " holds a finished run already");
+            if (!resume || !isWhole(folder)) {
+                throw EspalierException.usage(folder.path() + " holds a finished run already");
+            }
+            return finished(folder);
         }
         folder.begin();
         AtomicFiles.write(folder.recipe(), Recipes.write(recipe));
         var tries = new ArrayList<Try>();
+        // It trains as the recipe says: where it is refused, so is the recipe.
         tries.add(tried(WISE_FT, folder));
         var undefended = score(scores(folder, WISE_FT), "alpha-1.0-validation").orElse(null);
         var enough =
@@ -116,7 +125,7 @@ final class CheapestDefence {
         for (var i = 0; i < left.size() && !isEnough(tries.getLast(), enough); i++) {
             var way = left.get(i);
             if (isThere(way)) {
-                tries.add(tried(name(way), folder));
+                tries.add(triedIfPossible(name(way), folder));
             }
         }
         var within =
@@ -138,6 +147,30 @@ final class CheapestDefence {
         var chosen = within.get();
         watcher.said("the defence that is kept: " + chosen.name() + remark(chosen));
         return settle(folder, chosen, tries);
+    }
+
+    /// Whether what is settled is there, of this recipe.
+    private boolean isWhole(RunFolder folder) {
+        return Files.isRegularFile(folder.passport())
+                && Files.isRegularFile(folder.evaluation())
+                && Files.isRegularFile(folder.recipe())
+                && Recipes.write(Recipes.read(folder.recipe())).equals(Recipes.write(recipe));
+    }
+
+    /// What was settled before the process ended.
+    private Run.Result finished(RunFolder folder) {
+        var passport = Json.read(folder.passport());
+        var chosen = passport.path(DEFENCE).asString("");
+        var place = place(folder, chosen);
+        if (Files.isRegularFile(place.resolve("inputs.json"))) {
+            Provenance.requireSame(
+                    Json.read(place.resolve("inputs.json")),
+                    Recipes.read(folder.recipe(), overrides(chosen, place)),
+                    place);
+        }
+        letGo(folder, WISE_FT);
+        ways.tries().forEach(way -> letGo(folder, name(way)));
+        return result(folder, passport, List.of(Json.read(folder.evaluation(), Score[].class)));
     }
 
     /// Whether there is text for a way that goes by text.
@@ -231,8 +264,22 @@ final class CheapestDefence {
                 });
     }
 
+    /// As [#tried]; where the recipe cannot be trained with it, a try that says so.
+    private Try triedIfPossible(String name, RunFolder folder) {
+        try {
+            return tried(name, folder);
+        } catch (EspalierException e) {
+            if (e.kind() != Kind.USAGE) {
+                throw e;
+            }
+            var why = "not possible: " + e.getMessage();
+            watcher.said("trying " + name + ": " + why);
+            return new Try(name, null, null, 0, 0.0, false, why);
+        }
+    }
+
     private static Path place(RunFolder folder, String name) {
-        return folder.path().resolve("tries").resolve(name);
+        return folder.path().resolve(TRIES).resolve(name);
     }
 
     /// What a try left; nothing where it ended beyond the budget.
@@ -297,15 +344,22 @@ final class CheapestDefence {
         var cost = (ObjectNode) passport.path("cost");
         cost.put(SECONDS, tries.stream().mapToDouble(Try::seconds).sum());
         cost.put(FLOPS, tries.stream().mapToDouble(t -> t.flops() == null ? 0 : t.flops()).sum());
-        passport.put("defence", chosen.name());
-        passport.set("tries", Json.mapper().valueToTree(tries));
+        passport.put(DEFENCE, chosen.name());
+        passport.set(TRIES, Json.mapper().valueToTree(tries));
         AtomicFiles.write(folder.passport(), Json.pretty(passport));
         report(folder, chosen, tries);
         // Last: with it the run is finished.
         AtomicFiles.writeFolder(folder.model(), aside -> copy(from.resolve("model"), aside));
-        for (var t : tries) {
-            AtomicFiles.delete(place(folder, t.name()).resolve("model"));
-        }
+        tries.forEach(t -> letGo(folder, t.name()));
+        return result(folder, passport, scores);
+    }
+
+    private static void letGo(RunFolder folder, String name) {
+        AtomicFiles.delete(place(folder, name).resolve("model"));
+    }
+
+    private static Run.Result result(RunFolder folder, JsonNode passport, List<Score> scores) {
+        var cost = passport.path("cost");
         return new Run.Result(
                 folder.path(),
                 folder.model(),
@@ -351,7 +405,7 @@ final class CheapestDefence {
                                     + (t.isWithin(budget)
                                             ? ""
                                             : t.worse() == null
-                                                    ? ", ended early"
+                                                    ? ", without a figure"
                                                     : ", beyond the budget"),
                             points));
         }

@@ -9,6 +9,7 @@ import dev.espalier.io.AtomicFiles;
 import dev.espalier.io.Json;
 import dev.espalier.objective.CrossEntropy;
 import dev.espalier.objective.ExampleText;
+import dev.espalier.optim.FlatParameters;
 import dev.espalier.plan.History;
 import dev.espalier.plan.Machine;
 import dev.espalier.recipe.FinetuneRecipe;
@@ -203,6 +204,32 @@ public final class Run {
                                             e.where().replace(inside, ""), e.fields(), e.picture()))
                             .toList();
                 });
+    }
+
+    /// Prepares all as a run does, in a temporary folder, up to what updates the weights; the run's
+    /// folder is left alone.
+    ///
+    /// @throws EspalierException if the run would be refused, for what is trained say
+    public void check() {
+        var unused =
+                aside(
+                        new Watcher() {},
+                        (_, job) -> {
+                            var model = job.learner().model();
+                            var training = job.recipe().training();
+                            var begun = job.learner().begun();
+                            try (var parameters = new FlatParameters(model);
+                                    var optimizer =
+                                            Optimizers.of(
+                                                    model,
+                                                    begun,
+                                                    parameters,
+                                                    training,
+                                                    null,
+                                                    job.bf16())) {
+                                return optimizer.steps();
+                            }
+                        });
     }
 
     /// Prepares all as a run does, in a temporary folder, and makes its first steps: at most

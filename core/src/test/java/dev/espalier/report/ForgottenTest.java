@@ -49,11 +49,36 @@ class ForgottenTest {
         assertThat(
                         Forgotten.worse(
                                 List.of(
+                                        score("days-before", "accuracy", 0.8),
+                                        score("days-after", "accuracy", 0.6),
+                                        score("days", "accuracy-change", -0.2),
                                         score("days-test-before", "accuracy", 0.8),
                                         score("days-test-after", "accuracy", 0.2),
                                         score("days-test", "accuracy-change", -0.6)),
                                 "",
                                 "-after"))
-                .isEmpty();
+                .hasValueSatisfying(worse -> assertThat(worse).isCloseTo(0.25, within(1e-12)));
+    }
+
+    /// A task that is called so, and texts of which one is.
+    @Test
+    void aNameThatEndsAsATestsIsNone() {
+        var task =
+                List.of(
+                        score("days-test-before", "accuracy", 0.8),
+                        score("days-test-after", "accuracy", 0.2),
+                        score("days-test", "accuracy-change", -0.6));
+        assertThat(Forgotten.worse(task, "", "-after"))
+                .hasValueSatisfying(worse -> assertThat(worse).isCloseTo(0.75, within(1e-12)));
+        var texts =
+                List.of(
+                        score("law-before", "perplexity", 10),
+                        score("law-after", "perplexity", 11),
+                        score("law", "perplexity-rise", 0.1),
+                        score("law-test-before", "perplexity", 10),
+                        score("law-test-after", "perplexity", 12),
+                        score("law-test", "perplexity-rise", 0.2));
+        assertThat(Forgotten.worse(texts, "", "-after"))
+                .hasValueSatisfying(worse -> assertThat(worse).isCloseTo(0.2, within(1e-12)));
     }
 }

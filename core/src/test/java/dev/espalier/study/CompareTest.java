@@ -22,7 +22,9 @@ import dev.espalier.recipe.AdapterRecipe;
 import dev.espalier.recipe.CompareRecipe;
 import dev.espalier.recipe.CompareRecipe.Arm;
 import dev.espalier.recipe.FinetuneRecipe;
+import dev.espalier.recipe.OptimizerRecipe;
 import dev.espalier.recipe.Recipes;
+import dev.espalier.recipe.TrainingRecipe;
 import dev.espalier.train.KeptText;
 import dev.espalier.train.Run;
 import dev.espalier.train.Watcher;
@@ -235,6 +237,84 @@ class CompareTest {
         assertThat(folder.resolve("study-compare/cells/full-8-1/recipe.yaml"))
                 .content()
                 .contains("for: 5 steps");
+    }
+
+    private FinetuneRecipe changed(Path base, String... overrides) {
+        return (FinetuneRecipe)
+                Recipes.parse(Recipes.write(recipe(base, "")), "study", List.of(overrides));
+    }
+
+    /// What holds weights has nothing to hold where few of them are trained.
+    @Test
+    void waysThatTrainFewWeightsGoWithoutADefenceOfWeights() throws IOException {
+        var recipe = changed(base(), "forgetting.defence={type: l2-sp}");
+        assertThat(study(recipe, List.of(Arm.FROZEN, Arm.LORA, Arm.FULL)).means()).hasSize(3);
+        for (var arm : List.of("frozen", "lora", "full")) {
+            assertThat(folder.resolve("study-compare/cells/%s-8-1/recipe.yaml".formatted(arm)))
+                    .content()
+                    .contains("type: " + (arm.equals("full") ? "l2-sp" : "none\n"))
+                    .satisfies(yaml ->
+                            assertThat(yaml.contains("l2-sp")).isEqualTo(arm.equals("full")));
+        }
+    }
+
+    /// Muon trains the matrices of blocks, and a group its weights, which not all ways train.
+    @Test
+    void waysThatCannotBeTrainedAreKnownBeforeAnyIs() throws IOException {
+        var base = base();
+        var muon = changed(base, "training.optimizer={type: muon}");
+        var ways = List.of(Arm.MAJORITY, Arm.FULL, Arm.FROZEN, Arm.LORA);
+        var said = new ArrayList<String>();
+        var watcher =
+                new Watcher() {
+                    @Override
+                    public void said(String what) {
+                        said.add(what);
+                    }
+                };
+        var result = new Compare(muon, settings(ways, 8, 1), Hardware.builtIn(), watcher).run();
+        assertThat(result.means())
+                .extracting(Compare.Mean::arm)
+                .containsExactly(Arm.MAJORITY, Arm.FULL);
+        assertThat(said)
+                .anyMatch(line -> line.startsWith("frozen is left out: training.optimizer: muon"))
+                .anyMatch(line -> line.startsWith("lora is left out: training.optimizer: muon"));
+        AtomicFiles.delete(folder.resolve("study-compare"));
+        // With nothing else to train there is no study, nor where it is the recipe that is wrong.
+        assertThatThrownBy(() -> study(muon, List.of(Arm.MAJORITY, Arm.FROZEN, Arm.LORA)))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("muon");
+        var group = changed(base, "training.groups=[{match: no-such-weight}]");
+        assertThatThrownBy(() -> study(group, List.of(Arm.FROZEN, Arm.FULL)))
+                .isInstanceOf(EspalierException.class)
+                .hasMessageContaining("training.groups");
+        assertThat(folder.resolve("study-compare/cells")).doesNotExist();
+        // A way that comes first is not trained before another is known to be impossible.
+        var bodies = changed(base, "training.groups=[{match: c_fc.weight}]");
+        assertThat(study(bodies, List.of(Arm.FROZEN, Arm.FULL)).means())
+                .extracting(Compare.Mean::arm)
+                .containsExactly(Arm.FULL);
+    }
+
+    @Test
+    void preTrainingFurtherIsOfTheRecipesPrecisionAndMemory() throws IOException {
+        var recipe =
+                changed(
+                        base(),
+                        "training.precision=fp32",
+                        "training.micro-batch=2",
+                        "training.recompute=true",
+                        "training.optimizer={type: sgd, rate: 0.5}");
+        study(recipe, List.of(Arm.FURTHER));
+        var training = Recipes.read(folder.resolve("study-compare/further/recipe.yaml")).training();
+        assertThat(training.precision()).isEqualTo(TrainingRecipe.Precision.FP32);
+        assertThat(training.microBatch()).isEqualTo(2);
+        assertThat(training.recompute()).isTrue();
+        // A rate of another optimizer is none of AdamW's.
+        assertThat(training.optimizer())
+                .isInstanceOfSatisfying(
+                        OptimizerRecipe.AdamW.class,
+                        adamw -> assertThat(adamw.rate()).isEqualTo(3e-4));
     }
 
     /// A recipe that trains an adapter is studied as one that trains all weights.

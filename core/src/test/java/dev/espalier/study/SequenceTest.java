@@ -178,6 +178,25 @@ class SequenceTest {
                 .isInstanceOf(EspalierException.class)
                 .hasMessageContaining("no.txt");
 
+        // What cannot be done is too, of the last task as of the first.
+        for (var wrong :
+                List.of("training.optimizer={type: muon}", "adapter={type: lora, merge: true}")) {
+            var last =
+                    (FinetuneRecipe)
+                            Recipes.parse(Recipes.write(tasks.getLast()), "tags", List.of(wrong));
+            var elsewhere = folder.resolve("refused");
+            assertThatThrownBy(() ->
+                            new Sequence(
+                                            List.of(tasks.getFirst(), last),
+                                            settings,
+                                            elsewhere,
+                                            new Watcher() {})
+                                    .run())
+                    .isInstanceOf(EspalierException.class)
+                    .hasMessageContaining(wrong.contains("muon") ? "tags: " : "adapter");
+            assertThat(elsewhere.resolve("1-probes")).doesNotExist();
+        }
+
         // Whoever goes beyond the budget is recorded, and the others go on.
         var budget = new Sequence.Settings(List.of("none", "wise-ft"), 1, null, null, 0.0);
         var tight = new Sequence(tasks, budget, output, new Watcher() {}).run();

@@ -374,6 +374,32 @@ class DefendingTest {
                 .contains("rate: 0.02");
     }
 
+    /// Adapters are no matrices of the blocks, which are what Muon trains.
+    @Test
+    void aTryThatTheRecipeRefusesIsPassedOver() {
+        var ways = "{type: cheapest, tries: [lora, lower-rate]}";
+        var muon = with("muon", ways, "training.optimizer={type: muon}");
+        var result = new Run(muon).train(s -> {});
+        var tries = Json.read(result.folder().resolve("passport.json")).path("tries");
+        assertThat(tries.valueStream().map(t -> t.path("name").asString()))
+                .containsExactly("wise-ft", "lora", "lower-rate");
+        assertThat(tries.at("/1/note").asString()).contains("not possible", "muon");
+        assertThat(tries.at("/1/worse").isNumber()).isFalse();
+        assertThat(tries.at("/2/worse").isNumber()).isTrue();
+        assertThat(result.folder().resolve("tries/lora")).doesNotExist();
+        // What all weights are refused for is wrong with the recipe.
+        var nothing = with("nothing", ways, "training.groups=[{match: no-such-weight}]");
+        assertThatThrownBy(() -> new Run(nothing).train(s -> {}))
+                .isInstanceOfSatisfying(
+                        EspalierException.class,
+                        e -> assertThat(e.kind()).isEqualTo(EspalierException.Kind.USAGE));
+    }
+
+    private static Recipe with(String name, String ways, String override) {
+        return Recipes.parse(
+                Recipes.write(recipe(name, ways, ", budget: 0")), name, List.of(override));
+    }
+
     @Test
     void theCheapestDefenceThatIsGoodEnoughIsKept() throws IOException {
         // Whatever is forgotten is allowed: what is not defended is good enough.
@@ -381,6 +407,14 @@ class DefendingTest {
         var passport = Json.read(easy.folder().resolve("passport.json"));
         assertThat(passport.path("defence").asString()).isEqualTo("wise-ft");
         assertThat(passport.path("tries")).hasSize(1);
+        // What ended after it had settled, and before anybody was told, is told when it goes on.
+        var same = recipe("easy", "{type: cheapest}", ", budget: 1e9");
+        assertThat(new Run(same).train(new Watcher() {}, true)).isEqualTo(easy);
+        var other = Recipes.parse(Recipes.write(same).replace("rate: 0.01", "rate: 0.02"), "easy");
+        assertThatThrownBy(() -> new Run(other).train(new Watcher() {}, true))
+                .hasMessageContaining("finished");
+        assertThatThrownBy(() -> new Run(same).train(new Watcher() {}, false))
+                .hasMessageContaining("already");
         // Nearly nothing is: all are tried, and the best within the budget is kept.
         var ways =
                 "{type: cheapest, corpus: %s/prose.txt, tries: [lwf, l2-sp, lower-rate, layer-decay, lora, replay, ewc, fewer-layers]}"
@@ -428,8 +462,6 @@ class DefendingTest {
                 .contains("<svg", "frontier", "lora");
         assertThat(result.model().resolve("model.safetensors")).exists();
         assertThat(result.folder().resolve("tries/wise-ft/model")).doesNotExist();
-        assertThatThrownBy(() -> new Run(tight).train(new Watcher() {}, true))
-                .hasMessageContaining("finished");
         assertThatThrownBy(() -> recipe("none", "{type: cheapest}", ""))
                 .hasMessageContaining("forgetting.budget");
     }
