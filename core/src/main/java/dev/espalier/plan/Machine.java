@@ -108,6 +108,14 @@ public final class Machine {
                 .sum();
     }
 
+    /// Bytes of code that the JVM has compiled.
+    public static long compiledCode() {
+        return ManagementFactory.getMemoryPoolMXBeans().stream()
+                .filter(pool -> pool.getName().startsWith("Code"))
+                .mapToLong(pool -> pool.getUsage().getUsed())
+                .sum();
+    }
+
     /// Threads that tensors are computed on.
     public static int threads() {
         return Torch.threads();

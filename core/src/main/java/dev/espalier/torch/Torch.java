@@ -17,6 +17,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import org.bytedeco.javacpp.Loader;
@@ -314,7 +315,7 @@ public final class Torch {
     /// Sets OpenBLAS's pool alone.
     private static void blasThreads(int threads) {
         load();
-        Blas.wanted = threads;
+        Blas.WANTED.set(threads);
         Blas.set(threads);
     }
 
@@ -323,7 +324,7 @@ public final class Torch {
     /// others multiply meanwhile.
     public static void sharedBlasThreads(int threads) {
         load();
-        Blas.wanted = 1;
+        Blas.WANTED.set(1);
         Blas.set(threads);
     }
 
@@ -331,7 +332,7 @@ public final class Torch {
     /// it for a while.
     static boolean hasBlasThreads() {
         load();
-        return Blas.wanted > 1;
+        return Blas.WANTED.get() > 1;
     }
 
     /// From here on OpenBLAS multiplies on the thread that asks for it: for operations in which
@@ -343,7 +344,7 @@ public final class Torch {
 
     /// Ends [#withoutBlasThreads].
     static void withBlasThreads() {
-        Blas.set(Blas.wanted);
+        Blas.set(Blas.WANTED.get());
     }
 
     /// The threads that OpenBLAS splits a large product into at this moment; 1 where it cannot be
@@ -361,8 +362,9 @@ public final class Torch {
         private static final List<MethodHandle> GET_THREADS =
                 find("openblas_get_num_threads", FunctionDescriptor.of(ValueLayout.JAVA_INT));
 
-        /// Where attention returns to; by itself what the user's environment says.
-        static volatile int wanted = get();
+        /// Where attention returns to; by itself what the user's environment says. OpenBLAS's own
+        /// count, which is the process's, is another within it.
+        static final AtomicInteger WANTED = new AtomicInteger(get());
 
         static void set(int threads) {
             for (var setter : SET_THREADS) {

@@ -51,8 +51,9 @@ public final class Run {
     private static final String BEST = "best.bin";
     private static final String STATE = "run.json";
 
-    /// Whether no run of this process has computed anything.
-    private static volatile boolean isFirst = true;
+    /// Code that is compiled in a process that has trained: 10 to 11 MB, before it 5 to 6
+    /// (`docs/log.md`).
+    private static final long COMPILED = 8_000_000;
 
     private final Recipe recipe;
     private final History history;
@@ -292,9 +293,10 @@ public final class Run {
     /// What the process has in memory beside the model, and will have whatever the model is.
     private static long process(Job job) {
         var resident = Torch.residentBytes() + Machine.untouchedHeap();
+        // Where nothing has been computed yet, little has been compiled.
         var first =
-                isFirst && !(job.recipe() instanceof FinetuneRecipe f && f.forgetting() != null);
-        isFirst = false;
+                Machine.compiledCode() < COMPILED
+                        && !(job.recipe() instanceof FinetuneRecipe f && f.forgetting() != null);
         return Math.max(0, resident - 4 * job.learner().model().parameterCount())
                 + (first ? Planning.FIRST_STEPS : 0);
     }
