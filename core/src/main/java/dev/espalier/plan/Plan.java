@@ -72,7 +72,7 @@ public record Plan(
 
     /// How the model is measured while it trains, and once when it is done.
     ///
-    /// @param times how often, if training goes to its end
+    /// @param times how often, if training goes to its end; a part of one is of general text alone
     /// @param tokens that pass forward each time
     /// @param operations of all times together
     public record Evaluation(double times, double tokens, double operations) {}
